@@ -1,0 +1,234 @@
+"""What every model has: variables, hidden layers, a network, rows that come in and a file that goes out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from made.errors import InputError
+from made.files import write_tensors
+from made.network import Network
+from made.rows import Variables
+from made.variables import Variable
+
+__all__ = ["BaseModel", "check_seed"]
+
+# Work that goes through rows in batches keeps about this many numbers at once (16 MiB of float32).
+_NUMBERS_PER_BATCH = 2**22
+
+Self = TypeVar("Self", bound="BaseModel")
+
+
+class BaseModel(nn.Module):
+    """A network on rows of variables; `MADE` and `Autoencoder` differ in what they make of its outputs.
+
+    Attributes
+    ----------
+    variables : Variables
+        What a row is.
+    hidden : tuple of int
+        Sizes of the hidden layers.
+    seed : int
+    network : Network
+    """
+
+    kind: ClassVar[str]
+    network: Network
+
+    def __init__(
+        self, variables: Variable | Sequence[Variable], hidden: int | Sequence[int], seed: int
+    ) -> None:
+        super().__init__()
+        self.variables = Variables(variables)
+        self.hidden = _check_hidden(hidden)
+        self.seed = check_seed(seed)
+
+    @property
+    def n_variables(self) -> int:
+        """D."""
+        return self.variables.n_variables
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Sizes of all layers, from the input features to the outputs."""
+        return (self.variables.n_inputs, *self.hidden, self.variables.n_outputs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = self.network.weights[0].device
+        return device
+
+    @abstractmethod
+    def outputs(
+        self,
+        codes: Tensor,
+        mask: int = 0,
+        *,
+        drop: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the network's outputs (n, n_outputs) for codes (n, D)."""
+
+    @abstractmethod
+    def row_losses(self, x: ArrayLike | Tensor, masks: int | None = None) -> Tensor:
+        """Return what validation compares: (n,) float64, in nats. At most so many masks are used."""
+
+    def training_mask(self, draw: int) -> int:
+        """Return the number of the mask for the given draw of training (draws are counted from 0)."""
+        return 0
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return the JSON-ready arguments that build this model again, weights apart."""
+
+    def loss(
+        self,
+        x: ArrayLike | Tensor,
+        mask: int = 0,
+        *,
+        weight: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        check: bool = True,
+    ) -> Tensor:
+        """Return what training minimizes: the mean cross entropy of the rows, in nats per row.
+
+        Under a mask that is the NLL of the rows under this mask. Differentiable with respect to the weights.
+        Hidden units are dropped here, and nowhere else.
+
+        Parameters
+        ----------
+        x : array or tensor
+            Rows, (n, D).
+        mask : int
+            Which mask. Nothing advances by itself: an own training loop passes the number it wants. (An
+            `Autoencoder` has none, and takes the argument so that both are trained alike.)
+        weight : Tensor, optional
+            (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
+        generator : torch.Generator, optional
+            Decides which units are dropped.
+        check : bool
+            False trusts `x` to be a tensor of valid codes on the model's device, as `rows` returns them.
+
+        Examples
+        --------
+        An own training loop needs this and an optimizer:
+
+        >>> import made, torch
+        >>> train = made.data.load("digits").train
+        >>> model = made.MADE(made.Bernoulli(64), hidden=(64,))
+        >>> model.set_marginals(train)
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        >>> before = model.log_prob(train).mean()
+        >>> for step in range(20):
+        ...     optimizer.zero_grad()
+        ...     model.loss(train[step * 64 : (step + 1) * 64]).backward()
+        ...     _ = optimizer.step()
+        >>> bool(model.log_prob(train).mean() > before)
+        True
+        """
+        codes = self.rows(x) if check or not isinstance(x, Tensor) else x
+        if len(codes) == 0:
+            raise InputError("the loss of no rows is undefined: give at least one row")
+        outputs = self.outputs(codes, mask, drop=True, generator=generator)
+        log_prob = self.variables.log_prob(outputs, codes).sum(dim=1)
+        return -(log_prob if weight is None else log_prob * weight).mean()
+
+    def rows(self, x: ArrayLike | Tensor) -> Tensor:
+        """Return `x` as checked codes (n, D) on the model's device; see `Variables.rows`."""
+        return self.variables.rows(x).to(self.device)
+
+    @property
+    def rows_per_batch(self) -> int:
+        """How many rows go through the network at once where memory is to be bounded."""
+        return min(max(_NUMBERS_PER_BATCH // max(self.widths), 1), 4096)
+
+    def batches(self, codes: Tensor) -> Iterator[Tensor]:
+        """Cut codes (n, D) into such batches."""
+        return (codes[i : i + self.rows_per_batch] for i in range(0, len(codes), self.rows_per_batch))
+
+    def codes(self, x: ArrayLike) -> NDArray[np.int64]:
+        """Translate rows of labels into codes; see `Variables.codes`."""
+        return self.variables.codes(x)
+
+    def values(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
+        """Translate codes into labels; see `Variables.values`."""
+        return self.variables.values(codes.cpu() if isinstance(codes, Tensor) else codes)
+
+    @torch.no_grad()
+    def set_marginals(self, train: ArrayLike | Tensor, sample_weight: ArrayLike | None = None) -> None:
+        """Set the output biases to the smoothed marginals of the training rows.
+
+        A model that has not been trained then scores exactly as the product of marginals. `made.fit` does
+        this for a model whose outputs are untouched.
+
+        Parameters
+        ----------
+        train : array or tensor
+            Rows, (n, D).
+        sample_weight : array, optional
+            (n,): a row of weight w counts as w rows.
+        """
+        codes = self.rows(train)
+        if len(codes) == 0:
+            raise InputError("no training rows were given: at least one is needed")
+        if sample_weight is None:
+            weight = torch.ones(len(codes), dtype=torch.float64)
+        else:
+            weight = torch.as_tensor(np.asarray(sample_weight, dtype=np.float64))
+        # In slices, for the codes become doubles on the way.
+        size = max(1, _NUMBERS_PER_BATCH // self.n_variables)
+        starts = range(0, len(codes), size)
+        slices = ((codes[i : i + size].cpu(), weight[i : i + size]) for i in starts)
+        outputs = self.variables.marginals(slices)
+        self.network.biases[-1].copy_(outputs)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the outputs are still as they were made: no weights, no biases."""
+        outputs = [self.network.weights[-1], self.network.biases[-1]]
+        return not any(bool(tensor.any()) for tensor in outputs)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a safetensors file; `made.load` reads it.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written; one that was there before survives.
+        """
+        write_tensors(path, self.kind, self.settings(), self.state_dict())
+
+    @classmethod
+    def from_settings(cls: type[Self], settings: dict[str, Any]) -> Self:
+        """Build the model that `settings` describes."""
+        arguments = dict(settings)
+        return cls(list(Variables.from_settings(arguments.pop("variables")).blocks), **arguments)
+
+
+def _check_hidden(hidden: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the sizes of the hidden layers as a tuple, or say what is wrong with them."""
+    if isinstance(hidden, int | np.integer):
+        hidden = (int(hidden),)
+    sizes = []
+    for size in hidden:
+        if not isinstance(size, int | np.integer) or isinstance(size, bool):
+            raise InputError(f"hidden sizes are whole numbers, got {size!r}")
+        if size < 1:
+            raise InputError(f"hidden sizes must be at least 1, got {size}")
+        sizes.append(int(size))
+    return tuple(sizes)
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed as an int, or say what is wrong with it."""
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"a seed is a whole number of at least 0, got {seed!r}")
+    return int(seed)

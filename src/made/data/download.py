@@ -1,0 +1,170 @@
+"""Downloads into the cache: nothing comes to lie there before it has been decoded and checked."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from made.errors import InputError
+
+__all__ = ["DownloadError", "cache_dir", "fetch"]
+
+# seconds to connect and between two packets: a machine without network should say so soon
+_TIMEOUT = (5, 30)
+
+
+class DownloadError(Exception):
+    """A download did not work; the message is the reason in a few words."""
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: the environment's ``MADE_CACHE_DIR``, else the system's place for caches.
+
+    Returns
+    -------
+    Path
+        A directory that need not exist yet.
+    """
+    given = os.environ.get("MADE_CACHE_DIR")
+    if given:
+        return Path(given).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("made"))
+
+
+def fetch(
+    urls: Mapping[str, str], into: Path, check: Callable[[Path], object], *, progress: bool = False
+) -> None:
+    """Download files, check them together, and only then move them to their place.
+
+    Parameters
+    ----------
+    urls : mapping of str to str
+        The address of each file, by the name it shall have.
+    into : Path
+        The directory to keep them in, made if need be.
+    check : callable
+        Gets the temporary directory with the files and raises an `InputError` if they are wrong.
+    progress : bool, default False
+        Whether to show a progress bar on standard error.
+
+    Raises
+    ------
+    DownloadError
+        If a file cannot be fetched, or is not what it should be.
+    InputError
+        If the cache cannot be written.
+    """
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        # inside the cache, so that the last step is a rename on one file system, which is atomic
+        temporary = tempfile.TemporaryDirectory(dir=into, prefix=".download-")
+    except OSError as error:
+        raise InputError(
+            f"{into}: cannot be written ({error.strerror}); set MADE_CACHE_DIR to a directory that can"
+        ) from error
+    with temporary as place:
+        for name, url in urls.items():
+            _retrieve(url, name, Path(place), progress)
+        try:
+            check(Path(place))
+        except InputError as error:
+            reason = str(error).replace(place + os.sep, "")
+            raise DownloadError(
+                f"what {_host(next(iter(urls.values())))} sent is not it: {reason}"
+            ) from error
+        for name in urls:
+            os.replace(Path(place) / name, into / name)
+
+
+def _retrieve(url: str, name: str, place: Path, progress: bool) -> None:
+    import pooch
+
+    try:
+        with _quiet(pooch.get_logger()), _bar(name, progress) as bar:
+            # the hash of the file says little, for one set has several forms; its rows are checked instead
+            pooch.retrieve(
+                url,
+                known_hash=None,
+                fname=name,
+                path=place,
+                downloader=pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=bar, chunk_size=1 << 16),
+            )
+    except (OSError, ValueError) as error:
+        raise DownloadError(f"{_host(url)}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code}"
+    name = type(error).__name__
+    return {
+        "ConnectionError": "no connection",
+        "ConnectTimeout": "no answer",
+        "ReadTimeout": "no answer",
+        "ChunkedEncodingError": "the connection broke off",
+        "ProxyError": "the proxy refuses",
+        "SSLError": "no secure connection",
+    }.get(name, name)
+
+
+def _host(url: str) -> str:
+    return url.split("/")[2]
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _bar(name: str, progress: bool) -> Iterator[Any]:
+    """What pooch asks of a progress bar, drawn by rich; False where none is wanted."""
+    if not progress:
+        yield False
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    shown = Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=Console(stderr=True)
+    )
+    with shown:
+        yield _Bar(shown, name)
+
+
+class _Bar:
+    def __init__(self, shown: Any, name: str) -> None:
+        self._shown = shown
+        self._task = shown.add_task(name, total=None)
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    @total.setter
+    def total(self, value: int) -> None:
+        self._total = value
+        self._shown.update(self._task, total=value or None)
+
+    def update(self, step: int) -> None:
+        self._shown.advance(self._task, step)
+
+    def reset(self) -> None:
+        self._shown.update(self._task, completed=0)
+
+    def close(self) -> None:
+        """Nothing to do: the bar ends with its block."""

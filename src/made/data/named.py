@@ -1,0 +1,304 @@
+"""The data sets known by name: what they are, where they lie, and how to tell that they are right."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from made.data import download
+from made.data.coding import whole_numbers
+from made.data.readers import SPLITS, Raw, read
+from made.data.two_dim import flower_table
+from made.errors import InputError
+
+__all__ = ["REGISTRY", "Description", "Entry", "closest", "describe", "load_named", "names"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known about a named set before any file is opened."""
+
+    title: str
+    n_variables: int
+    rows: Mapping[str, int]
+    source: str
+    kind: str = "binary"
+    digest: str = ""  # sha256 of train, valid and test rows as uint8, one after the other
+    urls: Mapping[str, str] | None = None  # file name -> address; None: made from what scikit-learn ships
+    other_files: tuple[str, ...] = ()  # another form of the same rows: train, valid, test
+    image_shape: tuple[int, int] | None = None
+
+    def forms(self) -> list[tuple[str, ...]]:
+        """The files that hold the set, form by form."""
+        return [form for form in (tuple(self.urls or ()), self.other_files) if form]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``made.data.describe`` tells about a named set.
+
+    Attributes
+    ----------
+    name, title : str
+        The name to load it by, and a few words.
+    n_variables : int
+        D.
+    rows : dict of str to int
+        The number of rows of each split.
+    kind : str
+        ``"binary"`` or ``"categorical"``.
+    source : str
+        Where it comes from: an address or a sentence.
+    at_hand : str or None
+        The directory where it was found, or ``"scikit-learn"``; None where it would be downloaded.
+    """
+
+    name: str
+    title: str
+    n_variables: int
+    rows: dict[str, int]
+    kind: str
+    source: str
+    at_hand: str | None
+
+
+def _rows(train: int, valid: int, test: int) -> dict[str, int]:
+    return {"train": train, "valid": valid, "test": test}
+
+
+_RELEASE = "https://github.com/mgermain/MADE/releases/download/ICML2015/"
+_MADE = "https://raw.githubusercontent.com/mgermain/MADE/ace8010eb56461b7ac5104d4baf4ffc171665ebc/datasets/"
+_UCLA = "https://raw.githubusercontent.com/UCLA-StarAI/Density-Estimation-Datasets/master/datasets/nltcs/"
+
+REGISTRY: dict[str, Entry] = {
+    "digits": Entry(
+        title="handwritten digits, 8x8 pixels, lit at 8 of 16",
+        n_variables=64,
+        rows=_rows(1437, 180, 180),
+        source="scikit-learn's load_digits (UCI Optical Recognition of Handwritten Digits)",
+        image_shape=(8, 8),
+    ),
+    "binarized_mnist": Entry(
+        title="handwritten digits, 28x28 pixels, binarized once and for all",
+        n_variables=784,
+        rows=_rows(50_000, 10_000, 10_000),
+        source=_RELEASE + "binarized_mnist.npz",
+        digest="07ad6da6ba6894a550cb68ae290ff3deb006a01f6b6ce1b3123edec502f1fce8",
+        urls={"binarized_mnist.npz": _RELEASE + "binarized_mnist.npz"},
+        other_files=tuple(f"binarized_mnist_{split}.amat" for split in SPLITS),
+        image_shape=(28, 28),
+    ),
+    "dna": Entry(
+        title="splice junctions of DNA (UCI)",
+        n_variables=180,
+        rows=_rows(1400, 600, 1186),
+        source=_MADE + "dna.npz",
+        digest="8f65d8ffdfff0d7fbd88c69e5fb90b05e0a671fbac59900c4fe607a8be3c1b41",
+        urls={"dna.npz": _MADE + "dna.npz"},
+    ),
+    "mushrooms": Entry(
+        title="features of mushrooms, one-hot (UCI)",
+        n_variables=112,
+        rows=_rows(2000, 500, 5624),
+        source=_MADE + "mushrooms.npz",
+        digest="c129bab9732f4a35900d99cfc0c259e2cc6efd950292a4eaa193bbc88cc7c092",
+        urls={"mushrooms.npz": _MADE + "mushrooms.npz"},
+    ),
+    "nltcs": Entry(
+        title="disabilities of the elderly, National Long Term Care Survey",
+        n_variables=16,
+        rows=_rows(16_181, 2157, 3236),
+        source=_UCLA,
+        digest="22a8a5af3744486e3f2f559b26ef5c67815292aa81a04f2000b325b2d45b5064",
+        urls={f"nltcs.{split}.data": f"{_UCLA}nltcs.{split}.data" for split in SPLITS},
+    ),
+    "two_dim": Entry(
+        title="points of a 200x200 joint table, whose exact density is known",
+        n_variables=2,
+        rows=_rows(80_000, 10_000, 10_000),
+        source="a photograph of a flower that scikit-learn ships, grey values read as probabilities",
+        kind="categorical",
+    ),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names that ``made.data.load`` knows.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the registry.
+
+    Examples
+    --------
+    >>> names()
+    ('digits', 'binarized_mnist', 'dna', 'mushrooms', 'nltcs', 'two_dim')
+    """
+    return tuple(REGISTRY)
+
+
+def describe(name: str, data_dir: str | os.PathLike[str] | None = None) -> Description:
+    """Tell what a named set is and whether it is at hand, without opening it.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    data_dir : str or path-like, optional
+        Searched first, as by ``load``.
+
+    Returns
+    -------
+    Description
+        Its size, kind, origin and place.
+
+    Raises
+    ------
+    InputError
+        If there is no set of that name.
+
+    Examples
+    --------
+    >>> describe("digits").rows
+    {'train': 1437, 'valid': 180, 'test': 180}
+    """
+    if name not in REGISTRY:
+        raise InputError(f"no data set is called {name!r}; {closest(name)}")
+    entry = REGISTRY[name]
+    found = _find(entry, data_dir)
+    at_hand = "scikit-learn" if entry.urls is None else str(found[0].parent) if found else None
+    return Description(
+        name, entry.title, entry.n_variables, dict(entry.rows), entry.kind, entry.source, at_hand
+    )
+
+
+def closest(word: str) -> str:
+    """Half a sentence that leads from a word to the known names.
+
+    Parameters
+    ----------
+    word : str
+        What the user wrote.
+
+    Returns
+    -------
+    str
+        With a guess where one name is near.
+
+    Examples
+    --------
+    >>> closest("mnist")
+    'did you mean binarized_mnist? Known are digits, binarized_mnist, dna, mushrooms, nltcs, two_dim'
+    """
+    word = word.lower()
+    near = [n for n in REGISTRY if len(word) > 2 and word in n] or difflib.get_close_matches(word, REGISTRY)
+    known = f"nown are {', '.join(REGISTRY)}"
+    return f"did you mean {near[0]}? K{known}" if near else f"k{known}"
+
+
+def load_named(name: str, data_dir: str | os.PathLike[str] | None = None, *, progress: bool = False) -> Raw:
+    """Find or download a named set, and check that it is the one that everybody means.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    data_dir : str or path-like, optional
+        Searched first; then the environment's ``MADE_DATA_DIR``, then the cache.
+    progress : bool, default False
+        Whether to show a progress bar while downloading.
+
+    Returns
+    -------
+    Raw
+        uint8 rows in three splits; ``digits`` in one, and ``two_dim`` as a table.
+
+    Raises
+    ------
+    InputError
+        If it is nowhere and cannot be downloaded, or a file found does not hold its rows.
+    """
+    entry = REGISTRY[name]
+    if name == "digits":
+        return _digits(entry)
+    if name == "two_dim":
+        note = "the joint table is the grey square of a flower, scikit-learn's flower.jpg"
+        return Raw(name, {}, table=flower_table(), notes=(note,))
+    paths = _find(entry, data_dir)
+    if not paths:
+        paths = _download(name, entry, data_dir, progress)
+    splits = _verified(name, entry, paths)
+    return Raw(name, splits, image_shape=entry.image_shape)
+
+
+def _digits(entry: Entry) -> Raw:
+    from sklearn.datasets import load_digits
+
+    grey = load_digits().data  # 0..16
+    note = "pixels are lit where scikit-learn's digits have at least 8 of 16"
+    return Raw("digits", {"all": (grey >= 8).astype(np.uint8)}, image_shape=entry.image_shape, notes=(note,))
+
+
+def _places(data_dir: str | os.PathLike[str] | None) -> list[Path]:
+    given = [data_dir, os.environ.get("MADE_DATA_DIR")]
+    return [Path(place).expanduser() for place in given if place] + [download.cache_dir()]
+
+
+def _find(entry: Entry, data_dir: str | os.PathLike[str] | None) -> list[Path]:
+    """The files of the first form that is complete in the first place that has one."""
+    for place in _places(data_dir) if entry.urls is not None else ():
+        for form in entry.forms():
+            paths = [place / file for file in form]
+            if all(path.is_file() for path in paths):
+                return paths
+    return []
+
+
+def _verified(name: str, entry: Entry, paths: list[Path]) -> dict[str, np.ndarray[Any, Any]]:
+    """The rows in ``paths`` as uint8, once they are known to be the public ones."""
+    if len(paths) == 1:
+        splits = dict(read(paths[0]).splits)
+    else:
+        splits = {split: read(path).splits["all"] for split, path in zip(SPLITS, paths, strict=True)}
+    where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and its siblings"
+    remedy = f"; remove it, and get {name} from {entry.source}"
+    shapes = {split: rows.shape for split, rows in splits.items()}
+    if shapes != {split: (n, entry.n_variables) for split, n in entry.rows.items()}:
+        listed = ", ".join(f"{split} {shape}" for split, shape in shapes.items())
+        raise InputError(f"{where}: not the rows of {name}, its shapes are {listed}{remedy}")
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        splits[split] = np.ascontiguousarray(whole_numbers(splits[split], f"{where}, {split}"))
+        if splits[split].min() < 0 or splits[split].max() > 1:
+            raise InputError(f"{where}: not the rows of {name}, it holds values beyond 0 and 1{remedy}")
+        splits[split] = splits[split].astype(np.uint8, copy=False)
+        digest.update(splits[split].tobytes())
+    if digest.hexdigest() != entry.digest:
+        raise InputError(f"{where}: not the rows of {name}, their checksum differs{remedy}")
+    return splits
+
+
+def _download(name: str, entry: Entry, data_dir: str | os.PathLike[str] | None, progress: bool) -> list[Path]:
+    urls = entry.urls or {}
+    into = download.cache_dir()
+
+    def check(place: Path) -> None:
+        _verified(name, entry, [place / file for file in urls])
+
+    try:
+        download.fetch(urls, into, check, progress=progress)
+    except download.DownloadError as error:
+        looked = ", ".join(str(place) for place in _places(data_dir))
+        raise InputError(
+            f"{name} is not in {looked} and cannot be downloaded ({error}); get {', '.join(urls)} from "
+            f"{entry.source} and put it into a directory given as data_dir or MADE_DATA_DIR"
+        ) from error
+    return [into / file for file in urls]

@@ -1,0 +1,63 @@
+"""From a file back to the model that was saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from made.autoencoder import Autoencoder
+from made.base import BaseModel
+from made.errors import InputError
+from made.files import read_tensors
+from made.model import MADE
+
+__all__ = ["load"]
+
+KINDS: dict[str, type[BaseModel]] = {kind.kind: kind for kind in (MADE, Autoencoder)}
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoencoder:
+    """Load a model that was saved with its ``save`` method.
+
+    The file says how to build the model; it runs no code, and remembers no device.
+
+    Parameters
+    ----------
+    path : path
+        A model file.
+    device : str or torch.device
+        Where to put the weights.
+
+    Returns
+    -------
+    MADE or Autoencoder
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, damaged, of another program or of a newer made.
+
+    Examples
+    --------
+    >>> import made, tempfile
+    >>> model = made.MADE(made.Bernoulli(3), hidden=(4,))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/model.safetensors")
+    ...     again = made.load(f"{folder}/model.safetensors")
+    >>> bool((again.log_prob([[0, 1, 1]]) == model.log_prob([[0, 1, 1]])).all())
+    True
+    """
+    kind, settings, tensors = read_tensors(path)
+    if kind not in KINDS:
+        raise InputError(f"{path} holds a {kind}, not a model ({' or '.join(KINDS)})")
+    try:
+        model = KINDS[kind].from_settings(settings)
+        model.load_state_dict(tensors)
+    except (TypeError, KeyError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{path} does not describe a model that this made can build: {first}") from error
+    dead = model.network.dead_weights()
+    if dead:
+        raise InputError(f"{path}: {dead} weights that the mask rules out are not zero; the file was altered")
+    return model.to(device)  # type: ignore[return-value]

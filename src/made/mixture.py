@@ -1,0 +1,188 @@
+"""Which masks a model has: K pairs of an ordering and a connectivity, each made anew from (seed, k)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from made.errors import InputError
+from made.masks import Connectivity, Mask, check_connectivity, draw_connectivity
+from made.ordering import IntArray, check_ordering, natural, random, ranks_of
+from made.uniforms import Stream
+
+__all__ = ["FRESH", "Mixture"]
+
+#: The word for "a new one at every draw", for orderings and for connectivities.
+FRESH = "fresh"
+
+# Orderings and connectivities come from separate streams: asking for more of one leaves the other alone.
+_ORDERINGS, _CONNECTIVITIES = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The numbered masks of a model. Nothing is kept: mask k is a function of the seed and k.
+
+    Mask k pairs ordering k mod O with connectivity k mod C, so there are K = lcm(O, C) of them. Number 0 of
+    each is the one named by `ordering` and `connectivity`; the others are drawn. With ``"fresh"`` in place of
+    O or C, every k draws anew and there is no last mask: the density of such a model is then that of the
+    first `fresh_masks` masks, and training goes on to draw the ones after them.
+
+    Parameters
+    ----------
+    n_variables : int
+        D.
+    hidden : tuple of int
+        Sizes of the hidden layers.
+    input_sizes, output_sizes : (D,) int arrays
+        How many input features and outputs each variable has.
+    ordering : "natural", "random" or a permutation of 0..D-1
+    orderings : int or "fresh"
+        O.
+    connectivity : "uniform", "even", (D - 1,) weights or the degrees themselves
+    connectivities : int or "fresh"
+        C.
+    seed : int
+    residual : bool
+        Layers of equal size share their degrees, as residual layers need.
+    fresh_masks : int
+        How many masks make up the mixture where draws are fresh.
+    """
+
+    n_variables: int
+    hidden: tuple[int, ...]
+    input_sizes: IntArray
+    output_sizes: IntArray
+    ordering: str | Sequence[int] | NDArray[Any] = "natural"
+    orderings: int | str = 1
+    connectivity: Any = "uniform"
+    connectivities: int | str = 1
+    seed: int = 0
+    residual: bool = False
+    fresh_masks: int = 16
+
+    def __post_init__(self) -> None:
+        """Check everything at the door; what follows trusts it."""
+        if isinstance(self.ordering, str):
+            if self.ordering not in ("natural", "random"):
+                raise InputError(
+                    f"ordering is 'natural', 'random' or a permutation of 0..{self.n_variables - 1}, "
+                    f"got {self.ordering!r}"
+                )
+        else:
+            object.__setattr__(self, "ordering", check_ordering(self.ordering, self.n_variables))
+        checked = check_connectivity(
+            self.connectivity, self.hidden, self.n_variables, residual=self.residual_layers
+        )
+        object.__setattr__(self, "connectivity", checked)
+        for name in ("orderings", "connectivities"):
+            number = getattr(self, name)
+            if number != FRESH and (
+                not isinstance(number, (int, np.integer)) or isinstance(number, bool) or number < 1
+            ):
+                raise InputError(
+                    f"{name} is a number of at least 1, or 'fresh' for a new draw each time; got {number!r}"
+                )
+        if self.fresh_masks < 1:
+            raise InputError(f"fresh_masks must be at least 1, got {self.fresh_masks}")
+
+    @property
+    def residual_layers(self) -> tuple[bool, ...]:
+        """Whether each hidden layer adds the layer before to its output: where asked, and sizes agree."""
+        return tuple(
+            self.residual and i > 0 and self.hidden[i] == self.hidden[i - 1] for i in range(len(self.hidden))
+        )
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether there is a new mask for every k, without end."""
+        return FRESH in (self.orderings, self.connectivities)
+
+    @property
+    def n_masks(self) -> int:
+        """K, the number of masks whose mean is the density of the model."""
+        if self.is_fresh:
+            return self.fresh_masks
+        return math.lcm(int(self.orderings), int(self.connectivities))
+
+    def mask(self, k: int) -> Mask:
+        """Make mask k.
+
+        Raises
+        ------
+        InputError
+            If there is no mask k.
+
+        Examples
+        --------
+        >>> ones = np.ones(3, dtype=int)
+        >>> two = Mixture(3, (4,), ones, ones, orderings=2, connectivity="even")
+        >>> [two.mask(k).ordering.tolist() for k in range(two.n_masks)]
+        [[0, 1, 2], [1, 2, 0]]
+        """
+        if k < 0 or (not self.is_fresh and k >= self.n_masks):
+            raise InputError(f"there is no mask {k}: this model has masks 0..{self.n_masks - 1}")
+        ranks = ranks_of(self._ordering(k if self.orderings == FRESH else k % int(self.orderings)))
+        connectivity = self._connectivity(k if self.connectivities == FRESH else k % int(self.connectivities))
+        return Mask(
+            ranks=ranks,
+            connectivity=connectivity,
+            input_ranks=np.repeat(ranks, self.input_sizes),
+            output_ranks=np.repeat(ranks, self.output_sizes),
+        )
+
+    def training_mask(self, draw: int) -> int:
+        """Return the number of the mask for the given draw of training (draws are counted from 0).
+
+        Cycled masks are gone through in turn. Fresh ones follow after those that evaluation uses, so that the
+        reported figure is about masks that training has not seen, as it would be for any other draw.
+        """
+        return self.n_masks + draw if self.is_fresh else draw % self.n_masks
+
+    def describe(self) -> str:
+        """Say in words which masks make up the density.
+
+        Examples
+        --------
+        >>> ones = np.ones(3, dtype=int)
+        >>> Mixture(3, (4,), ones, ones).describe()
+        'one mask (natural ordering, uniform connectivity)'
+        """
+        ordering = self.ordering if isinstance(self.ordering, str) else "given"
+        connectivity = self.connectivity if isinstance(self.connectivity, str) else "given"
+        if self.n_masks == 1 and not self.is_fresh:
+            return f"one mask ({ordering} ordering, {connectivity} connectivity)"
+        if self.is_fresh:
+            return f"mixture of {self.n_masks} masks drawn with seed {self.seed} (training draws fresh ones)"
+        return (
+            f"mixture of {self.n_masks} masks "
+            f"({self.orderings} orderings, {self.connectivities} connectivities)"
+        )
+
+    def _ordering(self, number: int) -> IntArray:
+        if number == 0 and self.orderings != FRESH:
+            if isinstance(self.ordering, str):
+                if self.ordering == "natural":
+                    return natural(self.n_variables)
+            else:
+                return np.asarray(self.ordering, dtype=np.int64)
+        return random(self.n_variables, Stream(self.seed, _ORDERINGS, number))
+
+    def _connectivity(self, number: int) -> Connectivity:
+        given = isinstance(self.connectivity, tuple)
+        if given and number == 0 and self.connectivities != FRESH:
+            layers: Connectivity = self.connectivity
+            return layers
+        return draw_connectivity(
+            self.hidden,
+            self.n_variables,
+            "uniform" if given else self.connectivity,
+            stream=Stream(self.seed, _CONNECTIVITIES, number),
+            tied=self.residual,
+            shuffle=self.n_masks > 1 or self.is_fresh,
+        )

@@ -1,0 +1,349 @@
+"""MADE = variables + masks + network: loss, log-probability, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from made.base import BaseModel, check_seed
+from made.errors import InputError
+from made.masks import Mask
+from made.mixture import Mixture
+from made.network import MaskTensors, Network
+from made.sampling import sample_rows
+from made.summary import Summary, summarize
+from made.uniforms import row_uniforms
+from made.variables import Variable
+
+__all__ = ["MADE"]
+
+# Over how many masks the fan-in of a unit is averaged at initialization.
+_MASKS_FOR_FAN_IN = 8
+
+
+class MADE(BaseModel):
+    """Masked autoencoder for distribution estimation (Germain et al. 2015, arXiv 1502.03509).
+
+    The joint probability of a row is the product of one conditional per variable, all computed by one pass of
+    one masked network:
+
+        log p(x | mask) = sum over r of log p(x_ordering[r] | x_ordering[0], ..., x_ordering[r - 1])
+
+    With K masks the model is their mixture: log p(x) = logsumexp_k log p(x | mask k) - log K.
+
+    Parameters
+    ----------
+    variables : Variable or sequence of Variable
+        What a row is: ``made.Bernoulli(n)``, ``made.Categorical(classes, n, coding)``, or a list of these.
+    hidden : sequence of int
+        Sizes of the hidden layers. An encoder 512-512 and its mirror are ``(512, 512, 512)``.
+    ordering : "natural", "random" or a permutation of 0..D-1
+        ``ordering[r]`` is the variable at place r.
+    orderings : int or "fresh"
+        O orderings, cycled; the first is `ordering`, the others are random. ``"fresh"``: a new random one at
+        every draw.
+    connectivity : "uniform", "even", (D - 1,) weights or one list of degrees per hidden layer
+        How the degrees of the hidden units come about: drawn uniformly from [smallest degree of the layer
+        before, D - 1]; spread evenly; drawn after a distribution over the degrees 1..D-1; or given.
+    connectivities : int or "fresh"
+        C connectivities, cycled; or a fresh one at every draw.
+    activation : str
+        ``"relu"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"elu"``, ``"gelu"``, ``"silu"``,
+        ``"leaky_relu"``.
+    residual : bool
+        A hidden layer of the same size as the one before adds that one to its output.
+    direct : bool
+        Connect the inputs to the outputs as well (section 4.1 of the paper).
+    dropout : float
+        Share of hidden units dropped in `loss`, and only there.
+    fresh_masks : int
+        With fresh draws: how many masks make up the density, masks 0, 1, ... of the seed.
+    seed : int
+        Of the masks and of the initial weights.
+
+    Raises
+    ------
+    InputError
+        If something given makes no sense; the message names it and the remedy.
+
+    Examples
+    --------
+    >>> import made
+    >>> model = made.MADE(made.Bernoulli(3), hidden=(8,), seed=0)
+    >>> model.log_prob([[0, 1, 1]])  # not trained yet: all 8 states are equally probable
+    tensor([-2.0794], dtype=torch.float64)
+    >>> model.sample(2, seed=0).shape
+    torch.Size([2, 3])
+    """
+
+    kind = "MADE"
+
+    def __init__(
+        self,
+        variables: Variable | Sequence[Variable],
+        hidden: int | Sequence[int] = (500,),
+        ordering: str | Sequence[int] | NDArray[Any] = "natural",
+        seed: int = 0,
+        *,
+        orderings: int | str = 1,
+        connectivity: Any = "uniform",
+        connectivities: int | str = 1,
+        activation: str = "relu",
+        residual: bool = False,
+        direct: bool = False,
+        dropout: float = 0.0,
+        fresh_masks: int = 16,
+    ) -> None:
+        super().__init__(variables, hidden, seed)
+        self.mixture = Mixture(
+            n_variables=self.variables.n_variables,
+            hidden=self.hidden,
+            input_sizes=self.variables.input_sizes,
+            output_sizes=self.variables.output_sizes,
+            ordering=ordering,
+            orderings=orderings,
+            connectivity=connectivity,
+            connectivities=connectivities,
+            seed=self.seed,
+            residual=residual,
+            fresh_masks=fresh_masks,
+        )
+        self.network = Network(
+            self.variables.n_inputs,
+            self.hidden,
+            self.variables.n_outputs,
+            activation=activation,
+            residual=self.mixture.residual_layers,
+            direct=direct,
+            dropout=dropout,
+        )
+        self._initialize()
+        if self.has_one_mask:
+            self.network.store_mask(self.mask(0))
+        self._latest: tuple[int, torch.device, MaskTensors] | None = None
+
+    @property
+    def n_masks(self) -> int:
+        """K, the number of masks whose mixture the model is."""
+        return self.mixture.n_masks
+
+    @property
+    def has_one_mask(self) -> bool:
+        """Whether there is one mask for good, in training and in evaluation."""
+        return self.n_masks == 1 and not self.mixture.is_fresh
+
+    def mask(self, k: int = 0) -> Mask:
+        """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
+        return self.mixture.mask(k)
+
+    @torch.no_grad()
+    def log_prob(
+        self,
+        x: ArrayLike | Tensor,
+        per_variable: bool = False,
+        mask: int | Sequence[int] | None = None,
+    ) -> Tensor:
+        """Return the exact log-probability of each row, in nats.
+
+        Memory is bounded: rows are gone through in batches, masks one after the other.
+
+        Parameters
+        ----------
+        x : array or tensor
+            Rows, (n, D).
+        per_variable : bool
+            Return log p(x_d | the variables before it) instead, (n, D), which sums to the row's. The model
+            must have one mask, or `mask` must name one.
+        mask : int or sequence of int, optional
+            Use this mask alone, or the mixture of these. By default all K: the density of the model.
+
+        Returns
+        -------
+        (n,) float64 tensor, or (n, D)
+
+        Examples
+        --------
+        >>> import made
+        >>> model = made.MADE([made.Bernoulli(1), made.Categorical(3)], hidden=(8,))
+        >>> model.log_prob([[0, 2], [1, 1]], per_variable=True)
+        tensor([[-0.6931, -1.0986],
+                [-0.6931, -1.0986]], dtype=torch.float64)
+        """
+        codes = self.rows(x)
+        masks = self._chosen(mask)
+        if per_variable:
+            if len(masks) > 1:
+                raise InputError(
+                    f"per_variable needs one mask, and this model is a {self.mixture.describe()}: pass mask=k"
+                )
+            parts = [self._log_prob(rows, masks[0]) for rows in self.batches(codes)]
+            return torch.cat(parts) if parts else codes.double()
+        total = torch.full((len(codes),), -torch.inf, dtype=torch.float64, device=self.device)
+        for k in masks:
+            parts = [self._log_prob(rows, k).sum(dim=1) for rows in self.batches(codes)]
+            total = torch.logaddexp(total, torch.cat(parts)) if parts else total
+        return total - float(np.log(len(masks)))
+
+    def row_losses(self, x: ArrayLike | Tensor, masks: int | None = None) -> Tensor:
+        """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
+        return -self.log_prob(x, mask=None if masks is None else range(min(masks, self.n_masks)))
+
+    def training_mask(self, draw: int) -> int:
+        """Return the number of the mask for the given draw of training; see `Mixture.training_mask`."""
+        return self.mixture.training_mask(draw)
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int | None = None, mask: int | Sequence[int] | None = None) -> Tensor:
+        """Draw n rows.
+
+        Row i is a function of (seed, i): drawing more rows does not change the first ones.
+
+        Parameters
+        ----------
+        n : int
+            How many; 0 gives an empty table.
+        seed : int, optional
+            Without one, rows differ at every call.
+        mask : int or sequence of int, optional
+            Draw from this mask alone, or from the mixture of these. By default from all K.
+
+        Returns
+        -------
+        (n, D) tensor of codes: uint8, or int64 where a variable has more than 256 classes
+        """
+        if n < 0:
+            raise InputError(f"the number of rows to draw must be at least 0, got {n}")
+        key = (
+            int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+            if seed is None
+            else check_seed(seed)
+        )
+        masks = self._chosen(mask)
+        batch = self.rows_per_batch
+        parts = [
+            self._sample(row_uniforms(key, first, min(batch, n - first), self.n_variables + 1), masks)
+            for first in range(0, n, batch)
+        ]
+        empty = torch.zeros((0, self.n_variables), dtype=self.variables.dtype, device=self.device)
+        return torch.cat([empty, *parts])
+
+    def outputs(
+        self,
+        codes: Tensor,
+        mask: int = 0,
+        *,
+        drop: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the network's outputs (n, n_outputs) for codes (n, D) under one mask: a forward pass."""
+        tensors = None if self.has_one_mask else self._mask_tensors(mask)
+        if self.has_one_mask:
+            self._chosen(mask)
+        features = self.variables.encode(codes)
+        outputs: Tensor = self.network(features, tensors, drop=drop, generator=generator)
+        return outputs
+
+    def summary(self, mask: int = 0) -> Summary:
+        """Return the layer table under one mask, and what that mask costs. Print it.
+
+        Examples
+        --------
+        >>> import made
+        >>> print(made.MADE(made.Bernoulli(3), hidden=(4,), connectivity=[[1, 2, 1, 2]]).summary())
+        MADE of 3 variables: one mask (natural ordering, given connectivity)
+        <BLANKLINE>
+        layer       inputs   units     weights        live   share
+        hidden 1         3       4          12           6   50.0%
+        output           4       3          12           6   50.0%
+        total                               24          12   50.0%
+        <BLANKLINE>
+        31 parameters with the biases
+        every variable is seen, but the last of the ordering, which nothing may see
+        """
+        which = "" if self.has_one_mask else f", of which this is mask {mask}"
+        return summarize(
+            f"MADE of {self.n_variables:,} variables: {self.mixture.describe()}{which}",
+            self.widths,
+            self.mask(mask),
+            self.variables.input_sizes,
+            residual=self.network.residual,
+            direct=self.network.direct is not None,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the JSON-ready arguments that build this model again, weights apart."""
+        mixture = self.mixture
+        ordering, connectivity = mixture.ordering, mixture.connectivity
+        if isinstance(connectivity, tuple):
+            connectivity = [layer.tolist() for layer in connectivity]
+        return {
+            "variables": self.variables.settings(),
+            "hidden": list(self.hidden),
+            "ordering": ordering if isinstance(ordering, str) else np.asarray(ordering).tolist(),
+            "seed": self.seed,
+            "orderings": mixture.orderings,
+            "connectivity": connectivity.tolist() if isinstance(connectivity, np.ndarray) else connectivity,
+            "connectivities": mixture.connectivities,
+            "activation": self.network.activation,
+            "residual": mixture.residual,
+            "direct": self.network.direct is not None,
+            "dropout": self.network.dropout,
+            "fresh_masks": mixture.fresh_masks,
+        }
+
+    def _initialize(self) -> None:
+        masks = [self.mask(k) for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
+        if self.hidden:
+            self.network.initialize(
+                [
+                    _mean(masks, i, self.variables.feature_shares if i == 0 else None)
+                    for i in range(len(self.hidden))
+                ],
+                _mean(masks, 0, self.variables.feature_powers),
+                torch.Generator().manual_seed(self.seed),
+            )
+
+    def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
+        masks = list(range(self.n_masks)) if mask is None else [mask] if isinstance(mask, int) else list(mask)
+        for k in masks:
+            if k < 0 or (not self.mixture.is_fresh and k >= self.n_masks):
+                raise InputError(f"there is no mask {k}: this model has masks 0..{self.n_masks - 1}")
+        if not masks:
+            raise InputError("a mixture needs at least one mask, got none")
+        return masks
+
+    def _mask_tensors(self, k: int) -> MaskTensors:
+        """Make mask k, or take the latest one if that is it: training stays on a mask for some steps."""
+        if self._latest is None or self._latest[:2] != (k, self.device):
+            self._latest = (k, self.device, MaskTensors.of(self.mask(k), self.device))
+        return self._latest[2]
+
+    def _log_prob(self, codes: Tensor, k: int) -> Tensor:
+        return self.variables.log_prob(self.outputs(codes, k), codes).double()
+
+    def _sample(self, u: NDArray[np.float64], masks: list[int]) -> Tensor:
+        uniforms = torch.from_numpy(u).to(self.device)
+        codes = torch.empty((len(u), self.n_variables), dtype=self.variables.dtype, device=self.device)
+        # The last uniform of a row says which mask of the mixture it is drawn from.
+        choice = (uniforms[:, -1] * len(masks)).long()
+        for i, k in enumerate(masks):
+            rows = (choice == i).nonzero()[:, 0]
+            if len(rows):
+                codes[rows] = sample_rows(
+                    lambda partial, k=k: self.outputs(partial, k),  # type: ignore[misc]
+                    self.variables,
+                    self.mask(k).ordering,
+                    uniforms[rows, :-1],
+                )
+        return codes
+
+
+def _mean(masks: list[Mask], layer: int, worth: NDArray[np.float64] | None) -> Tensor:
+    """Return what each unit of a layer sees, averaged over masks; an input feature counts by its worth."""
+    seen = [m.layers[layer].sum(axis=1) if worth is None else m.layers[layer] @ worth for m in masks]
+    return torch.from_numpy(np.mean(seen, axis=0)).float()

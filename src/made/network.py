@@ -1,0 +1,250 @@
+"""A feed-forward network with masked weights: its Jacobian obeys the masks.
+
+In the paper's symbols, with M for the masks (Germain et al. 2015, eqs. 8-11 and section 4.1):
+
+    h_0 = x,   h_l = g(b_l + (W_l * M_l) h_{l-1}),   out = c + (V * M_V) h_L + (A * M_A) x
+
+A residual layer adds h_{l-1} to its h_l. The direct connections A are optional.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from made.errors import InputError
+from made.masks import Mask
+
+__all__ = ["ACTIVATIONS", "MaskTensors", "Network"]
+
+#: The activations by name, each with the gain that keeps the variance of a layer (He et al. 2015).
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    "relu": (functional.relu, math.sqrt(2.0)),
+    "leaky_relu": (functional.leaky_relu, math.sqrt(2.0)),
+    "elu": (functional.elu, math.sqrt(2.0)),
+    "gelu": (functional.gelu, math.sqrt(2.0)),
+    "silu": (functional.silu, math.sqrt(2.0)),
+    "softplus": (functional.softplus, 1.0),
+    "tanh": (torch.tanh, 5.0 / 3.0),
+    "sigmoid": (torch.sigmoid, 1.0),
+}
+
+
+class MaskTensors(NamedTuple):
+    """The matrices of one mask as float tensors, ready to multiply weights with."""
+
+    layers: tuple[Tensor, ...]
+    direct: Tensor
+
+    @classmethod
+    def of(cls, mask: Mask, device: torch.device) -> MaskTensors:
+        """Bring a mask to a device."""
+
+        def tensor(matrix: Any) -> Tensor:
+            return torch.from_numpy(matrix).to(device, torch.float32)
+
+        return cls(tuple(tensor(matrix) for matrix in mask.layers), tensor(mask.direct))
+
+
+class _StoredMasked(torch.autograd.Function):
+    """A linear map whose weight is zero already where its mask is: only the gradient needs masking.
+
+    The forward pass is then a plain linear map. A hook on the weight would do the same, but is lost when a
+    model is copied.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, mask: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight, mask)
+        return functional.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        x, weight, mask = ctx.saved_tensors
+        to_x = gradient @ weight if ctx.needs_input_grad[0] else None
+        to_weight = (gradient.T @ x) * mask if ctx.needs_input_grad[1] else None
+        to_bias = gradient.sum(0) if ctx.needs_input_grad[3] else None
+        return to_x, to_weight, None, to_bias
+
+
+def _stored_masked(x: Tensor, weight: Tensor, mask: Tensor, bias: Tensor | None) -> Tensor:
+    out: Tensor = _StoredMasked.apply(x, weight, mask, bias)  # type: ignore[no-untyped-call]
+    return out
+
+
+class Network(nn.Module):
+    """Masked weights, their biases, and the way from inputs to outputs.
+
+    With one mask, its matrices are stored (`store_mask`) and dead weights are zero for good: at the start,
+    after every step and in files. With several masks every weight lives in some mask; the weights are then
+    dense and `forward` is told which mask to apply. Without any mask it is an ordinary network.
+
+    Parameters
+    ----------
+    n_inputs : int
+    hidden : sequence of int
+        Sizes of the hidden layers; may be empty.
+    n_outputs : int
+    activation : str
+        One of `ACTIVATIONS`.
+    residual : sequence of bool, optional
+        Which hidden layers add the layer before to their output.
+    direct : bool
+        Connect the inputs to the outputs as well.
+    dropout : float
+        Share of hidden units set to zero where `forward` is told to drop.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        hidden: Sequence[int],
+        n_outputs: int,
+        *,
+        activation: str = "relu",
+        residual: Sequence[bool] | None = None,
+        direct: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise InputError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+        if not 0 <= dropout < 1:
+            raise InputError(f"dropout is a share of units in [0, 1), got {dropout}")
+        self.activation = activation
+        self.residual = tuple(residual) if residual is not None else (False,) * len(hidden)
+        self.dropout = dropout
+        widths = [n_inputs, *hidden, n_outputs]
+        self.weights = nn.ParameterList(torch.zeros(after, before) for before, after in pairwise(widths))
+        self.biases = nn.ParameterList(torch.zeros(width) for width in widths[1:])
+        self.direct = nn.Parameter(torch.zeros(n_outputs, n_inputs)) if direct else None
+        self.has_stored_mask = False
+
+    @property
+    def n_hidden(self) -> int:
+        """Number of hidden layers."""
+        return len(self.weights) - 1
+
+    def store_mask(self, mask: Mask) -> None:
+        """Keep this one mask beside the weights, and set the dead weights to zero."""
+        device = self.weights[0].device
+        tensors = MaskTensors.of(mask, device)
+        for i, matrix in enumerate(tensors.layers):
+            self.register_buffer(f"mask_{i}", matrix, persistent=False)
+        if self.direct is not None:
+            self.register_buffer("mask_direct", tensors.direct, persistent=False)
+        self.has_stored_mask = True
+        with torch.no_grad():
+            for i, weight in enumerate(self.weights):
+                weight.mul_(self.get_buffer(f"mask_{i}"))
+            if self.direct is not None:
+                self.direct.mul_(self.get_buffer("mask_direct"))
+
+    def dead_weights(self) -> int:
+        """Count weights that the stored mask rules out and that are not zero: none, unless tampered with."""
+        if not self.has_stored_mask:
+            return 0
+        pairs = [(weight, self.get_buffer(f"mask_{i}")) for i, weight in enumerate(self.weights)]
+        if self.direct is not None:
+            pairs.append((self.direct, self.get_buffer("mask_direct")))
+        return sum(int(((weight != 0) & (mask == 0)).sum()) for weight, mask in pairs)
+
+    @torch.no_grad()
+    def initialize(
+        self,
+        live: Sequence[Tensor],
+        power: Tensor,
+        generator: torch.Generator,
+    ) -> None:
+        """Draw the hidden weights, each unit's scaled by its own live fan-in; outputs start at zero.
+
+        Parameters
+        ----------
+        live : sequence of Tensor
+            Per hidden layer, (n_units,): how many live connections each unit has; in the first layer, how
+            many variables it sees.
+        power : Tensor
+            (n_units,) of the first layer: the mean square of what each unit's live inputs bring in all.
+        generator : torch.Generator
+            On the CPU, so that a seed gives the same weights for every device.
+        """
+        gain = ACTIVATIONS[self.activation][1]
+        for i, count in enumerate(live):
+            scale = (power if i == 0 else count).clamp(min=1e-6).float().rsqrt()[:, None]
+            self.weights[i].normal_(generator=generator).mul_(gain * scale)
+            # Kinks away from zero: with a single scaled input, biases of zero would make a layer linear.
+            self.biases[i].uniform_(-1, 1, generator=generator).mul_(count.clamp(min=1.0).rsqrt())
+        self.weights[-1].zero_()
+        self.biases[-1].zero_()
+        if self.direct is not None:
+            self.direct.zero_()
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: MaskTensors | None = None,
+        *,
+        drop: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Run the network.
+
+        Parameters
+        ----------
+        x : Tensor
+            Input features, (n, n_inputs).
+        mask : MaskTensors, optional
+            The mask to apply, where none is stored.
+        drop : bool
+            Drop hidden units: for training, and for nothing else.
+        generator : torch.Generator, optional
+            Which units are dropped; without one, torch's own decides.
+
+        Returns
+        -------
+        (n, n_outputs) tensor
+        """
+        h = x
+        for i in range(self.n_hidden):
+            h = self.hidden_layer(i, h, mask, drop=drop, generator=generator)
+        return self.output_layer(h, x, mask)
+
+    def hidden_layer(
+        self,
+        i: int,
+        h: Tensor,
+        mask: MaskTensors | None = None,
+        *,
+        drop: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Run hidden layer i on what came before it."""
+        out = ACTIVATIONS[self.activation][0](self._linear(h, i, mask))
+        if drop and self.dropout > 0:
+            kept = torch.empty_like(out).bernoulli_(1 - self.dropout, generator=generator)
+            out = out * kept / (1 - self.dropout)
+        return h + out if self.residual[i] else out
+
+    def output_layer(self, h: Tensor, x: Tensor, mask: MaskTensors | None = None) -> Tensor:
+        """Run the last layer on the last hidden layer h and, for direct connections, the inputs x."""
+        out = self._linear(h, self.n_hidden, mask)
+        if self.direct is None:
+            return out
+        if self.has_stored_mask:
+            direct = _stored_masked(x, self.direct, self.get_buffer("mask_direct"), None)
+        else:
+            direct = functional.linear(x, self.direct if mask is None else self.direct * mask.direct)
+        return out + direct
+
+    def _linear(self, h: Tensor, i: int, mask: MaskTensors | None) -> Tensor:
+        weight, bias = self.weights[i], self.biases[i]
+        if self.has_stored_mask:
+            return _stored_masked(h, weight, self.get_buffer(f"mask_{i}"), bias)
+        return functional.linear(h, weight if mask is None else weight * mask.layers[i], bias)

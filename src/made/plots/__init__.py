@@ -1,0 +1,25 @@
+"""Pictures of data, of masks and of what a model has learned; each function returns a matplotlib ``Figure``.
+
+Nothing here touches ``pyplot``: figures need no display, and no global setting is read or changed.
+"""
+
+from __future__ import annotations
+
+from made.plots.curves import loss_curve
+from made.plots.grids import image_grid, samples_beside, samples_table
+from made.plots.matrices import mask_matrices
+from made.plots.networks import network
+from made.plots.paper import save
+from made.plots.pixels import predecessors, surprise
+
+__all__ = [
+    "image_grid",
+    "loss_curve",
+    "mask_matrices",
+    "network",
+    "predecessors",
+    "samples_beside",
+    "samples_table",
+    "save",
+    "surprise",
+]

@@ -1,0 +1,334 @@
+"""What a row is: the variables of a model side by side, their codes and their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from made.errors import InputError
+from made.ordering import IntArray
+from made.variables import KINDS, Bernoulli, Categorical, Label, Variable
+
+__all__ = ["Variables", "variables_for"]
+
+
+class Variables:
+    """All variables of a model, in the order of the columns of a row.
+
+    Parameters
+    ----------
+    blocks : Variable or sequence of Variable
+        Neighbours of one kind are joined into one block.
+
+    Attributes
+    ----------
+    n_variables : int
+        D.
+    n_inputs, n_outputs : int
+        Width of the network's first and last layer.
+    input_sizes, output_sizes : (D,) int arrays
+        Input features and outputs of each variable.
+    feature_shares : (n_inputs,) array
+        Share of its variable that each input feature is.
+    feature_powers : (n_inputs,) array
+        Mean square of each input feature, were all values equally probable.
+
+    Examples
+    --------
+    >>> Variables([Bernoulli(1), Bernoulli(2), Categorical(3)])
+    Variables([Bernoulli(3), Categorical(3, n=1, coding='one-hot')])
+    """
+
+    def __init__(self, blocks: Variable | Sequence[Variable]) -> None:
+        given = [blocks] if isinstance(blocks, Variable) else list(blocks)
+        for block in given:
+            if not isinstance(block, Variable):
+                raise InputError(
+                    f"variables are made.Bernoulli(n), made.Categorical(K) or a list of these, got {block!r}"
+                )
+        if not given:
+            raise InputError("a model needs at least one variable, got an empty list")
+        self.blocks = _join(given)
+        counts = [block.n for block in self.blocks]
+        self.input_sizes: IntArray = np.repeat([block.input_size for block in self.blocks], counts)
+        self.output_sizes: IntArray = np.repeat([block.output_size for block in self.blocks], counts)
+        # A variable with several features counts once in a fan-in: of one-hot features, one is 1.
+        powers = np.repeat([block.input_power for block in self.blocks], counts)
+        self.feature_shares = np.repeat(1.0 / self.input_sizes, self.input_sizes)
+        self.feature_powers = np.repeat(powers / self.input_sizes, self.input_sizes)
+        self.n_values: IntArray = np.repeat([block.n_values for block in self.blocks], counts)
+        self.n_variables = sum(counts)
+        self.n_inputs = int(self.input_sizes.sum())
+        self.n_outputs = int(self.output_sizes.sum())
+        self.dtype = torch.uint8 if self.n_values.max() <= 256 else torch.int64
+        self._columns = np.concatenate([[0], np.cumsum(counts)])
+        self._outputs = np.concatenate([[0], np.cumsum(self.output_sizes)])
+
+    def rows(self, x: ArrayLike | Tensor) -> Tensor:
+        """Return `x` as a checked tensor of codes.
+
+        Parameters
+        ----------
+        x : (n, D) array or tensor
+            Codes; or labels, when it holds strings.
+
+        Returns
+        -------
+        (n, D) tensor, uint8 (int64 where a variable has more than 256 classes)
+
+        Raises
+        ------
+        InputError
+            If the shape is wrong or a value is none of its variable's: names the first bad row and column.
+        """
+        if not isinstance(x, Tensor):
+            array = np.asarray(x)
+            if array.dtype.kind in "OUS":
+                array = self.codes(array)
+            elif array.dtype.kind not in "biuf":
+                raise InputError(f"rows hold numbers, got an array of {array.dtype}")
+            elif array.dtype.kind == "u" and array.dtype.itemsize > 1:
+                array = array.astype(np.int64)
+            x = torch.from_numpy(np.ascontiguousarray(array))
+        self._check_shape(tuple(x.shape))
+        for first, block in zip(self._columns, self.blocks, strict=False):
+            _check_codes(x[:, first : first + block.n], block, int(first))
+        return x.to(self.dtype)
+
+    def encode(self, codes: Tensor) -> Tensor:
+        """Turn codes (rows, D) into the network's input (rows, n_inputs), float32."""
+        if len(self.blocks) == 1:
+            return self.blocks[0].encode(codes)
+        return torch.cat([block.encode(columns) for block, columns in self._split(codes)], dim=1)
+
+    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """Return log p of each variable in nats, (rows, D), under the network's outputs (rows, n_outputs)."""
+        parts = [
+            block.log_prob(self._block_outputs(outputs, i), columns)
+            for i, (block, columns) in enumerate(self._split(codes))
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the network's outputs (rows, n_outputs) as probabilities, same shape."""
+        parts = [
+            block.probabilities(self._block_outputs(outputs, i)).flatten(1)
+            for i, block in enumerate(self.blocks)
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def most_probable(self, probabilities: Tensor) -> Tensor:
+        """Return the most probable codes (rows, D) under probabilities (rows, n_outputs)."""
+        parts = [
+            block.most_probable(self._block_outputs(probabilities, i)) for i, block in enumerate(self.blocks)
+        ]
+        return torch.cat(parts, dim=1).to(self.dtype)
+
+    def quantile(self, outputs: Tensor, variable: int, uniforms: Tensor) -> Tensor:
+        """Return the codes (rows,) of one variable at the uniforms (rows,), as `Variable.quantile`."""
+        block = self.blocks[int(np.searchsorted(self._columns, variable, side="right")) - 1]
+        own = outputs[:, self._outputs[variable] : self._outputs[variable + 1]]
+        return block.quantile(own, uniforms)
+
+    def marginals(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+        """Return the outputs (n_outputs,) of the smoothed marginals of rows that come in batches.
+
+        Parameters
+        ----------
+        batches : iterable of (codes, weight)
+            Codes (rows, D) and the weight of each row (rows,), float64.
+        """
+        totals = [torch.zeros(block.n, block.n_values, dtype=torch.float64) for block in self.blocks]
+        for codes, weight in batches:
+            for total, (block, columns) in zip(totals, self._split(codes), strict=True):
+                total += block.counts(columns, weight)
+        parts = [block.marginals(total) for block, total in zip(self.blocks, totals, strict=True)]
+        return torch.cat([part.flatten() for part in parts])
+
+    def codes(self, x: ArrayLike) -> NDArray[np.int64]:
+        """Translate labels into codes; columns without labels must hold codes already.
+
+        Parameters
+        ----------
+        x : (n, D) array
+            Rows as the user has them.
+
+        Returns
+        -------
+        (n, D) int64 array
+
+        Raises
+        ------
+        InputError
+            If a value is no label of its variable: names the first bad row and column.
+
+        Examples
+        --------
+        >>> Variables(Categorical(["no", "yes"], n=2)).codes([["yes", "no"]])
+        array([[1, 0]])
+        """
+        array = np.asarray(x)
+        self._check_shape(array.shape)
+        codes = np.empty(array.shape, dtype=np.int64)
+        for first, block in zip(self._columns, self.blocks, strict=False):
+            for column in range(first, first + block.n):
+                codes[:, column] = _translate(array[:, column], block, column)
+        return codes
+
+    def values(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
+        """Translate codes into labels: the inverse of `codes`, an object array where labels are strings.
+
+        Examples
+        --------
+        >>> Variables(Categorical([10, 20, 30])).values([[2], [0]])
+        array([[30],
+               [10]])
+        """
+        array = np.asarray(codes)
+        columns: list[NDArray[Any]] = []
+        for first, block in zip(self._columns, self.blocks, strict=False):
+            for column in range(first, first + block.n):
+                own = array[:, column]
+                columns.append(own if block.labels is None else np.array(block.labels)[own.astype(int)])
+        if any(column.dtype.kind in "US" for column in columns):
+            columns = [column.astype(object) for column in columns]
+        return np.stack(columns, axis=1)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether any variable has labels other than its codes."""
+        return any(block.labels is not None for block in self.blocks)
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Return the JSON-ready description that `from_settings` reads."""
+        return [block.settings() for block in self.blocks]
+
+    @classmethod
+    def from_settings(cls, settings: Sequence[dict[str, Any]]) -> Variables:
+        """Build the variables that `settings` describes."""
+        blocks = []
+        for entry in settings:
+            arguments = dict(entry)
+            kind = arguments.pop("kind")
+            if kind not in KINDS:
+                raise InputError(f"unknown kind of variable {kind!r}: written by a newer version of made?")
+            blocks.append(KINDS[kind](**arguments))
+        return cls(blocks)
+
+    def __repr__(self) -> str:
+        """Show the blocks."""
+        return f"Variables({list(self.blocks)})"
+
+    def _split(self, codes: Tensor) -> list[tuple[Variable, Tensor]]:
+        return [
+            (block, codes[:, first : first + block.n])
+            for first, block in zip(self._columns, self.blocks, strict=False)
+        ]
+
+    def _block_outputs(self, outputs: Tensor, i: int) -> Tensor:
+        own = outputs[:, self._outputs[self._columns[i]] : self._outputs[self._columns[i + 1]]]
+        return own.reshape(len(outputs), self.blocks[i].n, self.blocks[i].output_size)
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        if len(shape) == 2 and shape[1] == self.n_variables:
+            return
+        if len(shape) == 2:
+            raise InputError(f"rows have {shape[1]} columns, the model has {self.n_variables} variables")
+        raise InputError(
+            f"rows are a table (n, {self.n_variables}), got shape {tuple(shape)}; one row is x[None, :]"
+        )
+
+
+def variables_for(
+    classes: Sequence[int],
+    labels: Sequence[Sequence[Label] | None] | None = None,
+    coding: str = "one-hot",
+) -> list[Variable]:
+    """Return the variables that fit columns with these numbers of classes.
+
+    Parameters
+    ----------
+    classes : sequence of int
+        K per column; two unlabelled classes make a Bernoulli variable.
+    labels : sequence, optional
+        Per column the labels, or None where values are the codes.
+    coding : str
+        Of the categorical variables.
+
+    Examples
+    --------
+    >>> variables_for([2, 2, 5])
+    [Bernoulli(2), Categorical(5, n=1, coding='one-hot')]
+    """
+    labels = [None] * len(classes) if labels is None else labels
+    blocks: list[Variable] = []
+    for n_classes, own in zip(classes, labels, strict=True):
+        if own is None and n_classes == 2:
+            blocks.append(Bernoulli(1))
+        else:
+            blocks.append(Categorical(n_classes if own is None else own, coding=coding))
+    return list(_join(blocks))
+
+
+def _join(blocks: Sequence[Variable]) -> tuple[Variable, ...]:
+    """Join neighbours that differ in nothing but their number, so that work is done per block."""
+
+    def likeness(block: Variable) -> str:
+        return repr(sorted((block.settings() | {"n": 0}).items(), key=lambda item: item[0]))
+
+    joined = []
+    for _, group in groupby(blocks, key=likeness):
+        members = list(group)
+        arguments = members[0].settings() | {"n": sum(member.n for member in members)}
+        arguments.pop("kind")
+        joined.append(type(members[0])(**arguments))
+    return tuple(joined)
+
+
+def _check_codes(codes: Tensor, block: Variable, first: int) -> None:
+    """Raise at the first value that is no code of this block; `first` is the block's first column."""
+    if codes.dtype == torch.bool or codes.numel() == 0:
+        return
+    bad = (codes < 0) | (codes >= block.n_values)
+    if codes.is_floating_point():
+        bad |= ~torch.isfinite(codes) | (codes != torch.floor(codes))
+    if not bool(bad.any()):
+        return
+    row, column = (int(i) for i in bad.nonzero()[0])
+    value = codes[row, column].item()
+    where = f"row {row}, column {first + column} (counted from 0)"
+    if value != value:
+        raise InputError(f"{where} is NaN: every entry must be known; drop or fill such rows")
+    allowed = "0 or 1" if isinstance(block, Bernoulli) else f"a whole number 0..{block.n_values - 1}"
+    hint = "; translate labels with codes(rows)" if block.labels is not None else ""
+    raise InputError(f"{where} holds {value:g}: a {block.kind} variable takes {allowed}{hint}")
+
+
+def _translate(column: NDArray[Any], block: Variable, number: int) -> NDArray[np.int64]:
+    places: dict[Any, int]
+    if block.labels is not None:
+        places = {label: i for i, label in enumerate(block.labels)}
+        # A file's text and numbers may stand for the same label ("3" and 3).
+        places |= {str(label): i for i, label in enumerate(block.labels)}
+        codes = [places.get(value.item() if isinstance(value, np.generic) else value, -1) for value in column]
+        for row, code in enumerate(codes):
+            if code < 0:
+                raise InputError(
+                    f"row {row}, column {number} (counted from 0) holds {column[row]!r}, "
+                    f"which is none of its {len(block.labels)} labels"
+                )
+        return np.array(codes, dtype=np.int64)
+    try:
+        numbers = np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"column {number} (counted from 0) holds text, but its variable has no labels"
+        ) from None
+    _check_codes(torch.from_numpy(numbers)[:, None], block, number)
+    return numbers.astype(np.int64)

@@ -1,0 +1,6 @@
+"""Training: the loop, schedules, checkpoints, history."""
+
+from made.training.history import History
+from made.training.loop import fit
+
+__all__ = ["History", "fit"]

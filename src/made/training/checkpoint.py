@@ -1,0 +1,131 @@
+"""Checkpoints: everything from which a fit goes on as if it had not stopped.
+
+The order of the rows, the mask and the dropped units of a step are functions of (seed, step). So a checkpoint
+needs no state of any random generator: weights, optimizer, step and history are all there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from made.base import BaseModel
+from made.errors import InputError
+from made.files import read_tensors, write_tensors
+from made.training.history import History
+from made.training.settings import TrainingSettings
+
+__all__ = ["Checkpoint", "fingerprint"]
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Checkpoint:
+    """The state of a fit between two steps.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    weights, best : dict of tensors
+        The model's parameters now, and those of its best epoch.
+    optimizer : dict of tensors
+        By ``parameter.name``.
+    history : History
+    data : str
+        `fingerprint` of the training rows.
+    seconds : float
+        Spent so far.
+    """
+
+    step: int
+    weights: Weights
+    best: Weights
+    optimizer: Weights
+    history: History
+    data: str
+    seconds: float
+
+    def save(self, path: str | Path, model: BaseModel, settings: TrainingSettings) -> None:
+        """Write it to a file of the same kind as models."""
+        tensors = {
+            f"{part}/{name}": tensor
+            for part in ("weights", "best", "optimizer")
+            for name, tensor in getattr(self, part).items()
+        }
+        header = {
+            "model": {"kind": model.kind, "settings": model.settings()},
+            "training": settings.as_dict(),
+            "step": self.step,
+            "history": self.history.as_dict(),
+            "data": self.data,
+            "seconds": self.seconds,
+        }
+        write_tensors(path, "checkpoint", header, tensors)
+
+    @classmethod
+    def read(cls, path: str | Path, model: BaseModel, settings: TrainingSettings, data: str) -> Checkpoint:
+        """Read it for a fit of this model, with these settings, on these data.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint belongs to another fit: the message says what differs.
+        """
+        kind, header, tensors = read_tensors(path)
+        if kind != "checkpoint":
+            raise InputError(f"{path} holds a {kind}, not a checkpoint")
+        if header["model"] != {"kind": model.kind, "settings": model.settings()}:
+            raise InputError(f"{path} belongs to a model with other settings: resume with those of the run")
+        differences = settings.differences(TrainingSettings(**header["training"]))
+        if differences:
+            raise InputError(
+                f"{path} was written with another {', '.join(differences)}: resume with the same"
+            )
+        if header["data"] != data:
+            raise InputError(f"{path} was written while training on other rows: resume with the same data")
+        parts: dict[str, Weights] = {"weights": {}, "best": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = tensor
+        return cls(
+            step=header["step"],
+            history=History.from_dict(header["history"]),
+            data=data,
+            seconds=header["seconds"],
+            **parts,
+        )
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Weights:
+    """Return the state of an optimizer as named tensors."""
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": torch.as_tensor(value)
+        for index, entries in state.items()
+        for name, value in entries.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Weights) -> None:
+    """Put the state back that `optimizer_tensors` returned."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def fingerprint(rows: Tensor, weight: Tensor | None) -> str:
+    """Return a SHA-256 of training rows and their weights."""
+    digest = hashlib.sha256(f"{tuple(rows.shape)} {rows.dtype}".encode())
+    for tensor in (rows, weight):
+        if tensor is not None:
+            digest.update(tensor.contiguous().cpu().numpy().data)
+    return digest.hexdigest()

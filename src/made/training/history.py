@@ -1,0 +1,115 @@
+"""What happened during a fit: losses by step and by epoch, the best epoch, why it ended."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from made.files import write_aside
+
+__all__ = ["EpochRecord", "History"]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch. Epoch 0 is the model before its first step.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Epochs and optimizer steps done.
+    train_loss : float or None
+        Mean over the epoch's rows of the loss that was minimized (units dropped, weights moving), in nats per
+        row. Batches count by their size.
+    valid_nll, valid_se : float or None
+        NLL of the validation rows in nats per row, and its standard error.
+    learning_rate : float
+        At the last step.
+    seconds : float
+        Since the fit began, earlier sittings of a resumed one included.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float | None
+    valid_nll: float | None
+    valid_se: float | None
+    learning_rate: float
+    seconds: float
+
+
+@dataclass
+class History:
+    """The record of a fit.
+
+    Attributes
+    ----------
+    epochs : list of EpochRecord
+    batch_losses : list of float
+        Training loss of every mini-batch, in nats per row; the first is that of step 1.
+    best_epoch : int or None
+        The epoch whose weights the model has now; None if it has those of the last step.
+    ended : str
+        ``"finished"``, ``"stopped early"``, ``"interrupted"``, or ``"running"``.
+    notes : list of str
+        What was decided for the user.
+    """
+
+    epochs: list[EpochRecord] = field(default_factory=list)
+    batch_losses: list[float] = field(default_factory=list)
+    best_epoch: int | None = None
+    ended: str = "running"
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The record of the best epoch, where there was validation."""
+        return next((record for record in self.epochs if record.epoch == self.best_epoch), None)
+
+    @property
+    def valid_nll(self) -> list[float]:
+        """Validation NLL by epoch, in nats per row, epoch 0 first; empty without validation."""
+        return [record.valid_nll for record in self.epochs if record.valid_nll is not None]
+
+    @property
+    def epoch_steps(self) -> list[int]:
+        """Optimizer steps done at the end of each epoch."""
+        return [record.step for record in self.epochs]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record, JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, entries: dict[str, Any]) -> History:
+        """Read what `as_dict` wrote."""
+        epochs = [EpochRecord(**record) for record in entries["epochs"]]
+        return cls(**{**entries, "epochs": epochs})
+
+    def save_csv(self, folder: str | Path) -> None:
+        """Write ``metrics.csv`` (a line per epoch) and ``batches.csv`` (a line per step) into a folder."""
+        names = [entry.name for entry in fields(EpochRecord)]
+        rows = [[getattr(record, name) for name in names] for record in self.epochs]
+        _write_csv(Path(folder) / "metrics.csv", names, rows)
+        steps = [[step, loss] for step, loss in enumerate(self.batch_losses, start=1)]
+        _write_csv(Path(folder) / "batches.csv", ["step", "train_loss"], steps)
+
+    def __str__(self) -> str:
+        """Say in one line how it went."""
+        done = self.epochs[-1].epoch if self.epochs else 0
+        text = f"{self.ended} after {done} epochs, {len(self.batch_losses):,} steps"
+        if self.best is not None and self.best.valid_nll is not None:
+            text += f"; best epoch {self.best_epoch}: validation NLL {self.best.valid_nll:.3f} nats"
+        return text
+
+
+def _write_csv(path: Path, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    write_aside(path, text.getvalue().encode())

@@ -1,0 +1,317 @@
+"""The training loop: plain torch, and every step a function of (seed, step)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from made.base import BaseModel
+from made.errors import InputError
+from made.training.checkpoint import Checkpoint, fingerprint, optimizer_tensors, restore_optimizer
+from made.training.history import EpochRecord, History
+from made.training.interrupt import Interrupt, interruptible
+from made.training.progress import Progress, shown
+from made.training.settings import TrainingSettings, learning_rate, make_optimizer
+
+__all__ = ["fit", "mean_and_error"]
+
+# A checkpoint is written at the end of an epoch, but not more often than this.
+_SECONDS_BETWEEN_CHECKPOINTS = 30.0
+
+
+def fit(
+    model: BaseModel,
+    train: ArrayLike | Tensor,
+    valid: ArrayLike | Tensor | None = None,
+    epochs: int = 30,
+    batch_size: int = 128,
+    seed: int = 0,
+    progress: bool = False,
+    *,
+    optimizer: str = "adamw",
+    learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    warmup: float = 0.1,
+    patience: int | None = None,
+    resample_every: int = 1,
+    valid_masks: int = 8,
+    sample_weight: ArrayLike | None = None,
+    device: str | torch.device | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> History:
+    """Train a model, and leave it with the weights of its best epoch.
+
+    A model that has not been trained first gets the smoothed marginals of the training rows as output biases.
+    Ctrl-C ends the fit after the step in hand; the model then has the weights of the best epoch so far.
+
+    Parameters
+    ----------
+    model : MADE or Autoencoder
+        Is changed in place.
+    train : array or tensor
+        Training rows, (n, D).
+    valid : array or tensor, optional
+        Validation rows: they choose the best epoch. Without them the last epoch is kept.
+    epochs, batch_size, seed, optimizer, learning_rate, weight_decay, schedule, warmup, patience, \
+resample_every, valid_masks
+        See `made.training.settings.TrainingSettings`.
+    progress : bool
+        Show a progress bar with the time left, on standard error.
+    sample_weight : array, optional
+        (n,): a row of weight w counts as w rows.
+    device : str or torch.device, optional
+        Move the model there first, e.g. ``"cuda"``.
+    checkpoint : path, optional
+        Where to keep a file from which `resume` goes on.
+    resume : bool
+        Go on from `checkpoint`. The result is that of a fit which never stopped.
+    on_epoch : callable, optional
+        Called with the `EpochRecord` after every epoch.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    InputError
+        If data or settings make no sense, or the loss becomes infinite; in that case the model keeps the
+        weights of its best epoch.
+
+    Examples
+    --------
+    >>> import made
+    >>> data = made.data.load("digits")
+    >>> model = made.MADE(made.Bernoulli(64), hidden=(64,))
+    >>> history = made.fit(model, data.train, data.valid, epochs=2, seed=0)
+    >>> [record.epoch for record in history.epochs]
+    [0, 1, 2]
+    >>> history.valid_nll[2] < history.valid_nll[0]
+    True
+    """
+    settings = TrainingSettings(
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        warmup=warmup,
+        patience=patience,
+        resample_every=resample_every,
+        valid_masks=valid_masks,
+    )
+    if device is not None:
+        model.to(device)
+    rows = model.rows(train)
+    if len(rows) == 0:
+        raise InputError("no training rows were given: at least one is needed")
+    valid_rows = None if valid is None else model.rows(valid)
+    if valid_rows is not None and len(valid_rows) == 0:
+        raise InputError("no validation rows were given: pass None to train without validation")
+    weight = _check_weight(sample_weight, len(rows))
+    if model.is_untouched:
+        model.set_marginals(rows, weight)
+    sitting = _Sitting(model, settings, rows, valid_rows, weight)
+    if resume:
+        if checkpoint is None:
+            raise InputError("resume needs the checkpoint file to go on from")
+        sitting.restore(Checkpoint.read(checkpoint, model, settings, sitting.data))
+    with (
+        shown(progress, sitting.step, sitting.steps, settings.epochs) as screen,
+        interruptible() as interrupt,
+    ):
+        try:
+            sitting.run(screen, interrupt, None if checkpoint is None else Path(checkpoint), on_epoch)
+        finally:
+            sitting.keep_best()
+    return sitting.history
+
+
+@dataclass
+class _Sitting:
+    """A fit from where it starts or resumes to where it ends."""
+
+    model: BaseModel
+    settings: TrainingSettings
+    rows: Tensor
+    valid: Tensor | None
+    sample_weight: Tensor | None
+
+    def __post_init__(self) -> None:
+        self.optimizer = make_optimizer(self.model, self.settings)
+        self.steps_per_epoch = math.ceil(len(self.rows) / self.settings.batch_size)
+        self.steps = self.settings.epochs * self.steps_per_epoch
+        self.step = 0
+        self.history = History()
+        self.best: dict[str, Tensor] = {}
+        self.data = fingerprint(self.rows, self.sample_weight)
+        self.began = self.saved = time.monotonic()
+        self.generator = torch.Generator(device=self.model.device)
+        # Weights with mean 1, so that the loss stays in nats per row and the learning rate keeps its meaning.
+        self.weight = (
+            None
+            if self.sample_weight is None
+            else (self.sample_weight / self.sample_weight.mean()).float().to(self.model.device)
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to where a checkpoint was written."""
+        self.model.load_state_dict(checkpoint.weights)
+        restore_optimizer(self.optimizer, checkpoint.optimizer)
+        self.best = {name: tensor.to(self.model.device) for name, tensor in checkpoint.best.items()}
+        self.history = checkpoint.history
+        self.history.ended = "running"
+        self.step = checkpoint.step
+        self.began = time.monotonic() - checkpoint.seconds
+
+    def run(
+        self,
+        screen: Progress,
+        interrupt: Interrupt,
+        path: Path | None,
+        on_epoch: Callable[[EpochRecord], None] | None,
+    ) -> None:
+        """Take the steps that are left."""
+        if not self.history.epochs:
+            self._end_epoch(screen, on_epoch)
+        order, ordered = torch.empty(0), -1
+        while self.step < self.steps and not self._is_out_of_patience():
+            epoch, place = divmod(self.step, self.steps_per_epoch)
+            if epoch != ordered:
+                order, ordered = self._order(epoch), epoch
+            loss = self._take_step(order[place * self.settings.batch_size :][: self.settings.batch_size])
+            screen.step(self.step, loss)
+            if self.step % self.steps_per_epoch == 0:
+                self._end_epoch(screen, on_epoch)
+                if path is not None and time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
+                    self._save(path)
+            if interrupt.pressed:
+                self.history.ended = "interrupted"
+                screen.say(f"interrupted after {self.step:,} of {self.steps:,} steps")
+                break
+        else:
+            self.history.ended = "finished" if self.step >= self.steps else "stopped early"
+        if path is not None:
+            self._save(path)
+
+    def keep_best(self) -> None:
+        """Give the model the weights of its best epoch."""
+        if self.best:
+            self.model.load_state_dict(self.best)
+
+    def _order(self, epoch: int) -> Tensor:
+        generator = np.random.default_rng([self.settings.seed, epoch])
+        return torch.from_numpy(generator.permutation(len(self.rows))).to(self.model.device)
+
+    def _take_step(self, chosen: Tensor) -> float:
+        rate = learning_rate(self.settings, self.step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.generator.manual_seed(_mix(self.settings.seed, self.step))
+        loss = self.model.loss(
+            self.rows[chosen],
+            self.model.training_mask(self.step // self.settings.resample_every),
+            weight=None if self.weight is None else self.weight[chosen],
+            generator=self.generator,
+            check=False,
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.step += 1
+        value = loss.item()
+        self.history.batch_losses.append(value)
+        if not math.isfinite(value):
+            raise InputError(
+                f"training diverged: the loss became {value} at step {self.step:,} (learning rate {rate:.2g}); "
+                "lower the learning rate. The best model so far is kept."
+            )
+        return value
+
+    def _end_epoch(self, screen: Progress, on_epoch: Callable[[EpochRecord], None] | None) -> None:
+        epoch = self.step // self.steps_per_epoch
+        nll, error = (None, None)
+        if self.valid is not None:
+            nll, error = mean_and_error(self.model.row_losses(self.valid, self.settings.valid_masks))
+            if all(nll < earlier for earlier in self.history.valid_nll):
+                self.history.best_epoch = epoch
+                self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        record = EpochRecord(
+            epoch=epoch,
+            step=self.step,
+            train_loss=self._mean_of_last_epoch(),
+            valid_nll=nll,
+            valid_se=error,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            seconds=time.monotonic() - self.began,
+        )
+        self.history.epochs.append(record)
+        screen.epoch(record)
+        if on_epoch is not None:
+            on_epoch(record)
+
+    def _mean_of_last_epoch(self) -> float | None:
+        if self.step == 0:
+            return None
+        losses = self.history.batch_losses[-self.steps_per_epoch :]
+        sizes = [self.settings.batch_size] * len(losses)
+        sizes[-1] = len(self.rows) - self.settings.batch_size * (len(losses) - 1)
+        return float(np.average(losses, weights=sizes))
+
+    def _is_out_of_patience(self) -> bool:
+        if self.settings.patience is None or self.history.best_epoch is None:
+            return False
+        return self.history.epochs[-1].epoch - self.history.best_epoch >= self.settings.patience
+
+    def _save(self, path: Path) -> None:
+        Checkpoint(
+            step=self.step,
+            weights=dict(self.model.state_dict()),
+            best=self.best,
+            optimizer=optimizer_tensors(self.optimizer),
+            history=self.history,
+            data=self.data,
+            seconds=time.monotonic() - self.began,
+        ).save(path, self.model, self.settings)
+        self.saved = time.monotonic()
+
+
+def mean_and_error(values: Tensor) -> tuple[float, float]:
+    """Return the mean and its standard error; NaN as the error of a single value.
+
+    Examples
+    --------
+    >>> mean_and_error(torch.tensor([1.0, 3.0], dtype=torch.float64))
+    (2.0, 1.0)
+    """
+    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return float(values.mean()), error
+
+
+def _check_weight(sample_weight: ArrayLike | None, n: int) -> Tensor | None:
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n,):
+        raise InputError(f"sample_weight has shape {weight.shape}; there are {n} training rows")
+    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
+        raise InputError("sample_weight must be finite, at least 0 and not 0 everywhere")
+    return torch.from_numpy(weight)
+
+
+def _mix(seed: int, step: int) -> int:
+    """Return one number for (seed, step), as torch's generators take no pairs."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,276 @@
+"""What a variable is: how its value enters the network and which distribution leaves it.
+
+A row holds one code per variable: 0 or 1 for a Bernoulli variable, 0..K-1 for a categorical one. To add a
+kind of variable, write one more subclass of `Variable` and name it in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from made.errors import InputError
+
+__all__ = ["KINDS", "Bernoulli", "Categorical", "Label", "Variable"]
+
+Label = str | int | float
+
+
+class Variable(ABC):
+    """`n` variables of one kind, side by side in a row.
+
+    Attributes
+    ----------
+    n : int
+        How many variables.
+    n_values : int
+        How many values each can take.
+    input_size : int
+        Input features per variable.
+    input_power : float
+        Mean square of what a variable brings in over all its features, were its values equally probable.
+    output_size : int
+        Network outputs per variable: the parameters of its distribution.
+    labels : tuple or None
+        What the codes 0, 1, ... stand for, where they stand for something else.
+    """
+
+    kind: ClassVar[str]
+    n: int
+    n_values: int
+    input_size: int
+    input_power: float = 1.0
+    output_size: int
+    labels: tuple[Label, ...] | None = None
+
+    @abstractmethod
+    def encode(self, codes: Tensor) -> Tensor:
+        """Turn codes (rows, n) into input features (rows, n * input_size), float32."""
+
+    @abstractmethod
+    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """Return log p of codes (rows, n) in nats under outputs (rows, n, output_size): (rows, n)."""
+
+    @abstractmethod
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return what outputs (..., output_size) mean as probabilities, same shape."""
+
+    @abstractmethod
+    def most_probable(self, probabilities: Tensor) -> Tensor:
+        """Return the code of the largest probability: (..., output_size) to (...)."""
+
+    @abstractmethod
+    def quantile(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
+        """Return the values at which the CDF passes the uniforms.
+
+        Parameters
+        ----------
+        outputs : (rows, output_size) tensor
+            Of one variable.
+        uniforms : (rows,) float64 tensor
+            In [0, 1).
+
+        Returns
+        -------
+        (rows,) tensor of codes
+        """
+
+    @abstractmethod
+    def counts(self, codes: Tensor, weight: Tensor) -> Tensor:
+        """Return how often each value occurs in codes (rows, n), weighted by row: (n, n_values) float64."""
+
+    @abstractmethod
+    def marginals(self, counts: Tensor) -> Tensor:
+        """Return the outputs (n, output_size) of the smoothed marginals for these counts.
+
+        Smoothing is Laplace's: one count is added to every value, so that none seen in held-out data alone
+        has probability zero.
+        """
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return the JSON-ready arguments that build this again (`Variables.from_settings`)."""
+
+
+def _check_count(name: str, number: object) -> int:
+    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return int(number)
+
+
+class Bernoulli(Variable):
+    """`n` variables that are 0 or 1; one input feature and one logit each.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+
+    Examples
+    --------
+    >>> Bernoulli(784)
+    Bernoulli(784)
+    """
+
+    kind = "bernoulli"
+    n_values = 2
+    input_size = 1
+    output_size = 1
+
+    def __init__(self, n: int = 1) -> None:
+        self.n = _check_count("Bernoulli: n", n)
+
+    def encode(self, codes: Tensor) -> Tensor:
+        """Return the codes as they are, in float32."""
+        return codes.float()
+
+    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """Return minus the binary cross entropy of each code, in nats (Germain et al. 2015, eq. 3)."""
+        return -functional.binary_cross_entropy_with_logits(
+            outputs.squeeze(-1), codes.to(outputs.dtype), reduction="none"
+        )
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability of a 1."""
+        return torch.sigmoid(outputs)
+
+    def most_probable(self, probabilities: Tensor) -> Tensor:
+        """Return 1 where that is at least as probable as 0."""
+        return (probabilities[..., 0] >= 0.5).long()
+
+    def quantile(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
+        """Return 1 where the uniform has passed the probability of a 0."""
+        return (uniforms >= torch.sigmoid(-outputs[:, 0].double())).long()
+
+    def counts(self, codes: Tensor, weight: Tensor) -> Tensor:
+        """Return the weighted numbers of zeros and of ones."""
+        ones = weight @ codes.double()
+        return torch.stack([weight.sum() - ones, ones], dim=1)
+
+    def marginals(self, counts: Tensor) -> Tensor:
+        """Return the logits of (ones + 1) / (rows + 2)."""
+        return torch.log(counts[:, 1:] + 1) - torch.log(counts[:, :1] + 1)
+
+    def settings(self) -> dict[str, Any]:
+        """Return kind and n."""
+        return {"kind": self.kind, "n": self.n}
+
+    def __repr__(self) -> str:
+        """Show the call that makes this."""
+        return f"Bernoulli({self.n})"
+
+
+class Categorical(Variable):
+    """`n` variables with K classes each; K logits leave the network for each of them.
+
+    Parameters
+    ----------
+    classes : int or sequence of labels
+        K, or the K labels (strings or numbers) that the codes 0..K-1 stand for. Rows hold codes; `MADE.codes`
+        and `MADE.values` translate, and rows of strings are translated by themselves.
+    n : int
+        How many.
+    coding : "one-hot", "scaled" or "raw"
+        How a code enters the network: as K features of which one is 1, as code / (K - 1) in [0, 1], or as the
+        integer itself.
+
+    Examples
+    --------
+    >>> Categorical(200, n=2, coding="scaled")
+    Categorical(200, n=2, coding='scaled')
+    >>> Categorical(["red", "green", "blue"]).n_values
+    3
+    """
+
+    kind = "categorical"
+    codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw")
+
+    def __init__(self, classes: int | Sequence[Label], n: int = 1, coding: str = "one-hot") -> None:
+        if isinstance(classes, int | np.integer):
+            self.n_values = _check_count("Categorical: the number of classes", classes)
+        else:
+            self.labels = _check_labels(classes)
+            self.n_values = len(self.labels)
+        self.n = _check_count("Categorical: n", n)
+        if coding not in self.codings:
+            raise InputError(f"coding is one of {', '.join(map(repr, self.codings))}, got {coding!r}")
+        self.coding = coding
+        self.input_size = self.n_values if coding == "one-hot" else 1
+        self.output_size = self.n_values
+        if coding == "raw":
+            self.input_power = max((self.n_values - 1) * (2 * self.n_values - 1) / 6, 1.0)
+
+    def encode(self, codes: Tensor) -> Tensor:
+        """Return one feature per class, or one per variable, after `coding`."""
+        if self.coding == "one-hot":
+            return functional.one_hot(codes.long(), self.n_values).float().flatten(1)
+        if self.coding == "scaled":
+            return codes.float() / max(self.n_values - 1, 1)
+        return codes.float()
+
+    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """Return minus the cross entropy of each code, in nats."""
+        return -functional.cross_entropy(outputs.transpose(1, 2), codes.long(), reduction="none")
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability of every class."""
+        return torch.softmax(outputs, dim=-1)
+
+    def most_probable(self, probabilities: Tensor) -> Tensor:
+        """Return the class of the largest probability."""
+        return probabilities.argmax(dim=-1)
+
+    def quantile(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
+        """Return the first class whose cumulated probability exceeds the uniform.
+
+        The last class that has any mass absorbs rounding; a class of zero mass is never drawn.
+        """
+        mass = torch.softmax(outputs.double(), dim=-1)
+        cumulated = mass.cumsum(-1)
+        drawn = torch.searchsorted(cumulated, uniforms[:, None].contiguous(), right=True)[:, 0]
+        places = torch.arange(self.n_values, device=outputs.device)
+        last = torch.where(mass > 0, places, 0).max(dim=-1).values
+        return torch.minimum(drawn, last)
+
+    def counts(self, codes: Tensor, weight: Tensor) -> Tensor:
+        """Return the weighted number of every class."""
+        counts = torch.zeros(self.n, self.n_values, dtype=torch.float64)
+        for i in range(self.n):
+            counts[i].index_add_(0, codes[:, i].long(), weight)
+        return counts
+
+    def marginals(self, counts: Tensor) -> Tensor:
+        """Return the logarithms of (count + 1) / (rows + K)."""
+        return torch.log_softmax(torch.log(counts + 1), dim=1)
+
+    def settings(self) -> dict[str, Any]:
+        """Return kind, classes (or labels), n and coding."""
+        classes = self.n_values if self.labels is None else list(self.labels)
+        return {"kind": self.kind, "classes": classes, "n": self.n, "coding": self.coding}
+
+    def __repr__(self) -> str:
+        """Show the call that makes this."""
+        classes = self.n_values if self.labels is None else list(self.labels)
+        return f"Categorical({classes}, n={self.n}, coding={self.coding!r})"
+
+
+def _check_labels(labels: Sequence[Label]) -> tuple[Label, ...]:
+    if isinstance(labels, str) or not isinstance(labels, Sequence | np.ndarray) or len(labels) == 0:
+        raise InputError(f"classes is a whole number or a list of labels, got {labels!r}")
+    plain = tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    for label in plain:
+        if not isinstance(label, str | int | float):
+            raise InputError(f"a label is a string or a number, got {label!r}")
+    if len(set(plain)) < len(plain):
+        raise InputError("the labels of a categorical variable must differ from each other")
+    return plain
+
+
+#: The kinds of variable by the name that model files give them.
+KINDS: dict[str, type[Variable]] = {kind.kind: kind for kind in (Bernoulli, Categorical)}

@@ -1,0 +1,122 @@
+"""Values become codes 0..K-1, and every value that cannot is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from made.data.coding import decode, encode, infer_classes, whole_numbers
+from made.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "dtype", [bool, np.uint8, np.int8, np.int64, np.uint64, np.float16, np.float32, np.float64]
+)
+def test_every_type_of_zeros_and_ones_is_taken(dtype):
+    values = whole_numbers(np.array([[0, 1], [1, 0]], dtype=dtype), "rows")
+    assert values.dtype.kind in "iu"
+    np.testing.assert_array_equal(values, [[0, 1], [1, 0]])
+
+
+def test_whole_floats_become_integers():
+    values = whole_numbers(np.array([[-3.0, 7.0]]), "rows")
+    assert values.dtype == np.int64
+    np.testing.assert_array_equal(values, [[-3, 7]])
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, r"rows\.csv: row 1, column 2 \(c\) \(counted from 0\) holds nan: fill it"),
+        (np.inf, r"row 1, column 2 .* holds inf: fill it"),
+        (2.5, r"holds 2\.5: binary and categorical variables are whole numbers; round or bin it$"),
+        (0.5, r"holds 0\.5: .* \(a joint table would sum to 1\)$"),
+        (1e300, r"holds 1e\+300: too large"),
+    ],
+)
+def test_the_first_bad_value_is_named_with_its_place(value, message):
+    rows = np.zeros((3, 3))
+    rows[1, 2] = value
+    with pytest.raises(InputError, match=message):
+        whole_numbers(rows, "rows.csv", ("a", "b", "c"))
+
+
+def test_unsigned_values_beyond_63_bits_are_refused():
+    with pytest.raises(InputError, match=r"row 0, column 0 .* holds 9223372036854775808: too large"):
+        whole_numbers(np.array([[2**63]], dtype=np.uint64), "rows")
+
+
+@pytest.mark.parametrize(
+    ("column", "classes", "labels"),
+    [
+        ([0, 1, 1], 2, None),
+        ([0, 1, 2], 3, None),
+        ([0, 3, 1], 4, None),  # half of 0..3 and more
+        ([0, 5, 1], 6, None),  # 3 of 6 values: just codes
+        ([0, 6, 1], 3, (0, 1, 6)),  # 3 of 7 values: labels
+        ([1, 2, 3], 4, None),
+        ([10, 30, 20], 3, (10, 20, 30)),
+        ([-1, 1, 1], 2, (-1, 1)),
+        ([0, 0, 0], 2, None),
+        ([5, 5, 5], 2, (5, 6)),
+        ([-(2**63), 0, 2**63 - 1], 3, (-(2**63), 0, 2**63 - 1)),
+        ([2**63 - 1] * 3, 2, (2**63 - 2, 2**63 - 1)),
+    ],
+)
+def test_classes_of_a_column(column, classes, labels):
+    rows = np.array([[value, 3 * (i == 1)] for i, value in enumerate(column)])  # beside it a column 0, 3, 0
+    found = infer_classes({"all": rows}, "rows")
+    assert found[0] == (classes, 4)
+    assert found[1] == (labels, None)
+    np.testing.assert_array_equal(decode(encode(rows, found[0], found[1]), found[1]), rows)
+
+
+def test_classes_come_from_all_splits_together():
+    splits = {"train": np.array([[0], [1]]), "valid": np.array([[2]]), "test": np.array([[3]])}
+    assert infer_classes(splits, "rows")[0] == (4,)
+
+
+def test_small_signed_types_do_not_overflow():
+    classes, labels, _ = infer_classes({"all": np.array([[-128], [127]], dtype=np.int8)}, "rows")
+    assert (classes, labels) == ((2,), ((-128, 127),))
+
+
+def test_labels_are_noted():
+    rows = np.array([[7, 0, 70], [9, 1, 90]])
+    (note,) = infer_classes({"all": rows}, "rows", ("a", "b", "c"))[2]
+    assert note.startswith("columns 0 (a) and 2 (c) (counted from 0) hold labels that are not 0 to K-1")
+    (note,) = infer_classes({"all": rows[:, :1]}, "rows")[2]
+    assert note.startswith("column 0 (counted from 0) holds labels")
+    (note,) = infer_classes({"all": np.tile(rows[:, :1], 9)}, "rows")[2]
+    assert note.startswith("columns 0, 1, 2, 3, 4 and 4 more (")
+
+
+def test_a_number_is_not_a_category():
+    rows = np.arange(10_001)[:, None]
+    with pytest.raises(InputError, match=r"column 0 \(income\) .* holds 10,001 different values: a number"):
+        infer_classes({"all": rows}, "rows", ("income",))
+    assert infer_classes({"all": rows[:-1]}, "rows")[0] == (10_000,)
+
+
+def test_codes_are_small_where_they_can_be():
+    assert encode(np.array([[255]]), (256,), (None,)).dtype == np.uint8
+    assert encode(np.array([[255]]), (257,), (None,)).dtype == np.int64
+
+
+def test_encode_leaves_its_argument_alone():
+    rows = np.array([[10, 1]], dtype=np.uint8)
+    assert encode(rows, (2, 2), ((10, 20), None)).tolist() == [[0, 1]]
+    assert rows.tolist() == [[10, 1]]
+
+
+@pytest.mark.parametrize("value", [-1, 15, 300])
+def test_encode_refuses_what_a_variable_does_not_take(value):
+    with pytest.raises(InputError, match=rf"row 1, column 0 .* holds {value}: none of the values"):
+        encode(np.array([[10], [value]]), (2,), ((10, 20),))
+    with pytest.raises(InputError, match=rf"rows: row 1, column 0 .* holds {value}: none of the values"):
+        encode(np.array([[0], [value]]), (3,), (None,))
+
+
+def test_encode_refuses_another_number_of_columns():
+    with pytest.raises(InputError, match=r"shape \(1, 2\) where 3 columns are expected"):
+        encode(np.zeros((1, 2)), (2, 2, 2), (None,) * 3)

@@ -1,0 +1,93 @@
+"""Text files: layouts that are read, and faults that are named by line and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from made.data.text import _careful, _layout, read_text
+from made.errors import InputError
+
+
+def write(tmp_path: Path, name: str, text: str | bytes) -> Path:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns"),
+    [
+        ("a.csv", "1,0\n0,2\n", None),
+        ("a.csv", "1;0\n0;2\n", None),
+        ("a.csv", "1\t0\n0\t2", None),
+        ("a.tsv", "x\ty\n1\t0\n0\t2\n", ("x", "y")),
+        ("a.csv", "x,y\n1,0\n0,2\n", ("x", "y")),
+        ("a.csv", '"x, or",y\r\n"1",0\r\n0,"2"\r\n', ("x, or", "y")),
+        ("a.csv", "\ufeffx;y\n1;0\n0;2\n", ("x", "y")),
+        ("a.csv", "\n\nx,y\n\n1,0\n\n0,2\n\n", ("x", "y")),
+        ("a.csv", "1.0, 0e0\n 0,+2\n   \n", None),
+        ("a.CSV", "x,\n1,0\n0,2\n", ("x", "")),
+        ("a.data", "1,0\n0,2\n", None),
+        ("a.amat", "1 0\n0   2 \n", None),
+        ("a.amat", " 1.0\t0.0\n0.0\t2.0\n", None),
+    ],
+)
+def test_layouts(tmp_path, name, text, columns):
+    path = write(tmp_path, name, text)
+    rows, found = read_text(path)
+    np.testing.assert_array_equal(rows, [[1, 0], [0, 2]])
+    assert rows.dtype == np.float64
+    assert found == columns
+    # the careful pass is the plain twin of the fast one
+    np.testing.assert_array_equal(_careful(path, _layout(path)), rows)
+
+
+def test_one_row_and_one_column(tmp_path):
+    assert read_text(write(tmp_path, "a.csv", "1,2,3"))[0].shape == (1, 3)
+    assert read_text(write(tmp_path, "b.csv", "1\n2\n3\n"))[0].shape == (3, 1)
+    assert read_text(write(tmp_path, "c.csv", "age\n2\n3\n"))[0].shape == (2, 1)
+
+
+FIFTEEN = ",".join("1" * 15)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", f"{FIFTEEN}\n" * 6 + FIFTEEN[:-2], "line 7 has 14 columns where the first has 15"),
+        ("a.csv", "x,y\n\n1,0\n1,0,1\n", "line 4 has 3 columns where the header has 2"),
+        ("a.csv", "x,y,z\n1,0\n1,0\n", "line 2 has 2 columns where the header has 3"),
+        (
+            "a.csv",
+            "1,0\n1,0\n0,abc\n",
+            "line 3, column 2 holds 'abc', which is not a number; write categories",
+        ),
+        ("a.csv", "age,job\n1,0\n1,clerk\n", r"line 3, column 2 \(job\) holds 'clerk'"),
+        ("a.csv", "1,0\n1,\n", "line 2, column 2 is empty; fill it or drop the row"),
+        ("a.csv", "1,0,\n1,0,\n", "line 1, column 3 is empty"),
+        ("a.csv", "age,job\n1,?\n", r"line 2, column 2 \(job\) holds '\?'"),
+        ("a.csv", "1,0\n1,nan\n", "line 2, column 2 holds 'nan', which is not a number"),
+        ("a.csv", "1,0\n-inf,1\n", "line 2, column 1 holds '-inf'"),
+        ("a.csv", "1,0\n1_0,1\n", "line 2, column 1 holds '1_0'"),
+        ("a.csv", "1;0\n1,5;1\n", "line 2, column 1 holds '1,5'"),
+        ("a.csv", "1,0\n1," + "a" * 99 + "\n", r"holds 'a{37}\.\.\.'"),
+        ("a.data", "x,y\n1,0\n", "line 1, column 1 holds 'x'"),
+        ("a.amat", "1 0\n\n1 x\n", "line 3, column 2 holds 'x'"),
+        ("a.amat", "1 0\n1\n", "line 2 has 1 columns where the first has 2"),
+        ("a.csv", "", "empty; it should hold one row a line"),
+        ("a.csv", " \n\n", "empty; it should hold one row a line"),
+        ("a.csv", "x,y\n", "a header and no rows"),
+        ("a.csv", "x,y\n  \n", "a header and no rows"),
+        ("a.csv", b"x,y\n\xff\xfe,1\n", "not text in UTF-8"),
+        ("a.csv", b"1,0\n\x00,1\n", "line 2, column 1 holds|not a table of text"),
+    ],
+)
+def test_faults_are_named(tmp_path, name, text, message):
+    path = write(tmp_path, name, text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_text(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
