@@ -155,8 +155,7 @@ def draw_connectivity(
 
 def _spread(size: int, n_variables: int) -> IntArray:
     """Spread `size` degrees evenly over 1..D-1: every degree gets size/(D-1) units, rounded."""
-    degrees: IntArray = (np.arange(size, dtype=np.int64) * (n_variables - 1)) // size + 1
-    return degrees
+    return np.arange(size, dtype=np.int64) * (n_variables - 1) // size + 1
 
 
 def _draw_weighted(uniforms: NDArray[np.float64], weights: NDArray[np.float64], lowest: int) -> IntArray:
@@ -166,7 +165,8 @@ def _draw_weighted(uniforms: NDArray[np.float64], weights: NDArray[np.float64], 
         allowed = weights
     cumulated = np.cumsum(allowed)
     drawn = np.searchsorted(cumulated, uniforms * cumulated[-1], side="right")
-    return np.minimum(drawn, np.flatnonzero(allowed)[-1]) + 1
+    degrees: IntArray = np.minimum(drawn, np.flatnonzero(allowed)[-1]) + 1
+    return degrees
 
 
 def check_connectivity(

@@ -198,10 +198,17 @@ class MADE(BaseModel):
         return self.mixture.training_mask(draw)
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int | None = None, mask: int | Sequence[int] | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        mask: int | Sequence[int] | None = None,
+        *,
+        first: int = 0,
+    ) -> Tensor:
         """Draw n rows.
 
-        Row i is a function of (seed, i): drawing more rows does not change the first ones.
+        Row i is a function of (seed, i): drawing more rows, or in other portions, changes none of them.
 
         Parameters
         ----------
@@ -211,6 +218,8 @@ class MADE(BaseModel):
             Without one, rows differ at every call.
         mask : int or sequence of int, optional
             Draw from this mask alone, or from the mixture of these. By default from all K.
+        first : int
+            Number of the first row to draw: ``sample(5, seed, first=10)`` are rows 10 to 14 of that seed.
 
         Returns
         -------
@@ -226,8 +235,8 @@ class MADE(BaseModel):
         masks = self._chosen(mask)
         batch = self.rows_per_batch
         parts = [
-            self._sample(row_uniforms(key, first, min(batch, n - first), self.n_variables + 1), masks)
-            for first in range(0, n, batch)
+            self._sample(row_uniforms(key, first + i, min(batch, n - i), self.n_variables + 1), masks)
+            for i in range(0, n, batch)
         ]
         empty = torch.zeros((0, self.n_variables), dtype=self.variables.dtype, device=self.device)
         return torch.cat([empty, *parts])

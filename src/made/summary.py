@@ -168,7 +168,7 @@ def _reached(matrices: list[BoolArray], residual: tuple[bool, ...]) -> list[Bool
     alive: BoolArray = np.ones(matrices[0].shape[1], bool)
     layers: list[BoolArray] = []
     for i, matrix in enumerate(matrices[:-1]):
-        out: BoolArray = (matrix & alive).any(axis=1)
+        out: BoolArray = np.asarray((matrix & alive).any(axis=1))
         alive = np.logical_or(out, alive) if residual and residual[i] else out
         layers.append(alive)
     return layers
@@ -177,9 +177,9 @@ def _reached(matrices: list[BoolArray], residual: tuple[bool, ...]) -> list[Bool
 def _used(matrices: list[BoolArray], residual: tuple[bool, ...]) -> list[BoolArray]:
     """Per hidden layer, the units that lead to some output."""
     layers: list[BoolArray] = []
-    alive: BoolArray = matrices[-1].any(axis=0)
+    alive: BoolArray = np.asarray(matrices[-1].any(axis=0))
     for i in range(len(matrices) - 2, -1, -1):
         layers.insert(0, alive)
-        below: BoolArray = (matrices[i] & alive[:, None]).any(axis=0)
+        below: BoolArray = np.asarray((matrices[i] & alive[:, None]).any(axis=0))
         alive = np.logical_or(below, alive) if residual and residual[i] else below
     return layers

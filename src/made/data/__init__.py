@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from made.data.coding import decode, encode
 from made.data.dataset import Dataset, build
 from made.data.named import REGISTRY, Description, closest, describe, load_named, names
 from made.data.readers import Raw, read, read_with_siblings
 from made.errors import InputError
 
-__all__ = ["Dataset", "Description", "Raw", "decode", "describe", "encode", "load", "names", "read"]
+__all__ = ["Dataset", "Description", "Raw", "describe", "load", "names", "read"]
 
 
 def load(

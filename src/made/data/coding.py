@@ -1,4 +1,4 @@
-"""From the values of a file to the codes 0..K-1 that a model knows, and back."""
+"""From the values of a file to the codes 0..K-1 that a model knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from made.errors import InputError
 
-__all__ = ["Labels", "decode", "encode", "infer_classes", "whole_numbers"]
+__all__ = ["Labels", "encode", "infer_classes", "whole_numbers"]
 
 Labels = tuple["tuple[int, ...] | None", ...]
 """Per variable: None where values are codes, else the value of each code, ascending."""
@@ -181,36 +181,6 @@ def encode(
             coded[:, d] = places
     _refuse(unknown, values, source, columns, "none of the values that this variable takes")
     return coded.astype(np.uint8 if max(classes) <= 256 else np.int64, copy=False)
-
-
-def decode(codes: np.ndarray[Any, Any], labels: Labels) -> np.ndarray[Any, Any]:
-    """Turn codes back into the values that the file held.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n, D)
-        Codes.
-    labels : tuple of D entries
-        None where values are codes, else the original values by code.
-
-    Returns
-    -------
-    ndarray of shape (n, D)
-        int64 where any variable has labels, else the codes themselves.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> decode(np.array([[2, 1]]), (None, (10, 30)))
-    array([[ 2, 30]])
-    """
-    if all(known is None for known in labels):
-        return codes
-    values = codes.astype(np.int64)
-    for d, known in enumerate(labels):
-        if known is not None:
-            values[:, d] = np.asarray(known, dtype=np.int64)[values[:, d]]
-    return values
 
 
 def _distinct(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

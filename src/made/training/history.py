@@ -54,7 +54,7 @@ class History:
     best_epoch : int or None
         The epoch whose weights the model has now; None if it has those of the last step.
     ended : str
-        ``"finished"``, ``"stopped early"``, ``"interrupted"``, or ``"running"``.
+        ``"finished"``, ``"stopped early"``, ``"interrupted"``, ``"diverged"`` or ``"running"``.
     notes : list of str
         What was decided for the user.
     """

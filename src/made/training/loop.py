@@ -21,10 +21,18 @@ from made.training.interrupt import Interrupt, interruptible
 from made.training.progress import Progress, shown
 from made.training.settings import TrainingSettings, learning_rate, make_optimizer
 
-__all__ = ["fit", "mean_and_error"]
+__all__ = ["TrainingDivergedError", "fit", "mean_and_error"]
 
 # A checkpoint is written at the end of an epoch, but not more often than this.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
+
+
+class TrainingDivergedError(InputError):
+    """The loss became infinite or NaN. The model has the weights of its best epoch, `history` the record."""
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
 
 
 def fit(
@@ -86,8 +94,9 @@ resample_every, valid_masks
     Raises
     ------
     InputError
-        If data or settings make no sense, or the loss becomes infinite; in that case the model keeps the
-        weights of its best epoch.
+        If data or settings make no sense.
+    TrainingDivergedError
+        An `InputError` too: if the loss becomes infinite. The model keeps the weights of its best epoch.
 
     Examples
     --------
@@ -235,9 +244,11 @@ class _Sitting:
         value = loss.item()
         self.history.batch_losses.append(value)
         if not math.isfinite(value):
-            raise InputError(
-                f"training diverged: the loss became {value} at step {self.step:,} (learning rate {rate:.2g}); "
-                "lower the learning rate. The best model so far is kept."
+            self.history.ended = "diverged"
+            raise TrainingDivergedError(
+                f"training diverged: the loss became {value} at step {self.step:,} "
+                f"(learning rate {rate:.2g}); lower the learning rate. The best model so far is kept.",
+                self.history,
             )
         return value
 

@@ -1,0 +1,42 @@
+# `make demo` and `make test` set themselves up: a virtual environment in .venv, installed once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+demo: $(VENV)/installed  ## train on 8x8 digits, score exactly, draw samples (about a minute, the first time two)
+	@$(BIN)/made demo
+
+test: $(VENV)/installed-dev  ## run all tests
+	@$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/installed-dev  ## check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+bench: $(VENV)/installed-dev  ## measure training and sampling against the seed's loop
+	@$(BIN)/python benchmarks/bench_seed.py
+
+clean:  ## remove the environment
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "made needs Python 3.10 or later: make PYTHON=python3.11 ..."; exit 1; }
+	@echo "Setting up in $(VENV), once; PyTorch is large, so this takes a minute or more ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: install its venv package"; exit 1; }
+
+$(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	@$(PIP_INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/installed

@@ -1,0 +1,5 @@
+"""``python -m made`` is ``made``."""
+
+from made.cli import main
+
+main()

@@ -1,0 +1,84 @@
+"""The command line: one function per command, and one line for what the user can mend."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from made.cli import data, fit, use
+from made.errors import InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="made",
+    help=(
+        "Learn the joint distribution of rows of binary or categorical variables, exactly.\n\n"
+        "Start with: made demo. Then: made fit DATA -o RUN, made evaluate RUN, made sample RUN -n 100."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(fit.fit)
+app.command()(use.evaluate)
+app.command()(use.sample)
+app.command()(use.score)
+app.command()(use.show)
+app.command()(use.summary)
+app.command()(data.data)
+app.command()(fit.demo)
+
+
+def version(show: bool) -> None:
+    """Print the version and stop."""
+    if show:
+        from made import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _version: bool = typer.Option(
+        False, "--version", callback=version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Take what stands before the command."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line: results on standard output, the rest on standard error.
+
+    Exit codes: 0, 2 for what the user can mend (one line says what), 130 after Ctrl-C.
+    """
+    try:
+        code = app(args=arguments, prog_name="made", standalone_mode=False)
+    except InputError as error:
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has gone: nobody is left to tell
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+    except Exception as error:
+        # typer's own complaints about the words of the command
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+        command = getattr(getattr(error, "ctx", None), "command_path", "made")
+        if message:
+            _fail(f"{message} (see {command} --help)", 2)
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    line = " ".join(message.split())
+    sys.stderr.write(f"error: {line}\n" if code != 130 else f"{line}\n")
+    sys.exit(code)

@@ -1,0 +1,48 @@
+"""``made data``: list and describe data sets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["data"]
+
+
+def data(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]", help="A name or a path to describe [all names].", show_default=False
+        ),
+    ] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")] = None,
+) -> None:
+    """List the named data sets, or describe one, or a file of yours."""
+    from made import data as sets
+
+    if name is None:
+        typer.echo(f"{'name':<18}{'variables':>10}{'train':>9}{'valid':>8}{'test':>8}  at hand")
+        for known in sets.names():
+            entry = sets.describe(known, data_dir)
+            counts = "".join(
+                f"{entry.rows.get(s, 0):>{w},}" for s, w in (("train", 9), ("valid", 8), ("test", 8))
+            )
+            where = entry.at_hand or "no: is downloaded when first used"
+            typer.echo(f"{known:<18}{entry.n_variables:>10,}{counts}  {where}")
+        typer.echo(
+            "\nDescribe one with made data NAME; train on it with made fit NAME -o RUN. Files work by path."
+        )
+        return
+    if name in sets.names():
+        entry = sets.describe(name, data_dir)
+        typer.echo(f"{name}: {entry.title}\nfrom {entry.source}")
+    dataset = sets.load(name, data_dir=data_dir, progress=True)
+    kinds = sorted(set(dataset.classes))
+    classes = f"{kinds[0]}" if len(kinds) == 1 else f"{kinds[0]} to {kinds[-1]}"
+    typer.echo(f"{dataset.n_variables:,} variables of {classes} classes each")
+    typer.echo(", ".join(f"{len(rows):,} {split}" for split, rows in dataset.splits.items()) + " rows")
+    if dataset.image_shape is not None:
+        typer.echo(f"images of {dataset.image_shape[0]} x {dataset.image_shape[1]} pixels")
+    for note in dataset.notes:
+        typer.echo(note)

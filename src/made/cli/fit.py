@@ -1,0 +1,219 @@
+"""``made fit`` and ``made demo``: train a model and leave a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from made.cli.screen import parse_numbers, score_table, tell
+from made.errors import InputError
+
+if TYPE_CHECKING:
+    from made.experiments.run import Job, Outcome
+
+__all__ = ["demo", "fit"]
+
+_INTERRUPTED = 130
+
+NAMES = "digits, binarized_mnist, dna, mushrooms, nltcs, two_dim"
+
+
+def fit(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help=f"A name ({NAMES}) or a path: .npz .npy .csv .data .amat, an image or a joint table.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder for the run.")] = Path(
+        "run"
+    ),
+    epochs: Annotated[int | None, typer.Option(help="Passes through the training rows [30].")] = None,
+    hidden: Annotated[
+        str | None, typer.Option(help="Sizes of the hidden layers, e.g. 512,512,512 [512,512].")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of split, masks, weights and row order [0].")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per step [128].")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Its highest value [0.004; adam 0.001].")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Decay of the weights [0.05; adam 0].")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw, or adam as the seed has it [adamw].")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="one-cycle or constant [one-cycle; adam constant].")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without improvement until it stops [20].")
+    ] = None,
+    ordering: Annotated[
+        str | None, typer.Option(help="natural, random, or variables with commas [natural].")
+    ] = None,
+    orderings: Annotated[str | None, typer.Option(help="How many are cycled, or fresh [1].")] = None,
+    connectivity: Annotated[str | None, typer.Option(help="uniform or even degrees [even].")] = None,
+    connectivities: Annotated[str | None, typer.Option(help="How many are cycled, or fresh [1].")] = None,
+    resample_every: Annotated[
+        int | None, typer.Option(help="Steps until the next mask is taken [1].")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="relu, tanh, sigmoid, softplus, elu, gelu, silu [relu].")
+    ] = None,
+    residual: Annotated[
+        bool | None, typer.Option("--residual/--no-residual", help="Residual layers [yes].")
+    ] = None,
+    direct: Annotated[
+        bool | None, typer.Option("--direct/--no-direct", help="Inputs to outputs as well [yes].")
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Share of hidden units dropped in training [0.1].")
+    ] = None,
+    coding: Annotated[
+        str | None, typer.Option(help="Of categories: one-hot, scaled or raw [one-hot].")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in RUN; --epochs may extend it.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run in RUN.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Train a model on DATA and leave everything about it in the folder RUN.
+
+    Reports the exact negative log-likelihood of held-out rows, beside two baselines.
+    """
+    model = {
+        "hidden": None if hidden is None else parse_numbers(hidden, "--hidden"),
+        "ordering": _ordering(ordering),
+        "orderings": _count(orderings, "--orderings"),
+        "connectivity": connectivity,
+        "connectivities": _count(connectivities, "--connectivities"),
+        "activation": activation,
+        "residual": residual,
+        "direct": direct,
+        "dropout": dropout,
+    }
+    training = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "patience": patience,
+        "resample_every": resample_every,
+    }
+    given_model, given_training = _given(model), _given(training)
+    from made.experiments.run import Job
+
+    if resume:
+        others = {"seed": seed, "coding": coding, **given_model, **given_training}
+        job = _resumed(out, data, data_dir, device, _given(others))
+    elif data is None:
+        raise InputError(f"made fit needs DATA: a name ({NAMES}) or a path")
+    else:
+        job = Job(
+            data=data,
+            folder=out,
+            seed=0 if seed is None else seed,
+            data_dir=data_dir,
+            model=given_model,
+            training=given_training,
+            coding=coding or "one-hot",
+            device=device,
+        )
+    _run(job, resume=resume, force=force, progress=not quiet)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder for the run.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Train on 8x8 digits in under a minute: the exact likelihood of held-out images, and new ones."""
+    from made.experiments.folder import RunFolder
+    from made.experiments.run import Job
+
+    job = Job(
+        data="digits", folder=out, seed=0, data_dir=None, model={}, training={"epochs": 40, "batch_size": 64}
+    )
+    again = RunFolder(out).holds_run and Job.of(out).settings() == job.settings()
+    tell("A masked autoencoder learns the distribution of 8x8 images of digits, pixel by pixel.")
+    _run(job, resume=False, force=again, progress=True)
+
+
+def _run(job: Job, *, resume: bool, force: bool, progress: bool) -> None:
+    from made.experiments.run import run
+
+    outcome = run(job, resume=resume, force=force, progress=progress)
+    _report(job, outcome)
+    if outcome.history.ended == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+
+
+def _report(job: Job, outcome: Outcome) -> None:
+    folder, dataset = job.folder, outcome.dataset
+    unit = "row" if dataset.image_shape is None else "image"
+    rows = ", ".join(f"{len(part):,} {split}" for split, part in dataset.splits.items())
+    typer.echo(f"{dataset.name}: {dataset.n_variables:,} variables; {rows} {unit}s")
+    for note in (*dataset.notes, *outcome.history.notes):
+        typer.echo(f"  {note}")
+    typer.echo(f"model: {outcome.model.mixture.describe()}; {outcome.history}")
+    if outcome.history.ended == "interrupted":
+        best = outcome.history.best_epoch
+        typer.echo(
+            f"Interrupted. {folder}/model.safetensors is usable: it has the weights of epoch {best}.\n"
+            f"Go on with:  made fit -o {folder} --resume"
+        )
+        return
+    typer.echo(f"\nExact NLL of the {len(dataset.test):,} test {unit}s:\n")
+    scores = {"this model": outcome.scores["test"]}
+    scores |= {name: by_split["test"] for name, by_split in outcome.baselines.items()}
+    typer.echo(score_table(scores, unit))
+    typer.echo("\nLook at:\n" + "\n".join(f"  {file}" for file in outcome.files))
+    ending = "png" if dataset.image_shape else "csv"
+    typer.echo(
+        "Try next:\n"
+        f"  made sample {folder} -n 100 --seed 1 -o {folder}/more.{ending}\n"
+        f"  made score {folder} {job.data} -o {folder}/scores.csv\n"
+        f"  made show {folder}\n"
+        f"  made summary {folder}"
+    )
+
+
+def _resumed(out: Path, data: str | None, data_dir: str | None, device: str, given: dict[str, Any]) -> Job:
+    from dataclasses import replace
+
+    from made.experiments.run import Job
+
+    job = Job.of(out, device)
+    if data is not None and replace(job, data=data).settings()["data"]["name"] != job.data:
+        raise InputError(
+            f"the run in {out} is on {job.data}, not on {data}: leave DATA out, or choose another RUN"
+        )
+    fixed = sorted(set(given) - {"epochs", "patience"})
+    if fixed:
+        option = fixed[0].replace("_", "-")
+        raise InputError(f"--resume takes the settings of the run: leave --{option} out, or begin a new run")
+    training = {**job.training, **given}
+    return replace(job, training=training, data_dir=data_dir or job.data_dir)
+
+
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _count(text: str | None, name: str) -> int | str | None:
+    if text is None or text == "fresh":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{name} is a number of at least 1, or fresh; got {text!r}") from None
+
+
+def _ordering(text: str | None) -> str | list[int] | None:
+    return parse_numbers(text, "--ordering") if text is not None and "," in text else text

@@ -1,0 +1,228 @@
+"""``made evaluate``, ``sample``, ``score``, ``show`` and ``summary``: use a trained model."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from made.cli.screen import counting, score_table, tell
+from made.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from made.experiments.folder import RunFolder
+    from made.experiments.rows import FoundRows
+    from made.model import MADE
+
+__all__ = ["evaluate", "sample", "score", "show", "summary"]
+
+# Sampling shows progress after so many rows.
+_ROWS_PER_PORTION = 1000
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a model file.")]
+Split = Annotated[
+    str | None,
+    typer.Option(help="train, valid, test or all [test; all for a file of rows that is not the run's own]."),
+]
+DataDir = Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="A name or a path [the run's own].")
+    ] = None,
+    split: Split = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+    data_dir: DataDir = None,
+    device: Device = "cpu",
+) -> None:
+    """Report the exact NLL of held-out rows, in nats per row and bits/dim."""
+    from made.experiments.rows import find_rows
+    from made.experiments.scores import score_model, score_rows
+
+    folder, model = _load(run, device)
+    rows = find_rows(folder, model, data, split, data_dir)
+    with counting("scoring", len(rows.codes)) as advance:
+        result = score_rows(score_model(model, rows.codes, advance), model.n_variables)
+    baselines = _baselines(folder, rows, data_dir)
+    if as_json:
+        about = {"split": rows.split, "data": rows.name, "masks": model.mixture.describe()}
+        beside = {name: baseline.as_dict() for name, baseline in baselines.items()}
+        typer.echo(json.dumps({**result.as_dict(), **about, "baselines": beside}))
+        return
+    typer.echo(
+        f"{rows.name}, {rows.split}: {result.n:,} rows, exact NLL under the {model.mixture.describe()}\n"
+    )
+    typer.echo(score_table({"this model": result, **baselines}, "row"))
+
+
+def sample(
+    run: Run,
+    n: Annotated[int, typer.Option("--number", "-n", help="How many rows.")] = 100,
+    seed: Annotated[int, typer.Option(help="Row i is a function of (seed, i).")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help=".npy, .csv or .png [CSV on the screen]."),
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Draw new rows from a trained model."""
+    import torch
+
+    from made.experiments.pictures import draw_rows
+    from made.files import write_aside
+
+    if out is not None and out.suffix not in (".npy", ".csv", ".png"):
+        raise InputError(f"{out}: samples are written as .npy, .csv or .png")
+    folder, model = _load(run, device)
+    if n < 0:
+        raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
+    parts = [model.sample(0)]
+    with counting("drawing", n) as advance:
+        for first in range(0, n, _ROWS_PER_PORTION):
+            parts.append(model.sample(min(_ROWS_PER_PORTION, n - first), seed, first=first))
+            advance(len(parts[-1]))
+    codes = torch.cat(parts).cpu().numpy()
+    if out is None:
+        typer.echo(_csv(model.values(codes), folder.columns), nl=False)
+        return
+    if out.suffix == ".png":
+        draw_rows(out, codes, model, folder.image_shape)
+    elif out.suffix == ".csv":
+        write_aside(out, _csv(model.values(codes), folder.columns).encode())
+    else:
+        write_aside(out, _npy(model.values(codes)))
+    tell(f"{n:,} rows drawn with seed {seed}: {out}")
+
+
+def score(
+    run: Run,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A name or a path of rows.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="A .csv file [the screen].")
+    ] = None,
+    split: Split = None,
+    per_variable: Annotated[
+        bool, typer.Option("--per-variable", help="A column per variable as well: which entries surprise.")
+    ] = False,
+    data_dir: DataDir = None,
+    device: Device = "cpu",
+) -> None:
+    """Write the log-probability of every row in nats: the lower, the more surprising."""
+    import numpy as np
+
+    from made.experiments.rows import find_rows
+    from made.experiments.scores import score_model
+    from made.files import write_aside
+
+    folder, model = _load(run, device)
+    rows = find_rows(folder, model, data, split, data_dir)
+    with counting("scoring", len(rows.codes)) as advance:
+        table = score_model(model, rows.codes, advance).numpy()[:, None]
+    names = ["log_prob"]
+    if per_variable:
+        table = np.hstack([table, model.log_prob(rows.codes, per_variable=True).cpu().numpy()])
+        names += folder.columns or [f"x{i}" for i in range(model.n_variables)]
+    text = io.StringIO()
+    np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
+    if out is None:
+        typer.echo(text.getvalue(), nl=False)
+        return
+    write_aside(out, text.getvalue().encode())
+    tell(
+        f"log p of {len(table):,} rows ({rows.name}, {rows.split}), mean {table[:, 0].mean():.3f} nats: {out}"
+    )
+
+
+def show(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to [RUN].")] = None,
+    worked_example: Annotated[
+        bool,
+        typer.Option("--worked-example", help="Draw the seed's Figures 2, 3, 4 and 6 instead; needs no run."),
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Draw pictures of a run: masks, network, samples, what a pixel may see, what surprises the model."""
+    from made.experiments.pictures import draw_model, draw_samples, draw_surprise, draw_worked_example
+
+    if worked_example:
+        target = _folder(out or Path("figures"))
+        drawn = draw_worked_example(target)
+    elif run is None:
+        raise InputError("made show needs RUN, the folder of a run; or --worked-example")
+    else:
+        folder, model = _load(run)
+        target = _folder(out or run)
+        dataset = folder.load_data(data_dir)
+        drawn = draw_model(target, model, dataset)
+        samples = model.sample(100, seed=0).numpy()
+        drawn.append(draw_samples(target / "samples.png", samples, dataset, f"Samples and {dataset.name}"))
+        surprise = draw_surprise(target / "surprise.png", model, dataset)
+        drawn += [] if surprise is None else [surprise]
+    typer.echo("\n".join(str(path) for path in drawn))
+
+
+def summary(
+    run: Run,
+    mask: Annotated[int, typer.Option(help="Which mask of a mixture.")] = 0,
+) -> None:
+    """Print the layers of a model, and what its masks cost."""
+    typer.echo(str(_load(run)[1].summary(mask)))
+
+
+def _load(run: Path, device: str = "cpu") -> tuple[RunFolder, MADE]:
+    from made.experiments.folder import RunFolder
+
+    folder = RunFolder(run)
+    return folder, folder.load_model(device)
+
+
+def _baselines(folder: RunFolder, rows: FoundRows, data_dir: str | None) -> dict[str, Any]:
+    """Score the baselines of the run's training rows on the rows at hand; without those there are none."""
+    from made.experiments.scores import baseline_scores
+
+    try:
+        scores = baseline_scores(folder.load_data(data_dir), {"rows": rows.codes.cpu().numpy()})
+    except InputError:  # the data have moved or changed since: the model's own figure stands without them
+        return {}
+    return {name: by_rows["rows"] for name, by_rows in scores.items()}
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
+    return path
+
+
+def _csv(values: NDArray[Any], columns: list[str] | None) -> str:
+    import csv
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns or [f"x{i}" for i in range(values.shape[1])])
+    writer.writerows(values.tolist())
+    return text.getvalue()
+
+
+def _npy(values: NDArray[Any]) -> bytes:
+    import numpy as np
+
+    if values.dtype == object:  # text labels: a fixed-width text array needs no pickle
+        values = values.astype(str)
+    content = io.BytesIO()
+    np.save(content, values, allow_pickle=False)
+    return content.getvalue()

@@ -1,0 +1,130 @@
+"""A run folder: the files that a fit leaves, by name, and what can be read back from them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from made import data
+from made.errors import InputError
+from made.files import write_aside
+from made.loading import load
+from made.model import MADE
+
+__all__ = ["RunFolder"]
+
+_FILES = (
+    "settings.json",
+    "metrics.csv",
+    "batches.csv",
+    "results.json",
+    "model.safetensors",
+    "checkpoint.safetensors",
+    "loss.png",
+    "samples.png",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    path : Path
+        May not exist yet.
+    """
+
+    path: Path
+
+    @property
+    def model_file(self) -> Path:
+        """The trained model."""
+        return self.path / "model.safetensors"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where ``--resume`` goes on from."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run was begun here."""
+        return any((self.path / name).exists() for name in _FILES)
+
+    def claim(self, *, force: bool) -> None:
+        """Make the folder ready for a new run.
+
+        Raises
+        ------
+        InputError
+            If it holds a run and `force` is not set, or cannot be written to.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file: a run needs a folder of its own")
+        if self.holds_run and not force:
+            raise InputError(
+                f"{self.path} already holds a run: use another folder, --resume it, or --force to replace it"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
+        if not os.access(self.path, os.W_OK):
+            raise InputError(f"cannot write into the folder {self.path}: permission denied")
+        for name in _FILES:
+            (self.path / name).unlink(missing_ok=True)
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write settings or results."""
+        write_aside(self.path / name, (json.dumps(content, indent=2) + "\n").encode())
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read settings or results."""
+        file = self.path / name
+        try:
+            content = json.loads(file.read_text())
+        except FileNotFoundError:
+            raise InputError(f"{self.path} holds no run: there is no {name} in it") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read {file}: {error}") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{file} does not hold settings")
+        return content
+
+    def load_model(self, device: str = "cpu") -> MADE:
+        """Load the trained model."""
+        if not self.path.exists():
+            raise InputError(f"there is no run folder {self.path}")
+        if self.path.is_dir() and not self.model_file.exists():
+            raise InputError(
+                f"{self.path} holds no trained model ({self.model_file.name}); see made fit --help"
+            )
+        model = load(self.path if self.path.is_file() else self.model_file, device)
+        if not isinstance(model, MADE):
+            raise InputError(f"{self.path} holds an autoencoder, which has no likelihood and draws no rows")
+        return model
+
+    def load_data(self, data_dir: str | None = None) -> data.Dataset:
+        """Load the data set of the run, split as it was."""
+        own = self.read_json("settings.json")["data"]
+        return data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The names of the columns, where the data had some."""
+        if not (self.path / "settings.json").exists():
+            return None
+        names: list[str] | None = self.read_json("settings.json").get("columns")
+        return names
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """The shape of an image, where rows are images."""
+        if not (self.path / "settings.json").exists():
+            return None
+        shape = self.read_json("settings.json").get("image_shape")
+        return None if shape is None else (shape[0], shape[1])

@@ -1,0 +1,137 @@
+"""The pictures of a run and of the seed's worked example, made from models and data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from made import plots
+from made.data import Dataset
+from made.errors import InputError
+from made.model import MADE
+from made.training.history import History
+from made.variables import Bernoulli, Categorical
+
+__all__ = ["draw_loss", "draw_model", "draw_rows", "draw_samples", "draw_surprise", "draw_worked_example"]
+
+_MOST_SURPRISING = 8
+
+
+def draw_loss(path: Path, history: History, baselines: Mapping[str, float], title: str) -> Path:
+    """Draw the loss curve of a fit."""
+    with_valid = [record for record in history.epochs if record.valid_nll is not None]
+    figure = plots.loss_curve(
+        np.arange(1, len(history.batch_losses) + 1),
+        history.batch_losses,
+        [record.step for record in with_valid],
+        history.valid_nll,
+        baselines=dict(baselines),
+        best_step=None if history.best is None else history.best.step,
+        title=title,
+    )
+    plots.save(figure, path)
+    return path
+
+
+def draw_samples(path: Path, samples: NDArray[Any], data: Dataset, title: str) -> Path:
+    """Draw rows of the model beside held-out ones."""
+    real = data.test[: len(samples)]
+    if data.image_shape is not None:
+        levels = max(data.classes) - 1
+        figure = plots.samples_beside(samples, real, data.image_shape, levels=levels, title=title)
+    else:
+        names = data.columns
+        figure = plots.samples_table(samples, real, classes=data.classes, names=names, title=title)
+    plots.save(figure, path)
+    return path
+
+
+def draw_rows(path: Path, rows: NDArray[Any], model: MADE, image_shape: tuple[int, int] | None) -> Path:
+    """Draw rows alone: as images where they are some."""
+    if len(rows) == 0:
+        raise InputError("a picture needs at least one row: ask for -n 1 or more")
+    if image_shape is None:
+        figure = plots.samples_table(
+            rows, rows, classes=[int(k) for k in model.variables.n_values], title="drawn by the model"
+        )
+    else:
+        levels = int(model.variables.n_values.max()) - 1
+        figure = plots.image_grid(rows, image_shape, levels=levels, title="drawn by the model")
+    plots.save(figure, path)
+    return path
+
+
+def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
+    """Draw the held-out images that surprise the model most, and where: for images and a single mask."""
+    if data.image_shape is None or model.n_masks > 1:
+        return None
+    per_variable = -model.log_prob(data.test, per_variable=True).cpu().numpy()
+    worst = np.argsort(-per_variable.sum(axis=1))[:_MOST_SURPRISING]
+    figure = plots.surprise(
+        data.test[worst],
+        per_variable[worst],
+        data.image_shape,
+        levels=max(data.classes) - 1,
+        title="The held-out images that surprise the model most",
+    )
+    plots.save(figure, path)
+    return path
+
+
+def draw_model(folder: Path, model: MADE, data: Dataset | None) -> list[Path]:
+    """Draw the masks of a model, its network where that is small, and what one pixel may depend on."""
+    mask = model.mask(0)
+    names = [f"hidden {i}" for i in range(1, len(mask.layers))] + ["output"]
+    plots.save(plots.mask_matrices(mask.layers, titles=names), folder / "masks.png")
+    drawn = [folder / "masks.png"]
+    try:
+        figure = _network(model)
+    except InputError:  # too many units for a drawing: the matrices above show the same
+        pass
+    else:
+        plots.save(figure, folder / "network.png")
+        drawn.append(folder / "network.png")
+    if data is not None and data.image_shape is not None:
+        height, width = data.image_shape
+        middle = (height // 2) * width + width // 2
+        figure = plots.predecessors(data.test[0], mask.ordering, middle, data.image_shape)
+        plots.save(figure, folder / "predecessors.png")
+        drawn.append(folder / "predecessors.png")
+    return drawn
+
+
+def draw_worked_example(folder: Path) -> list[Path]:
+    """Draw the seed's Figures 2, 3, 4 and 6 again.
+
+    Figure 2: a pixel and those before it. Figure 3: the 3-4-3 autoencoder. Figure 4: the same with masks,
+    degrees 1 2 1 2. Figure 6: two one-hot variables, with 3 classes here instead of 200.
+    """
+    from made.data import load
+
+    digits = load("digits")
+    masked = MADE(Bernoulli(3), hidden=(4,), connectivity=[[1, 2, 1, 2]])
+    one_hot = MADE(Categorical(3, n=2), hidden=(4,), connectivity=[[1, 1, 1, 1]])
+    ones = [np.ones_like(matrix) for matrix in masked.mask().layers]
+    figures = {
+        "figure2_predecessors.png": plots.predecessors(
+            digits.test[0], np.arange(64), 36, (8, 8), title="Figure 2: what a pixel may depend on"
+        ),
+        "figure3_autoencoder.png": plots.network(
+            masked.mask().input_ranks, None, ones, title="Figure 3: an autoencoder, no masks"
+        ),
+        "figure4_masked.png": _network(masked, title="Figure 4: masked, degrees 1 2 1 2"),
+        "figure6_one_hot.png": _network(one_hot, title="Figure 6: two variables, one-hot (3 classes each)"),
+    }
+    for name, figure in figures.items():
+        plots.save(figure, folder / name)
+    return [folder / name for name in figures]
+
+
+def _network(model: MADE, title: str | None = None) -> Any:
+    mask = model.mask(0)
+    direct = mask.direct if model.network.direct is not None else None
+    return plots.network(mask.input_ranks, mask.connectivity, mask.layers, direct=direct, title=title)

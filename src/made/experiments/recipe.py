@@ -1,0 +1,54 @@
+"""The default recipe: which network and which training ``made fit`` takes when nothing else is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from made.data import Dataset
+from made.errors import InputError
+from made.model import MADE
+from made.rows import variables_for
+from made.training.settings import TrainingSettings
+
+__all__ = ["MODEL_DEFAULTS", "TRAINING_DEFAULTS", "build_model"]
+
+#: What the network gets. Direct connections let every output see every variable before it, whatever the width
+#: of the layers; evenly spaced degrees leave none out by chance.
+MODEL_DEFAULTS: dict[str, Any] = {
+    "hidden": (512, 512),
+    "ordering": "natural",
+    "orderings": 1,
+    "connectivity": "even",
+    "connectivities": 1,
+    "activation": "relu",
+    "residual": True,
+    "direct": True,
+    "dropout": 0.1,
+}
+
+#: What training gets: the settings' own defaults, and patience.
+TRAINING_DEFAULTS: dict[str, Any] = {**TrainingSettings(patience=20).as_dict(), "epochs": 30}
+
+
+def build_model(data: Dataset, seed: int, given: Mapping[str, Any], coding: str = "one-hot") -> MADE:
+    """Build the model for a data set: the recipe's, but for what is given.
+
+    Parameters
+    ----------
+    data : Dataset
+        Says what the variables are.
+    seed : int
+        Of the masks and the initial weights.
+    given : mapping
+        Arguments of `MADE` that replace those of `MODEL_DEFAULTS`.
+    coding : str
+        Of categorical variables.
+    """
+    unknown = set(given) - set(MODEL_DEFAULTS) - {"fresh_masks"}
+    if unknown:
+        raise InputError(
+            f"a model has no setting {sorted(unknown)[0]!r}; there are {', '.join(MODEL_DEFAULTS)}"
+        )
+    variables = variables_for(data.classes, data.labels, coding)
+    return MADE(variables, seed=seed, **{**MODEL_DEFAULTS, **given})

@@ -1,0 +1,219 @@
+"""The main job: fit a model on a data set, and leave settings, metrics, model and pictures in a folder."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import made
+from made import data
+from made.errors import InputError
+from made.experiments.folder import RunFolder
+from made.experiments.pictures import draw_loss, draw_samples
+from made.experiments.recipe import TRAINING_DEFAULTS, build_model
+from made.experiments.scores import Score, baseline_scores, score_model, score_rows
+from made.model import MADE
+from made.training import History, TrainingDivergedError, fit
+
+__all__ = ["Job", "Outcome", "run"]
+
+# How many samples the picture of a run shows.
+_SAMPLES = 100
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be run.
+
+    Parameters
+    ----------
+    data : str
+        Name or path of the data set.
+    folder : Path
+        Where the run goes.
+    seed : int
+        Of the split, the masks, the weights and the order of the rows.
+    data_dir : str or None
+        Where named data sets are looked for first.
+    model, training : mapping
+        What replaces the recipe's settings.
+    coding : str
+        Of categorical variables.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
+    """
+
+    data: str
+    folder: Path
+    seed: int
+    data_dir: str | None
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+    coding: str = "one-hot"
+    device: str = "auto"
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a resumed run needs to know, JSON-ready; paths are absolute."""
+        name = str(Path(self.data).resolve()) if Path(self.data).exists() else self.data
+        return {
+            "data": {
+                "name": self.data if self.data in data.names() else name,
+                "data_dir": None if self.data_dir is None else str(Path(self.data_dir).resolve()),
+                "seed": self.seed,
+            },
+            "model": dict(self.model),
+            "coding": self.coding,
+            "training": dict(self.training),
+        }
+
+    @classmethod
+    def of(cls, folder: Path, device: str = "auto") -> Job:
+        """Read the job of a run folder."""
+        settings = RunFolder(folder).read_json("settings.json")
+        own = settings["data"]
+        return cls(
+            data=own["name"],
+            folder=folder,
+            seed=own["seed"],
+            data_dir=own["data_dir"],
+            model=settings["model"],
+            coding=settings["coding"],
+            training=settings["training"],
+            device=device,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    model : MADE
+        With the weights of its best epoch.
+    history : History
+    scores : dict of Score
+        By split, of the model; empty if the fit was interrupted.
+    baselines : dict
+        By name, then by split.
+    files : list of Path
+        What was written, for the user to look at.
+    """
+
+    dataset: data.Dataset
+    model: MADE
+    history: History
+    scores: dict[str, Score]
+    baselines: dict[str, dict[str, Score]]
+    files: list[Path]
+
+
+def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool = False) -> Outcome:
+    """Run a job, or go on with one.
+
+    Parameters
+    ----------
+    job : Job
+        What to run.
+    resume : bool
+        Go on from the checkpoint in the folder.
+    force : bool
+        Replace a run that is in the folder.
+    progress : bool
+        Show the progress of the fit.
+
+    Raises
+    ------
+    InputError
+        If anything given makes no sense. Nothing is written before data and settings are checked.
+    """
+    folder = RunFolder(job.folder)
+    if not resume and folder.holds_run and not force:
+        folder.claim(force=False)  # says what to do, before time is spent on the data
+    dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
+    training = {**TRAINING_DEFAULTS, **job.training, "seed": job.seed}
+    model = build_model(dataset, job.seed, job.model, job.coding).to(_device(job.device))
+    if not resume:
+        folder.claim(force=force)
+    folder.write_json("settings.json", _described(job, dataset, model, training))
+    baselines = baseline_scores(dataset)
+    try:
+        history = fit(
+            model,
+            dataset.train,
+            dataset.valid,
+            progress=progress,
+            checkpoint=folder.checkpoint_file,
+            resume=resume,
+            **training,
+        )
+    except TrainingDivergedError as diverged:
+        model.save(folder.model_file)
+        diverged.history.save_csv(folder.path)
+        raise
+    model.save(folder.model_file)
+    history.save_csv(folder.path)
+    lines = {name: by_split["valid"].nll for name, by_split in baselines.items()}
+    files = [
+        folder.model_file,
+        draw_loss(folder.path / "loss.png", history, lines, f"Training on {dataset.name}"),
+    ]
+    if history.ended == "interrupted":
+        return Outcome(dataset, model, history, {}, baselines, files)
+    scores = {
+        split: score_rows(score_model(model, dataset.splits[split]), dataset.n_variables)
+        for split in ("valid", "test")
+    }
+    folder.write_json("results.json", _results(scores, baselines, history, model))
+    samples = model.sample(_SAMPLES, seed=job.seed).cpu().numpy()
+    files.append(draw_samples(folder.path / "samples.png", samples, dataset, f"Samples and {dataset.name}"))
+    return Outcome(dataset, model, history, scores, baselines, files)
+
+
+def _described(job: Job, dataset: data.Dataset, model: MADE, training: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **job.settings(),
+        "image_shape": dataset.image_shape,
+        "columns": dataset.columns,
+        "notes": list(dataset.notes),
+        "full": {"model": model.settings(), "training": dict(training)},
+        "versions": {"made": made.__version__, "torch": torch.__version__},
+        "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _results(
+    scores: Mapping[str, Score],
+    baselines: Mapping[str, Mapping[str, Score]],
+    history: History,
+    model: MADE,
+) -> dict[str, Any]:
+    return {
+        "model": {split: score.as_dict() for split, score in scores.items()},
+        "baselines": {
+            name: {split: score.as_dict() for split, score in by_split.items()}
+            for name, by_split in baselines.items()
+        },
+        "masks": model.mixture.describe(),
+        "best_epoch": history.best_epoch,
+        "ended": history.ended,
+        "epochs": history.epochs[-1].epoch,
+        "seconds": round(history.epochs[-1].seconds, 1),
+    }
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"device {name!r} cannot be used here ({first}); leave it out or say cpu") from error
+    return name
