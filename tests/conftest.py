@@ -1,4 +1,4 @@
-"""What the tests share: models filled with random weights, all states of a model, and refusals of one line."""
+"""What the tests share: models with random weights, all states of a model, refusals of one line."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def refused() -> Callable[..., AbstractContextManager[None]]:
 
 VARIABLE = st.one_of(
     st.just(made.Bernoulli(1)),
-    st.builds(
-        made.Categorical, st.integers(1, 4), st.just(1), st.sampled_from(["one-hot", "scaled", "raw"])
-    ),
+    st.builds(made.Categorical, st.integers(1, 4), st.just(1), st.sampled_from(["one-hot", "scaled", "raw"])),
 )
 
 

@@ -201,7 +201,9 @@ def test_marginals_in_slices_are_the_same(monkeypatch):
     torch.testing.assert_close(whole.network.biases[-1], sliced.network.biases[-1])
 
 
-@pytest.mark.parametrize("weight", [[1, 2], [[1.0]] * 4, [1, 1, -1, 1], [1, np.nan, 1, 1], [0, 0, 0, 0], ["a"] * 4])
+@pytest.mark.parametrize(
+    "weight", [[1, 2], [[1.0]] * 4, [1, 1, -1, 1], [1, np.nan, 1, 1], [0, 0, 0, 0], ["a"] * 4]
+)
 def test_weights_that_make_no_sense_are_refused(refused, weight):
     model = build("binary")
     with refused("sample_weight"):

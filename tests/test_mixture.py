@@ -20,7 +20,7 @@ def degrees(mask):
 
 
 @pytest.mark.parametrize(("O", "C"), [(1, 1), (3, 1), (1, 4), (2, 2), (2, 3), (4, 6)])
-def test_mask_k_pairs_ordering_k_mod_O_with_connectivity_k_mod_C(O, C):  # noqa: E741
+def test_mask_k_pairs_ordering_and_connectivity_modulo_their_numbers(O, C):  # noqa: E741
     model = build(orderings=O, connectivities=C)
     assert model.n_masks == math.lcm(O, C)
     masks = [model.mask(k) for k in range(model.n_masks)]

@@ -27,7 +27,10 @@ def all_dead_are_zero(pairs):
 
 def test_a_stored_mask_is_the_mask_given(model):
     """The same outputs and the same gradients, though one way multiplies by the masks and one does not."""
-    stored, given = model.network, Network(9, (8, 8), 9, activation="tanh", residual=[False, True], direct=True)
+    stored, given = (
+        model.network,
+        Network(9, (8, 8), 9, activation="tanh", residual=[False, True], direct=True),
+    )
     given.load_state_dict(stored.state_dict())
     x = torch.randn(7, 9, generator=torch.Generator().manual_seed(0))
     mask = MaskTensors.of(model.mask(), torch.device("cpu"))
@@ -130,7 +133,9 @@ def test_initial_weights_are_scaled_by_the_live_fan_in_of_each_unit(variables):
 
 
 def test_seed_decides_the_initial_weights():
-    one, again, other = (made.MADE(made.Bernoulli(5), (7,), seed=seed).network.weights[0] for seed in (1, 1, 2))
+    one, again, other = (
+        made.MADE(made.Bernoulli(5), (7,), seed=seed).network.weights[0] for seed in (1, 1, 2)
+    )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -13,9 +15,11 @@ from made.sampling import sample_rows
 MIXED = [made.Bernoulli(3), made.Categorical(3, n=2), made.Categorical(1)]
 
 
-@pytest.fixture(params=[{}, {"ordering": "random"}, {"orderings": 3, "connectivities": 2}, {"orderings": "fresh"}])
+@pytest.fixture(
+    params=[{}, {"ordering": "random"}, {"orderings": 3, "connectivities": 2}, {"orderings": "fresh"}]
+)
 def model(request, randomize):
-    return randomize(made.MADE(MIXED, (12, 12), **request.param), scale=2.0)
+    return randomize(made.MADE(MIXED, (12, 12), **request.param))
 
 
 def test_row_i_is_a_function_of_seed_and_i(model):
@@ -60,9 +64,9 @@ def test_no_rows(model):
 
 
 @pytest.mark.parametrize(("n", "seed"), [(-1, 0), (2.5, 0), ("many", 0), (3, -1), (3, 0.5), (3, "a")])
-def test_numbers_that_make_no_sense_are_refused(refused, model, n, seed):
+def test_numbers_that_make_no_sense_are_refused(refused, n, seed):
     with refused(str(seed) if n == 3 else str(n)):
-        model.sample(n, seed=seed)
+        made.MADE(MIXED, (4,)).sample(n, seed=seed)
 
 
 def test_one_mask_of_a_mixture(randomize):
@@ -82,7 +86,7 @@ def test_variables_are_drawn_in_order_each_given_those_before():
     def outputs_of(codes):
         seen.append(codes.clone())
         outputs = torch.zeros(codes.shape)
-        for before, after in zip(ordering, ordering[1:], strict=False):
+        for before, after in itertools.pairwise(ordering):
             outputs[:, after] = torch.where(codes[:, before] == 1, torch.inf, -torch.inf)
         return outputs
 

@@ -17,7 +17,6 @@ app = typer.Typer(
         "Learn the joint distribution of rows of binary or categorical variables, exactly.\n\n"
         "Start with: made demo. Then: made fit DATA -o RUN, made evaluate RUN, made sample RUN -n 100."
     ),
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -55,6 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit codes: 0, 2 for what the user can mend (one line says what), 130 after Ctrl-C.
     """
+    if not (sys.argv[1:] if arguments is None else arguments):
+        arguments = ["--help"]
     try:
         code = app(args=arguments, prog_name="made", standalone_mode=False)
     except InputError as error:

@@ -113,7 +113,8 @@ def _careful(path: Path, layout: _Layout) -> np.ndarray[Any, Any]:
             width = len(fields)
         if len(fields) != width:
             first = "the header" if layout.columns is not None else "the first"
-            raise InputError(f"{path}: line {line} has {len(fields)} columns where {first} has {width}")
+            columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+            raise InputError(f"{path}: line {line} has {columns} where {first} has {width}")
         for place, field in enumerate(fields, start=1):
             number = _number(field)
             if number is None or not math.isfinite(number):

@@ -19,6 +19,7 @@ from made.experiments.recipe import TRAINING_DEFAULTS, build_model
 from made.experiments.scores import Score, baseline_scores, score_model, score_rows
 from made.model import MADE
 from made.training import History, TrainingDivergedError, fit
+from made.training.settings import TrainingSettings
 
 __all__ = ["Job", "Outcome", "run"]
 
@@ -138,6 +139,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
         folder.claim(force=False)  # says what to do, before time is spent on the data
     dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
     training = {**TRAINING_DEFAULTS, **job.training, "seed": job.seed}
+    TrainingSettings(**training)  # checked before anything is written
     model = build_model(dataset, job.seed, job.model, job.coding).to(_device(job.device))
     if not resume:
         folder.claim(force=force)
@@ -214,6 +216,5 @@ def _device(name: str) -> str:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"device {name!r} cannot be used here ({first}); leave it out or say cpu") from error
+        raise InputError(f"device {name!r} cannot be used here: leave it out, or say cpu") from error
     return name

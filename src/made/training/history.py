@@ -101,7 +101,8 @@ class History:
     def __str__(self) -> str:
         """Say in one line how it went."""
         done = self.epochs[-1].epoch if self.epochs else 0
-        text = f"{self.ended} after {done} epochs, {len(self.batch_losses):,} steps"
+        epochs = "1 epoch" if done == 1 else f"{done} epochs"
+        text = f"{self.ended} after {epochs}, {len(self.batch_losses):,} steps"
         if self.best is not None and self.best.valid_nll is not None:
             text += f"; best epoch {self.best_epoch}: validation NLL {self.best.valid_nll:.3f} nats"
         return text

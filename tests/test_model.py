@@ -1,0 +1,205 @@
+"""The model's face: loss, log-probability of what comes in, bounded memory, one variable, bad settings."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import made
+
+MIXED = [made.Bernoulli(3), made.Categorical(3, n=2)]
+X = np.random.default_rng(0).integers([2, 2, 2, 3, 3], size=(37, 5))
+
+
+@pytest.fixture
+def model(randomize):
+    return randomize(made.MADE(MIXED, (8, 8)))
+
+
+@pytest.fixture
+def mixture(randomize):
+    return randomize(made.MADE(MIXED, (8, 8), orderings=3))
+
+
+@pytest.mark.parametrize(
+    "form", [np.asarray, torch.tensor, np.ndarray.tolist, lambda x: x.astype(np.float32), np.asfortranarray]
+)
+def test_rows_come_in_many_forms(model, form):
+    assert torch.equal(model.log_prob(form(X)), model.log_prob(X))
+    assert torch.equal(model.loss(form(X)), model.loss(X))
+
+
+def test_loss_is_minus_the_mean_log_prob(model, mixture):
+    assert model.loss(X).item() == pytest.approx(-float(model.log_prob(X).mean()), abs=1e-5)
+    for k in range(3):
+        assert mixture.loss(X, mask=k).item() == pytest.approx(
+            -float(mixture.log_prob(X, mask=k).mean()), abs=1e-5
+        )
+    assert len({mixture.loss(X, mask=k).item() for k in range(3)}) == 3
+
+
+def test_loss_weighs_each_row(model):
+    weight = torch.rand(len(X), generator=torch.Generator().manual_seed(0))
+    expected = -(model.log_prob(X) * weight).mean()
+    assert model.loss(X, weight=weight).item() == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(36,), (37, 1), (1, 37), (1,), ()])
+def test_a_weight_of_another_shape_is_refused(refused, model, shape):
+    with refused("weight", "(37,)"):
+        model.loss(X, weight=torch.ones(shape))
+
+
+def test_loss_trusts_codes_when_told(model):
+    codes = model.rows(X)
+    assert torch.equal(model.loss(codes, check=False), model.loss(X))
+
+
+def test_loss_of_no_rows_is_refused(refused, model):
+    with refused("at least one row"):
+        model.loss(X[:0])
+    with refused("at least one"):
+        model.set_marginals(X[:0])
+
+
+def test_values_are_checked_at_every_door(refused, model):
+    bad = X.copy()
+    bad[30, 2] = 5
+    for door in (model.loss, model.log_prob, model.set_marginals, model.rows, model.row_losses):
+        with refused("row 30, column 2", "holds 5"):
+            door(bad)
+
+
+def test_dropout_acts_in_the_loss_alone_and_its_generator_decides(randomize):
+    model = randomize(made.MADE(MIXED, (8, 8), dropout=0.5))
+
+    def loss(seed):
+        return model.loss(X, generator=torch.Generator().manual_seed(seed)).item()
+
+    assert loss(0) == loss(0) != loss(1)
+    plain = randomize(made.MADE(MIXED, (8, 8)))
+    assert loss(0) != pytest.approx(plain.loss(X).item(), abs=1e-4)
+    for mode in (True, False):
+        model.train(mode)
+        assert torch.equal(model.log_prob(X), plain.log_prob(X))
+        assert torch.equal(model.sample(9, seed=0), plain.sample(9, seed=0))
+        assert loss(0) == loss(0)
+    torch.manual_seed(0)
+    assert model.loss(X).item() != model.loss(X).item()
+
+
+def test_an_own_training_loop_needs_loss_and_an_optimizer():
+    rows = (np.random.default_rng(1).random((500, 1)) < 0.5).repeat(4, 1)  # four copies of a coin
+    model = made.MADE(made.Bernoulli(4), hidden=(16,))
+    model.set_marginals(rows)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(150):
+        optimizer.zero_grad()
+        model.loss(rows).backward()
+        optimizer.step()
+    assert float(model.log_prob(rows).mean()) == pytest.approx(-np.log(2), abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["model", "mixture"])
+def test_memory_is_bounded_by_batches(name, request, monkeypatch):
+    model = request.getfixturevalue(name)
+    whole = [model.log_prob(X), model.log_prob(X, per_variable=True, mask=0), model.row_losses(X)]
+    sizes = []
+    monkeypatch.setattr("made.base._NUMBERS_PER_BATCH", 5 * max(model.widths))
+    inner = model.network.forward
+    monkeypatch.setattr(
+        model.network, "forward", lambda x, *a, **k: sizes.append(len(x)) or inner(x, *a, **k)
+    )
+    again = [model.log_prob(X), model.log_prob(X, per_variable=True, mask=0), model.row_losses(X)]
+    assert max(sizes) == model.rows_per_batch == 5
+    assert sum(sizes) == len(X) * (2 * model.n_masks + 1)
+    for one, other in zip(whole, again, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+    monkeypatch.setattr("made.base._NUMBERS_PER_BATCH", 1)
+    assert model.rows_per_batch == 1
+
+
+def test_log_prob_keeps_no_graph(model):
+    assert not model.log_prob(X).requires_grad
+    assert model.loss(X).requires_grad
+
+
+def test_row_losses_are_what_validation_compares(mixture):
+    assert torch.equal(mixture.row_losses(X), -mixture.log_prob(X))
+    assert torch.equal(mixture.row_losses(X, masks=2), -mixture.log_prob(X, mask=[0, 1]))
+    assert torch.equal(mixture.row_losses(X, masks=99), -mixture.log_prob(X))
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 4)])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"direct": True, "residual": True},
+        {"ordering": [0], "orderings": 2},
+        {"connectivity": "even", "connectivities": "fresh"},
+    ],
+)
+@pytest.mark.parametrize("variable", [made.Bernoulli(1), made.Categorical(4), made.Categorical(1)])
+def test_one_variable_is_its_biases(variable, hidden, settings, randomize, tmp_path):
+    """ERRATA 13: there is no valid degree, and nothing the outputs could depend on."""
+    model = made.MADE(variable, hidden, **settings)
+    K = variable.n_values
+    train = np.array([[0]] * 3 + [[K - 1]] * 6)
+    model.set_marginals(train)
+    expected = np.log((np.bincount(train[:, 0], minlength=K) + 1) / (9 + K))
+    states = np.arange(K)[:, None]
+    np.testing.assert_allclose(model.log_prob(states).numpy(), expected, atol=1e-6)
+    randomize(model)
+    assert float(model.log_prob(states).exp().sum()) == pytest.approx(1, abs=1e-6)
+    assert set(model.sample(200, seed=0)[:, 0].tolist()) == set(range(K))
+    model.loss(states).backward()
+    assert len(model.outputs(model.rows(states)).unique(dim=0)) == 1
+    assert model.summary().unseen_inputs == ()
+    assert str(model.summary())
+    model.save(tmp_path / "one")
+    assert torch.equal(made.load(tmp_path / "one").log_prob(states), model.log_prob(states))
+
+
+def test_degrees_given_for_one_variable_are_no_matter():
+    assert made.MADE(made.Bernoulli(1), (3,), connectivity=[[1, 1, 1]]).log_prob([[1]]) < 0
+
+
+def test_hidden_layers_of_any_number_and_size():
+    for hidden, expected in [
+        (7, (7,)),
+        ([], ()),
+        (np.array([3, 4]), (3, 4)),
+        ((5, 2, 9, 2, 5), (5, 2, 9, 2, 5)),
+    ]:
+        model = made.MADE(MIXED, hidden)
+        assert model.hidden == expected
+        assert model.widths == (9, *expected, 9)
+        assert [tuple(weight.shape) for weight in model.network.weights] == [
+            (after, before) for before, after in zip(model.widths, model.widths[1:], strict=False)
+        ]
+
+
+@pytest.mark.parametrize("hidden", [0, -5, (4, 0), (4, 2.5), 2.5, "512", (True,), True, None, [[4]]])
+def test_hidden_sizes_that_make_no_sense_are_refused(refused, hidden):
+    with refused("hidden sizes"):
+        made.MADE(MIXED, hidden)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "a", None, True])
+def test_seeds_that_make_no_sense_are_refused(refused, seed):
+    with refused("seed", repr(seed)):
+        made.MADE(MIXED, (4,), seed=seed)
+
+
+def test_what_is_no_variable_is_refused(refused):
+    with refused("made.Bernoulli(n)", "784"):
+        made.MADE(784)
+
+
+def test_a_model_survives_pickle(model, mixture):
+    for one in (model, mixture):
+        assert torch.equal(pickle.loads(pickle.dumps(one)).log_prob(X), one.log_prob(X))

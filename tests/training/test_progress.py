@@ -1,0 +1,76 @@
+"""What a user sees during a fit: lines without a terminal, a bar on one."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+import rich.console
+
+import made
+from made.training import progress
+from made.training.history import EpochRecord
+from made.training.progress import Silent, Visible, duration, shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599.4, "59 min 59 s"), (3600, "1 h 0 min")],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_lines_without_a_terminal(tiny, rows, valid, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", -1.0)
+    history = made.fit(tiny(), rows, valid, epochs=2, progress=True)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert len(lines) == 3
+    for line, record in zip(lines, history.epochs, strict=True):
+        assert line.startswith(f"epoch {record.epoch}/2")
+        assert f"valid {record.valid_nll:.2f} ± {record.valid_se:.2f} nats" in line
+        assert re.search(r"about \d+ s left$", line)
+    assert f"train {history.epochs[1].train_loss:.2f}" in lines[1]
+    assert lines[-1].endswith("about 0 s left")
+
+
+def test_time_left_is_that_of_the_steps_left(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    screen = Visible(first=10, steps=40, epochs=4)
+    now[0] = 120.0  # 10 steps in 20 s: 20 more take 40 s
+    screen.epoch(EpochRecord(2, 20, 1.0, None, None, 0.1, 20.0))
+    assert capsys.readouterr().err.splitlines() == ["epoch 2/4  train 1.00 nats  about 40 s left"]
+
+
+def test_lines_are_few(tiny, rows, capsys):
+    made.fit(tiny(), rows, epochs=5, progress=True)
+    assert len(capsys.readouterr().err.splitlines()) < 5  # five epochs in no time
+
+
+def test_nothing_unless_asked(tiny, rows, valid, capsys):
+    made.fit(tiny(), rows, valid, epochs=1)
+    assert capsys.readouterr() == ("", "")
+    with shown(False, 0, 1, 1) as screen:
+        assert isinstance(screen, Silent)
+
+
+def test_bar_on_a_terminal(tiny, rows, valid, monkeypatch):
+    screen = io.StringIO()
+
+    def terminal(**settings):
+        return plain(file=screen, force_terminal=True, width=120, color_system=None, highlight=False)
+
+    plain = rich.console.Console
+    monkeypatch.setattr(rich.console, "Console", terminal)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_UPDATES", 0.0)
+    history = made.fit(tiny(), rows, valid, epochs=2, progress=True)
+    shown_text = screen.getvalue()
+    assert "epoch 2/2" in shown_text
+    assert "left" in shown_text
+    assert f"train {history.batch_losses[-1]:.2f}" in shown_text
+    assert "\x1b[?25h" in shown_text  # the cursor is back
+    assert "about" not in shown_text  # no lines beside the bar
