@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
+from made.checks import share, switch, whole
 from made.errors import InputError
 from made.network import Network
 from made.summary import Summary, summarize
@@ -64,10 +65,11 @@ class Autoencoder(BaseModel):
         super().__init__(variables, hidden, seed)
         if not self.hidden:
             raise InputError("an autoencoder needs at least one hidden layer, for its code")
-        self.code_layer = (len(self.hidden) - 1) // 2 if code_layer is None else code_layer
-        if not 0 <= self.code_layer < len(self.hidden):
+        middle = (len(self.hidden) - 1) // 2
+        self.code_layer = middle if code_layer is None else whole("code_layer", code_layer)
+        if self.code_layer >= len(self.hidden):
             raise InputError(f"code_layer is a hidden layer 0..{len(self.hidden) - 1}, got {code_layer}")
-        self.residual = residual
+        self.residual = switch("residual", residual)
         self.network = Network(
             self.variables.n_inputs,
             self.hidden,
@@ -76,12 +78,12 @@ class Autoencoder(BaseModel):
             residual=[
                 residual and i > 0 and size == self.hidden[i - 1] for i, size in enumerate(self.hidden)
             ],
-            dropout=dropout,
+            dropout=share("dropout", dropout),
         )
         below = [self.variables.n_variables, *self.hidden[:-1]]
         live = [torch.full((size,), float(n)) for n, size in zip(below, self.hidden, strict=True)]
         power = torch.full((self.hidden[0],), float(self.variables.feature_powers.sum()))
-        self.network.initialize(live, power, torch.Generator().manual_seed(self.seed))
+        self.network.initialize(live, power, torch.Generator().manual_seed(self.seed % 2**63))
 
     def outputs(
         self,

@@ -12,13 +12,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from made.checks import row_weights, whole
 from made.errors import InputError
 from made.files import write_tensors
 from made.network import Network
 from made.rows import Variables
 from made.variables import Variable
 
-__all__ = ["BaseModel", "check_seed"]
+__all__ = ["BaseModel"]
 
 # Work that goes through rows in batches keeps about this many numbers at once (16 MiB of float32).
 _NUMBERS_PER_BATCH = 2**22
@@ -48,7 +49,7 @@ class BaseModel(nn.Module):
         super().__init__()
         self.variables = Variables(variables)
         self.hidden = _check_hidden(hidden)
-        self.seed = check_seed(seed)
+        self.seed = whole("seed", seed)
 
     @property
     def n_variables(self) -> int:
@@ -137,6 +138,10 @@ class BaseModel(nn.Module):
         codes = self.rows(x) if check or not isinstance(x, Tensor) else x
         if len(codes) == 0:
             raise InputError("the loss of no rows is undefined: give at least one row")
+        if weight is not None and weight.shape != (len(codes),):
+            raise InputError(
+                f"weight must hold one number per row, ({len(codes)},), got {tuple(weight.shape)}"
+            )
         outputs = self.outputs(codes, mask, drop=True, generator=generator)
         log_prob = self.variables.log_prob(outputs, codes).sum(dim=1)
         return -(log_prob if weight is None else log_prob * weight).mean()
@@ -179,10 +184,8 @@ class BaseModel(nn.Module):
         codes = self.rows(train)
         if len(codes) == 0:
             raise InputError("no training rows were given: at least one is needed")
-        if sample_weight is None:
-            weight = torch.ones(len(codes), dtype=torch.float64)
-        else:
-            weight = torch.as_tensor(np.asarray(sample_weight, dtype=np.float64))
+        ones = np.ones(len(codes)) if sample_weight is None else row_weights(sample_weight, len(codes))
+        weight = torch.from_numpy(ones)
         # In slices, for the codes become doubles on the way.
         size = max(1, _NUMBERS_PER_BATCH // self.n_variables)
         starts = range(0, len(codes), size)
@@ -214,21 +217,7 @@ class BaseModel(nn.Module):
 
 
 def _check_hidden(hidden: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the sizes of the hidden layers as a tuple, or say what is wrong with them."""
-    if isinstance(hidden, int | np.integer):
-        hidden = (int(hidden),)
-    sizes = []
-    for size in hidden:
-        if not isinstance(size, int | np.integer) or isinstance(size, bool):
-            raise InputError(f"hidden sizes are whole numbers, got {size!r}")
-        if size < 1:
-            raise InputError(f"hidden sizes must be at least 1, got {size}")
-        sizes.append(int(size))
-    return tuple(sizes)
-
-
-def check_seed(seed: int) -> int:
-    """Return a seed as an int, or say what is wrong with it."""
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"a seed is a whole number of at least 0, got {seed!r}")
-    return int(seed)
+    sizes = [hidden] if isinstance(hidden, int | float | np.number) else hidden
+    if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str):
+        raise InputError(f"hidden sizes are a list of whole numbers, got {hidden!r}")
+    return tuple(whole("each of the hidden sizes", size, least=1) for size in sizes)

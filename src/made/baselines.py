@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from made.checks import row_weights
 from made.errors import InputError
 
 __all__ = ["ChowLiuTree", "ProductOfMarginals"]
@@ -60,7 +61,7 @@ class ProductOfMarginals:
     ) -> None:
         self.classes = _checked_classes(classes)
         columns = _training_columns(rows, self.classes)
-        weights = _checked_weights(sample_weight, columns.shape[1])
+        weights = None if sample_weight is None else row_weights(sample_weight, columns.shape[1])
         self.probabilities: list[_Floats] = _smoothed_marginals(columns, self.classes, weights)
 
     def log_prob(self, rows: ArrayLike) -> _Floats:
@@ -140,7 +141,7 @@ class ChowLiuTree:
     ) -> None:
         self.classes = _checked_classes(classes)
         columns = _training_columns(rows, self.classes)
-        weights = _checked_weights(sample_weight, columns.shape[1])
+        weights = None if sample_weight is None else row_weights(sample_weight, columns.shape[1])
         if sum(k - 1 for k in self.classes) <= _MATMUL_FEATURES:
             information = _information_by_matmul(columns, self.classes, weights)
         else:
@@ -226,17 +227,6 @@ def _training_columns(rows: ArrayLike, classes: tuple[int, ...]) -> _Ints:
     if len(checked) == 0:
         raise InputError("a baseline needs at least one training row, got none")
     return np.ascontiguousarray(checked.T)
-
-
-def _checked_weights(sample_weight: ArrayLike | None, n: int) -> _Floats | None:
-    if sample_weight is None:
-        return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,):
-        raise InputError(f"sample_weight must have shape ({n},), one weight per row; got {weights.shape}")
-    if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.sum() > 0):
-        raise InputError("sample_weight must be finite and at least 0, with a sum above 0")
-    return weights
 
 
 def _by_blocks(function: Callable[[_Ints], _Floats], rows: ArrayLike, classes: tuple[int, ...]) -> _Floats:

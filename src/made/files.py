@@ -118,11 +118,13 @@ def read_tensors(path: str | Path) -> tuple[str, dict[str, Any], dict[str, Tenso
         raise InputError(
             f"{path} is a safetensors file, but none that made wrote (it has no header of made's)"
         )
-    if header.get("version", 0) > FORMAT_VERSION:
+    version, kind, settings = (header.get(key) for key in ("version", "kind", "settings"))
+    if not (isinstance(version, int) and isinstance(kind, str) and isinstance(settings, dict)):
+        raise InputError(f"{path} is damaged: its header is incomplete")
+    if version > FORMAT_VERSION:
         raise InputError(
-            f"{path} has format version {header['version']}, this made reads {FORMAT_VERSION}: update made"
+            f"{path} has format version {version}, this made reads {FORMAT_VERSION}: update made"
         )
-    kind, settings = header["kind"], header["settings"]
     if header.get("digest") != _digest(kind, settings, tensors):
         raise InputError(f"{path} is damaged: its digest does not match its content")
     return kind, settings, tensors

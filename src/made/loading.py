@@ -8,6 +8,7 @@ import torch
 
 from made.autoencoder import Autoencoder
 from made.base import BaseModel
+from made.devices import find_device
 from made.errors import InputError
 from made.files import read_tensors
 from made.model import MADE
@@ -27,7 +28,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
     path : path
         A model file.
     device : str or torch.device
-        Where to put the weights.
+        Where to put the weights; ``"auto"`` is CUDA where there is one.
 
     Returns
     -------
@@ -48,6 +49,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
     >>> bool((again.log_prob([[0, 1, 1]]) == model.log_prob([[0, 1, 1]])).all())
     True
     """
+    place = find_device(device)
     kind, settings, tensors = read_tensors(path)
     if kind not in KINDS:
         raise InputError(f"{path} holds a {kind}, not a model ({' or '.join(KINDS)})")
@@ -60,4 +62,4 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
     dead = model.network.dead_weights()
     if dead:
         raise InputError(f"{path}: {dead} weights that the mask rules out are not zero; the file was altered")
-    return model.to(device)  # type: ignore[return-value]
+    return model.to(place)  # type: ignore[return-value]

@@ -206,7 +206,7 @@ def check_connectivity(
         raise InputError(
             f"connectivity cannot be a {type(connectivity).__name__}: use 'uniform', 'even' or lists"
         )
-    if len(connectivity) == 0 or np.ndim(connectivity[0]) == 0:
+    if len(connectivity) == 0 or isinstance(connectivity[0], int | float | np.number):
         if len(hidden) == 0 and len(connectivity) == 0:
             return ()
         return _check_weights(connectivity, n_variables)
@@ -224,7 +224,10 @@ def check_connectivity(
 
 
 def _check_layer(layer: Any, number: int, n_variables: int) -> IntArray:
-    degrees = np.asarray(layer)
+    try:
+        degrees = np.asarray(layer)
+    except ValueError:  # ragged
+        degrees = np.asarray(layer, dtype=object)
     if degrees.ndim != 1 or degrees.dtype.kind not in "iuf" or not np.array_equal(degrees, np.floor(degrees)):
         raise InputError(f"degrees are one flat list of whole numbers per hidden layer (see layer {number})")
     degrees = degrees.astype(np.int64)
@@ -248,8 +251,10 @@ def _check_weights(weights: Any, n_variables: int) -> NDArray[np.float64]:
         )
     if not np.isfinite(distribution).all() or (distribution < 0).any() or distribution.sum() == 0:
         raise InputError("a distribution over degrees needs weights >= 0 that do not all vanish")
-    normalized: NDArray[np.float64] = distribution / distribution.sum()
-    return normalized
+    # Weights that are normalized stay what they are to the last bit: masks must not change when they are read
+    # back from a file.
+    total = distribution.sum()
+    return distribution if abs(total - 1) < 1e-12 else distribution / total
 
 
 @dataclass(frozen=True, eq=False)

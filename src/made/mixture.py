@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from made.checks import whole
 from made.errors import InputError
 from made.masks import Connectivity, Mask, check_connectivity, draw_connectivity
 from made.ordering import IntArray, check_ordering, natural, random, ranks_of
-from made.uniforms import Stream
+from made.uniforms import CONNECTIVITIES, ORDERINGS, Stream
 
 __all__ = ["FRESH", "Mixture"]
 
 #: The word for "a new one at every draw", for orderings and for connectivities.
 FRESH = "fresh"
-
-# Orderings and connectivities come from separate streams: asking for more of one leaves the other alone.
-_ORDERINGS, _CONNECTIVITIES = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +79,8 @@ class Mixture:
         )
         object.__setattr__(self, "connectivity", checked)
         for name in ("orderings", "connectivities"):
-            number = getattr(self, name)
-            if number != FRESH and (
-                not isinstance(number, (int, np.integer)) or isinstance(number, bool) or number < 1
-            ):
-                raise InputError(
-                    f"{name} is a number of at least 1, or 'fresh' for a new draw each time; got {number!r}"
-                )
-        if self.fresh_masks < 1:
-            raise InputError(f"fresh_masks must be at least 1, got {self.fresh_masks}")
+            object.__setattr__(self, name, _check_number(name, getattr(self, name)))
+        object.__setattr__(self, "fresh_masks", whole("fresh_masks", self.fresh_masks, least=1))
 
     @property
     def residual_layers(self) -> tuple[bool, ...]:
@@ -171,7 +162,7 @@ class Mixture:
                     return natural(self.n_variables)
             else:
                 return np.asarray(self.ordering, dtype=np.int64)
-        return random(self.n_variables, Stream(self.seed, _ORDERINGS, number))
+        return random(self.n_variables, Stream(self.seed, ORDERINGS, number))
 
     def _connectivity(self, number: int) -> Connectivity:
         given = isinstance(self.connectivity, tuple)
@@ -182,7 +173,16 @@ class Mixture:
             self.hidden,
             self.n_variables,
             "uniform" if given else self.connectivity,
-            stream=Stream(self.seed, _CONNECTIVITIES, number),
+            stream=Stream(self.seed, CONNECTIVITIES, number),
             tied=self.residual,
             shuffle=self.n_masks > 1 or self.is_fresh,
         )
+
+
+def _check_number(name: str, number: int | str) -> int | str:
+    if number == FRESH:
+        return FRESH
+    try:
+        return whole(name, number, least=1)
+    except InputError as error:
+        raise InputError(f"{error}; 'fresh' draws a new one each time") from None

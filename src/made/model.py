@@ -10,7 +10,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.base import BaseModel, check_seed
+from made.base import BaseModel
+from made.checks import share, switch, whole
 from made.errors import InputError
 from made.masks import Mask
 from made.mixture import Mixture
@@ -110,7 +111,7 @@ class MADE(BaseModel):
             connectivity=connectivity,
             connectivities=connectivities,
             seed=self.seed,
-            residual=residual,
+            residual=switch("residual", residual),
             fresh_masks=fresh_masks,
         )
         self.network = Network(
@@ -119,8 +120,8 @@ class MADE(BaseModel):
             self.variables.n_outputs,
             activation=activation,
             residual=self.mixture.residual_layers,
-            direct=direct,
-            dropout=dropout,
+            direct=switch("direct", direct),
+            dropout=share("dropout", dropout),
         )
         self._initialize()
         if self.has_one_mask:
@@ -225,12 +226,11 @@ class MADE(BaseModel):
         -------
         (n, D) tensor of codes: uint8, or int64 where a variable has more than 256 classes
         """
-        if n < 0:
-            raise InputError(f"the number of rows to draw must be at least 0, got {n}")
+        n, first = whole("n, the number of rows to draw,", n), whole("first", first)
         key = (
             int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
             if seed is None
-            else check_seed(seed)
+            else whole("seed", seed)
         )
         masks = self._chosen(mask)
         batch = self.rows_per_batch
@@ -314,11 +314,13 @@ class MADE(BaseModel):
                     for i in range(len(self.hidden))
                 ],
                 _mean(masks, 0, self.variables.feature_powers),
-                torch.Generator().manual_seed(self.seed),
+                torch.Generator().manual_seed(self.seed % 2**63),
             )
 
     def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
-        masks = list(range(self.n_masks)) if mask is None else [mask] if isinstance(mask, int) else list(mask)
+        if mask is None:
+            return list(range(self.n_masks))
+        masks = [int(mask)] if isinstance(mask, int | np.integer) else [int(k) for k in mask]
         for k in masks:
             if k < 0 or (not self.mixture.is_fresh and k >= self.n_masks):
                 raise InputError(f"there is no mask {k}: this model has masks 0..{self.n_masks - 1}")

@@ -116,8 +116,6 @@ class Network(nn.Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise InputError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
-        if not 0 <= dropout < 1:
-            raise InputError(f"dropout is a share of units in [0, 1), got {dropout}")
         self.activation = activation
         self.residual = tuple(residual) if residual is not None else (False,) * len(hidden)
         self.dropout = dropout

@@ -17,6 +17,14 @@ from made.variables import KINDS, Bernoulli, Categorical, Label, Variable
 
 __all__ = ["Variables", "variables_for"]
 
+# Types that torch cannot compare, and what they are read as.
+_ODD_TYPES = {
+    torch.bool: torch.uint8,
+    torch.uint16: torch.int64,
+    torch.uint32: torch.int64,
+    torch.uint64: torch.int64,
+}
+
 
 class Variables:
     """All variables of a model, in the order of the columns of a row.
@@ -46,7 +54,7 @@ class Variables:
     """
 
     def __init__(self, blocks: Variable | Sequence[Variable]) -> None:
-        given = [blocks] if isinstance(blocks, Variable) else list(blocks)
+        given = list(blocks) if isinstance(blocks, Sequence) else [blocks]
         for block in given:
             if not isinstance(block, Variable):
                 raise InputError(
@@ -87,19 +95,12 @@ class Variables:
         InputError
             If the shape is wrong or a value is none of its variable's: names the first bad row and column.
         """
-        if not isinstance(x, Tensor):
-            array = np.asarray(x)
-            if array.dtype.kind in "OUS":
-                array = self.codes(array)
-            elif array.dtype.kind not in "biuf":
-                raise InputError(f"rows hold numbers, got an array of {array.dtype}")
-            elif array.dtype.kind == "u" and array.dtype.itemsize > 1:
-                array = array.astype(np.int64)
-            x = torch.from_numpy(np.ascontiguousarray(array))
-        self._check_shape(tuple(x.shape))
-        for first, block in zip(self._columns, self.blocks, strict=False):
-            _check_codes(x[:, first : first + block.n], block, int(first))
-        return x.to(self.dtype)
+        codes = x if isinstance(x, Tensor) else self._tensor(x)
+        self._check_shape(tuple(codes.shape))
+        if codes.dtype in _ODD_TYPES:
+            codes = codes.to(_ODD_TYPES[codes.dtype])
+        self._check(codes)
+        return codes.to(self.dtype)
 
     def encode(self, codes: Tensor) -> Tensor:
         """Turn codes (rows, D) into the network's input (rows, n_inputs), float32."""
@@ -173,7 +174,7 @@ class Variables:
         >>> Variables(Categorical(["no", "yes"], n=2)).codes([["yes", "no"]])
         array([[1, 0]])
         """
-        array = np.asarray(x)
+        array = _table(x)
         self._check_shape(array.shape)
         codes = np.empty(array.shape, dtype=np.int64)
         for first, block in zip(self._columns, self.blocks, strict=False):
@@ -190,13 +191,13 @@ class Variables:
         array([[30],
                [10]])
         """
-        array = np.asarray(codes)
+        array = self.rows(codes).cpu().numpy()
         columns: list[NDArray[Any]] = []
         for first, block in zip(self._columns, self.blocks, strict=False):
             for column in range(first, first + block.n):
                 own = array[:, column]
-                columns.append(own if block.labels is None else np.array(block.labels)[own.astype(int)])
-        if any(column.dtype.kind in "US" for column in columns):
+                columns.append(own if block.labels is None else _as_array(block.labels)[own])
+        if any(column.dtype == object for column in columns):
             columns = [column.astype(object) for column in columns]
         return np.stack(columns, axis=1)
 
@@ -234,6 +235,30 @@ class Variables:
     def _block_outputs(self, outputs: Tensor, i: int) -> Tensor:
         own = outputs[:, self._outputs[self._columns[i]] : self._outputs[self._columns[i + 1]]]
         return own.reshape(len(outputs), self.blocks[i].n, self.blocks[i].output_size)
+
+    def _tensor(self, x: ArrayLike) -> Tensor:
+        array = _table(x)
+        if array.dtype.kind in "OUS":
+            array = self.codes(array)
+        elif array.dtype.kind not in "biuf":
+            raise InputError(f"rows hold numbers, got an array of {array.dtype}")
+        elif array.dtype.kind == "u" and array.dtype.itemsize > 1:
+            array = array.astype(np.int64)
+        # torch takes neither foreign byte orders nor, without a warning, arrays that may not be written to
+        array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
+        return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+    def _check(self, codes: Tensor) -> None:
+        """Raise at the first row with a value that is no code of its variable."""
+        found = [
+            (*place, block)
+            for first, block in zip(self._columns, self.blocks, strict=False)
+            if (place := _first_bad(codes[:, first : first + block.n], block, int(first))) is not None
+        ]
+        if not found:
+            return
+        row, column, block = min(found, key=lambda place: place[:2])
+        _refuse(codes[row, column].item(), row, column, block)
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         if len(shape) == 2 and shape[1] == self.n_variables:
@@ -291,18 +316,37 @@ def _join(blocks: Sequence[Variable]) -> tuple[Variable, ...]:
     return tuple(joined)
 
 
-def _check_codes(codes: Tensor, block: Variable, first: int) -> None:
-    """Raise at the first value that is no code of this block; `first` is the block's first column."""
-    if codes.dtype == torch.bool or codes.numel() == 0:
-        return
-    bad = (codes < 0) | (codes >= block.n_values)
+def _table(x: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise InputError(
+            "rows differ in their number of columns: each needs one entry per variable"
+        ) from None
+
+
+def _as_array(labels: Sequence[Label]) -> NDArray[Any]:
+    """Return labels as an array that keeps each as it is: of numbers of one type, else of objects."""
+    of_numbers = {type(label) for label in labels} in ({int}, {float})
+    return np.array(labels, dtype=None if of_numbers else object)
+
+
+def _first_bad(codes: Tensor, block: Variable, first: int) -> tuple[int, int] | None:
+    """Return row and column of the first value that is no code of a block whose columns begin at `first`."""
+    bad = codes < 0
+    largest = block.n_values - 1
     if codes.is_floating_point():
-        bad |= ~torch.isfinite(codes) | (codes != torch.floor(codes))
+        bad |= ~torch.isfinite(codes) | (codes != torch.floor(codes)) | (codes > largest)
+    elif largest < torch.iinfo(codes.dtype).max:  # a bound beyond the type would wrap around
+        bad |= codes > largest
     if not bool(bad.any()):
-        return
+        return None
     row, column = (int(i) for i in bad.nonzero()[0])
-    value = codes[row, column].item()
-    where = f"row {row}, column {first + column} (counted from 0)"
+    return row, first + column
+
+
+def _refuse(value: float, row: int, column: int, block: Variable) -> None:
+    where = f"row {row}, column {column} (counted from 0)"
     if value != value:
         raise InputError(f"{where} is NaN: every entry must be known; drop or fill such rows")
     allowed = "0 or 1" if isinstance(block, Bernoulli) else f"a whole number 0..{block.n_values - 1}"
@@ -310,25 +354,30 @@ def _check_codes(codes: Tensor, block: Variable, first: int) -> None:
     raise InputError(f"{where} holds {value:g}: a {block.kind} variable takes {allowed}{hint}")
 
 
-def _translate(column: NDArray[Any], block: Variable, number: int) -> NDArray[np.int64]:
-    places: dict[Any, int]
+def _translate(values: NDArray[Any], block: Variable, column: int) -> NDArray[np.int64]:
+    """Turn one column of labels, or of codes where there are no labels, into codes."""
     if block.labels is not None:
-        places = {label: i for i, label in enumerate(block.labels)}
-        # A file's text and numbers may stand for the same label ("3" and 3).
-        places |= {str(label): i for i, label in enumerate(block.labels)}
-        codes = [places.get(value.item() if isinstance(value, np.generic) else value, -1) for value in column]
-        for row, code in enumerate(codes):
-            if code < 0:
-                raise InputError(
-                    f"row {row}, column {number} (counted from 0) holds {column[row]!r}, "
-                    f"which is none of its {len(block.labels)} labels"
-                )
+        # A file's text and numbers may stand for the same label ("3" and 3); a label itself comes first.
+        places: dict[Any, int] = {str(label): i for i, label in enumerate(block.labels)}
+        places |= {label: i for i, label in enumerate(block.labels)}
+        codes = [places.get(value.item() if isinstance(value, np.generic) else value, -1) for value in values]
+        if -1 in codes:
+            row = codes.index(-1)
+            raise InputError(
+                f"row {row}, column {column} (counted from 0) holds {str(values[row])!r}, "
+                f"which is none of its {len(block.labels)} labels"
+            )
         return np.array(codes, dtype=np.int64)
-    try:
-        numbers = np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"column {number} (counted from 0) holds text, but its variable has no labels"
-        ) from None
-    _check_codes(torch.from_numpy(numbers)[:, None], block, number)
+    numbers = np.empty(len(values))
+    for row, value in enumerate(values):
+        try:
+            numbers[row] = float(value)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"row {row}, column {column} (counted from 0) holds {str(value)!r}, "
+                "but its variable has no labels: it takes numbers"
+            ) from None
+    place = _first_bad(torch.from_numpy(numbers)[:, None], block, column)
+    if place is not None:
+        _refuse(numbers[place[0]], place[0], column, block)
     return numbers.astype(np.int64)

@@ -10,7 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stream", "row_uniforms"]
+__all__ = ["CONNECTIVITIES", "ORDERINGS", "ROWS", "Stream", "row_uniforms"]
+
+#: What a seed is used for, the second number of a key: streams of one seed must not meet.
+ORDERINGS, CONNECTIVITIES, ROWS = 0, 1, 2
 
 # Philox moves on in blocks of four 64-bit numbers.
 _BLOCK = 4
@@ -65,5 +68,5 @@ def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float6
     True
     """
     blocks = -(-width // _BLOCK)
-    uniforms = Stream(seed, skip=first * blocks).take(n * blocks * _BLOCK)
+    uniforms = Stream(seed, ROWS, skip=first * blocks).take(n * blocks * _BLOCK)
     return uniforms.reshape(n, blocks * _BLOCK)[:, :width]

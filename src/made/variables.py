@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from made.checks import whole
 from made.errors import InputError
 
 __all__ = ["KINDS", "Bernoulli", "Categorical", "Label", "Variable"]
@@ -98,12 +99,6 @@ class Variable(ABC):
         """Return the JSON-ready arguments that build this again (`Variables.from_settings`)."""
 
 
-def _check_count(name: str, number: object) -> int:
-    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, got {number!r}")
-    return int(number)
-
-
 class Bernoulli(Variable):
     """`n` variables that are 0 or 1; one input feature and one logit each.
 
@@ -124,7 +119,7 @@ class Bernoulli(Variable):
     output_size = 1
 
     def __init__(self, n: int = 1) -> None:
-        self.n = _check_count("Bernoulli: n", n)
+        self.n = whole("Bernoulli: n", n, least=1)
 
     def encode(self, codes: Tensor) -> Tensor:
         """Return the codes as they are, in float32."""
@@ -193,11 +188,11 @@ class Categorical(Variable):
 
     def __init__(self, classes: int | Sequence[Label], n: int = 1, coding: str = "one-hot") -> None:
         if isinstance(classes, int | np.integer):
-            self.n_values = _check_count("Categorical: the number of classes", classes)
+            self.n_values = whole("Categorical: the number of classes", classes, least=1)
         else:
             self.labels = _check_labels(classes)
             self.n_values = len(self.labels)
-        self.n = _check_count("Categorical: n", n)
+        self.n = whole("Categorical: n", n, least=1)
         if coding not in self.codings:
             raise InputError(f"coding is one of {', '.join(map(repr, self.codings))}, got {coding!r}")
         self.coding = coding

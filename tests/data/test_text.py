@@ -76,7 +76,7 @@ FIFTEEN = ",".join("1" * 15)
         ("a.csv", "1,0\n1," + "a" * 99 + "\n", r"holds 'a{37}\.\.\.'"),
         ("a.data", "x,y\n1,0\n", "line 1, column 1 holds 'x'"),
         ("a.amat", "1 0\n\n1 x\n", "line 3, column 2 holds 'x'"),
-        ("a.amat", "1 0\n1\n", "line 2 has 1 columns where the first has 2"),
+        ("a.amat", "1 0\n1\n", "line 2 has 1 column where the first has 2"),
         ("a.csv", "", "empty; it should hold one row a line"),
         ("a.csv", " \n\n", "empty; it should hold one row a line"),
         ("a.csv", "x,y\n", "a header and no rows"),

@@ -136,7 +136,7 @@ def checkpoint(tiny, rows, valid, tmp_path):
         ({}, {"seed": 4}, ["another seed"]),
         ({}, {"batch_size": 17}, ["another batch_size"]),
         ({}, {"learning_rate": 0.1, "optimizer": "adam"}, ["optimizer", "learning_rate", "schedule"]),
-        ({}, {"sample_weight": np.ones(100)}, ["other rows"]),
+        ({}, {"sample_weight": np.ones(100)}, ["the same data"]),
     ],
 )
 def test_other_fits_are_refused(
@@ -152,7 +152,7 @@ def test_other_data_are_refused(tiny, rows, valid, checkpoint, refused):
     changed = rows.copy()
     changed[0, 0] ^= 1
     for other in (changed, rows[:-1], rows[::-1]):
-        with refused("other rows"):
+        with refused("the same data"):
             made.fit(tiny(), other, valid, checkpoint=checkpoint, resume=True, **FIT)
 
 

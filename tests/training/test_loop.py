@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_trained_model_keeps_its_biases(tiny, rows, valid):
     fit(model, rows, valid, epochs=3)
     before = nll(model, valid)
     biases = model.network.biases[-1].clone()
-    history = fit(model, 1 - rows, valid, epochs=1)  # their marginals would be others
+    history = fit(model, 1 - rows, valid, epochs=1, learning_rate=1.0)  # other marginals, and no progress
     assert history.epochs[0].valid_nll == pytest.approx(before, abs=1e-9)
     assert history.best_epoch == 0
     assert torch.equal(model.network.biases[-1], biases)
@@ -44,9 +45,9 @@ def test_trained_model_keeps_its_biases(tiny, rows, valid):
 
 def test_loss_falls_below_the_marginals(tiny, rows, valid):
     model = tiny(hidden=(16,))
-    history = fit(model, rows, valid, epochs=20, batch_size=16)
+    history = fit(model, rows, valid, epochs=20, batch_size=16, learning_rate=0.03)
     losses = [record.train_loss for record in history.epochs[1:]]
-    assert losses[-1] < losses[0] - 0.3
+    assert losses[-1] < losses[0] - 0.5
     assert history.best.valid_nll < history.epochs[0].valid_nll - 0.5
     assert history.ended == "finished"
 
@@ -121,7 +122,7 @@ def test_every_row_is_seen_once_an_epoch(tiny, monkeypatch):
 
     monkeypatch.setattr(model, "loss", loss)
     fit(model, rows, epochs=2, batch_size=16)
-    epochs = [sum(seen[:4], []), sum(seen[4:], [])]
+    epochs = [[*chain(*seen[:4])], [*chain(*seen[4:])]]
     assert [sorted(epoch) for epoch in epochs] == [list(range(50))] * 2
     assert epochs[0] != epochs[1]
     assert [len(batch) for batch in seen] == [16, 16, 16, 2] * 2
@@ -218,7 +219,7 @@ def test_weights_count_relative_to_their_mean(tiny, rows, valid):
         (-np.ones(100), ["at least 0"]),
         (np.full(100, np.nan), ["finite"]),
         (np.full(100, np.inf), ["finite"]),
-        (np.zeros(100), ["0 everywhere"]),
+        (np.zeros(100), ["above 0"]),
     ],
 )
 def test_bad_weights_are_refused(tiny, rows, refused, weight, words):

@@ -34,8 +34,9 @@ def data(
             "\nDescribe one with made data NAME; train on it with made fit NAME -o RUN. Files work by path."
         )
         return
-    if name in sets.names():
-        entry = sets.describe(name, data_dir)
+    own_name = sets.known(name)
+    if own_name is not None:
+        entry = sets.describe(own_name, data_dir)
         typer.echo(f"{name}: {entry.title}\nfrom {entry.source}")
     dataset = sets.load(name, data_dir=data_dir, progress=True)
     kinds = sorted(set(dataset.classes))

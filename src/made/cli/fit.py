@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.screen import parse_numbers, score_table, tell
+from made.cli.screen import command, parse_numbers, score_table, tell
 from made.errors import InputError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _report(job: Job, outcome: Outcome) -> None:
         best = outcome.history.best_epoch
         typer.echo(
             f"Interrupted. {folder}/model.safetensors is usable: it has the weights of epoch {best}.\n"
-            f"Go on with:  made fit -o {folder} --resume"
+            f"Go on with:  {command()} fit -o {folder} --resume"
         )
         return
     typer.echo(f"\nExact NLL of the {len(dataset.test):,} test {unit}s:\n")
@@ -174,13 +174,13 @@ def _report(job: Job, outcome: Outcome) -> None:
     scores |= {name: by_split["test"] for name, by_split in outcome.baselines.items()}
     typer.echo(score_table(scores, unit))
     typer.echo("\nLook at:\n" + "\n".join(f"  {file}" for file in outcome.files))
-    ending = "png" if dataset.image_shape else "csv"
+    made, ending = command(), "png" if dataset.image_shape else "csv"
     typer.echo(
         "Try next:\n"
-        f"  made sample {folder} -n 100 --seed 1 -o {folder}/more.{ending}\n"
-        f"  made score {folder} {job.data} -o {folder}/scores.csv\n"
-        f"  made show {folder}\n"
-        f"  made summary {folder}"
+        f"  {made} sample {folder} -n 100 --seed 1 -o {folder}/more.{ending}\n"
+        f"  {made} score {folder} {job.data} -o {folder}/scores.csv\n"
+        f"  {made} show {folder}\n"
+        f"  {made} summary {folder}"
     )
 
 
@@ -216,4 +216,5 @@ def _count(text: str | None, name: str) -> int | str | None:
 
 
 def _ordering(text: str | None) -> str | list[int] | None:
-    return parse_numbers(text, "--ordering") if text is not None and "," in text else text
+    is_list = text is not None and (text[:1].isdigit() or "," in text)
+    return parse_numbers(text, "--ordering") if text is not None and is_list else text

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,7 +15,15 @@ import typer
 if TYPE_CHECKING:
     from made.experiments.scores import Score
 
-__all__ = ["counting", "parse_numbers", "score_table", "tell"]
+__all__ = ["command", "counting", "parse_numbers", "score_table", "tell"]
+
+
+def command() -> str:
+    """Return how this program was called: ``made`` where that is on the path, else its file."""
+    called = Path(sys.argv[0])
+    if called.name != "made" or shutil.which("made") == shutil.which(str(called)):
+        return "made"
+    return os.path.relpath(called) if called.is_absolute() else str(called)
 
 
 def tell(text: str) -> None:
@@ -66,10 +78,6 @@ def parse_numbers(text: str, name: str) -> list[int]:
     from made.errors import InputError
 
     try:
-        return [int(part) for part in _parts(text)]
+        return [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
         raise InputError(f"{name} takes whole numbers with commas between, got {text!r}") from None
-
-
-def _parts(text: str) -> Iterable[str]:
-    return (part for part in text.replace(" ", "").split(",") if part) if text.strip() else ()

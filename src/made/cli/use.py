@@ -27,7 +27,7 @@ _ROWS_PER_PORTION = 1000
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a model file.")]
 Split = Annotated[
     str | None,
-    typer.Option(help="train, valid, test or all [test; all for a file of rows that is not the run's own]."),
+    typer.Option(help="train, valid, test or all [test; for a file of one array, all its rows]."),
 ]
 DataDir = Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
@@ -125,7 +125,7 @@ def score(
     from made.files import write_aside
 
     folder, model = _load(run, device)
-    rows = find_rows(folder, model, data, split, data_dir)
+    rows = find_rows(folder, model, data, split, data_dir, whole_file=True)
     with counting("scoring", len(rows.codes)) as advance:
         table = score_model(model, rows.codes, advance).numpy()[:, None]
     names = ["log_prob"]

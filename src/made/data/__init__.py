@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from made.data.dataset import Dataset, build
-from made.data.named import REGISTRY, Description, closest, describe, load_named, names
+from made.data.named import REGISTRY, Description, closest, describe, known, load_named, names
 from made.data.readers import Raw, read, read_with_siblings
 from made.errors import InputError
 
-__all__ = ["Dataset", "Description", "Raw", "describe", "load", "names", "read"]
+__all__ = ["Dataset", "Description", "Raw", "describe", "known", "load", "names", "read"]
 
 
 def load(
@@ -66,12 +66,11 @@ def load(
         raise InputError(f"a data set is given by its name or a path, not by {type(name).__name__}")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
-    known = name.replace("-", "_") if isinstance(name, str) else ""
-    if known in REGISTRY:
-        raw = load_named(known, data_dir, progress=progress)
-        return build(
-            raw, known, seed=int(seed), n_points=n_points, split_seed=0 if known == "digits" else None
-        )
+    own_name = known(name)
+    if own_name is not None:
+        raw = load_named(own_name, data_dir, progress=progress)
+        fixed = 0 if own_name == "digits" else None
+        return build(raw, own_name, seed=int(seed), n_points=n_points, split_seed=fixed)
     path = Path(name).expanduser()
     _check_word(os.fspath(name), path)
     raw = read_with_siblings(path)

@@ -18,7 +18,7 @@ from made.data.readers import SPLITS, Raw, read
 from made.data.two_dim import flower_table
 from made.errors import InputError
 
-__all__ = ["REGISTRY", "Description", "Entry", "closest", "describe", "load_named", "names"]
+__all__ = ["REGISTRY", "Description", "Entry", "closest", "describe", "known", "load_named", "names"]
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,18 @@ def names() -> tuple[str, ...]:
     ('digits', 'binarized_mnist', 'dna', 'mushrooms', 'nltcs', 'two_dim')
     """
     return tuple(REGISTRY)
+
+
+def known(word: str | os.PathLike[str]) -> str | None:
+    """The name that a word stands for, ``-`` being as good as ``_``; None if it is no name.
+
+    Examples
+    --------
+    >>> known("two-dim"), known("rows.csv")
+    ('two_dim', None)
+    """
+    name = word.replace("-", "_") if isinstance(word, str) else ""
+    return name if name in REGISTRY else None
 
 
 def describe(name: str, data_dir: str | os.PathLike[str] | None = None) -> Description:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _FILES = (
     "loss.png",
     "samples.png",
 )
+_REPLACED = ".replaced"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class RunFolder:
         return any((self.path / name).exists() for name in _FILES)
 
     def claim(self, *, force: bool) -> None:
-        """Make the folder ready for a new run.
+        """Make the folder ready for a new run. One that it replaces is put aside until there is a new model.
 
         Raises
         ------
@@ -75,8 +77,28 @@ class RunFolder:
             raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
         if not os.access(self.path, os.W_OK):
             raise InputError(f"cannot write into the folder {self.path}: permission denied")
+        self.forget_replaced()
         for name in _FILES:
+            if (self.path / name).exists():
+                (self.path / _REPLACED).mkdir(exist_ok=True)
+                os.replace(self.path / name, self.path / _REPLACED / name)
+
+    def forget_replaced(self) -> None:
+        """Delete the run that was replaced: called once the new one has a model."""
+        shutil.rmtree(self.path / _REPLACED, ignore_errors=True)
+
+    def forget_results(self) -> None:
+        """Delete figures and pictures of an earlier model of this run."""
+        for name in ("results.json", "samples.png"):
             (self.path / name).unlink(missing_ok=True)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where the data of the run came from: name, data_dir and seed."""
+        own = self.read_json("settings.json").get("data")
+        if not isinstance(own, dict) or not {"name", "data_dir", "seed"} <= set(own):
+            raise InputError(f"{self.path / 'settings.json'} does not say which data the run was on")
+        return own
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write settings or results."""
@@ -110,7 +132,7 @@ class RunFolder:
 
     def load_data(self, data_dir: str | None = None) -> data.Dataset:
         """Load the data set of the run, split as it was."""
-        own = self.read_json("settings.json")["data"]
+        own = self.origin
         return data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
 
     @property

@@ -9,7 +9,6 @@ from made.data import Dataset
 from made.errors import InputError
 from made.model import MADE
 from made.rows import variables_for
-from made.training.settings import TrainingSettings
 
 __all__ = ["MODEL_DEFAULTS", "TRAINING_DEFAULTS", "build_model"]
 
@@ -27,8 +26,8 @@ MODEL_DEFAULTS: dict[str, Any] = {
     "dropout": 0.1,
 }
 
-#: What training gets: the settings' own defaults, and patience.
-TRAINING_DEFAULTS: dict[str, Any] = {**TrainingSettings(patience=20).as_dict(), "epochs": 30}
+#: What training gets; all else follows from the optimizer (`TrainingSettings`).
+TRAINING_DEFAULTS: dict[str, Any] = {"epochs": 30, "patience": 20}
 
 
 def build_model(data: Dataset, seed: int, given: Mapping[str, Any], coding: str = "one-hot") -> MADE:

@@ -42,6 +42,8 @@ def find_rows(
     name: str | None,
     split: str | None = None,
     data_dir: str | None = None,
+    *,
+    whole_file: bool = False,
 ) -> FoundRows:
     """Find the rows that a user means.
 
@@ -57,6 +59,8 @@ def find_rows(
         None means ``"test"``, but every row of a file of one array that is not the run's own.
     data_dir : str or None
         Where named data sets are looked for first.
+    whole_file : bool
+        Without a split, take every row of a file of one array even if it is the run's own.
 
     Raises
     ------
@@ -69,11 +73,12 @@ def find_rows(
         return _of_dataset(folder.load_data(data_dir), model, split)
     seed = 0
     if (folder.path / "settings.json").exists():
-        own = folder.read_json("settings.json")["data"]
-        if name == own["name"] or str(Path(name).resolve()) == own["name"]:
+        own = folder.origin
+        is_own = own["name"] in (name, data.known(name), str(Path(name).resolve()))
+        if is_own and not (whole_file and split is None and data.known(name) is None):
             return _of_dataset(folder.load_data(data_dir), model, split)
         seed = own["seed"]
-    if name in data.names():
+    if data.known(name) is not None:
         return _of_dataset(data.load(name, data_dir=data_dir, seed=seed), model, split)
     return _of_file(name, model, split, seed)
 

@@ -12,7 +12,7 @@ import torch
 
 import made
 from made import data
-from made.errors import InputError
+from made.devices import find_device
 from made.experiments.folder import RunFolder
 from made.experiments.pictures import draw_loss, draw_samples
 from made.experiments.recipe import TRAINING_DEFAULTS, build_model
@@ -60,10 +60,9 @@ class Job:
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run needs to know, JSON-ready; paths are absolute."""
-        name = str(Path(self.data).resolve()) if Path(self.data).exists() else self.data
         return {
             "data": {
-                "name": self.data if self.data in data.names() else name,
+                "name": data.known(self.data) or str(Path(self.data).resolve()),
                 "data_dir": None if self.data_dir is None else str(Path(self.data_dir).resolve()),
                 "seed": self.seed,
             },
@@ -75,16 +74,15 @@ class Job:
     @classmethod
     def of(cls, folder: Path, device: str = "auto") -> Job:
         """Read the job of a run folder."""
-        settings = RunFolder(folder).read_json("settings.json")
-        own = settings["data"]
+        settings, own = RunFolder(folder).read_json("settings.json"), RunFolder(folder).origin
         return cls(
             data=own["name"],
             folder=folder,
             seed=own["seed"],
             data_dir=own["data_dir"],
-            model=settings["model"],
-            coding=settings["coding"],
-            training=settings["training"],
+            model=settings.get("model", {}),
+            coding=settings.get("coding", "one-hot"),
+            training=settings.get("training", {}),
             device=device,
         )
 
@@ -140,10 +138,11 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
     training = {**TRAINING_DEFAULTS, **job.training, "seed": job.seed}
     TrainingSettings(**training)  # checked before anything is written
-    model = build_model(dataset, job.seed, job.model, job.coding).to(_device(job.device))
+    model = build_model(dataset, job.seed, job.model, job.coding).to(find_device(job.device))
+    described = _described(job, dataset, model, training)
     if not resume:
         folder.claim(force=force)
-    folder.write_json("settings.json", _described(job, dataset, model, training))
+        folder.write_json("settings.json", described)
     baselines = baseline_scores(dataset)
     try:
         history = fit(
@@ -156,11 +155,9 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
             **training,
         )
     except TrainingDivergedError as diverged:
-        model.save(folder.model_file)
-        diverged.history.save_csv(folder.path)
+        _save(folder, model, diverged.history, described)
         raise
-    model.save(folder.model_file)
-    history.save_csv(folder.path)
+    _save(folder, model, history, described)
     lines = {name: by_split["valid"].nll for name, by_split in baselines.items()}
     files = [
         folder.model_file,
@@ -176,6 +173,14 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     samples = model.sample(_SAMPLES, seed=job.seed).cpu().numpy()
     files.append(draw_samples(folder.path / "samples.png", samples, dataset, f"Samples and {dataset.name}"))
     return Outcome(dataset, model, history, scores, baselines, files)
+
+
+def _save(folder: RunFolder, model: MADE, history: History, described: dict[str, Any]) -> None:
+    folder.forget_results()
+    model.save(folder.model_file)
+    history.save_csv(folder.path)
+    folder.write_json("settings.json", described)  # a resumed run may have been extended
+    folder.forget_replaced()
 
 
 def _described(job: Job, dataset: data.Dataset, model: MADE, training: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,13 +213,3 @@ def _results(
         "epochs": history.epochs[-1].epoch,
         "seconds": round(history.epochs[-1].seconds, 1),
     }
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here: leave it out, or say cpu") from error
-    return name

@@ -39,7 +39,7 @@ class Checkpoint:
         By ``parameter.name``.
     history : History
     data : str
-        `fingerprint` of the training rows.
+        `fingerprint` of training rows, weights and validation rows.
     seconds : float
         Spent so far.
     """
@@ -89,7 +89,9 @@ class Checkpoint:
                 f"{path} was written with another {', '.join(differences)}: resume with the same"
             )
         if header["data"] != data:
-            raise InputError(f"{path} was written while training on other rows: resume with the same data")
+            raise InputError(
+                f"{path} was written with other rows to train or validate on: resume with the same data"
+            )
         parts: dict[str, Weights] = {"weights": {}, "best": {}, "optimizer": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
@@ -122,10 +124,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Weights) -> Non
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def fingerprint(rows: Tensor, weight: Tensor | None) -> str:
-    """Return a SHA-256 of training rows and their weights."""
-    digest = hashlib.sha256(f"{tuple(rows.shape)} {rows.dtype}".encode())
-    for tensor in (rows, weight):
+def fingerprint(*data: Tensor | None) -> str:
+    """Return a SHA-256 of the rows and weights that a fit sees."""
+    digest = hashlib.sha256()
+    for tensor in data:
+        digest.update(b"none" if tensor is None else f"{tuple(tensor.shape)} {tensor.dtype}".encode())
         if tensor is not None:
             digest.update(tensor.contiguous().cpu().numpy().data)
     return digest.hexdigest()

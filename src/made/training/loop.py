@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
+from made.checks import row_weights
+from made.devices import find_device
 from made.errors import InputError
 from made.training.checkpoint import Checkpoint, fingerprint, optimizer_tensors, restore_optimizer
 from made.training.history import EpochRecord, History
@@ -123,14 +125,14 @@ resample_every, valid_masks
         valid_masks=valid_masks,
     )
     if device is not None:
-        model.to(device)
+        model.to(find_device(device))
     rows = model.rows(train)
     if len(rows) == 0:
         raise InputError("no training rows were given: at least one is needed")
     valid_rows = None if valid is None else model.rows(valid)
     if valid_rows is not None and len(valid_rows) == 0:
         raise InputError("no validation rows were given: pass None to train without validation")
-    weight = _check_weight(sample_weight, len(rows))
+    weight = None if sample_weight is None else torch.from_numpy(row_weights(sample_weight, len(rows)))
     if model.is_untouched:
         model.set_marginals(rows, weight)
     sitting = _Sitting(model, settings, rows, valid_rows, weight)
@@ -145,7 +147,8 @@ resample_every, valid_masks
         try:
             sitting.run(screen, interrupt, None if checkpoint is None else Path(checkpoint), on_epoch)
         finally:
-            sitting.keep_best()
+            if valid_rows is not None or sitting.history.ended == "diverged":
+                sitting.keep_best()
     return sitting.history
 
 
@@ -166,7 +169,7 @@ class _Sitting:
         self.step = 0
         self.history = History()
         self.best: dict[str, Tensor] = {}
-        self.data = fingerprint(self.rows, self.sample_weight)
+        self.data = fingerprint(self.rows, self.sample_weight, self.valid)
         self.began = self.saved = time.monotonic()
         self.generator = torch.Generator(device=self.model.device)
         # Weights with mean 1, so that the loss stays in nats per row and the learning rate keeps its meaning.
@@ -257,9 +260,10 @@ class _Sitting:
         nll, error = (None, None)
         if self.valid is not None:
             nll, error = mean_and_error(self.model.row_losses(self.valid, self.settings.valid_masks))
-            if all(nll < earlier for earlier in self.history.valid_nll):
-                self.history.best_epoch = epoch
-                self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        if nll is None or all(nll < earlier for earlier in self.history.valid_nll):
+            # Without validation the last epoch is what a diverging fit can fall back on.
+            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.history.best_epoch = None if nll is None else epoch
         record = EpochRecord(
             epoch=epoch,
             step=self.step,
@@ -310,17 +314,6 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
     """
     error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
     return float(values.mean()), error
-
-
-def _check_weight(sample_weight: ArrayLike | None, n: int) -> Tensor | None:
-    if sample_weight is None:
-        return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n,):
-        raise InputError(f"sample_weight has shape {weight.shape}; there are {n} training rows")
-    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
-        raise InputError("sample_weight must be finite, at least 0 and not 0 everywhere")
-    return torch.from_numpy(weight)
 
 
 def _mix(seed: int, step: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from made.checks import share, whole
 from made.errors import InputError
 
 __all__ = ["TrainingSettings", "learning_rate", "make_optimizer"]
@@ -72,22 +73,17 @@ class TrainingSettings:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         for name in ("epochs", "batch_size", "resample_every", "valid_masks"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.patience is not None and self.patience < 1:
-            raise InputError(
-                f"patience must be at least 1 epoch, or None to train to the end; got {self.patience}"
-            )
-        if self.seed < 0:
-            raise InputError(f"a seed is a whole number of at least 0, got {self.seed}")
+            object.__setattr__(self, name, whole(name, getattr(self, name), least=1))
+        if self.patience is not None:
+            object.__setattr__(self, "patience", whole("patience", self.patience, least=1))
+        object.__setattr__(self, "seed", whole("seed", self.seed))
         if not (self.peak > 0 and math.isfinite(self.peak)):
             raise InputError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not (self.decay >= 0 and math.isfinite(self.decay)):
             raise InputError(f"weight_decay must be at least 0, got {self.weight_decay}")
         if self.schedule not in _SCHEDULES:
             raise InputError(f"schedule is one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
-        if not 0 <= self.warmup < 1:
-            raise InputError(f"warmup is a share of the steps in [0, 1), got {self.warmup}")
+        object.__setattr__(self, "warmup", share("warmup", self.warmup))
 
     @property
     def peak(self) -> float:

@@ -1,0 +1,206 @@
+"""Bad input: one line that begins with "error:", exit code 2, and every file as it was."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+
+@pytest.fixture
+def files(here):
+    """Files that are wrong in many ways, beside the good ones."""
+    texts = {
+        "ragged.csv": "a,b,c\n0,1,10\n0,1\n1,1,20\n",
+        "words.csv": "a,b,c\n0,red,10\n1,blue,20\n0,red,10\n",
+        "nan.csv": "a,b,c\n0,1,10\n0,nan,20\n1,1,20\n",
+        "hole.csv": "a,b,c\n0,1,10\n0,,20\n1,1,20\n",
+        "fraction.csv": "a,b,c\n0,1,10\n0,0.5,20\n1,1,20\n",
+        "empty.csv": "",
+        "header.csv": "a,b,c\n",
+        "one.csv": "a,b,c\n0,1,10\n",
+        "narrow.csv": "a,b\n0,1\n1,0\n1,1\n",
+        "range.csv": "sex,kind,size\n0,1,10\n0,3,10\n",
+        "label.csv": "sex,kind,size\n0,1,10\n0,1,30\n",
+        "bit.csv": "sex,kind,size\n0,1,10\n2,1,20\n",
+        "afile": "mine",
+        "mine.csv": "mine",
+        "rows.txt": "0 1\n",
+    }
+    for name, text in texts.items():
+        (here / name).write_text(text)
+    np.save(here / "nan.npy", np.array([[0.0, np.nan]] * 9))
+    (here / "broken.npy").write_bytes((here / "images.npy").read_bytes()[:-50])
+    model = (here / "run" / "model.safetensors").read_bytes()
+    for name in ("cut", "foreign", "garbage", "bare", "hollow", "longer"):
+        (here / name).mkdir()
+    (here / "cut" / "model.safetensors").write_bytes(model[: len(model) // 2])
+    (here / "longer" / "model.safetensors").write_bytes(model + b"more")
+    (here / "garbage" / "model.safetensors").write_text("this is no model")
+    safetensors.numpy.save_file({"weight": np.zeros(3)}, here / "foreign" / "model.safetensors")
+    (here / "hollow" / "model.safetensors").write_bytes(model)
+    (here / "hollow" / "settings.json").write_text("{}")
+    return here
+
+
+CASES = {
+    # data
+    "unknown name": ("fit digitz -o new", ["digitz", "digits"]),
+    "unknown path": ("fit nowhere/rows.csv -o new", ["nowhere/rows.csv"]),
+    "unknown kind of file": ("fit rows.txt -o new", ["rows.txt", ".csv"]),
+    "folder as data": ("fit bare -o new", ["bare"]),
+    "ragged": ("fit ragged.csv -o new", ["ragged.csv", "line 3"]),
+    "not numbers": ("fit words.csv -o new", ["words.csv", "line 2", "red"]),
+    "NaN": ("fit nan.csv -o new", ["nan.csv", "line 3"]),
+    "NaN in npy": ("fit nan.npy -o new", ["nan.npy", "row 0", "column 1"]),
+    "hole": ("fit hole.csv -o new", ["hole.csv", "line 3", "empty"]),
+    "fraction": ("fit fraction.csv -o new", ["fraction.csv", "0.5"]),
+    "empty": ("fit empty.csv -o new", ["empty.csv", "empty"]),
+    "header alone": ("fit header.csv -o new", ["header.csv"]),
+    "one row": ("fit one.csv -o new", ["one.csv", "1 row"]),
+    "broken npy": ("fit broken.npy -o new", ["broken.npy"]),
+    "describe nothing": ("data nowhere.csv", ["nowhere.csv"]),
+    "missing data": ("fit -o new", ["DATA"]),
+    # settings of a fit
+    "run in place": ("fit rows.csv -o run", ["run already holds a run", "--resume", "--force"]),
+    "file in place": ("fit rows.csv -o afile", ["afile"]),
+    "folder below a file": ("fit rows.csv -o afile/run", ["afile"]),
+    "hidden 0": ("fit rows.csv -o new --hidden 0", ["hidden", "at least 1", "0"]),
+    "hidden negative": ("fit rows.csv -o new --hidden 8,-8", ["hidden", "-8"]),
+    "hidden abc": ("fit rows.csv -o new --hidden abc", ["--hidden", "abc"]),
+    "hidden fraction": ("fit rows.csv -o new --hidden 8.5", ["--hidden", "8.5"]),
+    "no permutation": ("fit rows.csv -o new --ordering 0,1,1", ["ordering", "1 occurs twice"]),
+    "ordering from 1": ("fit rows.csv -o new --ordering 1,2,3", ["ordering", "3"]),
+    "ordering too short": ("fit rows.csv -o new --ordering 0,1", ["ordering", "3"]),
+    "ordering unknown": ("fit rows.csv -o new --ordering backwards", ["ordering", "backwards"]),
+    "orderings 0": ("fit rows.csv -o new --orderings 0", ["orderings", "0"]),
+    "orderings abc": ("fit rows.csv -o new --orderings abc", ["--orderings", "abc"]),
+    "connectivities 0": ("fit rows.csv -o new --connectivities 0", ["connectivities", "0"]),
+    "connectivity": ("fit rows.csv -o new --connectivity odd", ["connectivity", "odd"]),
+    "activation": ("fit rows.csv -o new --activation step", ["activation", "step"]),
+    "coding": ("fit rows.csv -o new --coding two-hot", ["coding", "two-hot"]),
+    "dropout": ("fit rows.csv -o new --dropout 1", ["dropout", "1"]),
+    "epochs 0": ("fit rows.csv -o new --epochs 0", ["epochs", "0"]),
+    "epochs abc": ("fit rows.csv -o new --epochs abc", ["--epochs", "integer"]),
+    "epochs fraction": ("fit rows.csv -o new --epochs 1.5", ["--epochs", "integer"]),
+    "batch size": ("fit rows.csv -o new --batch-size 0", ["batch_size", "0"]),
+    "patience": ("fit rows.csv -o new --patience 0", ["patience", "0"]),
+    "learning rate": ("fit rows.csv -o new --learning-rate nan", ["learning_rate"]),
+    "weight decay": ("fit rows.csv -o new --weight-decay -1", ["weight_decay"]),
+    "optimizer": ("fit rows.csv -o new --optimizer sgd", ["optimizer", "sgd"]),
+    "schedule": ("fit rows.csv -o new --schedule linear", ["schedule", "linear"]),
+    "negative seed": ("fit rows.csv -o new --seed -1", ["seed", "-1"]),
+    "device of a fit": ("fit rows.csv -o new --device banana", ["device", "banana"]),
+    "forced with bad settings": ("fit rows.csv -o run --force --epochs 0", ["epochs"]),
+    "forced with bad model": ("fit rows.csv -o run --force --hidden 0", ["hidden"]),
+    "forced with bad data": ("fit nan.csv -o run --force", ["nan.csv"]),
+    # resume
+    "resume of nothing": ("fit -o new --resume", ["new", "holds no run"]),
+    "resume of an empty folder": ("fit -o bare --resume", ["bare", "holds no run"]),
+    "resume with other data": ("fit other.csv -o run --resume", ["other.csv", "run"]),
+    "resume with another seed": ("fit -o run --resume --seed 5", ["--seed"]),
+    "resume with other layers": ("fit -o run --resume --hidden 9", ["--hidden"]),
+    "resume with another rate": ("fit -o run --resume --learning-rate 1", ["--learning-rate"]),
+    "resume with bad epochs": ("fit -o run --resume --epochs 0", ["epochs"]),
+    "resume of bad settings": ("fit -o hollow --resume", ["hollow/settings.json"]),
+    # the words of a command
+    "unknown command": ("train rows.csv", ["train"]),
+    "unknown option": ("fit rows.csv -o new --hiden 8", ["--hiden"]),
+    "option without value": ("fit rows.csv -o", ["-o"]),
+    "missing argument": ("evaluate", ["RUN"]),
+    "one argument too many": ("summary run run", ["run"]),
+    # use of a run
+    "no run": ("evaluate nowhere", ["nowhere"]),
+    "empty folder": ("evaluate bare", ["bare"]),
+    "settings without data": ("evaluate hollow", ["hollow/settings.json"]),
+    "truncated model": ("evaluate cut", ["cut/model.safetensors", "truncated"]),
+    "model with a tail": ("evaluate longer", ["longer/model.safetensors"]),
+    "no model": ("evaluate garbage", ["garbage/model.safetensors"]),
+    "foreign model": ("evaluate foreign", ["foreign/model.safetensors"]),
+    "checkpoint as model": ("evaluate run/checkpoint.safetensors", ["checkpoint"]),
+    "model file without data": ("evaluate run/model.safetensors", ["model.safetensors"]),
+    "unknown split": ("evaluate run --split dev", ["split", "dev"]),
+    "device of an evaluation": ("evaluate run --device banana", ["banana"]),
+    "device of a sample": ("sample run --device banana", ["banana"]),
+    "rows that do not fit": ("score run narrow.csv -o mine.csv", ["2 columns", "3"]),
+    "class out of range": ("score run range.csv -o mine.csv", ["row 1", "column 1", "3"]),
+    "unknown label": ("score run label.csv -o mine.csv", ["row 1", "column 2", "30"]),
+    "bit out of range": ("score run bit.csv -o mine.csv", ["row 1", "column 0", "2"]),
+    "ragged rows to score": ("score run ragged.csv -o mine.csv", ["ragged.csv"]),
+    "NaN to score": ("score run nan.csv -o mine.csv", ["nan.csv"]),
+    "nothing to score": ("score run empty.csv -o mine.csv", ["empty.csv"]),
+    "missing rows to score": ("score run", ["DATA"]),
+    "unknown rows to score": ("score run nowhere.csv -o mine.csv", ["nowhere.csv"]),
+    "scores into a missing folder": ("score run other.csv -o missing/scores.csv", ["missing/scores.csv"]),
+    "negative number": ("sample run -n -1 -o mine.csv", ["-1"]),
+    "number abc": ("sample run -n abc -o mine.csv", ["-n", "integer"]),
+    "negative seed of samples": ("sample run --seed -1 -o mine.csv", ["seed", "-1"]),
+    "kind of sample file": ("sample run -o new.txt", ["new.txt", ".npy", ".csv", ".png"]),
+    "no kind of sample file": ("sample run -o new", ["new", ".npy"]),
+    "samples into a missing folder": ("sample run -n 1 -o missing/new.npy", ["missing/new.npy"]),
+    "csv into a missing folder": ("sample run -n 1 -o missing/new.csv", ["missing/new.csv"]),
+    "picture into a missing folder": ("sample run -n 1 -o missing/new.png", ["missing"]),
+    "picture of nothing": ("sample run -n 0 -o new.png", ["at least one row"]),
+    "show without a run": ("show", ["RUN"]),
+    "show into a file": ("show run -o afile", ["afile"]),
+    "unknown mask": ("summary run --mask 3", ["mask 3"]),
+}
+
+
+@pytest.mark.parametrize(("command", "words"), CASES.values(), ids=CASES)
+def test_one_line_and_nothing_changed(files, call, snapshot, command, words):
+    before, folders = snapshot(files), set(files.rglob("*"))
+    result = call(*command.split(), code=2)
+    assert result.out == ""
+    assert result.err.startswith("error: ")
+    assert result.err.count("\n") == 1
+    assert "Traceback" not in result.err
+    for word in words:
+        assert word in result.err
+    assert snapshot(files) == before
+    assert set(files.rglob("*")) == folders
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("seed", [2**63, 2**64, 10**30])
+def test_huge_seeds_work_or_are_refused(here, call, tiny, seed):
+    result = call("sample", "run", "-n", "3", "--seed", seed)
+    assert len(result.out.splitlines()) == 4
+    call("fit", "rows.csv", "-o", "new", "--seed", seed, *tiny)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_changed_data_cannot_be_resumed(here, call, tiny, snapshot):
+    call("fit", "rows.csv", "-o", "new", *tiny)
+    (here / "rows.csv").write_bytes((here / "other.csv").read_bytes())
+    settings = here / "new" / "settings.json"
+    settings.write_text(settings.read_text() + "\n")  # it shows if it is written again
+    before = snapshot(here)
+    result = call("fit", "-o", "new", "--resume", "--quiet", code=2)
+    assert "the same data" in result.err
+    assert snapshot(here) == before
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_divergence_is_one_line(here, call):
+    command = "fit rows.csv -o new --hidden 8 --quiet --epochs 300 --patience 300 --batch-size 4"
+    result = call(*command.split(), "--learning-rate", "1e9", "--schedule", "constant", code=2)
+    assert result.err.startswith("error: training diverged")
+    assert result.err.count("\n") == 1
+    assert len(call("sample", "new", "-n", "2").out.splitlines()) == 3
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_that_is_not_writable(here, call, tiny, snapshot):
+    (here / "locked").mkdir()
+    (here / "locked" / "mine.csv").write_text("mine")
+    (here / "locked").chmod(0o500)
+    before = snapshot(here)
+    for command in ("fit rows.csv -o locked", "sample run -o locked/mine.csv", "show run -o locked"):
+        result = call(*command.split(), *(tiny if command.startswith("fit") else ()), code=2)
+        assert "locked" in result.err
+        assert result.err.count("\n") == 1
+    assert snapshot(here) == before
+    (here / "locked").chmod(0o700)

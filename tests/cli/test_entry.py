@@ -1,0 +1,110 @@
+"""The real entry, in processes of its own: quick help, exit codes, Ctrl-C, a full disk."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import made
+
+HEAVY = ["torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "safetensors", "pooch"]
+
+
+def start(*arguments, **settings):
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        **settings,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_help_imports_nothing_heavy():
+    code, out, err = finish(start("-X", "importtime", "-m", "made", "--help"))
+    assert code == 0
+    assert "evaluate" in out
+    imported = {line.split("|")[-1].strip().split(".")[0] for line in err.splitlines() if "|" in line}
+    assert "typer" in imported
+    assert imported.isdisjoint(HEAVY)
+
+
+def test_help_of_every_command_imports_nothing_heavy():
+    script = f"""
+import sys
+from made.cli import app, main
+for command in app.registered_commands:
+    try:
+        main([command.callback.__name__, "--help"])
+    except SystemExit as end:
+        assert end.code == 0
+print("imported:", sorted(set({HEAVY}) & set(sys.modules)))
+"""
+    code, out, _ = finish(start("-c", script))
+    assert code == 0
+    assert out.count("Usage: made ") == 8
+    assert out.endswith("imported: []\n")
+
+
+@pytest.mark.parametrize("module", ["made", "made.cli"])
+def test_version(module):
+    assert finish(start("-m", module, "--version")) == (0, f"{made.__version__}\n", "")
+
+
+def test_bad_input_is_one_line(here):
+    code, out, err = finish(start("-m", "made", "fit", "nowhere.csv", "-o", "new"))
+    assert (code, out) == (2, "")
+    assert err.startswith("error: nowhere.csv")
+    assert err.count("\n") == 1
+    assert not (here / "new").exists()
+
+
+def test_ctrl_c(here):
+    process = start("-m", "made", "fit", "rows.csv", "-o", "new", "--hidden", "8", "--epochs", "100000000")
+    assert "epoch" in process.stderr.readline()  # training has begun
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert code == 130
+    assert "usable" in out
+    assert "made fit -o new --resume" in out
+    assert "Traceback" not in err
+    assert len(made.load(here / "new" / "model.safetensors").sample(3)) == 3
+
+
+FULL_DISK = {
+    "sample": ("sample", "run", "-n", "5000", "-o", "mine.npy"),
+    "resume": ("fit", "-o", "run", "--resume", "--epochs", "3", "--quiet"),
+}
+
+
+@pytest.mark.parametrize("arguments", FULL_DISK.values(), ids=FULL_DISK)
+def test_full_disk_leaves_the_earlier_files(here, snapshot, arguments):
+    (here / "mine.npy").write_bytes(b"earlier")
+    before = snapshot(here)
+    size = 4096  # any file may become so large, and no larger
+    process = start(
+        "-m",
+        "made",
+        *arguments,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
+    code, out, err = finish(process)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "too large" in err
+    after = snapshot(here)
+    assert after.keys() == before.keys()  # nothing half-written is left
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"run/settings.json"}

@@ -1,0 +1,219 @@
+"""``made fit`` and ``made demo``: every kind of data, what is reported, and runs that go on."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+import made
+from made.data import download
+from made.experiments import recipe
+
+
+def settings_of(folder):
+    return json.loads((folder / "settings.json").read_text())
+
+
+def write(path, rows):
+    match path.suffix:
+        case ".npy":
+            np.save(path, rows)
+        case ".npz":
+            np.savez(path, train_data=rows[:30], valid_data=rows[30:35], test_data=rows[35:])
+        case ".amat":
+            np.savetxt(path, rows, fmt="%d")
+        case _:
+            np.savetxt(path, rows, fmt="%d", delimiter=",")
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("ending", [".csv", ".npy", ".npz", ".data", ".amat"])
+def test_every_kind_of_file(here, call, tiny, ending):
+    rows = np.random.default_rng(1).integers(0, 3, (40, 4))
+    rows[:3] = [[0], [1], [2]]
+    write(here / f"mine{ending}", rows)
+    result = call("fit", f"mine{ending}", "-o", "new", *tiny)
+    assert "mine: 4 variables" in result.out
+    assert ("split 80/10/10 with seed 0" in result.out) == (ending != ".npz")
+    model = made.load(here / "new" / "model.safetensors")
+    assert model.variables.n_values.tolist() == [3] * 4
+    assert model.hidden == (8,)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_two_dim(here, call, tiny):
+    result = call("fit", "two_dim", "-o", "new", "--batch-size", "8192", *tiny)
+    assert "100,000 points drawn from the joint table" in result.out
+    scores = json.loads(call("evaluate", "new", "--json").out)
+    assert scores["n"] == 10_000
+    assert 8 < scores["nll"] < 2 * np.log(200)
+
+
+def test_report(here, call, tiny):
+    result = call("fit", "rows.csv", "-o", "new", *tiny)
+    results = json.loads((here / "new" / "results.json").read_text())
+    for name, figures in (("this model", results["model"]), *results["baselines"].items()):
+        line = next(line for line in result.out.splitlines() if line.startswith(name))
+        test = figures["test"]
+        assert f"{test['nll']:.3f} ± {test['nll_se']:.3f}" in line
+        assert line.endswith(f"{test['bits_per_dim']:.4f}")
+    for named in ("model.safetensors", "loss.png", "samples.png", "made sample new", "made score new"):
+        assert named in result.out
+    assert result.err == ""
+
+
+def test_next_commands_work(here, call, tiny):
+    out = call("fit", "images.npy", "-o", "new", *tiny).out
+    commands = [line.split()[1:] for line in out.splitlines() if line.startswith("  made ")]
+    assert {command[0] for command in commands} == {"sample", "score", "show", "summary"}
+    for command in commands:
+        call(*command)
+
+
+OPTIONS = {
+    "--hidden 7,5": ("model", "hidden", [7, 5]),
+    "--ordering random": ("model", "ordering", "random"),
+    "--ordering 2,0,1": ("model", "ordering", [2, 0, 1]),
+    "--orderings 2": ("model", "orderings", 2),
+    "--orderings fresh": ("model", "orderings", "fresh"),
+    "--connectivity uniform": ("model", "connectivity", "uniform"),
+    "--connectivities 3": ("model", "connectivities", 3),
+    "--activation tanh": ("model", "activation", "tanh"),
+    "--no-residual": ("model", "residual", False),
+    "--no-direct": ("model", "direct", False),
+    "--dropout 0.5": ("model", "dropout", 0.5),
+    "--seed 3": ("training", "seed", 3),
+    "--epochs 1": ("training", "epochs", 1),
+    "--batch-size 7": ("training", "batch_size", 7),
+    "--learning-rate 0.01": ("training", "learning_rate", 0.01),
+    "--weight-decay 0": ("training", "weight_decay", 0.0),
+    "--schedule constant": ("training", "schedule", "constant"),
+    "--patience 4": ("training", "patience", 4),
+    "--resample-every 5": ("training", "resample_every", 5),
+}
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_reaches_the_fit(here, call, tiny, option):
+    part, name, value = OPTIONS[option]
+    call("fit", "rows.csv", "-o", "new", *tiny, *option.split())
+    assert settings_of(here / "new")["full"][part][name] == value
+    if part == "model":
+        assert made.load(here / "new" / "model.safetensors").settings()[name] == value
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_adam_is_the_seeds(here, call, tiny):
+    """``--optimizer adam`` alone brings the rate, the decay and the schedule that the help names."""
+    call("fit", "rows.csv", "-o", "new", "--optimizer", "adam", *tiny)
+    lines = (here / "new" / "metrics.csv").read_text().splitlines()
+    column = lines[0].split(",").index("learning_rate")
+    assert {float(line.split(",")[column]) for line in lines[1:]} == {1e-3}
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(("coding", "n_inputs"), [("one-hot", 1 + 3 + 3), ("scaled", 3), ("raw", 3)])
+def test_coding(here, call, tiny, coding, n_inputs):
+    call("fit", "rows.csv", "-o", "new", "--coding", coding, *tiny)
+    assert made.load(here / "new" / "model.safetensors").variables.n_inputs == n_inputs
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_named_set_that_is_nowhere(here, call, tiny, monkeypatch, by_option):
+    """Without a network the error says where the set was looked for, and where to get it."""
+
+    def fetch(*args, **kwargs):
+        raise download.DownloadError("no network")
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    (here / "bare").mkdir()
+    if not by_option:
+        monkeypatch.setenv("MADE_DATA_DIR", "bare")
+    result = call("fit", "dna", "-o", "new", *(["--data-dir", "bare"] if by_option else []), *tiny, code=2)
+    assert result.err.startswith("error: dna is not in bare")
+    assert "MADE_DATA_DIR" in result.err
+    assert "https://" in result.err
+    assert result.err.count("\n") == 1
+    assert not (here / "new").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_one_variable(here, call, tiny):
+    np.save(here / "coin.npy", np.array([[0], [1], [1]] * 20, dtype=np.uint8))
+    call("fit", "coin.npy", "-o", "new", *tiny)
+    scores = json.loads(call("evaluate", "new", "--split", "all", "--json").out)
+    assert scores["nll"] == pytest.approx(-np.log([1, 2, 2]).mean() + np.log(3), abs=0.02)
+
+
+def test_progress_is_on_standard_error(here, call):
+    result = call("fit", "rows.csv", "-o", "new", "--hidden", "8", "--epochs", "2")
+    assert "epoch 2/2" in result.err
+    assert "left" in result.err
+    assert "epoch 2/2" not in result.out
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_force(here, call, tiny):
+    call("fit", "rows.csv", "-o", "run", "--seed", "9", *tiny, code=2)
+    assert settings_of(here / "run")["data"]["seed"] == 0
+    call("fit", "rows.csv", "-o", "run", "--seed", "9", "--force", *tiny)
+    assert settings_of(here / "run")["data"]["seed"] == 9
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_resume_extends(here, call):
+    call("fit", "-o", "run", "--resume", "--epochs", "4", "--quiet")
+    assert len((here / "run" / "metrics.csv").read_text().splitlines()) == 1 + 5
+    call("fit", "-o", "run", "--resume", "--quiet")  # nothing is left to do, and the 4 epochs are known
+    assert len((here / "run" / "metrics.csv").read_text().splitlines()) == 1 + 5
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_resume_may_name_the_data(here, call, tiny):
+    call("fit", "rows.csv", "-o", "new", *tiny)
+    call("fit", "rows.csv", "-o", "new", "--resume", "--quiet")
+    call("fit", here / "rows.csv", "-o", "new", "--resume", "--quiet")
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_ctrl_c_and_resume(here, call, tiny, monkeypatch):
+    call("fit", "rows.csv", "-o", "whole", *tiny)
+    plain, calls = made.MADE.loss, []
+
+    def loss(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(made.MADE, "loss", loss)
+    result = call("fit", "rows.csv", "-o", "new", "--batch-size", "16", *tiny, code=130)
+    assert "new/model.safetensors is usable" in result.out
+    assert "made fit -o new --resume" in result.out
+    call("sample", "new", "-n", "2")
+    call("evaluate", "new", "--json")
+    assert "Exact NLL" in call("fit", "-o", "new", "--resume", "--quiet").out
+    call("fit", "rows.csv", "-o", "straight", "--batch-size", "16", *tiny)
+    assert (here / "new/model.safetensors").read_bytes() == (here / "straight/model.safetensors").read_bytes()
+
+
+def test_demo_twice(here, call, monkeypatch):
+    monkeypatch.setitem(recipe.MODEL_DEFAULTS, "hidden", (8,))
+    for _ in range(2):
+        result = call("demo", "-o", "demo")
+        assert "digits: 64 variables" in result.out
+        for word in ("product of marginals", "Chow-Liu tree", "bits/dim", "Try next", "samples.png"):
+            assert word in result.out
+        assert (here / "demo" / "samples.png").exists()
+    assert result.code == 0
+
+
+def test_demo_replaces_nothing_else(here, call, snapshot):
+    before = snapshot(here)
+    result = call("demo", "-o", "run", code=2)
+    assert "already holds a run" in result.err
+    assert snapshot(here) == before

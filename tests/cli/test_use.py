@@ -1,0 +1,221 @@
+"""``made evaluate``, ``sample``, ``score``, ``show`` and ``summary``: what they say about a trained model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import made
+
+
+def parse(text):
+    header, *lines = list(csv.reader(io.StringIO(text)))
+    return header, np.array(lines, dtype=float)
+
+
+# evaluate
+
+
+@pytest.mark.parametrize("split", [None, "train", "valid", "test"])
+def test_evaluate_json(here, call, template, split):
+    result = call("evaluate", "run", "--json", *(() if split is None else ("--split", split)))
+    assert result.err == ""
+    assert result.out.count("\n") == 1
+    figures = json.loads(result.out)
+    assert {"nll", "nll_se", "bits_per_dim", "n", "split"} <= set(figures)
+    dataset = made.data.load(template / "rows.csv")
+    nll = -made.load("run/model.safetensors").log_prob(dataset.splits[split or "test"]).numpy()
+    assert figures["split"] == (split or "test")
+    assert figures["n"] == len(nll) == (48 if split == "train" else 6)
+    assert figures["nll"] == pytest.approx(nll.mean(), abs=1e-9)
+    assert figures["nll_se"] == pytest.approx(nll.std(ddof=1) / math.sqrt(len(nll)), abs=1e-9)
+    assert figures["bits_per_dim"] == pytest.approx(nll.mean() / (3 * math.log(2)), abs=1e-9)
+
+
+def test_evaluate_table_shows_the_baselines(here, call):
+    results = json.loads((here / "run" / "results.json").read_text())
+    out = call("evaluate", "run").out
+    assert f"{results['model']['test']['nll']:.3f}" in out
+    for name, by_split in results["baselines"].items():
+        assert f"{by_split['test']['nll']:.3f}" in next(line for line in out.splitlines() if name in line)
+
+
+def test_evaluate_other_rows(here, call):
+    figures = json.loads(call("evaluate", "run", "other.csv", "--json").out)
+    assert (figures["split"], figures["n"], figures["data"]) == ("all", 60, "other.csv")
+    assert json.loads(call("evaluate", "run", "other.csv", "--split", "test", "--json").out)["n"] == 6
+
+
+def test_evaluate_a_model_file(here, call):
+    by_file = json.loads(call("evaluate", "run/model.safetensors", "other.csv", "--json").out)
+    by_run = json.loads(call("evaluate", "run", "other.csv", "--json").out)
+    for name in ("nll", "nll_se", "bits_per_dim", "n", "split"):
+        assert by_file[name] == by_run[name]
+
+
+def test_evaluate_one_row(here, call, tiny):
+    """A test set of one row has no standard error, and is evaluated all the same."""
+    np.save(here / "few.npy", np.eye(6, dtype=np.uint8))
+    call("fit", "few.npy", "-o", "new", *tiny)
+    assert json.loads(call("evaluate", "new", "--json").out)["nll_se"] is None
+    assert "this model" in call("evaluate", "new").out
+
+
+# sample
+
+
+def test_sample_csv_brings_labels_back(here, call):
+    assert call("sample", "run", "-n", "50", "--seed", "3", "-o", "new.csv").out == ""
+    text = (here / "new.csv").read_text()
+    header, values = parse(text)
+    assert header == ["sex", "kind", "size"]
+    assert values.shape == (50, 3)
+    assert set(values[:, 2]) <= {10, 20, 40}
+    model = made.load("run/model.safetensors")
+    np.testing.assert_array_equal(values, model.values(model.sample(50, seed=3)))
+    assert call("sample", "run", "-n", "50", "--seed", "3").out == text
+    assert call("sample", "run", "-n", "50", "--seed", "4").out != text
+    assert call("sample", "run", "-n", "20", "--seed", "3").out == "".join(text.splitlines(True)[:21])
+
+
+def test_samples_are_understood_by_score(here, call):
+    for name in ("new.csv", "new.npy"):
+        call("sample", "run", "-n", "30", "-o", name)
+        header, values = parse(call("score", "run", name).out)
+        assert header == ["log_prob"]
+        model = made.load("run/model.safetensors")
+        expected = model.log_prob(model.sample(30, seed=0)).numpy()
+        np.testing.assert_allclose(values[:, 0], expected, rtol=1e-8)
+
+
+def test_sample_npy(here, call):
+    result = call("sample", "pictures", "-n", "12", "--seed", "5", "-o", "new.npy")
+    assert "12 rows drawn with seed 5: new.npy" in result.err
+    rows = np.load("new.npy")
+    assert rows.dtype == np.uint8
+    np.testing.assert_array_equal(rows, made.load("pictures/model.safetensors").sample(12, seed=5))
+
+
+@pytest.mark.parametrize("run", ["run", "pictures", "run/model.safetensors"])
+def test_sample_png(here, call, run):
+    call("sample", run, "-n", "9", "-o", "new.png")
+    with Image.open("new.png") as image:
+        assert image.format == "PNG"
+        assert min(image.size) > 50
+
+
+def test_sample_without_names(here, call):
+    assert call("sample", "pictures", "-n", "1").out.splitlines()[0] == ",".join(f"x{i}" for i in range(12))
+
+
+def test_sample_none(here, call):
+    call("sample", "run", "-n", "0", "-o", "new.csv")
+    assert (here / "new.csv").read_text() == "sex,kind,size\n"
+    call("sample", "run", "-n", "0", "-o", "new.npy")
+    assert np.load("new.npy").shape == (0, 3)
+
+
+def test_sample_in_portions_is_the_same(here, call, monkeypatch):
+    from made.cli import use
+
+    whole = call("sample", "run", "-n", "25").out
+    monkeypatch.setattr(use, "_ROWS_PER_PORTION", 7)
+    assert call("sample", "run", "-n", "25").out == whole
+
+
+# score
+
+
+def test_score(here, call):
+    result = call("score", "run", "other.csv", "-o", "scores.csv")
+    assert result.out == ""
+    text = (here / "scores.csv").read_text()
+    header, values = parse(text)
+    assert header == ["log_prob"]
+    model = made.load("run/model.safetensors")
+    rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
+    np.testing.assert_allclose(values[:, 0], model.log_prob(model.codes(rows)).numpy(), rtol=1e-8)
+    assert len(text.splitlines()) == 61
+    assert call("score", "run", "other.csv").out == text
+
+
+def test_score_per_variable(here, call):
+    header, values = parse(call("score", "run", "other.csv", "--per-variable").out)
+    assert header == ["log_prob", "sex", "kind", "size"]
+    assert values.shape == (60, 4)
+    np.testing.assert_allclose(values[:, 1:].sum(axis=1), values[:, 0], rtol=1e-6)
+    header, _ = parse(call("score", "pictures", "images.npy", "--per-variable", "--split", "all").out)
+    assert header == ["log_prob", *(f"x{i}" for i in range(12))]
+
+
+def test_per_variable_needs_one_mask(here, call, tiny):
+    call("fit", "rows.csv", "-o", "new", "--orderings", "2", *tiny)
+    assert len(call("score", "new", "other.csv").out.splitlines()) == 61
+    result = call("score", "new", "other.csv", "--per-variable", code=2)
+    assert "one mask" in result.err
+
+
+# show, summary, data
+
+
+def test_show(here, call):
+    listed = call("show", "pictures").out.split()
+    assert {path.rsplit("/")[-1] for path in listed} == {
+        "masks.png",
+        "network.png",
+        "predecessors.png",
+        "samples.png",
+        "surprise.png",
+    }
+    for path in listed:
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+    listed = call("show", "run", "-o", "elsewhere").out.split()
+    assert {str(path.relative_to(here)) for path in (here / "elsewhere").iterdir()} == set(listed)
+
+
+def test_show_worked_example(here, call):
+    listed = call("show", "--worked-example", "-o", "figures").out.split()
+    assert len(listed) == 4
+    assert all((here / path).stat().st_size > 1000 for path in listed)
+
+
+def test_summary(here, call):
+    out = call("summary", "run").out
+    assert out.strip() == str(made.load("run/model.safetensors").summary()).strip()
+    assert "hidden 1" in out
+    assert "live" in out
+
+
+def test_data_lists_names(here, call):
+    out = call("data").out
+    for name in ("digits", "binarized_mnist", "dna", "mushrooms", "nltcs", "two_dim"):
+        assert any(line.startswith(name) for line in out.splitlines())
+    assert "not" not in next(line for line in out.splitlines() if line.startswith("digits"))
+
+
+def test_data_describes(here, call):
+    out = call("data", "digits").out
+    assert "64 variables of 2 classes" in out
+    assert "1,437 train, 180 valid, 180 test rows" in out
+    assert "images of 8 x 8 pixels" in out
+    out = call("data", "rows.csv").out
+    assert "3 variables of 2 to 3 classes" in out
+    assert "column 2 (size)" in out
+
+
+def test_help_and_version(call):
+    assert call("--version").out == f"{made.__version__}\n"
+    assert "Usage: made sample" in call("sample", "--help").out
+
+
+def test_bare_command_shows_help(call):
+    result = call()
+    assert result.out.startswith("Usage: made")
+    assert "error" not in result.err

@@ -1,0 +1,100 @@
+"""The pictures of a run: each is a PNG of a size that one can look at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import made
+from made.data import Raw
+from made.data.dataset import build
+from made.experiments.pictures import (
+    draw_loss,
+    draw_model,
+    draw_rows,
+    draw_samples,
+    draw_surprise,
+    draw_worked_example,
+)
+
+
+def assert_picture(path):
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert 200 <= image.width <= 4000
+        assert 150 <= image.height <= 4000
+        low, high = image.convert("L").getextrema()
+        assert low < 128 < high  # something is drawn
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Images of 2 x 3 pixels, a model for them, and 20 samples."""
+    rows = np.random.default_rng(0).integers(0, 2, (30, 6)).astype(np.uint8)
+    dataset = build(Raw("images", {"all": rows}, image_shape=(2, 3)), "images")
+    model = made.MADE(made.Bernoulli(6), hidden=(8,), direct=True)
+    return dataset, model, model.sample(20, seed=0).numpy()
+
+
+@pytest.fixture(scope="module")
+def categories(table):
+    """Rows with three kinds of columns, a model for them, and 20 samples."""
+    dataset = build(Raw("table", {"all": table}, columns=("a", "b", "c")), "table")
+    model = made.MADE(made.variables_for(dataset.classes, dataset.labels), hidden=(8,))
+    return dataset, model, model.sample(20, seed=0).numpy()
+
+
+@pytest.mark.parametrize("kind", ["images", "categories"])
+def test_samples_and_rows(request, tmp_path, kind):
+    dataset, model, samples = request.getfixturevalue(kind)
+    assert draw_samples(tmp_path / "samples.png", samples, dataset, "title") == tmp_path / "samples.png"
+    assert_picture(tmp_path / "samples.png")
+    draw_rows(tmp_path / "rows.png", samples, model, dataset.image_shape)
+    assert_picture(tmp_path / "rows.png")
+
+
+def test_no_rows_no_picture(images, tmp_path, refused):
+    dataset, model, samples = images
+    with refused("at least one row", "-n 1"):
+        draw_rows(tmp_path / "rows.png", samples[:0], model, dataset.image_shape)
+    assert not list(tmp_path.iterdir())
+
+
+def test_loss(images, tmp_path):
+    dataset, _, _ = images
+    model = made.MADE(made.Bernoulli(6), hidden=(8,))
+    history = made.fit(model, dataset.train, dataset.valid, epochs=3)
+    draw_loss(tmp_path / "loss.png", history, {"product of marginals": 4.2, "Chow-Liu tree": 4.0}, "title")
+    assert_picture(tmp_path / "loss.png")
+
+
+def test_surprise_is_for_images_and_one_mask(images, categories, tmp_path):
+    dataset, model, _ = images
+    assert draw_surprise(tmp_path / "surprise.png", model, dataset) == tmp_path / "surprise.png"
+    assert_picture(tmp_path / "surprise.png")
+    two = made.MADE(made.Bernoulli(6), hidden=(8,), orderings=2)
+    assert draw_surprise(tmp_path / "two.png", two, dataset) is None
+    assert draw_surprise(tmp_path / "rows.png", categories[1], categories[0]) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["surprise.png"]
+
+
+def test_model(images, categories, tmp_path):
+    drawn = draw_model(tmp_path, images[1], images[0])
+    assert [path.name for path in drawn] == ["masks.png", "network.png", "predecessors.png"]
+    for path in drawn:
+        assert_picture(path)
+    assert [path.name for path in draw_model(tmp_path, categories[1], None)] == ["masks.png", "network.png"]
+
+
+def test_large_network_is_not_drawn(tmp_path):
+    model = made.MADE(made.Bernoulli(64), hidden=(200, 200))
+    assert [path.name for path in draw_model(tmp_path, model, None)] == ["masks.png"]
+
+
+def test_worked_example(tmp_path):
+    drawn = draw_worked_example(tmp_path)
+    assert len(drawn) == 4
+    for path in drawn:
+        assert path.parent == tmp_path
+        assert_picture(path)

@@ -1,0 +1,49 @@
+"""The default recipe: what it says, and what replaces it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from made.data import Raw
+from made.data.dataset import build
+from made.experiments.recipe import MODEL_DEFAULTS, TRAINING_DEFAULTS, build_model
+from made.training.settings import TrainingSettings
+
+
+@pytest.fixture(scope="module")
+def dataset(table):
+    return build(Raw("table", {"all": table}), "table")
+
+
+def test_defaults_build(dataset):
+    model = build_model(dataset, 5, {"hidden": (8, 8)})
+    settings = model.settings()
+    for name in set(MODEL_DEFAULTS) - {"hidden"}:
+        assert settings[name] == MODEL_DEFAULTS[name]
+    assert settings["seed"] == 5
+    assert model.hidden == (8, 8)
+    assert model.variables.n_values.tolist() == [2, 3, 3]
+    assert model.codes([[1, 2, 40]]).tolist() == [[1, 2, 2]]
+
+
+@pytest.mark.parametrize(("coding", "n_inputs"), [("one-hot", 7), ("scaled", 3), ("raw", 3)])
+def test_coding(dataset, coding, n_inputs):
+    assert build_model(dataset, 0, {"hidden": (4,)}, coding).variables.n_inputs == n_inputs
+
+
+def test_unknown_setting(dataset, refused):
+    with refused("'width'", "hidden"):
+        build_model(dataset, 0, {"width": 4})
+
+
+def test_binary_sets_are_bernoulli():
+    rows = np.eye(12, dtype=np.uint8)
+    model = build_model(build(Raw("eye", {"all": rows}), "eye"), 0, {"hidden": (4,)})
+    assert repr(model.variables) == "Variables([Bernoulli(12)])"
+
+
+def test_other_optimizers_bring_their_own_settings():
+    settings = TrainingSettings(**{**TRAINING_DEFAULTS, "optimizer": "adam"})
+    own = TrainingSettings(optimizer="adam")
+    assert (settings.peak, settings.decay, settings.schedule) == (own.peak, own.decay, own.schedule)
