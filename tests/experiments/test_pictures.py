@@ -48,7 +48,7 @@ def categories(table):
 @pytest.mark.parametrize("kind", ["images", "categories"])
 def test_samples_and_rows(request, tmp_path, kind):
     dataset, model, samples = request.getfixturevalue(kind)
-    assert draw_samples(tmp_path / "samples.png", samples, dataset, "title") == tmp_path / "samples.png"
+    assert draw_samples(tmp_path / "samples.png", model, dataset, seed=0) == tmp_path / "samples.png"
     assert_picture(tmp_path / "samples.png")
     draw_rows(tmp_path / "rows.png", samples, model, dataset.image_shape)
     assert_picture(tmp_path / "rows.png")

@@ -72,7 +72,8 @@ def fit(
         float | None, typer.Option(help="Share of hidden units dropped in training [0.1].")
     ] = None,
     coding: Annotated[
-        str | None, typer.Option(help="Of categories: one-hot, scaled or raw [one-hot].")
+        str | None,
+        typer.Option(help="Of categories: one-hot, scaled or raw [one-hot; for a joint table scaled]."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
     resume: Annotated[
@@ -122,7 +123,7 @@ def fit(
             data_dir=data_dir,
             model=given_model,
             training=given_training,
-            coding=coding or "one-hot",
+            coding=coding,
             device=device,
         )
     _run(job, resume=resume, force=force, progress=not quiet)

@@ -167,8 +167,7 @@ def show(
         target = _folder(out or run)
         dataset = folder.load_data(data_dir)
         drawn = draw_model(target, model, dataset)
-        samples = model.sample(100, seed=0).numpy()
-        drawn.append(draw_samples(target / "samples.png", samples, dataset, f"Samples and {dataset.name}"))
+        drawn.append(draw_samples(target / "samples.png", model, dataset, seed=0))
         surprise = draw_surprise(target / "surprise.png", model, dataset)
         drawn += [] if surprise is None else [surprise]
     typer.echo("\n".join(str(path) for path in drawn))

@@ -19,6 +19,8 @@ from made.variables import Bernoulli, Categorical
 __all__ = ["draw_loss", "draw_model", "draw_rows", "draw_samples", "draw_surprise", "draw_worked_example"]
 
 _MOST_SURPRISING = 8
+# How many rows a picture of samples shows: images or rows of a table, and points of a plane.
+_ROWS, _POINTS = 100, 20_000
 
 
 def draw_loss(path: Path, history: History, baselines: Mapping[str, float], title: str) -> Path:
@@ -37,9 +39,14 @@ def draw_loss(path: Path, history: History, baselines: Mapping[str, float], titl
     return path
 
 
-def draw_samples(path: Path, samples: NDArray[Any], data: Dataset, title: str) -> Path:
-    """Draw rows of the model beside held-out ones."""
-    real = data.test[: len(samples)]
+def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
+    """Draw rows of the model beside as many held-out ones, both picked by the seed."""
+    wanted = _POINTS if data.image_shape is None and data.n_variables <= 2 else _ROWS
+    n = min(wanted, len(data.test))
+    samples = model.sample(n, seed=seed).cpu().numpy()
+    # Picked at random, for the rows of a file may be sorted: those of binarized MNIST begin with the zeros.
+    real = data.test[np.random.default_rng(seed).permutation(len(data.test))[:n]]
+    title = f"Samples and {data.name}"
     if data.image_shape is not None:
         levels = max(data.classes) - 1
         figure = plots.samples_beside(samples, real, data.image_shape, levels=levels, title=title)

@@ -30,7 +30,7 @@ MODEL_DEFAULTS: dict[str, Any] = {
 TRAINING_DEFAULTS: dict[str, Any] = {"epochs": 30, "patience": 20}
 
 
-def build_model(data: Dataset, seed: int, given: Mapping[str, Any], coding: str = "one-hot") -> MADE:
+def build_model(data: Dataset, seed: int, given: Mapping[str, Any], coding: str | None = None) -> MADE:
     """Build the model for a data set: the recipe's, but for what is given.
 
     Parameters
@@ -41,13 +41,16 @@ def build_model(data: Dataset, seed: int, given: Mapping[str, Any], coding: str 
         Of the masks and the initial weights.
     given : mapping
         Arguments of `MADE` that replace those of `MODEL_DEFAULTS`.
-    coding : str
-        Of categorical variables.
+    coding : str, optional
+        Of categorical variables. By default one-hot; scaled for points of a joint table, whose codes are
+        places along an axis.
     """
     unknown = set(given) - set(MODEL_DEFAULTS) - {"fresh_masks"}
     if unknown:
         raise InputError(
             f"a model has no setting {sorted(unknown)[0]!r}; there are {', '.join(MODEL_DEFAULTS)}"
         )
+    if coding is None:
+        coding = "one-hot" if data.table is None else "scaled"
     variables = variables_for(data.classes, data.labels, coding)
     return MADE(variables, seed=seed, **{**MODEL_DEFAULTS, **given})

@@ -23,9 +23,6 @@ from made.training.settings import TrainingSettings
 
 __all__ = ["Job", "Outcome", "run"]
 
-# How many samples the picture of a run shows.
-_SAMPLES = 100
-
 
 @dataclass(frozen=True)
 class Job:
@@ -43,7 +40,7 @@ class Job:
         Where named data sets are looked for first.
     model, training : mapping
         What replaces the recipe's settings.
-    coding : str
+    coding : str, optional
         Of categorical variables.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
@@ -55,7 +52,7 @@ class Job:
     data_dir: str | None
     model: Mapping[str, Any]
     training: Mapping[str, Any]
-    coding: str = "one-hot"
+    coding: str | None = None
     device: str = "auto"
 
     def settings(self) -> dict[str, Any]:
@@ -81,7 +78,7 @@ class Job:
             seed=own["seed"],
             data_dir=own["data_dir"],
             model=settings.get("model", {}),
-            coding=settings.get("coding", "one-hot"),
+            coding=settings.get("coding"),
             training=settings.get("training", {}),
             device=device,
         )
@@ -170,8 +167,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
         for split in ("valid", "test")
     }
     folder.write_json("results.json", _results(scores, baselines, history, model))
-    samples = model.sample(_SAMPLES, seed=job.seed).cpu().numpy()
-    files.append(draw_samples(folder.path / "samples.png", samples, dataset, f"Samples and {dataset.name}"))
+    files.append(draw_samples(folder.path / "samples.png", model, dataset, job.seed))
     return Outcome(dataset, model, history, scores, baselines, files)
 
 

@@ -205,7 +205,7 @@ def samples_table(
     labels = list(names) if names is not None else [f"x{d + 1}" for d in range(len(classes))]
     if len(labels) != len(classes):
         raise InputError(f"{len(classes)} variables need {len(classes)} names, got {len(labels)}")
-    figure = new_figure(9.0, 5.6, title)
+    figure = new_figure(9.0, 6.0 if title else 5.6, title)
     draw = {1: _bars, 2: _histograms}.get(len(classes))
     if draw is not None:
         draw(figure, given, classes, labels)
