@@ -39,7 +39,8 @@ class Mixture:
         Sizes of the hidden layers.
     input_sizes, output_sizes : (D,) int arrays
         How many input features and outputs each variable has.
-    ordering : "natural", "random" or a permutation of 0..D-1
+    ordering : "natural", "random", a permutation of 0..D-1, or a list of such
+        A list of permutations are the first orderings, and sets `orderings` to their number if that is 1.
     orderings : int or "fresh"
         O.
     connectivity : "uniform", "even", (D - 1,) weights or the degrees themselves
@@ -73,7 +74,10 @@ class Mixture:
                     f"got {self.ordering!r}"
                 )
         else:
-            object.__setattr__(self, "ordering", check_ordering(self.ordering, self.n_variables))
+            given = _check_orderings(self.ordering, self.n_variables)
+            object.__setattr__(self, "ordering", given)
+            if self.orderings == 1:
+                object.__setattr__(self, "orderings", len(given))
         checked = check_connectivity(
             self.connectivity, self.hidden, self.n_variables, residual=self.residual_layers
         )
@@ -156,12 +160,11 @@ class Mixture:
         )
 
     def _ordering(self, number: int) -> IntArray:
-        if number == 0 and self.orderings != FRESH:
-            if isinstance(self.ordering, str):
-                if self.ordering == "natural":
-                    return natural(self.n_variables)
-            else:
-                return np.asarray(self.ordering, dtype=np.int64)
+        if self.orderings != FRESH:
+            if isinstance(self.ordering, np.ndarray) and number < len(self.ordering):
+                return np.asarray(self.ordering[number], dtype=np.int64)
+            if number == 0 and isinstance(self.ordering, str) and self.ordering == "natural":
+                return natural(self.n_variables)
         return random(self.n_variables, Stream(self.seed, ORDERINGS, number))
 
     def _connectivity(self, number: int) -> Connectivity:
@@ -186,3 +189,10 @@ def _check_number(name: str, number: int | str) -> int | str:
         return whole(name, number, least=1)
     except InputError as error:
         raise InputError(f"{error}; 'fresh' draws a new one each time") from None
+
+
+def _check_orderings(ordering: Any, n_variables: int) -> IntArray:
+    """Return one permutation, or a list of them, as an (O, D) array."""
+    several = len(ordering) > 0 and isinstance(ordering[0], Sequence | np.ndarray)
+    given = ordering if several else [ordering]
+    return np.stack([check_ordering(one, n_variables) for one in given])

@@ -43,7 +43,7 @@ class MADE(BaseModel):
         What a row is: ``made.Bernoulli(n)``, ``made.Categorical(classes, n, coding)``, or a list of these.
     hidden : sequence of int
         Sizes of the hidden layers. An encoder 512-512 and its mirror are ``(512, 512, 512)``.
-    ordering : "natural", "random" or a permutation of 0..D-1
+    ordering : "natural", "random", a permutation of 0..D-1, or a list of permutations
         ``ordering[r]`` is the variable at place r.
     orderings : int or "fresh"
         O orderings, cycled; the first is `ordering`, the others are random. ``"fresh"``: a new random one at

@@ -22,6 +22,10 @@ __all__ = ["KINDS", "Bernoulli", "Categorical", "Label", "Variable"]
 
 Label = str | int | float
 
+# Bumps: how many at most, and their standard deviation in distances between them.
+_MOST_BUMPS = 40
+_BUMP_WIDTH = 2.0
+
 
 class Variable(ABC):
     """`n` variables of one kind, side by side in a row.
@@ -171,9 +175,14 @@ class Categorical(Variable):
         and `MADE.values` translate, and rows of strings are translated by themselves.
     n : int
         How many.
-    coding : "one-hot", "scaled" or "raw"
-        How a code enters the network: as K features of which one is 1, as code / (K - 1) in [0, 1], or as the
-        integer itself.
+    coding : "one-hot", "scaled", "raw" or "bumps"
+        How a code enters the network: as K features of which one is 1, as code / (K - 1) in [0, 1], as the
+        integer itself; or, for classes in an order, as up to 40 overlapping Gaussian bumps along 0..K-1, each
+        standardized over the classes, so that near classes look alike and far ones do not.
+    smooth : float
+        For classes in an order: the logits are averaged along the classes with a Gaussian of this standard
+        deviation, in classes. What the model can say about near classes is then alike, which few rows per
+        class need. The starting point, too, are marginals that are smooth along the classes. 0: not at all.
 
     Examples
     --------
@@ -184,9 +193,11 @@ class Categorical(Variable):
     """
 
     kind = "categorical"
-    codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw")
+    codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw", "bumps")
 
-    def __init__(self, classes: int | Sequence[Label], n: int = 1, coding: str = "one-hot") -> None:
+    def __init__(
+        self, classes: int | Sequence[Label], n: int = 1, coding: str = "one-hot", smooth: float = 0.0
+    ) -> None:
         if isinstance(classes, int | np.integer):
             self.n_values = whole("Categorical: the number of classes", classes, least=1)
         else:
@@ -195,27 +206,31 @@ class Categorical(Variable):
         self.n = whole("Categorical: n", n, least=1)
         if coding not in self.codings:
             raise InputError(f"coding is one of {', '.join(map(repr, self.codings))}, got {coding!r}")
+        if not isinstance(smooth, int | float | np.number) or not 0 <= smooth < np.inf:
+            raise InputError(f"smooth is a width in classes, at least 0; got {smooth!r}")
         self.coding = coding
-        self.input_size = self.n_values if coding == "one-hot" else 1
+        self.smooth = float(smooth)
+        self._features = _features(self.n_values, coding)
+        self._kernel = _kernel(self.n_values, self.smooth)
+        self.input_size = self._features.shape[1]
         self.output_size = self.n_values
-        if coding == "raw":
-            self.input_power = max((self.n_values - 1) * (2 * self.n_values - 1) / 6, 1.0)
+        if coding in ("raw", "bumps"):
+            self.input_power = max(float((self._features**2).sum(dim=1).mean()), 1.0)
 
     def encode(self, codes: Tensor) -> Tensor:
-        """Return one feature per class, or one per variable, after `coding`."""
+        """Return the features of each code, after `coding`."""
         if self.coding == "one-hot":
             return functional.one_hot(codes.long(), self.n_values).float().flatten(1)
-        if self.coding == "scaled":
-            return codes.float() / max(self.n_values - 1, 1)
-        return codes.float()
+        return self._features.to(codes.device)[codes.long()].flatten(1)
 
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return minus the cross entropy of each code, in nats."""
-        return -functional.cross_entropy(outputs.transpose(1, 2), codes.long(), reduction="none")
+        logits = self._logits(outputs)
+        return -functional.cross_entropy(logits.transpose(1, 2), codes.long(), reduction="none")
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of every class."""
-        return torch.softmax(outputs, dim=-1)
+        return torch.softmax(self._logits(outputs), dim=-1)
 
     def most_probable(self, probabilities: Tensor) -> Tensor:
         """Return the class of the largest probability."""
@@ -226,7 +241,7 @@ class Categorical(Variable):
 
         The last class that has any mass absorbs rounding; a class of zero mass is never drawn.
         """
-        mass = torch.softmax(outputs.double(), dim=-1)
+        mass = torch.softmax(self._logits(outputs).double(), dim=-1)
         cumulated = mass.cumsum(-1)
         drawn = torch.searchsorted(cumulated, uniforms[:, None].contiguous(), right=True)[:, 0]
         places = torch.arange(self.n_values, device=outputs.device)
@@ -245,14 +260,42 @@ class Categorical(Variable):
         return torch.log_softmax(torch.log(counts + 1), dim=1)
 
     def settings(self) -> dict[str, Any]:
-        """Return kind, classes (or labels), n and coding."""
+        """Return kind, classes (or labels), n, coding and, where there is any, smoothing."""
         classes = self.n_values if self.labels is None else list(self.labels)
-        return {"kind": self.kind, "classes": classes, "n": self.n, "coding": self.coding}
+        smoothing = {"smooth": self.smooth} if self.smooth else {}
+        return {"kind": self.kind, "classes": classes, "n": self.n, "coding": self.coding, **smoothing}
 
     def __repr__(self) -> str:
         """Show the call that makes this."""
         classes = self.n_values if self.labels is None else list(self.labels)
-        return f"Categorical({classes}, n={self.n}, coding={self.coding!r})"
+        smoothing = f", smooth={self.smooth:g}" if self.smooth else ""
+        return f"Categorical({classes}, n={self.n}, coding={self.coding!r}{smoothing})"
+
+    def _logits(self, outputs: Tensor) -> Tensor:
+        return outputs if self._kernel is None else outputs @ self._kernel.to(outputs.device, outputs.dtype)
+
+
+def _features(n_values: int, coding: str) -> Tensor:
+    """Return what each code enters the network as, (n_values, input_size)."""
+    codes = torch.arange(n_values, dtype=torch.float64)
+    if coding == "one-hot":
+        return torch.eye(n_values)
+    if coding == "bumps":
+        centres = torch.linspace(0, n_values - 1, min(n_values, _MOST_BUMPS), dtype=torch.float64)
+        width = _BUMP_WIDTH * max(n_values - 1, 1) / max(len(centres) - 1, 1)
+        bumps = torch.exp(-0.5 * ((codes[:, None] - centres) / width) ** 2)
+        spread = bumps.std(dim=0, correction=0).clamp(min=1e-12)
+        return ((bumps - bumps.mean(dim=0)) / spread).float()
+    return (codes / max(n_values - 1, 1) if coding == "scaled" else codes).float()[:, None]
+
+
+def _kernel(n_values: int, smooth: float) -> Tensor | None:
+    """Return the matrix that averages logits along the classes, (n_values, n_values), columns summing to 1."""
+    if smooth == 0:
+        return None
+    codes = torch.arange(n_values, dtype=torch.float64)
+    weights = torch.exp(-0.5 * ((codes[:, None] - codes) / smooth) ** 2)
+    return (weights / weights.sum(dim=0)).float()
 
 
 def _check_labels(labels: Sequence[Label]) -> tuple[Label, ...]:

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from made.plots.curves import loss_curve
 from made.plots.grids import image_grid, samples_beside, samples_table
+from made.plots.lines import lines
 from made.plots.matrices import mask_matrices
 from made.plots.networks import network
+from made.plots.pairs import image_pairs
 from made.plots.paper import save
 from made.plots.pixels import predecessors, surprise
+from made.plots.tables import joint_tables, log_ratios, slices
 
 __all__ = [
     "image_grid",
+    "image_pairs",
+    "joint_tables",
+    "lines",
+    "log_ratios",
     "loss_curve",
     "mask_matrices",
     "network",
@@ -21,5 +28,6 @@ __all__ = [
     "samples_beside",
     "samples_table",
     "save",
+    "slices",
     "surprise",
 ]

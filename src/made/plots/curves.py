@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from made.errors import InputError
+from made.plots.lines import draw_levels
 from made.plots.paper import LETTERS, grow_letters, new_figure
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _Floats = NDArray[np.float64]
 _TRAIN = "#8fb8de"
 _TRAIN_MEAN = "#1f5a94"
 _VALID = "#b5400a"
-_DASHES = ("--", (0, (6, 2, 1, 2)), (0, (2, 2)), (0, (8, 3)))
 
 
 def loss_curve(
@@ -91,10 +91,9 @@ def loss_curve(
         _mark_best(axes, valid_steps, nll, best_step)
     elif best_step is not None:
         raise InputError(f"best_step is {best_step}, but there is no validation NLL to mark")
-    low, high = _vertical_range(losses, nll, baselines)
-    axes.set_ylim(low, high)
+    axes.set_ylim(*_vertical_range(losses, nll, baselines))
     axes.margins(x=0.02)
-    _draw_baselines(axes, baselines, high - low)
+    draw_levels(axes, baselines)
     grow_letters(axes, x="optimizer steps", y="nats per row", title=title)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -169,26 +168,3 @@ def _vertical_range(losses: _Floats, nll: _Floats, baselines: Mapping[str, float
     bottom, top = float(min(low)), float(max(high))
     margin = 0.06 * (top - bottom) or 0.05 * abs(top) or 1.0
     return bottom - margin, top + 1.5 * margin
-
-
-def _draw_baselines(axes: Axes, baselines: Mapping[str, float], span: float) -> None:
-    """Dashed lines with their names on them; of two close lines the lower one carries its name underneath."""
-    above = np.inf
-    ordered = sorted(baselines.items(), key=lambda item: -item[1])
-    for place, (name, value) in enumerate(ordered):
-        if not np.isfinite(value):
-            raise InputError(f"baseline {name!r} is {value}, give a finite number of nats per row")
-        axes.axhline(value, color="0.25", linewidth=1.3, linestyle=_DASHES[place % len(_DASHES)], zorder=2)
-        crowded = above - value < 0.08 * span
-        axes.annotate(
-            f"{name} {value:.4g}",
-            (0.99, value),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, -3 if crowded else 3),
-            textcoords="offset points",
-            ha="right",
-            va="top" if crowded else "bottom",
-            fontsize=LETTERS - 2,
-            color="0.15",
-        )
-        above = value

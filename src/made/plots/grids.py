@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["checked_images", "image_grid", "samples_beside", "samples_table", "tiled"]
+__all__ = ["checked_images", "image_grid", "samples_beside", "samples_table", "show_tiles", "tiled"]
 
 _Floats = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def image_grid(
     tiles = tiled(checked_images(images, image_shape), image_shape, columns)
     height, width = tiles.shape
     figure = new_figure(6.5, min(14.0, 6.5 * height / width + (0.5 if title else 0.0)), title)
-    _show_tiles(figure.subplots(), tiles, levels)
+    show_tiles(figure.subplots(), tiles, levels)
     return figure
 
 
@@ -112,7 +112,7 @@ def samples_beside(
     tallest = max(tiles.shape[0] / tiles.shape[1] for tiles in panels)
     figure = new_figure(9.0, min(14.0, 4.5 * tallest + (0.9 if title else 0.5)), title)
     for axes, tiles, name in zip(figure.subplots(1, 2), panels, _PANELS, strict=True):
-        _show_tiles(axes, tiles, levels)
+        show_tiles(axes, tiles, levels)
         axes.set_title(name, fontsize=LETTERS)
     return figure
 
@@ -143,7 +143,8 @@ def tiled(rows: _Floats, image_shape: tuple[int, int], columns: int | None = Non
     return tiles.reshape(down * (height + 1), across * (width + 1))[:-1, :-1]
 
 
-def _show_tiles(axes: Axes, tiles: _Floats, levels: int) -> None:
+def show_tiles(axes: Axes, tiles: _Floats, levels: int) -> None:
+    """Draw what `tiled` made, without axes; NaN is a gap."""
     from matplotlib import colormaps
 
     axes.imshow(

@@ -1,0 +1,202 @@
+"""Several curves on one axis: what is measured by epoch or by number of masks, model beside model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from made.errors import InputError
+from made.plots.paper import LETTERS, grow_letters, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_levels", "lines", "stroke"]
+
+_Floats = NDArray[np.float64]
+
+# Colour, dashes, marker. Neighbours differ in all three, and in luminance: one is enough on grey paper.
+_STROKES: tuple[tuple[str, Any, str], ...] = (
+    ("#1f4e8c", "-", "o"),
+    ("#e58a1f", (0, (5, 1.5)), "s"),
+    ("#111111", (0, (1.5, 1.2)), "^"),
+    ("#2a9d8f", (0, (6, 1.5, 1.5, 1.5)), "D"),
+    ("#7b2d8b", (0, (9, 2)), "v"),
+    ("#d98bb0", "-", "P"),
+    ("#5b4a1e", (0, (4, 1.5, 1, 1.5, 1, 1.5)), "X"),
+    ("#8fb8de", (0, (3, 1)), "*"),
+)
+_LEVEL_DASHES = ("--", (0, (6, 2, 1, 2)), (0, (2, 2)), (0, (8, 3)))
+_MARKED = 40  # points; markers on longer series would hide the line
+
+
+def lines(
+    x: ArrayLike | Mapping[str, ArrayLike] | None,
+    series: Mapping[str, ArrayLike | tuple[ArrayLike, ArrayLike]],
+    *,
+    x_label: str,
+    y_label: str,
+    horizontal: Mapping[str, float] = MappingProxyType({}),
+    logarithmic: bool = False,
+    title: str | None = None,
+) -> Figure:
+    """Several series over one axis, with their names below.
+
+    The vertical range fits the horizontal lines and all but the first points of a series, whose steep fall
+    may leave it at the top. Values that are not finite leave gaps.
+
+    Parameters
+    ----------
+    x : array_like, mapping of str to array_like, or None
+        Where the values stand: one list for all series, one for each, or None where every series has its own.
+    series : mapping of str to array_like or (array_like, array_like)
+        Name and values, or name and a tuple (x, values).
+    x_label, y_label : str
+        Names of the axes, with units.
+    horizontal : mapping of str to float, optional
+        Name and height of what the series are held against: dashed lines.
+    logarithmic : bool, optional
+        Whether the vertical axis is; all values must then be above 0.
+    title : str, optional
+        Over the axes.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError
+        If there is no series, x and values differ in length, or a height cannot be drawn.
+
+    Examples
+    --------
+    >>> figure = lines([1, 2, 4], {"raw": [0.3, 0.1, 0.04]}, x_label="epochs", y_label="KL (nats)")
+    >>> figure.axes[0].lines[0].get_ydata().tolist()
+    [0.3, 0.1, 0.04]
+    """
+    if not series:
+        raise InputError("lines needs at least one series, got none")
+    curves = {name: _curve(name, x, values) for name, values in series.items()}
+    for name, value in horizontal.items():
+        _check_height(name, value)
+    if logarithmic:
+        _check_positive(curves, horizontal)
+    figure = new_figure(7.2, 5.2)
+    axes = figure.subplots()
+    for place, (name, (across, values)) in enumerate(curves.items()):
+        style = stroke(place)
+        if len(values) > _MARKED:
+            style["marker"] = ""
+        axes.plot(across, values, label=name, **style)
+    grow_letters(axes, x=x_label, y=y_label, title=title or "")
+    low, high = _vertical_range([values for _, values in curves.values()], horizontal, logarithmic)
+    if logarithmic:
+        _log_axis(axes, low, high)
+    axes.set_ylim(low, high)
+    draw_levels(axes, horizontal)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    columns = 2 if len(curves) > 1 and max(map(len, curves)) <= 32 else 1
+    figure.legend(
+        loc="outside lower center", ncols=columns, fontsize=LETTERS - 1, frameon=False, handlelength=3.2
+    )
+    return figure
+
+
+def stroke(place: int) -> dict[str, Any]:
+    """How the line at ``place`` is drawn: keywords of matplotlib's ``plot``."""
+    colour, dashes, marker = _STROKES[place % len(_STROKES)]
+    return {"color": colour, "linestyle": dashes, "linewidth": 2.0, "marker": marker, "markersize": 5}
+
+
+def draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
+    """Dashed horizontal lines with their names on them; of two close ones the lower is named underneath."""
+    from matplotlib.patheffects import withStroke
+
+    above = np.inf
+    ordered = sorted(levels.items(), key=lambda item: -item[1])
+    for place, (name, value) in enumerate(ordered):
+        _check_height(name, value)
+        dashes = _LEVEL_DASHES[place % len(_LEVEL_DASHES)]
+        axes.axhline(value, color="0.25", linewidth=1.3, linestyle=dashes, zorder=2)
+        height = axes.transLimits.transform(axes.transScale.transform((1.0, value)))[1]
+        crowded = above - height < 0.08
+        axes.annotate(
+            f"{name} {value:.4g}",
+            (0.99, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -3 if crowded else 3),
+            textcoords="offset points",
+            ha="right",
+            va="top" if crowded else "bottom",
+            fontsize=LETTERS - 2,
+            color="0.15",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+            zorder=6,
+        )
+        above = height
+
+
+def _curve(name: str, x: ArrayLike | Mapping[str, ArrayLike] | None, values: Any) -> tuple[_Floats, _Floats]:
+    if isinstance(values, tuple) and len(values) == 2 and all(np.ndim(part) == 1 for part in values):
+        x, values = values
+    elif isinstance(x, Mapping):
+        x = x.get(name)
+    if x is None:
+        raise InputError(f"series {name!r} has no x: give one for all, or a tuple (x, values)")
+    across, heights = np.asarray(x, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if across.ndim != 1 or across.shape != heights.shape or not across.size:
+        raise InputError(
+            f"series {name!r} needs as many values as x, at least one, got {heights.shape} and {across.shape}"
+        )
+    return across, heights
+
+
+def _check_height(name: str, value: float) -> None:
+    if not np.isfinite(value):
+        raise InputError(f"the line {name!r} is {value}, give a finite number")
+
+
+def _check_positive(curves: Mapping[str, tuple[_Floats, _Floats]], levels: Mapping[str, float]) -> None:
+    named = {name: values for name, (_, values) in curves.items()}
+    named |= {name: np.array([value]) for name, value in levels.items()}
+    for name, values in named.items():
+        if (values <= 0).any():
+            raise InputError(
+                f"a logarithmic axis needs numbers above 0, but {name!r} holds {np.nanmin(values):.4g}"
+            )
+
+
+def _vertical_range(
+    heights: list[_Floats], levels: Mapping[str, float], logarithmic: bool
+) -> tuple[float, float]:
+    """Limits that hold every line and every value, but for the fall in the first tenth of a series."""
+    values = [each[np.isfinite(each)] for each in heights]
+    settled = [each[-(-len(each) // 10) if len(each) >= 5 else 0 :] for each in values]
+    low = np.concatenate([*values, list(levels.values())])
+    high = np.concatenate([*settled, list(levels.values())])
+    if not low.size:
+        return (0.1, 1.0) if logarithmic else (0.0, 1.0)
+    bottom, top = float(low.min()), float(high.max())
+    if logarithmic:
+        margin = (top / bottom) ** 0.06 if top > bottom else 1.5
+        return bottom / margin, top * margin**1.5
+    room = 0.06 * (top - bottom) or 0.05 * abs(top) or 1.0
+    return bottom - room, top + 1.5 * room
+
+
+def _log_axis(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic axis with plain numbers on it, enough of them also within one decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    axes.set_yscale("log")
+    narrow = high / low < 8
+    axes.yaxis.set_major_locator(MaxNLocator(6) if narrow else LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
