@@ -57,7 +57,7 @@ class Mixture:
     hidden: tuple[int, ...]
     input_sizes: IntArray
     output_sizes: IntArray
-    ordering: str | Sequence[int] | NDArray[Any] = "natural"
+    ordering: str | Sequence[int] | Sequence[Sequence[int]] | NDArray[Any] = "natural"
     orderings: int | str = 1
     connectivity: Any = "uniform"
     connectivities: int | str = 1

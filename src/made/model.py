@@ -88,7 +88,7 @@ class MADE(BaseModel):
         self,
         variables: Variable | Sequence[Variable],
         hidden: int | Sequence[int] = (500,),
-        ordering: str | Sequence[int] | NDArray[Any] = "natural",
+        ordering: str | Sequence[int] | Sequence[Sequence[int]] | NDArray[Any] = "natural",
         seed: int = 0,
         *,
         orderings: int | str = 1,

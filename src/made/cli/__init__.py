@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from made.cli import data, fit, use
+from made.cli import data, fit, reproduce, use
 from made.errors import InputError
 
 __all__ = ["app", "main"]
@@ -29,6 +29,7 @@ app.command()(use.show)
 app.command()(use.summary)
 app.command()(data.data)
 app.command()(fit.demo)
+app.add_typer(reproduce.app, name="reproduce")
 
 
 def version(show: bool) -> None:

@@ -50,6 +50,7 @@ tbody tr + tr > * { border-top: 1px solid #e2e2e2; }
 tbody th { font-weight: 400; min-width: 7rem; }
 .number { text-align: right; }
 td.number { white-space: nowrap; }
+td:not(.number) { min-width: 8rem; }
 .best > * { font-weight: 700; background: #eef3e6; }
 .best > :first-child { box-shadow: inset 4px 0 #4d7c0f; }
 .note { margin: 1.5rem 0; padding: .8rem 1rem; border: 1px solid #c9c9c9; border-left: 5px solid #b5400a;
@@ -57,26 +58,39 @@ td.number { white-space: nowrap; }
 .note p { margin: 0; }
 details { margin: 1rem 0; border: 1px solid #d0d0d0; border-radius: 3px; }
 summary { padding: .6rem .8rem; cursor: pointer; font-weight: 600; }
-pre { margin: 0; padding: .8rem; overflow-x: auto; font-size: .85rem; line-height: 1.45; background: #f7f7f5; }
-@media (min-width: 66rem) { figure:not(.table) { margin-left: -8rem; margin-right: -8rem; }
-  figure:not(.table) figcaption { margin-left: 8rem; margin-right: 8rem; } }
-@media (max-width: 30rem) { body { font-size: 1rem; padding-left: .9rem; padding-right: .9rem; }
-  th, td { padding: .35rem .45rem; } table { font-size: .9rem; }
-  thead th:first-child, tbody th { position: sticky; left: 0; background: #fff; max-width: 9.5rem; }
-  .best > :first-child { background: #eef3e6; } }
+pre { margin: 0; padding: .8rem;
+  overflow-x: auto; background: #f7f7f5; font-size: .85rem; line-height: 1.45; }
+@media (min-width: 66rem) {
+  figure { margin-left: -8rem; margin-right: -8rem; }
+  figcaption { margin-left: 8rem; margin-right: 8rem; }
+  .table figcaption { margin: 0 8rem .5rem; }
+  table { width: auto; min-width: 46rem; margin: 0 auto; }
+}
+@media (max-width: 30rem) {
+  body { font-size: 1rem; padding-left: .9rem; padding-right: .9rem; }
+  figure:not(.table) { margin-left: -.7rem; margin-right: -.7rem; }
+  figure:not(.table) figcaption { margin-left: .7rem; margin-right: .7rem; }
+  table { font-size: .9rem; }
+  th, td { padding: .35rem .45rem; }
+  thead th:first-child, tbody th { position: sticky; left: 0; background: #fff; max-width: 9rem; }
+  .best > :first-child { background: #eef3e6; }
+}
 @page { size: A4; margin: 18mm 16mm; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10.5pt; line-height: 1.45; }
   h2 { break-after: avoid; margin-top: 2rem; }
   p, li { orphans: 3; widows: 3; }
   figure, .note, tr { break-inside: avoid; }
-  .table figcaption { break-after: avoid; }
-  figure:not(.table), figure:not(.table) figcaption { margin-left: 0; margin-right: 0; }
-  figure img { max-height: 21cm; width: auto; }
+  .table figcaption, summary { break-after: avoid; }
+  figure, figcaption, .table figcaption { margin-left: 0; margin-right: 0; }
+  figure { margin-top: 1.2rem; margin-bottom: 1.2rem; }
+  figure img { max-width: 15cm; max-height: 21cm; width: auto; }
+  figcaption { font-size: 9.5pt; }
   .scroll, pre { overflow: visible; }
   pre { white-space: pre-wrap; font-size: 8.5pt; }
-  table { font-size: 9pt; }
+  table { font-size: 8.5pt; width: 100%; min-width: 0; }
   th, td { padding: .25rem .4rem; }
+  tbody th, td:not(.number) { min-width: 0; }
   a { color: inherit; text-decoration: none; }
   .best > *, .note, pre, code { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   details::details-content { content-visibility: visible; display: block; }
@@ -111,7 +125,7 @@ class Report:
     --------
     >>> report = Report("Two dimensions", "Five models of one table.")
     >>> report.section("What came out")
-    >>> report.table(["model", "KL (nats)"], [["one-hot", "0.23"], ["ours", "0.005"]], caption="KL", emphasize=1)
+    >>> report.table(["model", "KL (nats)"], [["raw", "0.035"], ["ours", "0.005"]], caption="KL", emphasize=1)
     >>> '<h2 id="what-came-out">' in report.html()
     True
     """
@@ -183,7 +197,8 @@ class Report:
             cells += [
                 f"<td{kind}>{_inline(cell)}</td>" for cell, kind in zip(row[1:], kinds[1:], strict=True)
             ]
-            lines.append(f"<tr{' class="best"' if place == emphasize else ''}>{''.join(cells)}</tr>")
+            best = ' class="best"' if place == emphasize else ""
+            lines.append(f"<tr{best}>{''.join(cells)}</tr>")
         self._parts.append("\n".join([*lines, "</tbody>\n</table>\n</div>\n</figure>"]))
 
     def figure(self, figure: Figure, caption: str) -> None:
@@ -220,7 +235,8 @@ class Report:
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{_plain(self._title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
-            f'<header>\n<h1>{_inline(self._title)}</h1>\n<p class="lead">{_inline(self._lead)}</p>\n</header>\n'
+            f"<header>\n<h1>{_inline(self._title)}</h1>\n"
+            f'<p class="lead">{_inline(self._lead)}</p>\n</header>\n'
             f"{nav}<main>\n{body}\n</main>\n</body>\n</html>\n"
         )
 

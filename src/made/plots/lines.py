@@ -47,8 +47,8 @@ def lines(
 ) -> Figure:
     """Several series over one axis, with their names below.
 
-    The vertical range fits the horizontal lines and all but the first points of a series, whose steep fall
-    may leave it at the top. Values that are not finite leave gaps.
+    The vertical range fits the horizontal lines and all but the first tenth of a series, whose steep fall may
+    leave it at the top. Values that are not finite leave gaps.
 
     Parameters
     ----------
@@ -100,6 +100,8 @@ def lines(
         _log_axis(axes, low, high)
     axes.set_ylim(low, high)
     draw_levels(axes, horizontal)
+    if all((across % 1 == 0).all() for across, _ in curves.values()):
+        axes.locator_params(axis="x", integer=True)  # there is no epoch 2.5
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     columns = 2 if len(curves) > 1 and max(map(len, curves)) <= 32 else 1
@@ -178,7 +180,7 @@ def _vertical_range(
 ) -> tuple[float, float]:
     """Limits that hold every line and every value, but for the fall in the first tenth of a series."""
     values = [each[np.isfinite(each)] for each in heights]
-    settled = [each[-(-len(each) // 10) if len(each) >= 5 else 0 :] for each in values]
+    settled = [each[len(each) // 10 :] for each in values]
     low = np.concatenate([*values, list(levels.values())])
     high = np.concatenate([*settled, list(levels.values())])
     if not low.size:

@@ -13,13 +13,14 @@ from made.plots.grids import checked_images, show_tiles
 from made.plots.paper import LETTERS, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["image_pairs"]
 
 _Floats = NDArray[np.float64]
 
-_WIDTH = 6.8  # inches
+_WIDTH, _HIGHEST = 6.8, 14.0  # inches
 
 
 def image_pairs(
@@ -75,30 +76,36 @@ def image_pairs(
     if columns < 1:
         raise InputError(f"columns must be at least 1, got {columns}")
     across = min(columns, len(above))
+    across = min(columns, len(above))
     starts = range(0, len(above), across)
-    width = min(_WIDTH, 1.6 * across + 0.2)
-    tile = (width - 0.2) / across
-    letters = _letters(captions, tile)
-    tall = 2 * tile * image_shape[0] / image_shape[1] + (letters / 72 * 1.6 if captions else 0.1)
-    # Two lines over the pictures: what stands where may need a figure wider than a few narrow pairs.
-    said = f"above: {names[0]}\nbelow: {names[1]}"
+    height, width = image_shape
+    step = width + max(1, width // 12)  # from pair to pair, in pixels
+    full = across * step - (step - width)
+    inches = min(_WIDTH, 1.6 * across)
+    letters = _letters(captions, inches / across)
+    # One image may be much higher than wide: then the width gives way.
+    tall = min(_HIGHEST / len(starts), inches * (2 * height + 1) / full)
+    line = tall + (letters / 72 * 1.4 if captions else 0.0) + 0.1
     figure = new_figure(
-        max(width, 4.5), min(16.0, len(starts) * tall + (1.1 if title else 0.7)), title, pad=0.04
+        max(inches, 4.5) + 0.1, line * len(starts) + (0.95 if title else 0.6), title, pad=0.05
     )
     panels = figure.subplots(len(starts), 1, squeeze=False)[:, 0]
     for axes, start in zip(panels, starts, strict=True):
         chosen = slice(start, start + across)
-        tiles, centres = _tiled_pairs(above[chosen], below[chosen], image_shape, across)
-        show_tiles(axes, tiles, levels)
+        show_tiles(axes, _tiled_pairs(above[chosen], below[chosen], image_shape, step), levels)
+        axes.set_xlim(-0.5, full - 0.5)
         if captions is not None:
-            axes.set_axis_on()
-            axes.spines[:].set_visible(False)
-            axes.set_yticks([])
-            here = captions[chosen]
-            axes.set_xticks(centres[: len(here)], here, fontsize=letters)
-            axes.tick_params(length=0, pad=2)
-    panels[0].set_title(said, fontsize=LETTERS, loc="left")
+            _write_captions(axes, captions[chosen], (width - 1) / 2, step, letters)
+    panels[0].set_title(f"above: {names[0]}\nbelow: {names[1]}", fontsize=LETTERS, loc="left")
     return figure
+
+
+def _write_captions(axes: Axes, captions: Sequence[str], first: float, step: int, letters: float) -> None:
+    axes.set_axis_on()
+    axes.spines[:].set_visible(False)
+    axes.set_yticks([])
+    axes.set_xticks([first + place * step for place in range(len(captions))], captions, fontsize=letters)
+    axes.tick_params(length=0, pad=2)
 
 
 def _letters(captions: Sequence[str] | None, tile: float) -> float:
@@ -107,18 +114,11 @@ def _letters(captions: Sequence[str] | None, tile: float) -> float:
     return min(LETTERS, 72 * tile / (0.6 * max(1, longest)))
 
 
-def _tiled_pairs(
-    above: _Floats, below: _Floats, image_shape: tuple[int, int], across: int
-) -> tuple[_Floats, list[float]]:
-    """One line of pairs with NaN between and after them, and the middle of each pair.
-
-    One pixel parts the two images of a pair; wider gaps part the pairs.
-    """
+def _tiled_pairs(above: _Floats, below: _Floats, image_shape: tuple[int, int], step: int) -> _Floats:
+    """One line of pairs; NaN parts them, and in one line of pixels the images of each pair."""
     height, width = image_shape
-    step = width + max(1, width // 8)
-    tiles = np.full((2 * height + 1, across * step - (step - width)), np.nan)
-    for place, (upper, lower) in enumerate(zip(above, below, strict=True)):
-        columns = slice(place * step, place * step + width)
-        tiles[:height, columns] = upper.reshape(image_shape)
-        tiles[height + 1 :, columns] = lower.reshape(image_shape)
-    return tiles, [place * step + (width - 1) / 2 for place in range(across)]
+    tiles = np.full((len(above), 2 * height + 1, step), np.nan)
+    tiles[:, :height, :width] = above.reshape(-1, height, width)
+    tiles[:, height + 1 :, :width] = below.reshape(-1, height, width)
+    beside: _Floats = np.concatenate(list(tiles), axis=1)[:, : len(above) * step - (step - width)]
+    return beside

@@ -61,10 +61,12 @@ def joint_tables(
     checked = _checked_tables(tables)
     first = next(iter(checked.values()))
     white = float(np.quantile(first, 0.995)) or float(first.max())
-    figure, panels = _panels(len(checked), first.shape, columns, title)
-    for axes, (name, table) in zip(panels, checked.items(), strict=True):
-        shown = _show(axes, name, table, cmap="gray", low=0.0, high=white)
-    _bar(figure, panels, shown, "probability", "max")
+    figure, panels = _panels(list(checked), first.shape, columns, title)
+    for axes, table in zip(panels, checked.values(), strict=True):
+        shown = _show(axes, table, cmap="gray", low=0.0, high=white)
+    power = math.floor(math.log10(white))
+    unit, label = (10.0**power, f"probability, in $10^{{{power}}}$") if power < -2 else (1.0, "probability")
+    _bar(figure, panels, shown, label, "max", unit)
     return figure
 
 
@@ -119,10 +121,10 @@ def log_ratios(
         limit = (float(np.quantile(distances, 0.99)) if distances.size else 0.0) or 1.0
     elif not (limit > 0 and math.isfinite(limit)):
         raise InputError(f"limit must be a number of nats above 0, got {limit}")
-    figure, panels = _panels(len(checked), true.shape, columns, title)
-    for axes, (name, ratio) in zip(panels, ratios.items(), strict=True):
+    figure, panels = _panels(list(checked), true.shape, columns, title)
+    for axes, ratio in zip(panels, ratios.values(), strict=True):
         clipped = np.ma.masked_invalid(np.clip(ratio, -limit, limit))
-        shown = _show(axes, name, clipped, cmap="cividis", low=-limit, high=limit)
+        shown = _show(axes, clipped, cmap="cividis", low=-limit, high=limit)
     _bar(figure, panels, shown, "log(model / truth), nats\ndark: too low    light: too high", "both")
     return figure
 
@@ -163,31 +165,19 @@ def slices(
     if not at or any(not 0 <= x1 < len(true) for x1 in at):
         raise InputError(f"at must list values of x1, each of 0..{len(true) - 1}, got {list(at)}")
     curves = [{name: _conditional(name, table, x1) for name, table in joint.items()} for x1 in at]
-    across = 1 if len(at) <= 3 else 2
-    down = -(-len(at) // across)
-    legend_lines = -(-len(joint) // 2)
-    figure = new_figure(3.6 * (across + 1), 2.5 * down + 0.35 * legend_lines + (1.0 if title else 0.6), title)
-    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    figure = new_figure(7.2, 2.3 * len(at) + 0.3 * -(-len(joint) // 2) + (1.1 if title else 0.7), title)
+    panels = figure.subplots(len(at), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for axes, x1, here in zip(panels, at, curves, strict=True):
+        _draw_slice(axes, here)
+        last = axes is panels[-1]
+        grow_letters(axes, x="x2" if last else "", y="p(x2 | x1)", title=f"x1 = {x1}")
     # An over-fitted model has peaks that would press all other lines to the floor.
     top = 1.7 * max(float(here["truth"].max()) for here in curves)
     top = min(top, 1.06 * max(float(line.max()) for here in curves for line in here.values()))
-    for axes, x1, here in zip(grid.flat, at, curves, strict=False):
-        for place, (name, line) in enumerate(here.items()):
-            style = stroke(place - 1) if place else {"color": "0.72", "linewidth": 6.0}
-            style |= {"marker": "", "label": name} | ({"linewidth": 1.6} if place else {})
-            axes.plot(np.arange(len(line)), line, **style)
-        grow_letters(axes, title=f"x1 = {x1}")
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    for axes in grid.flat[len(at) :]:
-        axes.set_axis_off()
-    grid[0, 0].set_ylim(0, top)
-    grid[0, 0].margins(x=0.01)
-    figure.supylabel("p(x2 | x1)", fontsize=LETTERS)
-    figure.supxlabel("x2", fontsize=LETTERS)
-    handles = grid[0, 0].lines
+    panels[0].set_ylim(0, top)
+    panels[0].margins(x=0.01)
     figure.legend(
-        handles=handles,
+        handles=panels[0].lines,
         loc="outside lower center",
         ncols=2,
         fontsize=LETTERS - 1,
@@ -195,6 +185,21 @@ def slices(
         handlelength=3.2,
     )
     return figure
+
+
+def _draw_slice(axes: Axes, curves: Mapping[str, _Floats]) -> None:
+    """The truth thick and grey; over it the smooth models, under it the ragged ones, which would hide all."""
+    roughness = {name: float(np.abs(np.diff(line)).sum()) for name, line in curves.items()}
+    for place, (name, line) in enumerate(curves.items()):
+        ragged = roughness[name] > 3 * roughness["truth"]
+        style = stroke(place - 1) | {"marker": "", "linewidth": 1.1 if ragged else 1.8}
+        if place == 0:
+            style = {"color": "0.72", "linewidth": 6.0}
+        order = 3 if place == 0 else 2 if ragged else 4
+        axes.plot(np.arange(len(line)), line, label=name, zorder=order, **style)
+    axes.locator_params(axis="y", nbins=5)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _conditional(name: str, table: _Floats, x1: int) -> _Floats:
@@ -232,26 +237,32 @@ def _checked_table(name: str, table: ArrayLike) -> _Floats:
 
 
 def _panels(
-    n: int, shape: tuple[int, ...], columns: int | None, title: str | None
+    names: Sequence[str], shape: tuple[int, ...], columns: int | None, title: str | None
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with ``n`` axes for tables of one shape, as square as the table is, and room for a bar."""
+    """A figure with named axes for tables of one shape, as square as the table is, and room for a bar."""
     if columns is not None and columns < 1:
         raise InputError(f"columns must be at least 1, got {columns}")
+    n = len(names)
     across = min(n, columns or (2 if n in (1, 2, 4) else 3))
     down = -(-n // across)
-    wide = max(2.35, 4.2 / across)
-    tall = wide * min(1.6, max(0.5, shape[0] / shape[1]))
-    figure = new_figure(wide * across + 0.7, (tall + 0.35) * down + (2.1 if title else 1.7), title)
+    wide = max(2.2, 4.4 / across)
+    wrapped = [textwrap.fill(name, int(10 * wide)) for name in names]
+    tall = wide * min(1.6, max(0.5, shape[0] / shape[1])) + 0.1
+    lettering = 0.22 * (1 + max(name.count("\n") for name in wrapped))
+    below = 0.75 if n % across else 0.45  # numbers under x2, twice if a line is not full
+    height = (tall + lettering) * down + below + 0.8 + (0.3 if title else 0.0)
+    figure = new_figure(wide * across + 0.9, height, title)
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[n:]:
         axes.set_axis_off()
-    for place, axes in enumerate(grid.flat[:n]):
-        # Shared axes carry their numbers once; the last panel of a column may stand over an empty place.
-        axes.xaxis.set_tick_params(labelbottom=place + across >= n)
+    for place, (axes, name) in enumerate(zip(grid.flat, wrapped, strict=False)):
+        lowest = place + across >= n  # of its column: it may stand over an empty place
+        grow_letters(axes, x="x2" if lowest else "", y="" if place % across else "x1", title=name)
+        axes.xaxis.set_tick_params(labelbottom=lowest)
     return figure, list(grid.flat[:n])
 
 
-def _show(axes: Axes, name: str, table: _Floats, *, cmap: str, low: float, high: float) -> AxesImage:
+def _show(axes: Axes, table: _Floats, *, cmap: str, low: float, high: float) -> AxesImage:
     from matplotlib import colormaps
 
     shown = axes.imshow(
@@ -261,22 +272,20 @@ def _show(axes: Axes, name: str, table: _Floats, *, cmap: str, low: float, high:
         vmax=high,
         aspect="equal" if 1 / 4 <= table.shape[0] / table.shape[1] <= 4 else "auto",
     )
-    place = axes.get_subplotspec()
-    grow_letters(
-        axes,
-        x="x2" if axes.xaxis.get_tick_params().get("labelbottom", True) else "",
-        y="x1" if place.is_first_col() else "",
-        title=textwrap.fill(name, 22),
-    )
     axes.locator_params(integer=True, nbins=4)
     return shown
 
 
-def _bar(figure: Figure, panels: Sequence[Axes], shown: AxesImage, label: str, extend: str) -> None:
+def _bar(
+    figure: Figure, panels: Sequence[Axes], shown: AxesImage, label: str, extend: str, unit: float = 1.0
+) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     bar = figure.colorbar(
         shown, ax=list(panels), location="bottom", shrink=0.7, aspect=30, extend=extend, pad=0.02
     )
     bar.ax.locator_params(nbins=5)
+    bar.formatter = FuncFormatter(lambda value, _: f"{value / unit:g}")
+    bar.update_ticks()
     bar.set_label(label, fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS - 2)
-    bar.ax.xaxis.get_offset_text().set_fontsize(LETTERS - 2)
