@@ -290,7 +290,7 @@ def _features(n_values: int, coding: str) -> Tensor:
 
 
 def _kernel(n_values: int, smooth: float) -> Tensor | None:
-    """Return the matrix that averages logits along the classes, (n_values, n_values), columns summing to 1."""
+    """Return the matrix that averages logits along the classes, (K, K) with columns summing to 1."""
     if smooth == 0:
         return None
     codes = torch.arange(n_values, dtype=torch.float64)

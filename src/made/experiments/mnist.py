@@ -50,7 +50,7 @@ _SEED = {"hidden": (512, 512, 512)}
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("seed", "the seed: natural ordering, 1 connectivity", _SEED),
+        Recipe("seed", "the seed's: natural ordering, 1 connectivity", _SEED),
         Recipe("shuffled", "a single shuffled ordering", {**_SEED, "ordering": "random"}),
         Recipe("connectivities", "8 connectivities, cycled", {**_SEED, "connectivities": 8}),
         Recipe("orderings", "8 orderings, cycled", {**_SEED, "orderings": 8}),

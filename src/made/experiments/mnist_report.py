@@ -20,6 +20,9 @@ from made.files import write_aside
 
 __all__ = ["write_mnist"]
 
+# How many images a grid on the way shows.
+_GRID = 40
+
 # Germain et al. 2015, table 6: test NLL on binarized MNIST in nats.
 _PAPER = (
     ("MADE, 1 hidden layer of 8000, 1 mask", "88.40"),
@@ -136,7 +139,7 @@ def _main_table(
 
     rows = [
         [
-            f"{result.recipe.name}: {result.recipe.title}",
+            f"`{result.recipe.name}` {result.recipe.title}",
             str(result.model.n_masks),
             str(result.history.best_epoch),
             number(result.valid),
@@ -208,7 +211,9 @@ def _samples(report: Report, dataset: Dataset, result: RecipeResult) -> None:
     epochs = sorted(result.grids)
     for epoch in epochs[:-1]:
         report.figure(
-            plots.image_grid(result.grids[epoch], shape, title=f"after {epoch} epochs"),
+            plots.image_grid(
+                result.grids[epoch][:_GRID], shape, columns=_GRID // 4, title=f"after {epoch} epochs"
+            ),
             f"Images drawn after {epoch} epochs. The uniforms are the same in every grid.",
         )
     final = result.grids[epochs[-1]]
