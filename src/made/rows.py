@@ -133,9 +133,13 @@ class Variables:
 
     def quantile(self, outputs: Tensor, variable: int, uniforms: Tensor) -> Tensor:
         """Return the codes (rows,) of one variable at the uniforms (rows,), as `Variable.quantile`."""
-        block = self.blocks[int(np.searchsorted(self._columns, variable, side="right")) - 1]
+        block = self.block_of(variable)
         own = outputs[:, self._outputs[variable] : self._outputs[variable + 1]]
         return block.quantile(own, uniforms)
+
+    def block_of(self, variable: int) -> Variable:
+        """Return the block that a variable belongs to."""
+        return self.blocks[int(np.searchsorted(self._columns, variable, side="right")) - 1]
 
     def marginals(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
         """Return the outputs (n_outputs,) of the smoothed marginals of rows that come in batches.

@@ -54,6 +54,13 @@ class Variable(ABC):
     output_size: int
     labels: tuple[Label, ...] | None = None
 
+    #: What one-pass sampling makes of a value: "bernoulli", "one-hot" or "table".
+    kernel_kind: str
+    #: The input features of every code, (n_values, input_size), for kernel_kind "table".
+    feature_table: Tensor | None = None
+    #: A matrix that the outputs are multiplied with, outputs @ map, before they mean anything.
+    output_map: Tensor | None = None
+
     @abstractmethod
     def encode(self, codes: Tensor) -> Tensor:
         """Turn codes (rows, n) into input features (rows, n * input_size), float32."""
@@ -118,6 +125,7 @@ class Bernoulli(Variable):
     """
 
     kind = "bernoulli"
+    kernel_kind = "bernoulli"
     n_values = 2
     input_size = 1
     output_size = 1
@@ -210,18 +218,20 @@ class Categorical(Variable):
             raise InputError(f"smooth is a width in classes, at least 0; got {smooth!r}")
         self.coding = coding
         self.smooth = float(smooth)
-        self._features = _features(self.n_values, coding)
-        self._kernel = _kernel(self.n_values, self.smooth)
-        self.input_size = self._features.shape[1]
+        features = _features(self.n_values, coding)
+        self.kernel_kind = "one-hot" if coding == "one-hot" else "table"
+        self.feature_table = None if coding == "one-hot" else features
+        self.output_map = _kernel(self.n_values, self.smooth)
+        self.input_size = features.shape[1]
         self.output_size = self.n_values
         if coding in ("raw", "bumps"):
-            self.input_power = max(float((self._features**2).sum(dim=1).mean()), 1.0)
+            self.input_power = max(float((features**2).sum(dim=1).mean()), 1.0)
 
     def encode(self, codes: Tensor) -> Tensor:
         """Return the features of each code, after `coding`."""
-        if self.coding == "one-hot":
+        if self.feature_table is None:
             return functional.one_hot(codes.long(), self.n_values).float().flatten(1)
-        return self._features.to(codes.device)[codes.long()].flatten(1)
+        return self.feature_table.to(codes.device)[codes.long()].flatten(1)
 
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return minus the cross entropy of each code, in nats."""
@@ -272,7 +282,9 @@ class Categorical(Variable):
         return f"Categorical({classes}, n={self.n}, coding={self.coding!r}{smoothing})"
 
     def _logits(self, outputs: Tensor) -> Tensor:
-        return outputs if self._kernel is None else outputs @ self._kernel.to(outputs.device, outputs.dtype)
+        if self.output_map is None:
+            return outputs
+        return outputs @ self.output_map.to(outputs.device, outputs.dtype)
 
 
 def _features(n_values: int, coding: str) -> Tensor:

@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     if not (sys.argv[1:] if arguments is None else arguments):
         arguments = ["--help"]
+    _show_what_is_logged()
     try:
         code = app(args=arguments, prog_name="made", standalone_mode=False)
     except InputError as error:
@@ -78,6 +79,16 @@ def main(arguments: list[str] | None = None) -> None:
             _fail(f"{message} (see {command} --help)", 2)
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_what_is_logged() -> None:
+    """Send what the library has to say to standard error, as plain lines."""
+    import logging
+
+    log = logging.getLogger("made")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+        log.setLevel(logging.INFO)
 
 
 def _fail(message: str, code: int) -> None:

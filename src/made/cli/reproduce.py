@@ -124,7 +124,7 @@ def two_dim(
     typer.echo(f"product of true marginals: KL {figures['product of the true marginals']['kl']:.4f} nats")
     for result in results:
         typer.echo(
-            f"({result.name}) {result.title:<30}KL {result.kl:.4f}   held-out NLL {result.score.nll:.4f} "
+            f"({result.name}) {result.title:<20}KL {result.kl:.4f}   held-out NLL {result.score.nll:.4f} "
             f"± {result.score.nll_se:.4f} nats"
         )
     _end(folder)

@@ -181,9 +181,9 @@ def _candidates(
     classes = (truth.shape[0], truth.shape[1])
     as_seed = TrainingSettings(optimizer="adam", batch_size=100, epochs=plan.epochs, seed=plan.seed)
     for name, coding, title in (
-        ("a", "raw", "raw integer input"),
-        ("b", "scaled", "input scaled to [0, 1]"),
-        ("c", "one-hot", "one-hot input"),
+        ("a", "raw", "raw integers"),
+        ("b", "scaled", "scaled to [0, 1]"),
+        ("c", "one-hot", "one-hot"),
     ):
         yield _Candidate(name, title, lambda coding=coding: _seed_model(classes, coding, plan.seed), as_seed)  # type: ignore[misc]
     yield _Candidate(
@@ -201,7 +201,7 @@ def _candidates(
     width, tried = _choose_width(classes, train, plan, progress, say)
     yield _Candidate(
         "e",
-        "ours: smooth, both orderings",
+        "ours",
         lambda: _own_model(classes, width, plan.seed),
         _own_settings(plan),
         {"smooth": width, "validation NLL by width": tried},

@@ -1,0 +1,1 @@
+"""The fast twins of plain code: derived from a model when needed, thrown away at will."""
