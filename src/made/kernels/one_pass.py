@@ -59,9 +59,8 @@ def sample_one_pass(plan: Plan, u: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _is_compiled() -> bool:
     """Whether this process, or an earlier one on this machine, has compiled the loops."""
-    if _advance.signatures:
-        return True
-    return any(Path(getattr(_advance, "_cache").cache_path).glob("one_pass._advance-*.nbi"))
+    loops: Any = _advance
+    return bool(loops.signatures) or any(Path(loops._cache.cache_path).glob("one_pass._advance-*.nbi"))
 
 
 def _thresholds(plan: Plan, u: NDArray[np.float64]) -> NDArray[np.float64]:
