@@ -27,8 +27,9 @@ _log = logging.getLogger(__name__)
 # Few rows do not pay for matrix products: they go through all ranks in one panel.
 _FEW_ROWS = 4
 _RANKS_PER_PANEL = 32
-# So many rows at once, for their units to stay in the cache; a core takes a strip of them at a time.
-_ROWS_PER_BLOCK = 1024
+# So many rows at once, for their units to stay in the cache (no power of two: lines of a cache would clash);
+# a core takes a strip of them at a time.
+_ROWS_PER_BLOCK = 496
 _ROWS_PER_STRIP = 64
 # Sums may be reordered; infinities and NaN keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
