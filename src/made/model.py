@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -308,7 +307,7 @@ class MADE(BaseModel):
         return {
             "variables": self.variables.settings(),
             "hidden": list(self.hidden),
-            "ordering": ordering if isinstance(ordering, str) else np.asarray(ordering).tolist(),
+            "ordering": ordering if isinstance(ordering, str) else _plain(np.asarray(ordering).tolist()),
             "seed": self.seed,
             "orderings": mixture.orderings,
             "connectivity": connectivity.tolist() if isinstance(connectivity, np.ndarray) else connectivity,
@@ -377,7 +376,13 @@ class MADE(BaseModel):
         return torch.from_numpy(sample_one_pass(self._plan(k), u)).to(self.device, self.variables.dtype)
 
     def _can_sample_in_one_pass(self) -> bool:
-        return self.device.type == "cpu" and importlib.util.find_spec("numba") is not None
+        if self.device.type != "cpu":
+            return False
+        try:
+            import numba  # noqa: F401
+        except ImportError:
+            return False
+        return True
 
     def _plan(self, k: int) -> Plan:
         """Make the plan of mask k, or take the latest one if the weights are what they were."""
@@ -388,6 +393,11 @@ class MADE(BaseModel):
         if self._latest_plan is None or self._latest_plan[0] != key:
             self._latest_plan = (key, make_plan(self.network, self.mask(k), self.variables))
         return self._latest_plan[1]
+
+
+def _plain(orderings: list[Any]) -> list[Any]:
+    """Return a list of one ordering as that ordering."""
+    return orderings[0] if len(orderings) == 1 else orderings
 
 
 def _mean(masks: list[Mask], layer: int, worth: NDArray[np.float64] | None) -> Tensor:

@@ -218,14 +218,14 @@ class Categorical(Variable):
             raise InputError(f"smooth is a width in classes, at least 0; got {smooth!r}")
         self.coding = coding
         self.smooth = float(smooth)
-        features = _features(self.n_values, coding)
         self.kernel_kind = "one-hot" if coding == "one-hot" else "table"
-        self.feature_table = None if coding == "one-hot" else features
+        if coding != "one-hot":
+            self.feature_table = _features(self.n_values, coding)
         self.output_map = _kernel(self.n_values, self.smooth)
-        self.input_size = features.shape[1]
+        self.input_size = self.n_values if self.feature_table is None else self.feature_table.shape[1]
         self.output_size = self.n_values
-        if coding in ("raw", "bumps"):
-            self.input_power = max(float((features**2).sum(dim=1).mean()), 1.0)
+        if self.feature_table is not None and coding != "scaled":
+            self.input_power = max(float((self.feature_table**2).sum(dim=1).mean()), 1.0)
 
     def encode(self, codes: Tensor) -> Tensor:
         """Return the features of each code, after `coding`."""
@@ -288,10 +288,8 @@ class Categorical(Variable):
 
 
 def _features(n_values: int, coding: str) -> Tensor:
-    """Return what each code enters the network as, (n_values, input_size)."""
+    """Return what each code enters the network as where that is not one-hot, (n_values, input_size)."""
     codes = torch.arange(n_values, dtype=torch.float64)
-    if coding == "one-hot":
-        return torch.eye(n_values)
     if coding == "bumps":
         centres = torch.linspace(0, n_values - 1, min(n_values, _MOST_BUMPS), dtype=torch.float64)
         width = _BUMP_WIDTH * max(n_values - 1, 1) / max(len(centres) - 1, 1)

@@ -139,3 +139,14 @@ def test_the_model_takes_it_and_notices_new_weights(randomize):
 def test_an_unknown_method_is_refused(refused):
     with refused("method", "'plain'", "'fast'"):
         made.MADE(made.Bernoulli(2), hidden=(3,)).sample(1, method="fast")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_torch_keeps_its_number_of_threads(threads):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        made.MADE(made.Bernoulli(3), hidden=(4,)).sample(200, seed=0, method="one-pass")
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

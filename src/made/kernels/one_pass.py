@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ _RANKS_PER_PANEL = 32
 # a core takes a strip of them at a time.
 _ROWS_PER_BLOCK = 496
 _ROWS_PER_STRIP = 64
+_MOST_THREADS = numba.get_num_threads()
 # Sums may be reordered; infinities and NaN keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -52,10 +55,23 @@ def sample_one_pass(plan: Plan, u: NDArray[np.float64]) -> NDArray[np.int64]:
     codes = np.empty(u.shape, dtype=np.int64)
     if len(u) and not _is_compiled():
         _log.info("compiling the sampler: once on this machine, about ten seconds")
-    for first in range(0, len(u), _ROWS_PER_BLOCK):
-        block = slice(first, first + _ROWS_PER_BLOCK)
-        _sample_block(plan, _thresholds(plan, u[block]), codes[block])
+    with _as_many_threads_as_torch():
+        for first in range(0, len(u), _ROWS_PER_BLOCK):
+            block = slice(first, first + _ROWS_PER_BLOCK)
+            _sample_block(plan, _thresholds(plan, u[block]), codes[block])
     return codes
+
+
+@contextmanager
+def _as_many_threads_as_torch() -> Iterator[None]:
+    """Let numba use torch's number of threads, and give torch its own back: both may set the same one."""
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, _MOST_THREADS))
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 def _is_compiled() -> bool:
