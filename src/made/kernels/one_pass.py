@@ -33,7 +33,6 @@ _RANKS_PER_PANEL = 32
 # a core takes a strip of them at a time.
 _ROWS_PER_BLOCK = 496
 _ROWS_PER_STRIP = 64
-_MOST_THREADS = numba.get_num_threads()
 # Sums may be reordered; infinities and NaN keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -64,10 +63,13 @@ def sample_one_pass(plan: Plan, u: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @contextmanager
 def _as_many_threads_as_torch() -> Iterator[None]:
-    """Let numba use torch's number of threads, and give torch its own back: both may set the same one."""
+    """Let numba use torch's number of threads, and give torch its own back: numba sets OpenMP's for both."""
     threads = torch.get_num_threads()
-    numba.set_num_threads(min(threads, _MOST_THREADS))
+    settings: Any = numba.config
+    numba.set_num_threads(min(threads, settings.NUMBA_NUM_THREADS))
     try:
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
         yield
     finally:
         if torch.get_num_threads() != threads:
