@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from made.cli.screen import tell
+from made.cli.screen import make_folder, tell
 from made.errors import InputError
 
 __all__ = ["app"]
@@ -64,7 +64,7 @@ def mnist(
         raise InputError("--epochs and --sample-every must be at least 1")
     every = sample_every or max(1, epochs // 4)
     plan = MnistPlan(epochs=epochs, sample_every=every, seed=seed)
-    folder = _folder(out)
+    folder = make_folder(out)
     notices: list[str] = []
 
     def notice(text: str) -> None:
@@ -116,7 +116,7 @@ def two_dim(
     if epochs < 1 or points < 1000:
         raise InputError("--epochs must be at least 1 and --points at least 1000")
     plan = Plan(points=points, epochs=epochs, naive_epochs=epochs * 5, own_epochs=epochs, seed=seed)
-    folder = _folder(out)
+    folder = make_folder(out)
     truth, train, test, results = reproduce_two_dim(table, plan, progress=True, say=tell)
     rows = np.concatenate([train, test])
     figures = write_two_dim(folder, table, plan, truth, rows, test, results)["figures"]
@@ -128,14 +128,6 @@ def two_dim(
             f"± {result.score.nll_se:.4f} nats"
         )
     _end(folder)
-
-
-def _folder(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {out}: {error.strerror}") from error
-    return out
 
 
 def _end(folder: Path) -> None:

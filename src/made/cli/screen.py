@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from made.experiments.scores import Score
 
-__all__ = ["command", "counting", "parse_numbers", "score_table", "tell"]
+__all__ = ["command", "counting", "make_folder", "parse_numbers", "score_table", "tell"]
 
 
 def command() -> str:
@@ -29,6 +29,17 @@ def command() -> str:
 def tell(text: str) -> None:
     """Write a line for the user on standard error."""
     typer.echo(text, err=True)
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder for results, or say why that cannot be."""
+    from made.errors import InputError
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
+    return path
 
 
 def score_table(scores: Mapping[str, Score], unit: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.screen import counting, score_table, tell
+from made.cli.screen import counting, make_folder, score_table, tell
 from made.errors import InputError
 
 if TYPE_CHECKING:
@@ -158,13 +158,13 @@ def show(
     from made.experiments.pictures import draw_model, draw_samples, draw_surprise, draw_worked_example
 
     if worked_example:
-        target = _folder(out or Path("figures"))
+        target = make_folder(out or Path("figures"))
         drawn = draw_worked_example(target)
     elif run is None:
         raise InputError("made show needs RUN, the folder of a run; or --worked-example")
     else:
         folder, model = _load(run)
-        target = _folder(out or run)
+        target = make_folder(out or run)
         dataset = folder.load_data(data_dir)
         drawn = draw_model(target, model, dataset)
         drawn.append(draw_samples(target / "samples.png", model, dataset, seed=0))
@@ -197,14 +197,6 @@ def _baselines(folder: RunFolder, rows: FoundRows, data_dir: str | None) -> dict
     except InputError:  # the data have moved or changed since: the model's own figure stands without them
         return {}
     return {name: by_rows["rows"] for name, by_rows in scores.items()}
-
-
-def _folder(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
-    return path
 
 
 def _csv(values: NDArray[Any], columns: list[str] | None) -> str:
