@@ -120,8 +120,7 @@ class Mixture:
         >>> [two.mask(k).ordering.tolist() for k in range(two.n_masks)]
         [[0, 1, 2], [1, 2, 0]]
         """
-        if k < 0 or (not self.is_fresh and k >= self.n_masks):
-            raise InputError(f"there is no mask {k}: this model has masks 0..{self.n_masks - 1}")
+        self.check(k)
         ranks = ranks_of(self._ordering(k if self.orderings == FRESH else k % int(self.orderings)))
         connectivity = self._connectivity(k if self.connectivities == FRESH else k % int(self.connectivities))
         return Mask(
@@ -130,6 +129,12 @@ class Mixture:
             input_ranks=np.repeat(ranks, self.input_sizes),
             output_ranks=np.repeat(ranks, self.output_sizes),
         )
+
+    def check(self, k: int) -> int:
+        """Return k, or raise an `InputError` if there is no mask of that number."""
+        if k < 0 or (not self.is_fresh and k >= self.n_masks):
+            raise InputError(f"there is no mask {k}: this model has masks 0..{self.n_masks - 1}")
+        return k
 
     def training_mask(self, draw: int) -> int:
         """Return the number of the mask for the given draw of training (draws are counted from 0).

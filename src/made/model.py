@@ -265,8 +265,7 @@ class MADE(BaseModel):
     ) -> Tensor:
         """Return the network's outputs (n, n_outputs) for codes (n, D) under one mask: a forward pass."""
         tensors = None if self.has_one_mask else self._mask_tensors(mask)
-        if self.has_one_mask:
-            self._chosen(mask)
+        self.mixture.check(mask)
         features = self.variables.encode(codes)
         outputs: Tensor = self.network(features, tensors, drop=drop, generator=generator)
         return outputs
@@ -334,10 +333,8 @@ class MADE(BaseModel):
     def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
         if mask is None:
             return list(range(self.n_masks))
-        masks = [int(mask)] if isinstance(mask, int | np.integer) else [int(k) for k in mask]
-        for k in masks:
-            if k < 0 or (not self.mixture.is_fresh and k >= self.n_masks):
-                raise InputError(f"there is no mask {k}: this model has masks 0..{self.n_masks - 1}")
+        given = [mask] if isinstance(mask, int | np.integer) else mask
+        masks = [self.mixture.check(int(k)) for k in given]
         if not masks:
             raise InputError("a mixture needs at least one mask, got none")
         return masks

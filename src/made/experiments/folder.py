@@ -57,20 +57,24 @@ class RunFolder:
         """Whether a run was begun here."""
         return any((self.path / name).exists() for name in _FILES)
 
-    def claim(self, *, force: bool) -> None:
-        """Make the folder ready for a new run. One that it replaces is put aside until there is a new model.
-
-        Raises
-        ------
-        InputError
-            If it holds a run and `force` is not set, or cannot be written to.
-        """
+    def check_free(self, *, force: bool) -> None:
+        """Raise an `InputError` if a new run cannot go here: there is one already and `force` is not set."""
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path} is a file: a run needs a folder of its own")
         if self.holds_run and not force:
             raise InputError(
                 f"{self.path} already holds a run: use another folder, --resume it, or --force to replace it"
             )
+
+    def claim(self, *, force: bool) -> None:
+        """Make the folder ready for a new run. One that it replaces is put aside until there is a new model.
+
+        Raises
+        ------
+        InputError
+            If it is not free, or cannot be written to.
+        """
+        self.check_free(force=force)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

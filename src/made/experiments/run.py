@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import made
 from made import data
 from made.devices import find_device
+from made.experiments.environment import environment
 from made.experiments.folder import RunFolder
 from made.experiments.pictures import draw_loss, draw_samples
 from made.experiments.recipe import TRAINING_DEFAULTS, build_model
@@ -130,8 +128,8 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
         If anything given makes no sense. Nothing is written before data and settings are checked.
     """
     folder = RunFolder(job.folder)
-    if not resume and folder.holds_run and not force:
-        folder.claim(force=False)  # says what to do, before time is spent on the data
+    if not resume:
+        folder.check_free(force=force)  # before time is spent on the data
     dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
     training = {**TRAINING_DEFAULTS, **job.training, "seed": job.seed}
     TrainingSettings(**training)  # checked before anything is written
@@ -186,7 +184,7 @@ def _described(job: Job, dataset: data.Dataset, model: MADE, training: Mapping[s
         "columns": dataset.columns,
         "notes": list(dataset.notes),
         "full": {"model": model.settings(), "training": dict(training)},
-        "versions": {"made": made.__version__, "torch": torch.__version__},
+        "versions": environment(),
         "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
 

@@ -25,7 +25,7 @@ from made.training.progress import Progress, shown
 from made.training.settings import TrainingSettings, learning_rate, make_optimizer
 from made.variables import Categorical
 
-__all__ = ["Plan", "TwoDimModel", "TwoDimResult", "exact_kl", "reproduce_two_dim"]
+__all__ = ["Plan", "TwoDimModel", "TwoDimResult", "exact_kl", "kl_divergence", "reproduce_two_dim"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[Any]
@@ -170,9 +170,13 @@ def exact_kl(truth: Floats, model: TwoDimModel) -> tuple[float, Floats]:
     """
     cells = np.indices(truth.shape).reshape(2, -1).T
     log_table = model.log_prob(cells).cpu().numpy().reshape(truth.shape)
+    return kl_divergence(truth, log_table), np.exp(log_table)
+
+
+def kl_divergence(truth: Floats, log_table: Floats) -> float:
+    """Return KL(true || model) in nats from the true table and the logarithms of the model's."""
     lit = truth > 0
-    kl = float((truth[lit] * (np.log(truth[lit]) - log_table[lit])).sum())
-    return kl, np.exp(log_table)
+    return float((truth[lit] * (np.log(truth[lit]) - log_table[lit])).sum())
 
 
 def _candidates(

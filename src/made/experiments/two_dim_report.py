@@ -16,7 +16,7 @@ from made.experiments.environment import environment
 from made.experiments.pictures import draw_figure_6
 from made.experiments.report import Report
 from made.experiments.scores import Score, score_rows
-from made.experiments.two_dim import Plan, TwoDimResult
+from made.experiments.two_dim import Plan, TwoDimResult, kl_divergence
 from made.files import write_aside
 
 __all__ = ["write_two_dim"]
@@ -56,7 +56,7 @@ def write_two_dim(
     figures = {
         "entropy of the truth": entropy,
         "held-out NLL of the truth": floor.as_dict(),
-        "product of the true marginals": {"kl": _kl(truth, product), **baseline.as_dict()},
+        "product of the true marginals": {"kl": kl_divergence(truth, _log(product)), **baseline.as_dict()},
         "models": {
             result.name: {
                 "title": result.title,
@@ -258,13 +258,13 @@ def _kl_of(results: list[TwoDimResult], name: str) -> float:
     return next(result.kl for result in results if result.name == name)
 
 
-def _kl(truth: Floats, table: Floats) -> float:
-    lit = truth > 0
-    return float((truth[lit] * np.log(truth[lit] / table[lit])).sum())
-
-
 def _score_table(table: Floats, rows: NDArray[Any]) -> Score:
-    return score_rows(np.log(table[rows[:, 0].astype(int), rows[:, 1].astype(int)]), 2)
+    return score_rows(_log(table)[rows[:, 0].astype(int), rows[:, 1].astype(int)], 2)
+
+
+def _log(table: Floats) -> Floats:
+    with np.errstate(divide="ignore"):  # the logarithm of an empty cell is not asked for
+        return np.log(table)
 
 
 def _histogram(rows: NDArray[Any], shape: tuple[int, ...]) -> Floats:
