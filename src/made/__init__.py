@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from made import baselines, data, plots
     from made.autoencoder import Autoencoder
-    from made.errors import InputError
+    from made.errors import InputError, PoorEstimateWarning
     from made.loading import load
     from made.model import MADE
+    from made.queries import complete, conditional, marginal
     from made.rows import variables_for
     from made.training import History, fit
     from made.variables import Bernoulli, Categorical
@@ -25,11 +26,15 @@ __all__ = [
     "Categorical",
     "History",
     "InputError",
+    "PoorEstimateWarning",
     "__version__",
     "baselines",
+    "complete",
+    "conditional",
     "data",
     "fit",
     "load",
+    "marginal",
     "plots",
     "variables_for",
 ]
@@ -43,8 +48,12 @@ _HOMES = {
     "Categorical": "made.variables",
     "History": "made.training",
     "InputError": "made.errors",
+    "PoorEstimateWarning": "made.errors",
+    "complete": "made.queries",
+    "conditional": "made.queries",
     "fit": "made.training",
     "load": "made.loading",
+    "marginal": "made.queries",
     "variables_for": "made.rows",
 }
 _MODULES = ("baselines", "data", "plots")

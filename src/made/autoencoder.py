@@ -90,17 +90,21 @@ class Autoencoder(BaseModel):
         codes: Tensor,
         mask: int = 0,
         *,
+        context: Tensor | None = None,
         drop: bool = False,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return the network's outputs (n, n_outputs) for codes (n, D): a forward pass. There is no mask."""
+        """Return the network's outputs (n, n_outputs) for codes (n, D); no masks, no context."""
         outputs: Tensor = self.network(self.variables.encode(codes), drop=drop, generator=generator)
         return outputs
 
     @torch.no_grad()
-    def row_losses(self, x: ArrayLike | Tensor, masks: int | None = None) -> Tensor:
+    def row_losses(
+        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
+    ) -> Tensor:
         """Return the cross entropy of each row's reconstruction in nats, (n,): no likelihood."""
         codes = self.rows(x)
+        self.context_rows(context, len(codes))  # an autoencoder has none, and says so
         parts = [
             self.variables.log_prob(self.outputs(rows), rows).double().sum(dim=1)
             for rows in self.batches(codes)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from made.checks import row_weights, whole
+from made.context import Context
 from made.errors import InputError
 from made.files import write_tensors
 from made.network import Network
@@ -34,6 +35,8 @@ class BaseModel(nn.Module):
     ----------
     variables : Variables
         What a row is.
+    context : Context
+        What the model is conditioned on, if anything.
     hidden : tuple of int
         Sizes of the hidden layers.
     seed : int
@@ -44,10 +47,15 @@ class BaseModel(nn.Module):
     network: Network
 
     def __init__(
-        self, variables: Variable | Sequence[Variable], hidden: int | Sequence[int], seed: int
+        self,
+        variables: Variable | Sequence[Variable],
+        hidden: int | Sequence[int],
+        seed: int,
+        context: int | Variable | Sequence[Variable] = 0,
     ) -> None:
         super().__init__()
         self.variables = Variables(variables)
+        self.context = Context(context)
         self.hidden = _check_hidden(hidden)
         self.seed = whole("seed", seed)
 
@@ -73,13 +81,16 @@ class BaseModel(nn.Module):
         codes: Tensor,
         mask: int = 0,
         *,
+        context: Tensor | None = None,
         drop: bool = False,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return the network's outputs (n, n_outputs) for codes (n, D)."""
+        """Return the network's outputs (n, n_outputs) for codes (n, D) and rows of context."""
 
     @abstractmethod
-    def row_losses(self, x: ArrayLike | Tensor, masks: int | None = None) -> Tensor:
+    def row_losses(
+        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
+    ) -> Tensor:
         """Return what validation compares: (n,) float64, in nats. At most so many masks are used."""
 
     def training_mask(self, draw: int) -> int:
@@ -95,6 +106,7 @@ class BaseModel(nn.Module):
         x: ArrayLike | Tensor,
         mask: int = 0,
         *,
+        context: ArrayLike | Tensor | None = None,
         weight: Tensor | None = None,
         generator: torch.Generator | None = None,
         check: bool = True,
@@ -111,12 +123,15 @@ class BaseModel(nn.Module):
         mask : int
             Which mask. Nothing advances by itself: an own training loop passes the number it wants. (An
             `Autoencoder` has none, and takes the argument so that both are trained alike.)
+        context : array or tensor, optional
+            (n, C), for a model of p(x | c).
         weight : Tensor, optional
             (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
         generator : torch.Generator, optional
             Decides which units are dropped.
         check : bool
-            False trusts `x` to be a tensor of valid codes on the model's device, as `rows` returns them.
+            False trusts `x` and `context` to be tensors on the model's device, as `rows` and `context_rows`
+            return them.
 
         Examples
         --------
@@ -136,19 +151,26 @@ class BaseModel(nn.Module):
         True
         """
         codes = self.rows(x) if check or not isinstance(x, Tensor) else x
+        if check or not isinstance(context, Tensor):
+            context = self.context_rows(context, len(codes))
         if len(codes) == 0:
             raise InputError("the loss of no rows is undefined: give at least one row")
         if weight is not None and weight.shape != (len(codes),):
             raise InputError(
                 f"weight must hold one number per row, ({len(codes)},), got {tuple(weight.shape)}"
             )
-        outputs = self.outputs(codes, mask, drop=True, generator=generator)
+        outputs = self.outputs(codes, mask, context=context, drop=True, generator=generator)
         log_prob = self.variables.log_prob(outputs, codes).sum(dim=1)
         return -(log_prob if weight is None else log_prob * weight).mean()
 
     def rows(self, x: ArrayLike | Tensor) -> Tensor:
         """Return `x` as checked codes (n, D) on the model's device; see `Variables.rows`."""
         return self.variables.rows(x).to(self.device)
+
+    def context_rows(self, context: ArrayLike | Tensor | None, n: int) -> Tensor | None:
+        """Return context for n rows, checked, on the model's device; see `Context.rows`."""
+        rows = self.context.rows(context, n)
+        return None if rows is None else rows.to(self.device)
 
     @property
     def rows_per_batch(self) -> int:
@@ -196,7 +218,9 @@ class BaseModel(nn.Module):
     @property
     def is_untouched(self) -> bool:
         """Whether the outputs are still as they were made: no weights, no biases."""
-        outputs = [self.network.weights[-1], self.network.biases[-1]]
+        network = self.network
+        ways = [network.weights[-1], network.biases[-1], network.direct, network.context]
+        outputs = [tensor for tensor in ways if tensor is not None]
         return not any(bool(tensor.any()) for tensor in outputs)
 
     def save(self, path: str | Path) -> None:
@@ -213,7 +237,10 @@ class BaseModel(nn.Module):
     def from_settings(cls: type[Self], settings: dict[str, Any]) -> Self:
         """Build the model that `settings` describes."""
         arguments = dict(settings)
-        return cls(list(Variables.from_settings(arguments.pop("variables")).blocks), **arguments)
+        variables = list(Variables.from_settings(arguments.pop("variables")).blocks)
+        if isinstance(arguments.get("context"), list):
+            arguments["context"] = list(Variables.from_settings(arguments["context"]).blocks)
+        return cls(variables, **arguments)
 
 
 def _check_hidden(hidden: int | Sequence[int]) -> tuple[int, ...]:

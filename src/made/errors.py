@@ -1,8 +1,8 @@
-"""The error for what a user can mend: one line that names the thing and the remedy."""
+"""The error for what a user can mend: one line that names the thing and the remedy; and a warning."""
 
 from __future__ import annotations
 
-__all__ = ["InputError"]
+__all__ = ["InputError", "PoorEstimateWarning"]
 
 
 class InputError(ValueError):
@@ -19,3 +19,7 @@ class InputError(ValueError):
         ...
     made.errors.InputError: hidden sizes must be at least 1, got 0
     """
+
+
+class PoorEstimateWarning(UserWarning):
+    """An answer that had to be estimated rests on few effective draws; the message says on how many."""

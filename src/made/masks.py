@@ -39,6 +39,9 @@ BoolArray = NDArray[np.bool_]
 #: The degrees of all hidden units, layer by layer.
 Connectivity = tuple[IntArray, ...]
 
+# With a context, one hidden unit in so many sees nothing else.
+_UNITS_PER_CONTEXT_UNIT = 16
+
 
 def hidden_mask(degrees_in: IntArray, degrees_out: IntArray) -> BoolArray:
     """Return rule (1): the unit with degree m(k) sees what has degree m'(j) <= m(k).
@@ -102,6 +105,7 @@ def draw_connectivity(
     stream: Stream,
     tied: bool = False,
     shuffle: bool = True,
+    context: bool = False,
 ) -> Connectivity:
     """Draw the degrees of all hidden units.
 
@@ -124,6 +128,10 @@ def draw_connectivity(
         False sorts the degrees of every layer. Units of a layer are exchangeable, so for one mask that
         changes nothing but the numbering; with several masks on one set of weights it would make all the
         connectivities alike, and the degrees must stay shuffled.
+    context : bool
+        Whether the model has a context. One unit in sixteen of every layer, and at least one where there are
+        two, then has degree 0: it sees the context alone, for the first variable of the ordering to depend
+        on the context in more than a linear way. With D = 1 all have.
 
     Returns
     -------
@@ -141,14 +149,19 @@ def draw_connectivity(
         if tied and layers and len(layers[-1]) == size:
             layers.append(layers[-1])
             continue
-        lowest = int(layers[-1].min()) if layers else 1
-        uniforms = stream.take(size)
+        of_context = np.zeros(
+            max(1, size // _UNITS_PER_CONTEXT_UNIT) if context and size > 1 else 0, np.int64
+        )
+        before = layers[-1][layers[-1] > 0] if layers else np.zeros(0, np.int64)
+        lowest = int(before.min()) if len(before) else 1
+        uniforms = stream.take(size - len(of_context))
         if not isinstance(kind, str):
             degrees = _draw_weighted(uniforms, kind, lowest)
         elif kind == "even":
-            degrees = _spread(size, n_variables)[np.argsort(uniforms, kind="stable")]
+            degrees = _spread(len(uniforms), n_variables)[np.argsort(uniforms, kind="stable")]
         else:
             degrees = (uniforms * (n_variables - lowest)).astype(np.int64) + lowest
+        degrees = np.concatenate([of_context, degrees])
         layers.append(degrees if shuffle else np.sort(degrees))
     return tuple(layers)
 
@@ -170,7 +183,12 @@ def _draw_weighted(uniforms: NDArray[np.float64], weights: NDArray[np.float64], 
 
 
 def check_connectivity(
-    connectivity: object, hidden: Sequence[int], n_variables: int, *, residual: Sequence[bool] | None = None
+    connectivity: object,
+    hidden: Sequence[int],
+    n_variables: int,
+    *,
+    residual: Sequence[bool] | None = None,
+    context: bool = False,
 ) -> str | NDArray[np.float64] | Connectivity:
     """Return a user's connectivity in one of its three valid forms, or say what is wrong with it.
 
@@ -182,6 +200,8 @@ def check_connectivity(
         Sizes of the hidden layers, and D.
     residual : sequence of bool, optional
         Whether hidden layer l adds the layer before to its output: then m_l(k) >= m_{l-1}(k) must hold.
+    context : bool
+        Whether the model has a context: units may then have degree 0.
 
     Raises
     ------
@@ -210,7 +230,8 @@ def check_connectivity(
         if len(hidden) == 0 and len(connectivity) == 0:
             return ()
         return _check_weights(connectivity, n_variables)
-    layers = tuple(_check_layer(layer, i + 1, n_variables) for i, layer in enumerate(connectivity))
+    least = 0 if context else 1
+    layers = tuple(_check_layer(layer, i + 1, n_variables, least) for i, layer in enumerate(connectivity))
     sizes = tuple(len(layer) for layer in layers)
     if sizes != tuple(hidden):
         raise InputError(f"the degrees given are for hidden layers {sizes}, the network has {tuple(hidden)}")
@@ -223,7 +244,7 @@ def check_connectivity(
     return layers
 
 
-def _check_layer(layer: Any, number: int, n_variables: int) -> IntArray:
+def _check_layer(layer: Any, number: int, n_variables: int, least: int) -> IntArray:
     try:
         degrees = np.asarray(layer)
     except ValueError:  # ragged
@@ -231,10 +252,10 @@ def _check_layer(layer: Any, number: int, n_variables: int) -> IntArray:
     if degrees.ndim != 1 or degrees.dtype.kind not in "iuf" or not np.array_equal(degrees, np.floor(degrees)):
         raise InputError(f"degrees are one flat list of whole numbers per hidden layer (see layer {number})")
     degrees = degrees.astype(np.int64)
-    wrong = degrees[(degrees < 1) | (degrees > n_variables - 1)]
+    wrong = degrees[(degrees < least) | (degrees > n_variables - 1)]
     if len(wrong) and n_variables > 1:
         raise InputError(
-            f"degrees must lie in 1..{n_variables - 1} (D - 1): hidden layer {number} holds {wrong[0]}"
+            f"degrees must lie in {least}..{n_variables - 1} (D - 1): hidden layer {number} holds {wrong[0]}"
         )
     return degrees if n_variables > 1 else np.zeros_like(degrees)
 
@@ -271,12 +292,15 @@ class Mask:
         Rank of the variable behind every input feature and every output. A variable with one-hot input has
         several features, all of one rank: the variables are permuted first and their ranks repeated then
         (the seed would shuffle the repeated list, which lets outputs see their own input).
+    n_context : int
+        How many context features follow the input features. Nothing comes before them: their rank is 0.
     """
 
     ranks: IntArray
     connectivity: Connectivity
     input_ranks: IntArray
     output_ranks: IntArray
+    n_context: int = 0
 
     @cached_property
     def ordering(self) -> IntArray:
@@ -284,9 +308,16 @@ class Mask:
         return ordering_of(self.ranks)
 
     @cached_property
+    def feature_ranks(self) -> IntArray:
+        """Ranks of all that the first hidden layer is fed with: the input features, then those of context."""
+        return np.concatenate([self.input_ranks, np.zeros(self.n_context, dtype=np.int64)])
+
+    @cached_property
     def layers(self) -> tuple[BoolArray, ...]:
         """One matrix per layer, the output's last, each shaped like its weight (outputs x inputs)."""
-        degrees = (self.input_ranks, *self.connectivity)
+        # Context goes straight to the outputs by weights of its own, which no mask limits.
+        inputs = self.feature_ranks if self.connectivity else self.input_ranks
+        degrees = (inputs, *self.connectivity)
         between = [hidden_mask(below, above) for below, above in pairwise(degrees)]
         return (*between, output_mask(degrees[-1], self.output_ranks))
 

@@ -51,6 +51,8 @@ class Mixture:
         Layers of equal size share their degrees, as residual layers need.
     fresh_masks : int
         How many masks make up the mixture where draws are fresh.
+    n_context : int
+        How many features of context there are.
     """
 
     n_variables: int
@@ -64,6 +66,7 @@ class Mixture:
     seed: int = 0
     residual: bool = False
     fresh_masks: int = 16
+    n_context: int = 0
 
     def __post_init__(self) -> None:
         """Check everything at the door; what follows trusts it."""
@@ -79,7 +82,11 @@ class Mixture:
             if self.orderings == 1:
                 object.__setattr__(self, "orderings", len(given))
         checked = check_connectivity(
-            self.connectivity, self.hidden, self.n_variables, residual=self.residual_layers
+            self.connectivity,
+            self.hidden,
+            self.n_variables,
+            residual=self.residual_layers,
+            context=self.n_context > 0,
         )
         object.__setattr__(self, "connectivity", checked)
         for name in ("orderings", "connectivities"):
@@ -121,13 +128,44 @@ class Mixture:
         [[0, 1, 2], [1, 2, 0]]
         """
         self.check(k)
-        ranks = ranks_of(self._ordering(k if self.orderings == FRESH else k % int(self.orderings)))
-        connectivity = self._connectivity(k if self.connectivities == FRESH else k % int(self.connectivities))
+        return self._mask(self._ordering(k if self.orderings == FRESH else k % int(self.orderings)), k)
+
+    def given_first(self, groups: IntArray, k: int = 0) -> Mask:
+        """Make a mask of its own: the ordering of mask k, but group by group.
+
+        Only a model of several orderings has learned to cope with such a mask.
+
+        Parameters
+        ----------
+        groups : (D,) int array
+            The group of each variable: those of the lowest number come first.
+        k : int
+            Whose ordering is kept within a group, and whose connectivity is taken.
+
+        Raises
+        ------
+        InputError
+            If the model knows one ordering only.
+        """
+        self.check(k)
+        if self.orderings == 1:
+            raise InputError(
+                "an ordering with the given variables first needs a model trained with several orderings: "
+                "fit with orderings='fresh', or use another method"
+            )
+        ordering = self._ordering(k if self.orderings == FRESH else k % int(self.orderings))
+        return self._mask(ordering[np.argsort(groups[ordering], kind="stable")], k)
+
+    def _mask(self, ordering: IntArray, k: int) -> Mask:
+        ranks = ranks_of(ordering)
         return Mask(
             ranks=ranks,
-            connectivity=connectivity,
+            connectivity=self._connectivity(
+                k if self.connectivities == FRESH else k % int(self.connectivities)
+            ),
             input_ranks=np.repeat(ranks, self.input_sizes),
             output_ranks=np.repeat(ranks, self.output_sizes),
+            n_context=self.n_context,
         )
 
     def check(self, k: int) -> int:
@@ -184,6 +222,7 @@ class Mixture:
             stream=Stream(self.seed, CONNECTIVITIES, number),
             tied=self.residual,
             shuffle=self.n_masks > 1 or self.is_fresh,
+            context=self.n_context > 0,
         )
 
 

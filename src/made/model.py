@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,12 @@ from torch import Tensor
 from made.base import BaseModel
 from made.checks import share, switch, whole
 from made.errors import InputError
+from made.incomplete import has_unknown, read_given, read_incomplete
+from made.inference import Density, Inference
 from made.masks import Mask
 from made.mixture import Mixture
 from made.network import MaskTensors, Network
+from made.ordering import IntArray
 from made.sampling import sample_rows
 from made.summary import Summary, summarize
 from made.uniforms import row_uniforms
@@ -69,6 +72,9 @@ class MADE(BaseModel):
         With fresh draws: how many masks make up the density, masks 0, 1, ... of the seed.
     seed : int
         Of the masks and of the initial weights.
+    context : int, Variable or sequence of Variable
+        What the model is conditioned on, p(x | c): a number of features (best standardized), or variables,
+        which are coded as those of a row. Every output sees it, the first of the ordering too.
 
     Raises
     ------
@@ -102,8 +108,9 @@ class MADE(BaseModel):
         direct: bool = False,
         dropout: float = 0.0,
         fresh_masks: int = 16,
+        context: int | Variable | Sequence[Variable] = 0,
     ) -> None:
-        super().__init__(variables, hidden, seed)
+        super().__init__(variables, hidden, seed, context)
         self.mixture = Mixture(
             n_variables=self.variables.n_variables,
             hidden=self.hidden,
@@ -116,6 +123,7 @@ class MADE(BaseModel):
             seed=self.seed,
             residual=switch("residual", residual),
             fresh_masks=fresh_masks,
+            n_context=self.context.n_features,
         )
         self.network = Network(
             self.variables.n_inputs,
@@ -125,11 +133,12 @@ class MADE(BaseModel):
             residual=self.mixture.residual_layers,
             direct=switch("direct", direct),
             dropout=share("dropout", dropout),
+            n_context=self.context.n_features,
         )
         self._initialize()
         if self.has_one_mask:
             self.network.store_mask(self.mask(0))
-        self._latest: tuple[int, torch.device, MaskTensors] | None = None
+        self._latest: tuple[int | Mask, torch.device, MaskTensors] | None = None
         self._latest_plan: tuple[Any, Plan] | None = None
 
     @property
@@ -146,30 +155,42 @@ class MADE(BaseModel):
         """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
         return self.mixture.mask(k)
 
-    @torch.no_grad()
     def log_prob(
         self,
         x: ArrayLike | Tensor,
         per_variable: bool = False,
         mask: int | Sequence[int] | None = None,
+        *,
+        context: ArrayLike | Tensor | None = None,
+        grad: bool = False,
     ) -> Tensor:
-        """Return the exact log-probability of each row, in nats.
+        """Return the log-probability of each row, in nats: exact for complete rows.
 
         Memory is bounded: rows are gone through in batches, masks one after the other.
 
         Parameters
         ----------
         x : array or tensor
-            Rows, (n, D).
+            Rows, (n, D). Entries may be unknown (NaN or None): the answer is then log p of what is known, the
+            sum over what is not; `made.marginal` says how it was found, and how sure it is.
         per_variable : bool
             Return log p(x_d | the variables before it) instead, (n, D), which sums to the row's. The model
             must have one mask, or `mask` must name one.
         mask : int or sequence of int, optional
             Use this mask alone, or the mixture of these. By default all K: the density of the model.
+        context : array or tensor, optional
+            (n, C), or (C,) for all rows: for a model of p(x | c).
+        grad : bool
+            Keep what a gradient with respect to the weights needs. That takes memory in proportion to n.
 
         Returns
         -------
         (n,) float64 tensor, or (n, D)
+
+        Warns
+        -----
+        PoorEstimateWarning
+            If rows are incomplete, had to be estimated, and few draws carry the estimate.
 
         Examples
         --------
@@ -178,25 +199,51 @@ class MADE(BaseModel):
         >>> model.log_prob([[0, 2], [1, 1]], per_variable=True)
         tensor([[-0.6931, -1.0986],
                 [-0.6931, -1.0986]], dtype=torch.float64)
+        >>> model.log_prob([[None, 2]])
+        tensor([-1.0986], dtype=torch.float64)
         """
-        codes = self.rows(x)
         masks = self._chosen(mask)
-        if per_variable:
-            if len(masks) > 1:
+        if per_variable and len(masks) > 1:
+            raise InputError(
+                f"per_variable needs one mask, and this model is a {self.mixture.describe()}: pass mask=k"
+            )
+        if has_unknown(x):
+            if per_variable or grad:
                 raise InputError(
-                    f"per_variable needs one mask, and this model is a {self.mixture.describe()}: pass mask=k"
+                    "per_variable and grad need complete rows: fill or drop those with unknown entries"
                 )
-            parts = [self._log_prob(rows, masks[0]) for rows in self.batches(codes)]
-            return torch.cat(parts) if parts else codes.double()
-        total = torch.full((len(codes),), -torch.inf, dtype=torch.float64, device=self.device)
-        for k in masks:
-            parts = [self._log_prob(rows, k).sum(dim=1) for rows in self.batches(codes)]
-            total = torch.logaddexp(total, torch.cat(parts)) if parts else total
-        return total - float(np.log(len(masks)))
+            return self._marginal(x, masks, context)
+        codes = self.rows(x)
+        rows = self.context_rows(context, len(codes))
+        with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
+            if per_variable:
+                parts = [self._log_prob(*batch, masks[0]) for batch in self._batches(codes, rows)]
+                return torch.cat(parts) if parts else codes.double()
+            by_mask = []
+            total = torch.full((len(codes),), -torch.inf, dtype=torch.float64, device=self.device)
+            for k in masks:
+                parts = [self._log_prob(*batch, k).sum(dim=1) for batch in self._batches(codes, rows)]
+                if grad:  # no running sum: the gradient of logaddexp at -inf is not a number
+                    by_mask.append(torch.cat(parts) if parts else total)
+                else:
+                    total = torch.logaddexp(total, torch.cat(parts)) if parts else total
+            total = torch.logsumexp(torch.stack(by_mask), dim=0) if grad else total
+            return total - float(np.log(len(masks)))
 
-    def row_losses(self, x: ArrayLike | Tensor, masks: int | None = None) -> Tensor:
+    def _marginal(
+        self, x: ArrayLike | Tensor, masks: list[int], context: ArrayLike | Tensor | None
+    ) -> Tensor:
+        rows = read_incomplete(self.variables, x)
+        evidence = self.inference(masks).evidence(rows, self.context_rows(context, len(rows)))
+        evidence.warn_if_poor()
+        return torch.from_numpy(evidence.log_prob).to(self.device)
+
+    def row_losses(
+        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
+    ) -> Tensor:
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
-        return -self.log_prob(x, mask=None if masks is None else range(min(masks, self.n_masks)))
+        chosen = None if masks is None else range(min(masks, self.n_masks))
+        return -self.log_prob(x, mask=chosen, context=context)
 
     def training_mask(self, draw: int) -> int:
         """Return the number of the mask for the given draw of training; see `Mixture.training_mask`."""
@@ -209,6 +256,8 @@ class MADE(BaseModel):
         seed: int | None = None,
         mask: int | Sequence[int] | None = None,
         *,
+        given: Mapping[int, Any] | ArrayLike | Tensor | None = None,
+        context: ArrayLike | Tensor | None = None,
         first: int = 0,
         method: str = "auto",
     ) -> Tensor:
@@ -224,6 +273,12 @@ class MADE(BaseModel):
             Without one, rows differ at every call.
         mask : int or sequence of int, optional
             Draw from this mask alone, or from the mixture of these. By default from all K.
+        given : mapping or array, optional
+            Values to draw the rest from the conditional of: ``{variable: value}``, or a row (D,) with NaN or
+            None where an entry is unknown, or n such rows. Exact where the ordering allows it; see
+            `made.complete`, which says so.
+        context : array or tensor, optional
+            (n, C), or (C,) for all rows: for a model of p(x | c).
         first : int
             Number of the first row to draw: ``sample(5, seed, first=10)`` are rows 10 to 14 of that seed.
         method : "auto", "one-pass" or "plain"
@@ -243,31 +298,74 @@ class MADE(BaseModel):
         )
         if method not in ("auto", "one-pass", "plain"):
             raise InputError(f"method is 'auto', 'one-pass' or 'plain', got {method!r}")
-        one_pass = method == "one-pass" or (method == "auto" and self._can_sample_in_one_pass())
         masks = self._chosen(mask)
+        rows = self.context_rows(context, n)
+        if given is not None:
+            return self._sample_given(n, key, masks, read_given(self.variables, given), rows, first)
         batch = self.rows_per_batch
         parts = [
             self._sample(
-                row_uniforms(key, first + i, min(batch, n - i), self.n_variables + 1), masks, one_pass
+                row_uniforms(key, first + i, min(batch, n - i), self.n_variables + 1),
+                masks,
+                None if rows is None else rows[i : i + batch],
+                method,
             )
             for i in range(0, n, batch)
         ]
         empty = torch.zeros((0, self.n_variables), dtype=self.variables.dtype, device=self.device)
         return torch.cat([empty, *parts])
 
+    def inference(self, mask: int | Sequence[int] | Mask | None = None, **settings: Any) -> Inference:
+        """Return what answers questions about incomplete rows; `made.marginal` and the like are its faces.
+
+        Parameters
+        ----------
+        mask : int, sequence of int or Mask, optional
+            Which masks; or one of its own making, see `Mixture.given_first`.
+        **settings
+            Of `made.inference.Inference`.
+        """
+        own = mask if isinstance(mask, Mask) else None
+        return Inference(
+            self.variables,
+            lambda k: self._density(k, own),
+            [0] if isinstance(mask, Mask) else self._chosen(mask),
+            rows_per_batch=self.rows_per_batch,
+            **settings,
+        )
+
     def outputs(
         self,
         codes: Tensor,
-        mask: int = 0,
+        mask: int | Mask = 0,
         *,
+        context: Tensor | None = None,
         drop: bool = False,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return the network's outputs (n, n_outputs) for codes (n, D) under one mask: a forward pass."""
+        """Return the network's outputs (n, n_outputs) under one mask: a forward pass.
+
+        Parameters
+        ----------
+        codes : (n, D) tensor
+            Checked rows.
+        mask : int or Mask
+            Which mask; or, in a model of several, one of its own making.
+        context : (n, C) tensor, optional
+            Checked rows of context.
+        drop, generator
+            See `Network.forward`.
+        """
         tensors = None if self.has_one_mask else self._mask_tensors(mask)
-        self.mixture.check(mask)
-        features = self.variables.encode(codes)
-        outputs: Tensor = self.network(features, tensors, drop=drop, generator=generator)
+        if not isinstance(mask, Mask):
+            self.mixture.check(mask)
+        outputs: Tensor = self.network(
+            self.variables.encode(codes),
+            tensors,
+            context=None if context is None else self.context.encode(context),
+            drop=drop,
+            generator=generator,
+        )
         return outputs
 
     def summary(self, mask: int = 0) -> Summary:
@@ -316,6 +414,7 @@ class MADE(BaseModel):
             "direct": self.network.direct is not None,
             "dropout": self.network.dropout,
             "fresh_masks": mixture.fresh_masks,
+            **({"context": self.context.settings()} if self.context else {}),
         }
 
     def _initialize(self) -> None:
@@ -323,12 +422,15 @@ class MADE(BaseModel):
         if self.hidden:
             self.network.initialize(
                 [
-                    _mean(masks, i, self.variables.feature_shares if i == 0 else None)
+                    _mean(masks, i, self._worths("feature_shares") if i == 0 else None)
                     for i in range(len(self.hidden))
                 ],
-                _mean(masks, 0, self.variables.feature_powers),
+                _mean(masks, 0, self._worths("feature_powers")),
                 torch.Generator().manual_seed(self.seed % 2**63),
             )
+
+    def _worths(self, name: str) -> NDArray[np.float64]:
+        return np.concatenate([getattr(self.variables, name), getattr(self.context, name)])
 
     def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
         if mask is None:
@@ -339,38 +441,96 @@ class MADE(BaseModel):
             raise InputError("a mixture needs at least one mask, got none")
         return masks
 
-    def _mask_tensors(self, k: int) -> MaskTensors:
+    def _mask_tensors(self, mask: int | Mask) -> MaskTensors:
         """Make mask k, or take the latest one if that is it: training stays on a mask for some steps."""
-        if self._latest is None or self._latest[:2] != (k, self.device):
-            self._latest = (k, self.device, MaskTensors.of(self.mask(k), self.device))
+        if self._latest is None or self._latest[:2] != (mask, self.device):
+            own = mask if isinstance(mask, Mask) else self.mask(mask)
+            self._latest = (mask, self.device, MaskTensors.of(own, self.device))
         return self._latest[2]
 
-    def _log_prob(self, codes: Tensor, k: int) -> Tensor:
-        return self.variables.log_prob(self.outputs(codes, k), codes).double()
+    def _batches(self, codes: Tensor, context: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        size = self.rows_per_batch
+        for i, rows in enumerate(self.batches(codes)):
+            yield rows, None if context is None else context[i * size : (i + 1) * size]
 
-    def _sample(self, u: NDArray[np.float64], masks: list[int], one_pass: bool) -> Tensor:
+    def _log_prob(self, codes: Tensor, context: Tensor | None, mask: int | Mask) -> Tensor:
+        outputs = self.outputs(codes, mask, context=context)
+        return self.variables.log_prob(outputs, codes).double()
+
+    def _density(self, k: int, mask: Mask | None = None) -> Density:
+        """Return mask k, or one of its own making, as inference sees it."""
+        chosen: int | Mask = k if mask is None else mask
+
+        @torch.no_grad()
+        def log_prob(codes: IntArray, context: Tensor | None) -> NDArray[np.float64]:
+            rows = torch.from_numpy(codes).to(self.device, self.variables.dtype)
+            return self._log_prob(rows, context, chosen).cpu().numpy()
+
+        @torch.no_grad()
+        def draw(u: NDArray[np.float64], codes: IntArray, context: Tensor | None) -> IntArray:
+            return self._draw(chosen, u, codes, context).cpu().numpy().astype(np.int64)
+
+        own = self.mask(k) if mask is None else mask
+        return Density(k, own.ranks, log_prob, draw)
+
+    def _sample(
+        self, u: NDArray[np.float64], masks: list[int], context: Tensor | None, method: str
+    ) -> Tensor:
         # The last uniform of a row says which mask of the mixture it is drawn from.
         choice = (u[:, -1] * len(masks)).astype(np.int64)
-        draw = self._draw_in_one_pass if one_pass else self._draw_plainly
         codes = torch.empty((len(u), self.n_variables), dtype=self.variables.dtype, device=self.device)
         for i, k in enumerate(masks):
             rows = np.flatnonzero(choice == i)
             if len(rows):
-                codes[torch.from_numpy(rows).to(self.device)] = draw(k, u[rows, :-1])
+                at = torch.from_numpy(rows).to(self.device)
+                own = None if context is None else context[at]
+                codes[at] = self._draw(k, u[rows, :-1], None, own, method)
         return codes
 
-    def _draw_plainly(self, k: int, u: NDArray[np.float64]) -> Tensor:
+    def _sample_given(
+        self, n: int, seed: int, masks: list[int], given: IntArray, context: Tensor | None, first: int
+    ) -> Tensor:
+        if len(given) not in (1, n):
+            raise InputError(f"given holds {len(given)} rows: one for all {n} rows to draw, or one each")
+        alike = len(given) == 1 and (context is None or bool((context == context[:1]).all()))
+        if not alike:
+            given = np.broadcast_to(given, (n, self.n_variables))
+        inference = self.inference(masks, seed=seed, draws=max(1000, 10 * n if alike else 0))
+        numbers = np.zeros(1, dtype=np.int64) if alike else np.arange(first, first + n)
+        rows = context[:1] if context is not None and alike else context
+        if n == 0:
+            codes = np.zeros((0, self.n_variables), dtype=np.int64)
+        else:
+            evidence = inference.evidence(given, rows, numbers)
+            evidence.warn_if_poor()
+            each, offset = (n, first) if alike else (1, 0)
+            codes = inference.complete(given, rows, evidence, numbers, each, offset)
+        return torch.from_numpy(codes.reshape(n, self.n_variables)).to(self.device, self.variables.dtype)
+
+    def _draw(
+        self,
+        mask: int | Mask,
+        u: NDArray[np.float64],
+        codes: IntArray | None,
+        context: Tensor | None,
+        method: str = "auto",
+    ) -> Tensor:
+        """Draw rows from uniforms (n, D) under one mask, where `codes` gives none."""
+        ready = codes is None and context is None  # TODO
+        if ready and (method == "one-pass" or (method == "auto" and self._can_sample_in_one_pass())):
+            from made.kernels.one_pass import sample_one_pass
+
+            features = None if context is None else self.context.encode(context).cpu().numpy()
+            drawn = sample_one_pass(self._plan(mask), u)
+            return torch.from_numpy(drawn).to(self.device, self.variables.dtype)
+        own = mask if isinstance(mask, Mask) else self.mask(mask)
         return sample_rows(
-            lambda codes: self.outputs(codes, k),
+            lambda rows: self.outputs(rows, mask, context=context),
             self.variables,
-            self.mask(k).ordering,
+            own.ordering,
             torch.from_numpy(u).to(self.device),
+            None if codes is None else torch.from_numpy(codes).to(self.device),
         )
-
-    def _draw_in_one_pass(self, k: int, u: NDArray[np.float64]) -> Tensor:
-        from made.kernels.one_pass import sample_one_pass
-
-        return torch.from_numpy(sample_one_pass(self._plan(k), u)).to(self.device, self.variables.dtype)
 
     def _can_sample_in_one_pass(self) -> bool:
         if self.device.type != "cpu":
@@ -381,14 +541,15 @@ class MADE(BaseModel):
             return False
         return True
 
-    def _plan(self, k: int) -> Plan:
-        """Make the plan of mask k, or take the latest one if the weights are what they were."""
+    def _plan(self, mask: int | Mask) -> Plan:
+        """Make the plan of a mask, or take the latest one if the weights are what they were."""
         from made.kernels.plan import make_plan
 
         weights = list(self.parameters())
-        key = (k, *((w.data_ptr(), w._version, float(w.sum())) for w in weights))
+        key = (mask, *((w.data_ptr(), w._version, float(w.sum())) for w in weights))
         if self._latest_plan is None or self._latest_plan[0] != key:
-            self._latest_plan = (key, make_plan(self.network, self.mask(k), self.variables))
+            own = mask if isinstance(mask, Mask) else self.mask(mask)
+            self._latest_plan = (key, make_plan(self.network, own, self.variables))
         return self._latest_plan[1]
 
 

@@ -4,7 +4,8 @@ In the paper's symbols, with M for the masks (Germain et al. 2015, eqs. 8-11 and
 
     h_0 = x,   h_l = g(b_l + (W_l * M_l) h_{l-1}),   out = c + (V * M_V) h_L + (A * M_A) x
 
-A residual layer adds h_{l-1} to its h_l. The direct connections A are optional.
+A residual layer adds h_{l-1} to its h_l. The direct connections A are optional. A network with context c
+has h_0 = (x, c) and adds B c to the outputs; no mask limits what context reaches.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ class Network(nn.Module):
         Connect the inputs to the outputs as well.
     dropout : float
         Share of hidden units set to zero where `forward` is told to drop.
+    n_context : int
+        How many features of context there are beside the inputs.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Network(nn.Module):
         residual: Sequence[bool] | None = None,
         direct: bool = False,
         dropout: float = 0.0,
+        n_context: int = 0,
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
@@ -119,10 +123,12 @@ class Network(nn.Module):
         self.activation = activation
         self.residual = tuple(residual) if residual is not None else (False,) * len(hidden)
         self.dropout = dropout
-        widths = [n_inputs, *hidden, n_outputs]
+        # Without hidden layers, context has its own weights to the outputs and needs no others.
+        widths = [n_inputs + (n_context if hidden else 0), *hidden, n_outputs]
         self.weights = nn.ParameterList(torch.zeros(after, before) for before, after in pairwise(widths))
         self.biases = nn.ParameterList(torch.zeros(width) for width in widths[1:])
         self.direct = nn.Parameter(torch.zeros(n_outputs, n_inputs)) if direct else None
+        self.context = nn.Parameter(torch.zeros(n_outputs, n_context)) if n_context else None
         self.has_stored_mask = False
 
     @property
@@ -183,12 +189,15 @@ class Network(nn.Module):
         self.biases[-1].zero_()
         if self.direct is not None:
             self.direct.zero_()
+        if self.context is not None:
+            self.context.zero_()
 
     def forward(
         self,
         x: Tensor,
         mask: MaskTensors | None = None,
         *,
+        context: Tensor | None = None,
         drop: bool = False,
         generator: torch.Generator | None = None,
     ) -> Tensor:
@@ -200,6 +209,8 @@ class Network(nn.Module):
             Input features, (n, n_inputs).
         mask : MaskTensors, optional
             The mask to apply, where none is stored.
+        context : Tensor, optional
+            Features of context, (n, n_context), where the network has some.
         drop : bool
             Drop hidden units: for training, and for nothing else.
         generator : torch.Generator, optional
@@ -209,10 +220,13 @@ class Network(nn.Module):
         -------
         (n, n_outputs) tensor
         """
-        h = x
+        h = x if context is None or self.n_hidden == 0 else torch.cat([x, context], dim=1)
         for i in range(self.n_hidden):
             h = self.hidden_layer(i, h, mask, drop=drop, generator=generator)
-        return self.output_layer(h, x, mask)
+        out = self.output_layer(h, x, mask)
+        return (
+            out if context is None or self.context is None else out + functional.linear(context, self.context)
+        )
 
     def hidden_layer(
         self,

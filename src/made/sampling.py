@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from made.incomplete import UNKNOWN
 from made.ordering import IntArray
 from made.rows import Variables
 
@@ -14,7 +15,11 @@ __all__ = ["sample_rows"]
 
 
 def sample_rows(
-    outputs_of: Callable[[Tensor], Tensor], variables: Variables, ordering: IntArray, u: Tensor
+    outputs_of: Callable[[Tensor], Tensor],
+    variables: Variables,
+    ordering: IntArray,
+    u: Tensor,
+    codes: Tensor | None = None,
 ) -> Tensor:
     """Draw rows variable by variable, each from its conditional given those before it.
 
@@ -28,13 +33,17 @@ def sample_rows(
         Of that mask.
     u : (n, D) float64 tensor
         ``u[:, d]`` decides variable d, through the inverse of its CDF: rows are a function of uniforms.
+    codes : (n, D) integer tensor, optional
+        Codes that are given, and -1 where one is to be drawn. By default all are drawn.
 
     Returns
     -------
     (n, D) tensor of codes
     """
-    codes = torch.zeros(u.shape, dtype=variables.dtype, device=u.device)
+    given = torch.full(u.shape, UNKNOWN, device=u.device) if codes is None else codes
+    rows = given.clamp(min=0).to(variables.dtype)
     for variable in ordering.tolist():
-        outputs = outputs_of(codes)
-        codes[:, variable] = variables.quantile(outputs, variable, u[:, variable]).to(codes.dtype)
-    return codes
+        unknown = given[:, variable] == UNKNOWN
+        drawn = variables.quantile(outputs_of(rows), variable, u[:, variable])
+        rows[:, variable] = torch.where(unknown, drawn.to(rows.dtype), rows[:, variable])
+    return rows

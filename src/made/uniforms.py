@@ -10,10 +10,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONNECTIVITIES", "ORDERINGS", "ROWS", "Stream", "row_uniforms"]
+__all__ = [
+    "COMPLETIONS",
+    "CONNECTIVITIES",
+    "ORDERINGS",
+    "PARTICLES",
+    "ROWS",
+    "Stream",
+    "row_uniforms",
+]
 
 #: What a seed is used for, the second number of a key: streams of one seed must not meet.
-ORDERINGS, CONNECTIVITIES, ROWS = 0, 1, 2
+ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS = 0, 1, 2, 3, 4
 
 # Philox moves on in blocks of four 64-bit numbers.
 _BLOCK = 4

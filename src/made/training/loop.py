@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -55,6 +56,8 @@ def fit(
     resample_every: int = 1,
     valid_masks: int = 8,
     sample_weight: ArrayLike | None = None,
+    context: ArrayLike | Tensor | None = None,
+    valid_context: ArrayLike | Tensor | None = None,
     device: str | torch.device | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -80,6 +83,8 @@ resample_every, valid_masks
         Show a progress bar with the time left, on standard error.
     sample_weight : array, optional
         (n,): a row of weight w counts as w rows.
+    context, valid_context : array or tensor, optional
+        (n, C) for the training and the validation rows, for a model of p(x | c).
     device : str or torch.device, optional
         Move the model there first, e.g. ``"cuda"``.
     checkpoint : path, optional
@@ -132,10 +137,16 @@ resample_every, valid_masks
     valid_rows = None if valid is None else model.rows(valid)
     if valid_rows is not None and len(valid_rows) == 0:
         raise InputError("no validation rows were given: pass None to train without validation")
+    if valid_rows is None and valid_context is not None:
+        raise InputError("valid_context was given without validation rows: pass both, or neither")
+    contexts = _Contexts(
+        model.context_rows(context, len(rows)),
+        None if valid_rows is None else model.context_rows(valid_context, len(valid_rows)),
+    )
     weight = None if sample_weight is None else torch.from_numpy(row_weights(sample_weight, len(rows)))
     if model.is_untouched:
         model.set_marginals(rows, weight)
-    sitting = _Sitting(model, settings, rows, valid_rows, weight)
+    sitting = _Sitting(model, settings, rows, valid_rows, weight, contexts)
     if resume:
         if checkpoint is None:
             raise InputError("resume needs the checkpoint file to go on from")
@@ -152,6 +163,11 @@ resample_every, valid_masks
     return sitting.history
 
 
+class _Contexts(NamedTuple):
+    train: Tensor | None
+    valid: Tensor | None
+
+
 @dataclass
 class _Sitting:
     """A fit from where it starts or resumes to where it ends."""
@@ -161,6 +177,7 @@ class _Sitting:
     rows: Tensor
     valid: Tensor | None
     sample_weight: Tensor | None
+    context: _Contexts
 
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.model, self.settings)
@@ -169,7 +186,8 @@ class _Sitting:
         self.step = 0
         self.history = History()
         self.best: dict[str, Tensor] = {}
-        self.data = fingerprint(self.rows, self.sample_weight, self.valid)
+        contexts = [context for context in self.context if context is not None]
+        self.data = fingerprint(self.rows, self.sample_weight, self.valid, *contexts)
         self.began = self.saved = time.monotonic()
         self.generator = torch.Generator(device=self.model.device)
         # Weights with mean 1, so that the loss stays in nats per row and the learning rate keeps its meaning.
@@ -236,6 +254,7 @@ class _Sitting:
         loss = self.model.loss(
             self.rows[chosen],
             self.model.training_mask(self.step // self.settings.resample_every),
+            context=None if self.context.train is None else self.context.train[chosen],
             weight=None if self.weight is None else self.weight[chosen],
             generator=self.generator,
             check=False,
@@ -259,7 +278,8 @@ class _Sitting:
         epoch = self.step // self.steps_per_epoch
         nll, error = (None, None)
         if self.valid is not None:
-            nll, error = mean_and_error(self.model.row_losses(self.valid, self.settings.valid_masks))
+            losses = self.model.row_losses(self.valid, self.settings.valid_masks, self.context.valid)
+            nll, error = mean_and_error(losses)
         if nll is None or all(nll < earlier for earlier in self.history.valid_nll):
             # Without validation the last epoch is what a diverging fit can fall back on.
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
