@@ -21,6 +21,7 @@ from made.network import MaskTensors, Network
 from made.ordering import IntArray
 from made.sampling import sample_rows
 from made.summary import Summary, summarize
+from made.torch_distribution import RowDistribution
 from made.uniforms import row_uniforms
 from made.variables import Variable
 
@@ -333,6 +334,33 @@ class MADE(BaseModel):
             rows_per_batch=self.rows_per_batch,
             **settings,
         )
+
+    def distribution(
+        self,
+        context: ArrayLike | Tensor | None = None,
+        mask: int | Sequence[int] | None = None,
+        validate_args: bool | None = None,
+    ) -> RowDistribution:
+        """Return the density as a distribution of torch.
+
+        Parameters
+        ----------
+        context : array or tensor, optional
+            (..., C): one distribution per row of it, for a model of p(x | c).
+        mask : int or sequence of int, optional
+            This mask alone, or the mixture of these. By default all K.
+        validate_args : bool, optional
+            As for any distribution of torch.
+
+        Examples
+        --------
+        >>> import made
+        >>> made.MADE(made.Bernoulli(3)).distribution().sample((2,)).shape
+        torch.Size([2, 3])
+        """
+        if mask is not None:
+            self._chosen(mask)
+        return RowDistribution(self, context, mask, validate_args=validate_args)
 
     def outputs(
         self,
