@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import made
-from made.files import read_tensors, write_aside, write_tensors
+from made.files import read_tensors, write_aside, write_tensors, writing_aside
 
 
 def test_tensors_and_back(tmp_path):
@@ -84,6 +84,42 @@ def test_whatever_fails_the_earlier_file_survives(refused, tmp_path, monkeypatch
         write_aside(path, b"after")
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["model"]
+
+
+def test_portions_appear_at_the_end_of_the_block(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    with writing_aside(path) as file:
+        for portion in (b"one ", b"two"):
+            file.write(portion)
+            file.flush()
+            assert path.read_bytes() == b"before"
+    assert path.read_bytes() == b"one two"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, GeneratorExit])
+def test_whatever_ends_the_block_early_the_earlier_file_survives(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def write():
+        with writing_aside(path) as file:
+            file.write(b"half")
+            assert len(os.listdir(tmp_path)) == 2
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_in_the_place_is_said_before_the_work(refused, tmp_path):
+    begun = False
+    with refused("cannot write", str(tmp_path), "directory"), writing_aside(tmp_path):
+        begun = True
+    assert not begun
 
 
 FULL_DISK = """

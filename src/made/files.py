@@ -6,20 +6,22 @@ crash leaves the earlier file as it was.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
 from made.errors import InputError
 
-__all__ = ["FORMAT_VERSION", "read_tensors", "write_aside", "write_tensors"]
+__all__ = ["FORMAT_VERSION", "read_tensors", "write_aside", "write_tensors", "writing_aside"]
 
 #: Raised by one whenever an older version of made could not read the new files.
 FORMAT_VERSION = 1
@@ -27,29 +29,61 @@ FORMAT_VERSION = 1
 _KEY = "made"
 
 
-def write_aside(path: str | Path, content: bytes) -> None:
-    """Write a file in full beside its place, then move it there.
+@contextmanager
+def writing_aside(path: str | Path) -> Iterator[BinaryIO]:
+    r"""Write a file beside its place, portion by portion, and move it there at the end of the block.
+
+    Whatever ends the block early, Ctrl-C too, leaves an earlier file at `path` as it was, and no other.
+
+    Parameters
+    ----------
+    path : path
+        Where the file is to be.
+
+    Yields
+    ------
+    binary file
+        To write to.
 
     Raises
     ------
     InputError
-        If the folder is missing or not writable, or the disk is full; an earlier file at `path` survives.
+        If the folder is missing or not writable, or the disk is full.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with writing_aside(Path(folder, "rows.csv")) as file:
+    ...         _ = file.write(b"x0,x1\n")
+    ...         _ = file.write(b"0,1\n")
+    ...     Path(folder, "rows.csv").read_text()
+    'x0,x1\n0,1\n'
     """
     path = Path(path)
     aside = None
     try:
+        if path.is_dir():  # said now, not after the last portion
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(aside, 0o666 & ~_umask())
         os.replace(aside, path)
-    except OSError as error:
+    except BaseException as error:
         if aside is not None:
             Path(aside).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         reason = error.strerror or str(error)
         raise InputError(f"cannot write {path}: {reason}; what was there before is unchanged") from error
+
+
+def write_aside(path: str | Path, content: bytes) -> None:
+    """Write a file in full beside its place, then move it there; see `writing_aside`."""
+    with writing_aside(path) as file:
+        file.write(content)
 
 
 def write_tensors(

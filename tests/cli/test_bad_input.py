@@ -40,6 +40,8 @@ def files(here):
     (here / "longer" / "model.safetensors").write_bytes(model + b"more")
     (here / "garbage" / "model.safetensors").write_text("this is no model")
     safetensors.numpy.save_file({"weight": np.zeros(3)}, here / "foreign" / "model.safetensors")
+    for name in ("folder.npy", "folder.png"):
+        (here / name).mkdir()
     (here / "hollow" / "model.safetensors").write_bytes(model)
     (here / "hollow" / "settings.json").write_text("{}")
     return here
@@ -122,6 +124,21 @@ CASES = {
     "checkpoint as model": ("evaluate run/checkpoint.safetensors", ["checkpoint"]),
     "model file without data": ("evaluate run/model.safetensors", ["model.safetensors"]),
     "unknown split": ("evaluate run --split dev", ["split", "dev"]),
+    "more masks than one": ("evaluate run --masks 1,2", ["2 masks", "has one", "ask for 1"]),
+    "no masks": ("evaluate run --masks 0", ["number of masks", "at least 1", "0"]),
+    "negative masks": ("evaluate run --masks=-4", ["number of masks", "-4"]),
+    "masks abc": ("evaluate run --masks 1,abc", ["--masks", "1,abc"]),
+    "a fraction of a mask": ("evaluate run --masks 1.5", ["--masks", "1.5"]),
+    "masks without end": ("evaluate run --masks 1,2,...", ["--masks", "1,2,4,...,16"]),
+    "masks that do not double": ("evaluate run --masks 1,3,...,9", ["--masks", "doubling"]),
+    "masks, an empty list": ("evaluate run --masks ,", ["--masks", ","]),
+    "masks that fall": ("evaluate run --masks 4,...,2", ["--masks", "doubling"]),
+    "masks from nothing": ("evaluate run --masks ...,8", ["--masks", "doubling"]),
+    "masks from 0": ("evaluate run --masks 0,...,8", ["--masks", "doubling"]),
+    "kind of mask picture": ("evaluate run --masks 1 -o new.txt", ["new.txt", ".png"]),
+    "mask picture in no folder": ("evaluate run --masks 1 -o missing/new.png", ["missing/new.png"]),
+    "mask picture without masks": ("evaluate run -o new.png", ["-o", "--masks"]),
+    "masks on unknown rows": ("evaluate run nowhere.csv --masks 1", ["nowhere.csv"]),
     "device of an evaluation": ("evaluate run --device banana", ["banana"]),
     "device of a sample": ("sample run --device banana", ["banana"]),
     "rows that do not fit": ("score run narrow.csv -o mine.csv", ["2 columns", "3"]),
@@ -142,7 +159,10 @@ CASES = {
     "samples into a missing folder": ("sample run -n 1 -o missing/new.npy", ["missing/new.npy"]),
     "csv into a missing folder": ("sample run -n 1 -o missing/new.csv", ["missing/new.csv"]),
     "picture into a missing folder": ("sample run -n 1 -o missing/new.png", ["missing"]),
-    "picture of nothing": ("sample run -n 0 -o new.png", ["at least one row"]),
+    "picture of nothing": ("sample run -n 0 -o new.png", ["at least one row", "-n"]),
+    "picture of too much": ("sample run -n 10001 -o new.png", ["10,000", "10,001", ".npy"]),
+    "samples onto a folder": ("sample run -n 1 -o folder.npy", ["folder.npy", "directory"]),
+    "picture onto a folder": ("sample run -n 1 -o folder.png", ["folder.png", "folder"]),
     "show without a run": ("show", ["RUN"]),
     "show into a file": ("show run -o afile", ["afile"]),
     "unknown mask": ("summary run --mask 3", ["mask 3"]),

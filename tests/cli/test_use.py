@@ -67,6 +67,93 @@ def test_evaluate_one_row(here, call, tiny):
     assert "this model" in call("evaluate", "new").out
 
 
+# evaluate --masks
+
+
+@pytest.fixture
+def fresh(here, call, tiny):
+    """A run with fresh orderings, on the rows of the template."""
+    call("fit", "rows.csv", "-o", "fresh", "--orderings", "fresh", *tiny)
+    return here / "fresh"
+
+
+def picture_at(path):
+    with Image.open(path) as image:
+        return image.format == "PNG" and min(image.size) > 300
+
+
+@pytest.mark.usefixtures("no_pictures", "fresh")
+def test_evaluate_masks_json(here, call):
+    result = call("evaluate", "fresh", "--masks", "1,2,...,20", "--json")
+    assert result.out.count("\n") == 1
+    figures = json.loads(result.out)
+    assert [entry["masks"] for entry in figures["masks_averaged"]] == [1, 2, 4, 8, 16, 20]
+    model, rows = made.load("fresh/model.safetensors"), made.data.load("rows.csv").test
+    for entry in figures["masks_averaged"]:
+        nll = -float(model.log_prob(rows, mask=range(entry["masks"])).mean())
+        assert entry["mixture"]["nll"] == pytest.approx(nll, abs=1e-9)
+        assert entry["mixture"]["bits_per_dim"] == pytest.approx(nll / (3 * math.log(2)), abs=1e-9)
+    last = figures["masks_averaged"][-1]
+    assert last["mixture"] != last["logits_averaged"]
+    assert figures["logits_averaged_is"] == "not a distribution"
+    assert (figures["n"], figures["split"]) == (6, "test")
+    assert figures["picture"] == "fresh/masks_averaged.png"
+    assert result.err == "picture: fresh/masks_averaged.png\n"
+    assert picture_at(here / "fresh" / "masks_averaged.png")
+
+
+@pytest.mark.usefixtures("no_pictures", "fresh")
+def test_evaluate_masks_table(here, call):
+    result = call("evaluate", "fresh", "--masks", "4, 1", "-o", "mine.png")
+    figures = json.loads(call("evaluate", "fresh", "--masks", "1,4", "--json", "-o", "mine.png").out)
+    lines = [line.split() for line in result.out.splitlines()]
+    for entry in figures["masks_averaged"]:
+        (found,) = [words for words in lines if words and words[0] == str(entry["masks"])]
+        expected = []
+        for kind in ("mixture", "logits_averaged"):
+            values = entry[kind]
+            expected += [f"{values['nll']:.3f}", "±", f"{values['nll_se']:.3f}"]
+            expected += [f"{values['bits_per_dim']:.4f}"]
+        assert found[1:] == expected
+    assert "logits averaged: not a distribution" in result.out
+    assert "no log-probabilities" in result.out
+    assert picture_at(here / "mine.png")
+    assert not (here / "fresh" / "masks_averaged.png").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_evaluate_masks_of_one_ordering(here, call, tiny):
+    call("fit", "rows.csv", "-o", "new", "--connectivities", "3", *tiny)
+    out = call("evaluate", "new", "--masks", "1,3").out
+    assert "logits averaged: a distribution, not the mixture" in out
+    assert "no log-probabilities" not in out
+    result = call("evaluate", "new", "--masks", "4", code=2)
+    for words in ("4 masks", "mixture of 3 masks", "at most 3"):
+        assert words in result.err
+
+
+@pytest.mark.usefixtures("no_pictures", "fresh")
+def test_evaluate_masks_of_other_rows_and_of_a_model_file(here, call):
+    figures = json.loads(call("evaluate", "fresh", "other.csv", "--masks", "2", "--json").out)
+    assert (figures["n"], figures["split"], figures["data"]) == (60, "all", "other.csv")
+    options = ("--masks", "2", "--split", "train", "--device", "cpu", "--json")
+    assert json.loads(call("evaluate", "fresh", *options).out)["n"] == 48
+    (here / "fresh" / "model.safetensors").rename(here / "mine.safetensors")
+    assert json.loads(call("evaluate", "mine.safetensors", "other.csv", "--masks", "2", "--json").out) == {
+        **figures,
+        "picture": "mine_masks_averaged.png",
+    }
+    assert picture_at(here / "mine_masks_averaged.png")
+
+
+def test_evaluate_one_mask_of_one(here, call):
+    figures = json.loads(call("evaluate", "run", "--masks", "1", "--json").out)
+    plain = json.loads(call("evaluate", "run", "--json").out)
+    (entry,) = figures["masks_averaged"]
+    assert entry["mixture"] == entry["logits_averaged"]
+    assert entry["mixture"]["nll"] == pytest.approx(plain["nll"], abs=1e-9)
+
+
 # sample
 
 
@@ -122,11 +209,40 @@ def test_sample_none(here, call):
 
 
 def test_sample_in_portions_is_the_same(here, call, monkeypatch):
-    from made.cli import use
+    files = ("new.csv", "new.npy")
 
-    whole = call("sample", "run", "-n", "25").out
-    monkeypatch.setattr(use, "_ROWS_PER_PORTION", 7)
-    assert call("sample", "run", "-n", "25").out == whole
+    def draw():
+        for name in files:
+            call("sample", "pictures", "-n", "25", "-o", name)
+        return [call("sample", "pictures", "-n", "25").out, *((here / name).read_bytes() for name in files)]
+
+    whole = draw()
+    monkeypatch.setattr("made.experiments.samples.rows_per_portion", lambda model: 7)
+    assert draw() == whole
+    assert whole[1].decode() == whole[0]
+
+
+def test_interrupted_sample_leaves_the_earlier_file(here, call, snapshot, monkeypatch):
+    (here / "new.npy").write_bytes(b"earlier")
+    before, own = snapshot(here), made.MADE.sample
+
+    def sample(model, n, seed=None, *, first=0):
+        if first:
+            raise KeyboardInterrupt
+        return own(model, n, seed, first=first)
+
+    monkeypatch.setattr("made.experiments.samples.rows_per_portion", lambda model: 7)
+    monkeypatch.setattr(made.MADE, "sample", sample)
+    assert call("sample", "pictures", "-n", "25", "-o", "new.npy", code=130).out == ""
+    assert snapshot(here) == before
+
+
+def test_a_picture_of_too_many_rows_is_refused(here, call, monkeypatch):
+    monkeypatch.setattr("made.cli.use._ROWS_PER_PICTURE", 9)
+    call("sample", "pictures", "-n", "9", "-o", "new.png")
+    result = call("sample", "pictures", "-n", "10", "-o", "more.png", code=2)
+    assert result.err.startswith("error: a picture shows at least one row and at most 9, not 10")
+    assert not (here / "more.png").exists()
 
 
 # score

@@ -50,8 +50,20 @@ def test_samples_and_rows(request, tmp_path, kind):
     dataset, model, samples = request.getfixturevalue(kind)
     assert draw_samples(tmp_path / "samples.png", model, dataset, seed=0) == tmp_path / "samples.png"
     assert_picture(tmp_path / "samples.png")
-    draw_rows(tmp_path / "rows.png", samples, model, dataset.image_shape)
+    draw_rows(tmp_path / "rows.png", samples, model, dataset.image_shape, dataset.columns)
     assert_picture(tmp_path / "rows.png")
+
+
+def test_rows_alone_stand_beside_no_others(categories, tmp_path, monkeypatch):
+    """Drawn rows are not shown a second time as held-out data."""
+    dataset, model, samples = categories
+    figures = []
+    monkeypatch.setattr("made.plots.save", lambda figure, path: figures.append(figure))
+    draw_rows(tmp_path / "rows.png", samples, model, None, dataset.columns)
+    titles = [axes.get_title() for axes in figures[0].axes]
+    assert "drawn by the model" in titles
+    assert "held-out data" not in titles
+    assert [text.get_text() for text in figures[0].axes[0].get_xticklabels()] == ["a", "b", "c"]
 
 
 def test_no_rows_no_picture(images, tmp_path, refused):

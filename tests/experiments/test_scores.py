@@ -14,7 +14,7 @@ from made.baselines import ChowLiuTree, ProductOfMarginals
 from made.data import Raw
 from made.data.dataset import build
 from made.experiments import scores
-from made.experiments.scores import Score, baseline_scores, score_model, score_rows
+from made.experiments.scores import RunningScore, Score, baseline_scores, score_model, score_rows
 
 
 def test_score_of_rows():
@@ -31,6 +31,25 @@ def test_one_row_has_no_error():
     score = score_rows(np.array([-1.0]), n_variables=1)
     assert math.isnan(score.nll_se)
     assert json.loads(json.dumps(score.as_dict(), allow_nan=False))["nll_se"] is None
+
+
+def test_running_score_is_that_of_all_rows():
+    rng = np.random.default_rng(0)
+    log_prob = torch.from_numpy(rng.normal(-1e4, 3.0, 100))  # far from 0: sums of squares would lose digits
+    running = RunningScore(n_variables=7)
+    for batch in log_prob.split([1, 0, 60, 39]):
+        running.add(batch)
+    whole = score_rows(log_prob, n_variables=7)
+    assert running.score().n == whole.n == 100
+    assert running.score().as_dict() == pytest.approx(whole.as_dict(), rel=1e-12)
+
+
+def test_running_score_of_one_row_and_of_none():
+    running = RunningScore(n_variables=1)
+    assert running.score().as_dict() == {"nll": None, "nll_se": None, "bits_per_dim": None, "n": 0}
+    running.add(torch.tensor([-1.0]))
+    assert running.score().nll == 1.0
+    assert math.isnan(running.score().nll_se)
 
 
 def test_score_model_in_batches(monkeypatch):

@@ -76,6 +76,15 @@ def test_more_variables_give_scaled_heat_maps():
     np.testing.assert_allclose(shown(right), samples[:-51:-1] / [2, 4, 1])
 
 
+@pytest.mark.parametrize("n_variables", [1, 2, 3])
+def test_rows_alone_are_one_panel(n_variables):
+    figure = samples_table(np.ones((4, n_variables), int), classes=[2] * n_variables)
+    beside = samples_table(*[np.ones((4, n_variables), int)] * 2, classes=[2] * n_variables)
+    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == ["drawn by the model"]
+    assert len(figure.axes) == len(beside.axes) - 1
+    assert figure.get_size_inches()[0] < beside.get_size_inches()[0]
+
+
 def test_table_input_is_checked():
     with pytest.raises(InputError, match=r"shape \(n, 2\)"):
         samples_table([[1, 0, 0]], [[1, 0]], classes=[2, 2])

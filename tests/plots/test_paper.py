@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from made.errors import InputError
-from made.plots import image_grid, save
+from made.plots import check_place, image_grid, save
 
 
 @pytest.fixture
@@ -32,6 +32,16 @@ def test_other_endings_are_refused(figure, tmp_path, name):
 def test_a_folder_that_is_not_there(figure, tmp_path):
     with pytest.raises(InputError, match="there is no folder"):
         save(figure, tmp_path / "none" / "a.png")
+
+
+def test_a_place_is_checked_before_there_is_a_figure(tmp_path, monkeypatch):
+    check_place(tmp_path / "a.png")
+    (tmp_path / "b.png").mkdir()
+    with pytest.raises(InputError, match="it is a folder"):
+        check_place(tmp_path / "b.png")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(InputError, match="no right to write into"):
+        check_place(tmp_path / "a.png")
 
 
 def test_a_failure_leaves_the_earlier_file(figure, tmp_path, monkeypatch):

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.screen import counting, make_folder, score_table, tell
+from made.cli.screen import counting, make_folder, masks_table, parse_counts, score_table, tell
 from made.errors import InputError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from made.experiments.folder import RunFolder
     from made.experiments.rows import FoundRows
     from made.model import MADE
 
-__all__ = ["evaluate", "sample", "score", "show", "summary"]
+__all__ = ["DataDir", "Device", "Run", "evaluate", "load_run", "sample", "score", "show", "summary"]
 
-# Sampling shows progress after so many rows.
-_ROWS_PER_PORTION = 1000
+# With more of them, each row of a picture is a few pixels.
+_ROWS_PER_PICTURE = 10_000
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a model file.")]
 Split = Annotated[
@@ -39,6 +39,19 @@ def evaluate(
         str | None, typer.Argument(metavar="[DATA]", help="A name or a path [the run's own].")
     ] = None,
     split: Split = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNTS",
+            help="By number of masks averaged, as in 1,2,4 or 1,2,...,16, beside averaged logits.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Picture of --masks [masks_averaged.png beside the model]."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
@@ -49,8 +62,14 @@ def evaluate(
     from made.experiments.rows import find_rows
     from made.experiments.scores import score_model, score_rows
 
-    folder, model = _load(run, device)
+    counts = None if masks is None else parse_counts(masks, "--masks")
+    if counts is None and out is not None:
+        raise InputError("-o is for the picture that --masks draws: leave it out, or name --masks as well")
+    folder, model = load_run(run, device)
     rows = find_rows(folder, model, data, split, data_dir)
+    if counts is not None:
+        _evaluate_masks(model, rows, counts, out or _picture_beside(run), as_json)
+        return
     with counting("scoring", len(rows.codes)) as advance:
         result = score_rows(score_model(model, rows.codes, advance), model.n_variables)
     baselines = _baselines(folder, rows, data_dir)
@@ -76,31 +95,25 @@ def sample(
     device: Device = "cpu",
 ) -> None:
     """Draw new rows from a trained model."""
-    import torch
-
-    from made.experiments.pictures import draw_rows
-    from made.files import write_aside
+    from made.experiments.samples import csv_portions, write_csv, write_npy
 
     if out is not None and out.suffix not in (".npy", ".csv", ".png"):
         raise InputError(f"{out}: samples are written as .npy, .csv or .png")
-    folder, model = _load(run, device)
+    folder, model = load_run(run, device)
     if n < 0:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
-    parts = [model.sample(0)]
-    with counting("drawing", n) as advance:
-        for first in range(0, n, _ROWS_PER_PORTION):
-            parts.append(model.sample(min(_ROWS_PER_PORTION, n - first), seed, first=first))
-            advance(len(parts[-1]))
-    codes = torch.cat(parts).cpu().numpy()
-    if out is None:
-        typer.echo(_csv(model.values(codes), folder.columns), nl=False)
-        return
-    if out.suffix == ".png":
-        draw_rows(out, codes, model, folder.image_shape)
-    elif out.suffix == ".csv":
-        write_aside(out, _csv(model.values(codes), folder.columns).encode())
-    else:
-        write_aside(out, _npy(model.values(codes)))
+    # Rows that run over a terminal are progress enough, and a bar would run into them.
+    with counting("drawing", n, hidden=out is None and sys.stdout.isatty()) as advance:
+        if out is None:
+            for text in csv_portions(model, n, seed, folder.columns, advance):
+                typer.echo(text, nl=False)
+            return
+        if out.suffix == ".png":
+            _draw_picture(out, folder, model, n, seed, advance)
+        elif out.suffix == ".csv":
+            write_csv(out, model, n, seed, folder.columns, advance)
+        else:
+            write_npy(out, model, n, seed, advance)
     tell(f"{n:,} rows drawn with seed {seed}: {out}")
 
 
@@ -124,7 +137,7 @@ def score(
     from made.experiments.scores import score_model
     from made.files import write_aside
 
-    folder, model = _load(run, device)
+    folder, model = load_run(run, device)
     rows = find_rows(folder, model, data, split, data_dir, whole_file=True)
     with counting("scoring", len(rows.codes)) as advance:
         table = score_model(model, rows.codes, advance).numpy()[:, None]
@@ -163,7 +176,7 @@ def show(
     elif run is None:
         raise InputError("made show needs RUN, the folder of a run; or --worked-example")
     else:
-        folder, model = _load(run)
+        folder, model = load_run(run)
         target = make_folder(out or run)
         dataset = folder.load_data(data_dir)
         drawn = draw_model(target, model, dataset)
@@ -178,10 +191,11 @@ def summary(
     mask: Annotated[int, typer.Option(help="Which mask of a mixture.")] = 0,
 ) -> None:
     """Print the layers of a model, and what its masks cost."""
-    typer.echo(str(_load(run)[1].summary(mask)))
+    typer.echo(str(load_run(run)[1].summary(mask)))
 
 
-def _load(run: Path, device: str = "cpu") -> tuple[RunFolder, MADE]:
+def load_run(run: Path, device: str = "cpu") -> tuple[RunFolder, MADE]:
+    """Return the folder of a run, or that of a model file, and the model."""
     from made.experiments.folder import RunFolder
 
     folder = RunFolder(run)
@@ -199,21 +213,46 @@ def _baselines(folder: RunFolder, rows: FoundRows, data_dir: str | None) -> dict
     return {name: by_rows["rows"] for name, by_rows in scores.items()}
 
 
-def _csv(values: NDArray[Any], columns: list[str] | None) -> str:
-    import csv
+def _evaluate_masks(model: MADE, rows: FoundRows, counts: list[int], out: Path, as_json: bool) -> None:
+    """Report what averaging over masks brings: a table, or JSON, and a picture."""
+    from made import plots
+    from made.experiments.masks_averaged import average_masks, check_counts, draw_masks_averaged
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns or [f"x{i}" for i in range(values.shape[1])])
-    writer.writerows(values.tolist())
-    return text.getvalue()
+    check_counts(model, counts)
+    plots.check_place(out)
+    with counting("scoring, once per mask", len(rows.codes) * max(counts)) as advance:
+        result = average_masks(model, rows.codes, counts, advance, context=rows.context)
+    about = f"{rows.name}, {rows.split}: {len(rows.codes):,} rows"
+    if as_json:
+        where = {"split": rows.split, "data": rows.name, "model": model.mixture.describe()}
+        typer.echo(json.dumps({**where, **result.as_dict(), "picture": str(out)}))
+    else:
+        typer.echo(f"{about}, by number of masks averaged; the model: {model.mixture.describe()}\n")
+        typer.echo(masks_table(result))
+    draw_masks_averaged(out, result, about)
+    tell(f"picture: {out}")
 
 
-def _npy(values: NDArray[Any]) -> bytes:
+def _picture_beside(run: Path) -> Path:
+    """Return where the picture of a run goes, or of a model file, whose folder may hold other models."""
+    return run / "masks_averaged.png" if run.is_dir() else run.with_name(f"{run.stem}_masks_averaged.png")
+
+
+def _draw_picture(
+    out: Path, folder: RunFolder, model: MADE, n: int, seed: int, advance: Callable[[int], None]
+) -> None:
+    """Draw rows as one picture, for which all of them are needed at once."""
     import numpy as np
 
-    if values.dtype == object:  # text labels: a fixed-width text array needs no pickle
-        values = values.astype(str)
-    content = io.BytesIO()
-    np.save(content, values, allow_pickle=False)
-    return content.getvalue()
+    from made import plots
+    from made.experiments.pictures import draw_rows
+    from made.experiments.samples import draw_portions
+
+    if not 1 <= n <= _ROWS_PER_PICTURE:
+        raise InputError(
+            f"a picture shows at least one row and at most {_ROWS_PER_PICTURE:,}, not {n:,}: "
+            "ask for another -n, or write .npy or .csv"
+        )
+    plots.check_place(out)
+    rows = np.concatenate(list(draw_portions(model, n, seed, advance)))
+    draw_rows(out, rows, model, folder.image_shape, folder.columns)

@@ -68,14 +68,19 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     return path
 
 
-def draw_rows(path: Path, rows: NDArray[Any], model: MADE, image_shape: tuple[int, int] | None) -> Path:
-    """Draw rows alone: as images where they are some."""
+def draw_rows(
+    path: Path,
+    rows: NDArray[Any],
+    model: MADE,
+    image_shape: tuple[int, int] | None,
+    columns: list[str] | None = None,
+) -> Path:
+    """Draw rows alone: as images where they are some, else as a table with the names of its columns."""
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
     if image_shape is None:
-        figure = plots.samples_table(
-            rows, rows, classes=[int(k) for k in model.variables.n_values], title="drawn by the model"
-        )
+        classes = [int(k) for k in model.variables.n_values]
+        figure = plots.samples_table(rows, classes=classes, names=columns)
     else:
         levels = int(model.variables.n_values.max()) - 1
         figure = plots.image_grid(rows, image_shape, levels=levels, title="drawn by the model")

@@ -17,7 +17,15 @@ from made.data import Dataset
 from made.model import MADE
 from made.training.loop import mean_and_error
 
-__all__ = ["Baseline", "Score", "baseline_scores", "fit_baselines", "score_model", "score_rows"]
+__all__ = [
+    "Baseline",
+    "RunningScore",
+    "Score",
+    "baseline_scores",
+    "fit_baselines",
+    "score_model",
+    "score_rows",
+]
 
 Baseline = ProductOfMarginals | ChowLiuTree
 
@@ -65,15 +73,55 @@ def score_rows(log_prob: Tensor | NDArray[np.float64], n_variables: int) -> Scor
     return Score(nll, error, nll / (n_variables * math.log(2)), len(log_prob))
 
 
+class RunningScore:
+    """The score of rows that come in batches, of which nothing is kept but their number, mean and spread.
+
+    Examples
+    --------
+    >>> running = RunningScore(n_variables=2)
+    >>> for batch in np.log([[0.25, 0.5], [0.25, 0.5]]):
+    ...     running.add(torch.from_numpy(batch))
+    >>> running.score() == score_rows(np.log([0.25, 0.5, 0.25, 0.5]), n_variables=2)
+    True
+    """
+
+    def __init__(self, n_variables: int) -> None:
+        self._n_variables = n_variables
+        self._n, self._mean, self._squares = 0, 0.0, 0.0
+
+    def add(self, log_prob: Tensor) -> None:
+        """Take in the log-probabilities (n,) of a batch, in nats."""
+        if len(log_prob) == 0:
+            return
+        values = -log_prob.double()
+        n, mean = self._n + len(values), float(values.mean())
+        # Chan, Golub and LeVeque (1983): deviations from a mean, so that large sums cancel nothing.
+        step = mean - self._mean
+        self._squares += float(((values - mean) ** 2).sum()) + step**2 * self._n * len(values) / n
+        self._mean += step * len(values) / n
+        self._n = n
+
+    def score(self) -> Score:
+        """Return the score of all rows so far; NaN where there are too few for one."""
+        nll = self._mean if self._n else math.nan
+        error = math.sqrt(self._squares / (self._n - 1) / self._n) if self._n > 1 else math.nan
+        return Score(nll, error, nll / (self._n_variables * math.log(2)), self._n)
+
+
 def score_model(
-    model: MADE, rows: NDArray[Any] | Tensor, advance: Callable[[int], None] = lambda n: None
+    model: MADE,
+    rows: NDArray[Any] | Tensor,
+    advance: Callable[[int], None] = lambda n: None,
+    context: NDArray[Any] | Tensor | None = None,
 ) -> Tensor:
     """Return the log-probability of each row, telling how many rows are done as it goes."""
     codes = model.rows(rows)
+    given = model.context_rows(context, len(codes))
     parts = [torch.zeros(0, dtype=torch.float64)]
-    for batch in model.batches(codes):
-        parts.append(model.log_prob(batch).cpu())
-        advance(len(batch))
+    for first in range(0, len(codes), model.rows_per_batch):
+        batch = slice(first, first + model.rows_per_batch)
+        parts.append(model.log_prob(codes[batch], context=None if given is None else given[batch]).cpu())
+        advance(len(parts[-1]))
     return torch.cat(parts)
 
 

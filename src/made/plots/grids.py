@@ -162,14 +162,14 @@ def show_tiles(axes: Axes, tiles: _Floats, levels: int) -> None:
 
 def samples_table(
     samples: ArrayLike,
-    real: ArrayLike,
+    real: ArrayLike | None = None,
     *,
     classes: Sequence[int],
     names: Sequence[str] | None = None,
     rows: int = 50,
     title: str | None = None,
 ) -> Figure:
-    """Rows drawn by the model beside real ones, for data that are no images.
+    """Rows drawn by the model, alone or beside real ones, for data that are no images.
 
     One variable gives bars, two give two-dimensional histograms, more give heat maps of the first rows, with
     each variable scaled by its own number of classes.
@@ -177,7 +177,7 @@ def samples_table(
     Parameters
     ----------
     samples, real : array_like of int, shapes (n, D) and (m, D)
-        Class codes.
+        Class codes; without the latter there is one panel.
     classes : sequence of int, length D
         K_d, the number of classes of each variable.
     names : sequence of str, length D, optional
@@ -185,7 +185,7 @@ def samples_table(
     rows : int, optional
         How many rows a heat map shows.
     title : str, optional
-        Over both panels.
+        Over the panels.
 
     Returns
     -------
@@ -202,11 +202,11 @@ def samples_table(
     >>> figure.axes[0].images[0].get_array().tolist()  # share of the rows, x1 downwards
     [[0.0, 0.0, 0.5], [0.0, 0.5, 0.0]]
     """
-    given = [_checked_codes(samples, classes), _checked_codes(real, classes)]
+    given = [_checked_codes(block, classes) for block in (samples, real) if block is not None]
     labels = list(names) if names is not None else [f"x{d + 1}" for d in range(len(classes))]
     if len(labels) != len(classes):
         raise InputError(f"{len(classes)} variables need {len(classes)} names, got {len(labels)}")
-    figure = new_figure(9.0, 6.0 if title else 5.6, title)
+    figure = new_figure(9.0 if len(given) > 1 else 5.5, 6.0 if title else 5.6, title)
     draw = {1: _bars, 2: _histograms}.get(len(classes))
     if draw is not None:
         draw(figure, given, classes, labels)
@@ -228,7 +228,8 @@ def _bars(
     figure: Figure, given: list[NDArray[np.intp]], classes: Sequence[int], labels: Sequence[str]
 ) -> None:
     shares = [np.bincount(block[:, 0], minlength=classes[0]) / len(block) for block in given]
-    for axes, share, name in zip(figure.subplots(1, 2, sharey=True), shares, _PANELS, strict=True):
+    panels = figure.subplots(1, len(given), sharey=True, squeeze=False)[0]
+    for axes, share, name in zip(panels, shares, _PANELS, strict=False):
         axes.bar(np.arange(classes[0]), share, color="#1f5a94", width=0.9)
         grow_letters(axes, x=labels[0], title=name)
     figure.axes[0].set_ylabel("share of the rows", fontsize=LETTERS)
@@ -245,8 +246,8 @@ def _histograms(
         tables.append(counts.reshape(classes[0], classes[1]) / len(block))
     # One scale for both, or a flat histogram would look as rich as a peaked one.
     brightest = max(float(np.quantile(table[table > 0], 0.99)) for table in tables)
-    panels = figure.subplots(1, 2)
-    for axes, table, name in zip(panels, tables, _PANELS, strict=True):
+    panels = figure.subplots(1, len(given), squeeze=False)[0]
+    for axes, table, name in zip(panels, tables, _PANELS, strict=False):
         shown = axes.imshow(table, cmap="gray", vmin=0, vmax=brightest)
         grow_letters(axes, x=labels[1], y=labels[0], title=name)
     bar = figure.colorbar(
@@ -267,8 +268,8 @@ def _heat_maps(
     figure: Figure, given: list[NDArray[np.intp]], classes: Sequence[int], labels: Sequence[str]
 ) -> None:
     scale = np.maximum(np.asarray(classes) - 1, 1)
-    panels = figure.subplots(1, 2)
-    for axes, block, name in zip(panels, given, _PANELS, strict=True):
+    panels = figure.subplots(1, len(given), squeeze=False)[0]
+    for axes, block, name in zip(panels, given, _PANELS, strict=False):
         shown = axes.imshow(
             block / scale, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
         )

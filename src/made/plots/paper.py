@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["LETTERS", "TITLE", "degree_colours", "grow_letters", "new_figure", "save"]
+__all__ = ["LETTERS", "TITLE", "check_place", "degree_colours", "grow_letters", "new_figure", "save"]
 
 # Points, on figures about 7 inches wide: still readable when a phone shows the figure at a third of its size.
 LETTERS = 13.0
@@ -61,6 +61,27 @@ def degree_colours(highest: int) -> list[tuple[float, float, float]]:
     return [(1.0, 1.0, 1.0), *((r, g, b) for r, g, b in colours)]
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise an `InputError` if no picture can be saved there: to ask before the work of a long one is done.
+
+    Examples
+    --------
+    >>> check_place("nowhere/picture.png")
+    Traceback (most recent call last):
+        ...
+    made.errors.InputError: cannot write 'nowhere/picture.png': there is no folder 'nowhere'
+    """
+    target = Path(path)
+    if target.suffix.lower() not in _ENDINGS:
+        raise InputError(f"cannot write {str(target)!r}: end the name in .png, .svg or .pdf")
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write {str(target)!r}: there is no folder {str(target.parent)!r}")
+    if target.is_dir():
+        raise InputError(f"cannot write {str(target)!r}: it is a folder")
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"cannot write {str(target)!r}: no right to write into {str(target.parent)!r}")
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure to a file; a file of that name is replaced whole or not at all.
 
@@ -84,11 +105,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     made.errors.InputError: cannot write 'picture.jpg': end the name in .png, .svg or .pdf
     """
     target = Path(path)
+    check_place(target)
     ending = target.suffix.lower()
-    if ending not in _ENDINGS:
-        raise InputError(f"cannot write {str(target)!r}: end the name in .png, .svg or .pdf")
-    if not target.parent.is_dir():
-        raise InputError(f"cannot write {str(target)!r}: there is no folder {str(target.parent)!r}")
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     # No date inside: the same figure gives the same file.
     undated: dict[str, dict[str, str | None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
