@@ -28,7 +28,7 @@ from made.ordering import IntArray
 from made.rows import Variables
 from made.uniforms import COMPLETIONS, PARTICLES, Stream
 
-__all__ = ["ENUMERATED", "ESTIMATED", "EXACT", "Density", "Evidence", "Inference"]
+__all__ = ["ENUMERATED", "ESTIMATED", "EXACT", "POOR", "Density", "Evidence", "Inference"]
 
 Floats = NDArray[np.float64]
 
@@ -37,8 +37,8 @@ EXACT, ENUMERATED, ESTIMATED = 0, 1, 2
 
 # So many codes are held at once while states and draws are gone through.
 _CODES_AT_ONCE = 2**24
-# An estimate of a smaller effective sample size is called poor.
-_POOR = 30
+#: An estimate of a smaller effective sample size is called poor.
+POOR = 30
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Evidence:
 
     def warn_if_poor(self) -> None:
         """Warn where few draws carry all the weight."""
-        poor = np.flatnonzero(self.ess < _POOR)
+        poor = np.flatnonzero(self.ess < POOR)
         if len(poor):
             warnings.warn(
                 f"the estimate for row {poor[0]} rests on {self.ess[poor[0]]:.1f} effective draws"

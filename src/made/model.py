@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MADE"]
 
+# Where rows drawn given the same values have to be picked among weighted draws: how many there are.
+_DRAWS_FOR_MANY = 10_000
 # Over how many masks the fan-in of a unit is averaged at initialization.
 _MASKS_FOR_FAN_IN = 8
 
@@ -316,21 +318,27 @@ class MADE(BaseModel):
         empty = torch.zeros((0, self.n_variables), dtype=self.variables.dtype, device=self.device)
         return torch.cat([empty, *parts])
 
-    def inference(self, mask: int | Sequence[int] | Mask | None = None, **settings: Any) -> Inference:
+    def inference(
+        self,
+        mask: int | Sequence[int] | None = None,
+        groups: IntArray | None = None,
+        **settings: Any,
+    ) -> Inference:
         """Return what answers questions about incomplete rows; `made.marginal` and the like are its faces.
 
         Parameters
         ----------
-        mask : int, sequence of int or Mask, optional
-            Which masks; or one of its own making, see `Mixture.given_first`.
+        mask : int or sequence of int, optional
+            Which masks.
+        groups : (D,) int array, optional
+            Go through the variables group by group, see `Mixture.given_first`: under masks not its own.
         **settings
             Of `made.inference.Inference`.
         """
-        own = mask if isinstance(mask, Mask) else None
         return Inference(
             self.variables,
-            lambda k: self._density(k, own),
-            [0] if isinstance(mask, Mask) else self._chosen(mask),
+            lambda k: self._density(k, None if groups is None else self.mixture.given_first(groups, k)),
+            self._chosen(mask),
             rows_per_batch=self.rows_per_batch,
             **settings,
         )
@@ -523,7 +531,7 @@ class MADE(BaseModel):
         alike = len(given) == 1 and (context is None or bool((context == context[:1]).all()))
         if not alike:
             given = np.broadcast_to(given, (n, self.n_variables))
-        inference = self.inference(masks, seed=seed, draws=max(1000, 10 * n if alike else 0))
+        inference = self.inference(masks, seed=seed, draws=_DRAWS_FOR_MANY if alike else 1000)
         numbers = np.zeros(1, dtype=np.int64) if alike else np.arange(first, first + n)
         rows = context[:1] if context is not None and alike else context
         if n == 0:

@@ -17,7 +17,7 @@ _STARTS, _STEPS = 200, 100
 
 
 def variable_modes(
-    inference: Inference, rows: IntArray, context: Tensor | None, evidence: Evidence
+    inference: Inference, rows: IntArray, context: Tensor | None, evidence: Evidence, numbers: IntArray
 ) -> tuple[IntArray, NDArray[np.bool_]]:
     """Give every unknown variable the value that is most probable for it alone, whatever the others are.
 
@@ -33,6 +33,8 @@ def variable_modes(
         Rows of context.
     evidence : Evidence
         Of these rows.
+    numbers : (n,) int array
+        Which stream of draws each row has.
 
     Returns
     -------
@@ -49,7 +51,9 @@ def variable_modes(
             scores = inference.log_prob(states, own)
             weights = np.exp(scores - scores.max())
         else:
-            states = inference.complete(row[None], own, evidence.of(i), np.array([i]), inference.draws)[0]
+            states = inference.complete(row[None], own, evidence.of(i), numbers[i : i + 1], inference.draws)[
+                0
+            ]
             weights = np.ones(len(states))
         for d in unknown:
             counts = np.bincount(states[:, d], weights, minlength=int(inference.variables.n_values[d]))
@@ -58,7 +62,7 @@ def variable_modes(
 
 
 def joint_modes(
-    inference: Inference, rows: IntArray, context: Tensor | None, evidence: Evidence
+    inference: Inference, rows: IntArray, context: Tensor | None, evidence: Evidence, numbers: IntArray
 ) -> tuple[IntArray, NDArray[np.bool_]]:
     """Find the completion of each row that is most probable as a whole.
 
@@ -69,14 +73,14 @@ def joint_modes(
     Parameters and what is returned are those of `variable_modes`.
     """
     out, exact = rows.copy(), np.zeros(len(rows), dtype=bool)
-    separate, _ = variable_modes(inference, rows, context, evidence)
+    separate, _ = variable_modes(inference, rows, context, evidence, numbers)
     for i, row in enumerate(rows):
         own = None if context is None else context[i : i + 1]
         states = _all_completions(inference, row)
         exact[i] = states is not None
         if states is None:
             each = min(inference.draws, _STARTS)
-            drawn = inference.complete(row[None], own, evidence.of(i), np.array([i]), each)[0]
+            drawn = inference.complete(row[None], own, evidence.of(i), numbers[i : i + 1], each)[0]
             states = np.concatenate([separate[i : i + 1], _middle_way(inference, row, own), drawn])
         scores = inference.log_prob(states, own)
         best = states[scores.argmax()]

@@ -38,7 +38,7 @@ _HOW = {
     ENUMERATED: "exact: summed over all states of what is unknown",
     ESTIMATED: "estimated: importance-weighted draws",
 }
-_GIVEN_FIRST = "exact under an ordering with the given variables first; not the mixture's own conditional"
+_GIVEN_FIRST = "exact under orderings with the given variables first, which are not the model's own mixture"
 _SEARCHED = "found by search: none better was met"
 _COUNTED = "estimated: counted among drawn completions"
 
@@ -71,8 +71,8 @@ def marginal(
         ``"auto"`` is exact where the known variables come before the unknown ones in the ordering, or where
         those in between have at most `max_states` states; else it estimates. ``"exact"`` refuses to estimate,
         ``"estimate"`` does not sum over states. ``"given-first"``, for a model trained with several
-        orderings, answers under an ordering in which the known variables come first: exact for that
-        ordering, which is not the mixture.
+        orderings, answers under its masks with their orderings changed so that the known variables come
+        first: exact for these, which are not the model's own mixture.
     mask : int or list of int, optional
         Ask this mask alone, or the mixture of these.
     seed : int
@@ -120,6 +120,7 @@ def complete(
     seed: int = 0,
     draws: int = 1000,
     max_states: int = 4096,
+    first: int = 0,
 ) -> Completion:
     """Fill in the unknown entries of rows.
 
@@ -133,6 +134,8 @@ def complete(
         row. ``"joint"``: the most probable completion as a whole, or the best one found.
     number : int, optional
         With ``"draw"``: so many completions of each row.
+    first : int
+        Number of the first row, whose draws are a function of (seed, number): rows may come in portions.
 
     Returns
     -------
@@ -154,18 +157,20 @@ def complete(
     question = _Question(model, method, mask, seed, draws, max_states)
     codes = read_incomplete(model.variables, rows, unknown)
     features = model.context_rows(context, len(codes))
+    start = whole("first", first)
     each = 1 if number is None else whole("number, of completions per row,", number)
     filled = np.empty((len(codes), each, codes.shape[1]), dtype=np.int64)
     found: list[tuple[IntArray, Evidence, tuple[str, ...]]] = []
     for chosen, inference in question.inferences(codes):
         own = None if features is None else features[torch.from_numpy(chosen).to(features.device)]
-        evidence = inference.evidence(codes[chosen], own, chosen)
+        numbers = chosen + start
+        evidence = inference.evidence(codes[chosen], own, numbers)
         if kind == "draw":
             how = question.how(evidence)
-            filled[chosen] = inference.complete(codes[chosen], own, evidence, chosen, each)
+            filled[chosen] = inference.complete(codes[chosen], own, evidence, numbers, each)
         else:
             modes = variable_modes if kind == "variable" else joint_modes
-            best, exact = modes(inference, codes[chosen], own, evidence)
+            best, exact = modes(inference, codes[chosen], own, evidence, numbers)
             filled[chosen, 0] = best
             how = question.how_of_modes(kind, exact)
         found.append((chosen, evidence, how))
@@ -270,9 +275,7 @@ class _Question:
         self.model = model
         self.is_given_first = method == "given-first"
         self.mask = mask
-        if self.is_given_first and mask is not None and not isinstance(mask, int | np.integer):
-            raise InputError("method='given-first' keeps to one mask: pass mask=k, or leave it out")
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "seed": whole("seed", seed),
             "draws": whole("draws", draws, least=2),
             "max_states": 1 if method == "estimate" else whole("max_states", max_states, least=1),
@@ -293,11 +296,10 @@ class _Question:
         if next_variable is not None:
             order[:, next_variable] = 1
         patterns, which = np.unique(order, axis=0, return_inverse=True)
-        k = 0 if self.mask is None else int(self.mask)  # type: ignore[arg-type]
         return [
             (
                 np.flatnonzero(which.reshape(-1) == i),
-                self.model.inference(self.model.mixture.given_first(pattern, k), **self.settings),
+                self.model.inference(self.mask, pattern, **self.settings),
             )
             for i, pattern in enumerate(patterns)
         ]

@@ -13,15 +13,7 @@ import torch
 
 import made
 from made.experiments import samples
-from made.experiments.samples import (
-    csv_portions,
-    draw_portions,
-    rows_per_portion,
-    value_type,
-    write_csv,
-    write_npy,
-    write_values,
-)
+from made.experiments.samples import csv_text, draw_portions, rows_per_portion, value_type, write_rows
 
 B, C = made.Bernoulli, made.Categorical
 MODELS = {
@@ -31,6 +23,10 @@ MODELS = {
     "fractions": [B(1), C([0.5, 1.25])],
     "words": [C(12), C(["a", "naïve", "a, b"]), C([1, 2.5]), B(1)],
 }
+
+
+def write_drawn(path, model, n, seed, columns=None):
+    write_rows(path, model, n, draw_portions(model, n, seed), columns)
 
 
 @pytest.fixture(params=MODELS)
@@ -57,7 +53,7 @@ def test_portions_are_the_rows_of_one_go(model, n):
 @pytest.mark.usefixtures("small_portions")
 @pytest.mark.parametrize("n", [0, 25])
 def test_npy_holds_the_values_of_one_go(model, tmp_path, n):
-    write_npy(tmp_path / "x.npy", model, n, 4)
+    write_drawn(tmp_path / "x.npy", model, n, 4)
     found = np.load(tmp_path / "x.npy", allow_pickle=False)
     values = model.values(model.sample(n, seed=4))
     assert found.shape == (n, model.n_variables)
@@ -69,7 +65,7 @@ def test_npy_holds_the_values_of_one_go(model, tmp_path, n):
 @pytest.mark.parametrize("name", ["bits", "codes", "numbers", "fractions"])
 def test_npy_is_the_file_that_numpy_writes(tmp_path, name):
     model = made.MADE(MODELS[name], (8,))
-    write_npy(tmp_path / "x.npy", model, 30, 0)
+    write_drawn(tmp_path / "x.npy", model, 30, 0)
     whole = io.BytesIO()
     np.save(whole, model.values(model.sample(30, seed=0)))
     assert (tmp_path / "x.npy").read_bytes() == whole.getvalue()
@@ -91,9 +87,9 @@ def test_text_in_slices_is_as_wide(monkeypatch):
 @pytest.mark.usefixtures("small_portions")
 def test_csv_holds_the_values_of_one_go(model, tmp_path):
     names = [f"n{i}" for i in range(model.n_variables)]
-    write_csv(tmp_path / "x.csv", model, 25, 4, names)
+    write_drawn(tmp_path / "x.csv", model, 25, 4, names)
     content = (tmp_path / "x.csv").read_bytes()
-    assert content == "".join(csv_portions(model, 25, 4, names)).encode()
+    assert content == "".join(csv_text(model, draw_portions(model, 25, 4), names)).encode()
     assert b"\r" not in content
     header, *rows = csv.reader(io.StringIO(content.decode()))
     assert header == names
@@ -102,19 +98,17 @@ def test_csv_holds_the_values_of_one_go(model, tmp_path):
 
 
 @pytest.mark.usefixtures("small_portions")
-def test_rows_that_are_there_are_written_alike(model, tmp_path, capsys):
-    codes, names = model.sample(25, seed=4).numpy(), [f"n{i}" for i in range(model.n_variables)]
-    write_npy(tmp_path / "a.npy", model, 25, 4)
-    write_csv(tmp_path / "a.csv", model, 25, 4, names)
-    for ending in ("npy", "csv"):
-        write_values(tmp_path / f"b.{ending}", model, codes, names)
-        assert (tmp_path / f"b.{ending}").read_bytes() == (tmp_path / f"a.{ending}").read_bytes()
-    write_values(None, model, codes, names)
-    assert capsys.readouterr().out == (tmp_path / "a.csv").read_text(encoding="utf-8")
+def test_rows_share_what_is_given(tmp_path):
+    model = made.MADE(B(3), (8,), context=1)
+    given, context = np.array([-1, 1, -1]), np.array([0.5])
+    rows = np.concatenate(list(draw_portions(model, 25, 4, given=given, context=context)))
+    assert (rows[:, 1] == 1).all()
+    want = model.sample(25, seed=4, given={1: 1}, context=[0.5])
+    np.testing.assert_array_equal(rows, want.numpy())
 
 
 def test_csv_without_names_or_rows(model):
-    text = "".join(csv_portions(model, 0, 0))
+    text = "".join(csv_text(model, []))
     assert text == ",".join(f"x{i}" for i in range(model.n_variables)) + "\n"
 
 
@@ -142,24 +136,24 @@ def test_the_model_is_asked_for_no_more_than_a_portion(monkeypatch, tmp_path):
         return own(n, *others, **settings)
 
     monkeypatch.setattr(model, "sample", sample)
-    write_npy(tmp_path / "x.npy", model, 20_000, 0)
+    write_drawn(tmp_path / "x.npy", model, 20_000, 0)
     assert max(asked) <= rows_per_portion(model) < 20_000
     assert sum(asked) == 20_000
 
 
-@pytest.mark.parametrize(("write", "ending"), [(write_npy, "npy"), (write_csv, "csv")])
-def test_memory_is_that_of_a_portion(monkeypatch, tmp_path, write, ending):
+@pytest.mark.parametrize("ending", ["npy", "csv"])
+def test_memory_is_that_of_a_portion(monkeypatch, tmp_path, ending):
     model = made.MADE(C(300, n=20), hidden=())
     rows = model.sample(1000, seed=0).numpy()
     monkeypatch.setattr(samples, "rows_per_portion", lambda model: 1000)
     # The model's own arithmetic is not what is measured here; new rows of numpy's are.
     monkeypatch.setattr(model, "sample", lambda n, seed=None, *, first=0: torch.from_numpy(rows[:n].copy()))
-    write(tmp_path / f"warm.{ending}", model, 1000, 0)
+    write_drawn(tmp_path / f"warm.{ending}", model, 1000, 0)
 
     def peak(n):
         tracemalloc.start()
         try:
-            write(tmp_path / f"x.{ending}", model, n, 0)
+            write_drawn(tmp_path / f"x.{ending}", model, n, 0)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -171,10 +165,8 @@ def test_memory_is_that_of_a_portion(monkeypatch, tmp_path, write, ending):
 
 @pytest.mark.usefixtures("small_portions")
 @pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
-@pytest.mark.parametrize(("write", "ending"), [(write_npy, "npy"), (write_csv, "csv")])
-def test_an_error_midway_leaves_the_earlier_file_and_no_other(
-    model, monkeypatch, tmp_path, write, ending, error
-):
+@pytest.mark.parametrize("ending", ["npy", "csv"])
+def test_an_error_midway_leaves_the_earlier_file_and_no_other(model, monkeypatch, tmp_path, ending, error):
     path = tmp_path / f"x.{ending}"
     path.write_bytes(b"earlier")
     own, during = model.sample, []
@@ -187,7 +179,7 @@ def test_an_error_midway_leaves_the_earlier_file_and_no_other(
 
     monkeypatch.setattr(model, "sample", sample)
     with pytest.raises(type(error)):
-        write(path, model, 25, 0)
+        write_drawn(path, model, 25, 0)
     assert during == [2, 2, 2]  # there was a file beside it meanwhile
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
@@ -196,7 +188,7 @@ def test_an_error_midway_leaves_the_earlier_file_and_no_other(
 def test_bad_numbers_are_refused(refused, tmp_path):
     model = made.MADE(B(2), (4,))
     with refused("number of rows", "-1"):
-        write_npy(tmp_path / "x.npy", model, -1, 0)
+        write_drawn(tmp_path / "x.npy", model, -1, 0)
     with refused("cannot write", "nowhere"):
-        write_csv(tmp_path / "nowhere" / "x.csv", model, 1, 0)
+        write_drawn(tmp_path / "nowhere" / "x.csv", model, 1, 0)
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from made.cli import data, fit, reproduce, use
+from made.cli import complete, data, fit, reproduce, use
 from made.errors import InputError
 
 __all__ = ["app", "main"]
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command()(fit.fit)
 app.command()(use.evaluate)
 app.command()(use.sample)
+app.command()(complete.complete)
 app.command()(use.score)
 app.command()(use.show)
 app.command()(use.summary)

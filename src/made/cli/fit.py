@@ -11,6 +11,7 @@ from made.cli.screen import command, parse_numbers, score_table, tell
 from made.errors import InputError
 
 if TYPE_CHECKING:
+    from made.data import Dataset
     from made.experiments.run import Job, Outcome
 
 __all__ = ["demo", "fit"]
@@ -75,6 +76,13 @@ def fit(
         str | None,
         typer.Option(help="Of categories: one-hot, scaled or raw [one-hot; for a joint table scaled]."),
     ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMNS",
+            help="Condition on these: names, or numbers from 0, with commas; the others are modelled.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in RUN; --epochs may extend it.")
@@ -111,7 +119,7 @@ def fit(
     from made.experiments.run import Job
 
     if resume:
-        others = {"seed": seed, "coding": coding, **given_model, **given_training}
+        others = {"seed": seed, "coding": coding, "context": context, **given_model, **given_training}
         job = _resumed(out, data, data_dir, device, _given(others))
     elif data is None:
         raise InputError(f"made fit needs DATA: a name ({NAMES}) or a path")
@@ -125,6 +133,7 @@ def fit(
             training=given_training,
             coding=coding,
             device=device,
+            context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
         )
     _run(job, resume=resume, force=force, progress=not quiet)
 
@@ -162,6 +171,9 @@ def _report(job: Job, outcome: Outcome) -> None:
     typer.echo(f"{dataset.name}: {dataset.n_variables:,} variables; {rows} {unit}s")
     for note in (*dataset.notes, *outcome.history.notes):
         typer.echo(f"  {note}")
+    if dataset.context is not None:
+        names = ", ".join(dataset.context.columns or [f"{dataset.context.n_variables} columns"])
+        typer.echo(f"  conditional on {names}, which the baselines do not see")
     typer.echo(f"model: {outcome.model.mixture.describe()}; {outcome.history}")
     if outcome.history.ended == "interrupted":
         best = outcome.history.best_epoch
@@ -176,13 +188,27 @@ def _report(job: Job, outcome: Outcome) -> None:
     typer.echo(score_table(scores, unit))
     typer.echo("\nLook at:\n" + "\n".join(f"  {file}" for file in outcome.files))
     made, ending = command(), "png" if dataset.image_shape else "csv"
+    holes = "--half top" if dataset.image_shape else "ROWS_WITH_HOLES.csv"
     typer.echo(
         "Try next:\n"
-        f"  {made} sample {folder} -n 100 --seed 1 -o {folder}/more.{ending}\n"
+        f"  {made} sample {folder} -n 100 --seed 1{_context_example(dataset)} -o {folder}/more.{ending}\n"
+        f"  {made} complete {folder} {holes} -o {folder}/completed.{ending}\n"
         f"  {made} score {folder} {job.data} -o {folder}/scores.csv\n"
         f"  {made} show {folder}\n"
         f"  {made} summary {folder}"
     )
+
+
+def _context_example(dataset: Dataset) -> str:
+    """Return the option that gives a conditional model its context: that of the first test row."""
+    if dataset.context is None:
+        return ""
+    own = dataset.context
+    names = own.columns or [f"x{i}" for i in range(own.n_variables)]
+    labels = [
+        code if known is None else known[code] for code, known in zip(own.test[0], own.labels, strict=True)
+    ]
+    return ' --context "' + ",".join(f"{n}={v}" for n, v in zip(names, labels, strict=True)) + '"'
 
 
 def _resumed(out: Path, data: str | None, data_dir: str | None, device: str, given: dict[str, Any]) -> Job:

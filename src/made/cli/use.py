@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,9 @@ from made.cli.screen import counting, make_folder, masks_table, parse_counts, sc
 from made.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from made.experiments.completions import IncompleteRows
     from made.experiments.folder import RunFolder
     from made.experiments.rows import FoundRows
     from made.model import MADE
@@ -71,7 +74,7 @@ def evaluate(
         _evaluate_masks(model, rows, counts, out or _picture_beside(run), as_json)
         return
     with counting("scoring", len(rows.codes)) as advance:
-        result = score_rows(score_model(model, rows.codes, advance), model.n_variables)
+        result = score_rows(score_model(model, rows.codes, advance, rows.context), model.n_variables)
     baselines = _baselines(folder, rows, data_dir)
     if as_json:
         about = {"split": rows.split, "data": rows.name, "masks": model.mixture.describe()}
@@ -92,28 +95,40 @@ def sample(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help=".npy, .csv or .png [CSV on the screen]."),
     ] = None,
+    given: Annotated[
+        str | None,
+        typer.Option(metavar="VALUES", help='What all rows have, as in "x3=1,x7=0"; the rest is drawn.'),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="VALUES", help='For a model fitted with --context: "age=3,sex=1".'),
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Draw new rows from a trained model."""
-    from made.experiments.samples import csv_portions, write_csv, write_npy
+    from made.experiments.completions import read_context, read_given_values
+    from made.experiments.samples import csv_text, draw_portions, write_rows
 
     if out is not None and out.suffix not in (".npy", ".csv", ".png"):
         raise InputError(f"{out}: samples are written as .npy, .csv or .png")
     folder, model = load_run(run, device)
     if n < 0:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
+    conditions = {
+        "given": read_given_values(given, folder, model),
+        "context": read_context(context, folder, model),
+    }
     # Rows that run over a terminal are progress enough, and a bar would run into them.
     with counting("drawing", n, hidden=out is None and sys.stdout.isatty()) as advance:
+        portions = draw_portions(model, n, seed, advance, **conditions)
         if out is None:
-            for text in csv_portions(model, n, seed, folder.columns, advance):
+            for text in csv_text(model, portions, folder.columns):
                 typer.echo(text, nl=False)
             return
         if out.suffix == ".png":
-            _draw_picture(out, folder, model, n, seed, advance)
-        elif out.suffix == ".csv":
-            write_csv(out, model, n, seed, folder.columns, advance)
+            _draw_picture(out, folder, model, n, portions)
         else:
-            write_npy(out, model, n, seed, advance)
+            write_rows(out, model, n, portions, folder.columns)
     tell(f"{n:,} rows drawn with seed {seed}: {out}")
 
 
@@ -130,20 +145,31 @@ def score(
     data_dir: DataDir = None,
     device: Device = "cpu",
 ) -> None:
-    """Write the log-probability of every row in nats: the lower, the more surprising."""
+    """Write the log-probability of every row in nats: the lower, the more surprising.
+
+    Of rows with unknown entries (empty, ?, NA or NaN in a file) it is that of what is known, with its
+    standard error, which is 0 where the answer is exact.
+    """
     import numpy as np
 
+    from made.experiments.completions import find_incomplete_rows, has_holes
     from made.experiments.rows import find_rows
     from made.experiments.scores import score_model
     from made.files import write_aside
 
     folder, model = load_run(run, device)
+    if has_holes(data):
+        if per_variable:
+            raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
+        _score_incomplete(model, find_incomplete_rows(folder, model, data), out)
+        return
     rows = find_rows(folder, model, data, split, data_dir, whole_file=True)
     with counting("scoring", len(rows.codes)) as advance:
-        table = score_model(model, rows.codes, advance).numpy()[:, None]
+        table = score_model(model, rows.codes, advance, rows.context).numpy()[:, None]
     names = ["log_prob"]
     if per_variable:
-        table = np.hstack([table, model.log_prob(rows.codes, per_variable=True).cpu().numpy()])
+        parts = model.log_prob(rows.codes, per_variable=True, context=rows.context)
+        table = np.hstack([table, parts.cpu().numpy()])
         names += folder.columns or [f"x{i}" for i in range(model.n_variables)]
     text = io.StringIO()
     np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
@@ -154,6 +180,25 @@ def score(
     tell(
         f"log p of {len(table):,} rows ({rows.name}, {rows.split}), mean {table[:, 0].mean():.3f} nats: {out}"
     )
+
+
+def _score_incomplete(model: MADE, rows: IncompleteRows, out: Path | None) -> None:
+    """Write log p of what is known in each row, and its standard error."""
+    import numpy as np
+
+    from made.files import write_aside
+    from made.queries import marginal
+
+    found = marginal(model, np.maximum(rows.codes, 0), unknown=rows.codes < 0, context=rows.context)
+    text = io.StringIO()
+    table = np.stack([found.log_prob, found.error], axis=1)
+    np.savetxt(text, table, fmt="%.9g", delimiter=",", header="log_prob,standard_error", comments="")
+    if out is None:
+        typer.echo(text.getvalue(), nl=False)
+    else:
+        write_aside(out, text.getvalue().encode())
+    estimated = int((found.error > 0).sum())
+    tell(f"log p of what is known in {len(table):,} rows ({rows.name}), {estimated:,} of them estimated")
 
 
 def show(
@@ -239,14 +284,13 @@ def _picture_beside(run: Path) -> Path:
 
 
 def _draw_picture(
-    out: Path, folder: RunFolder, model: MADE, n: int, seed: int, advance: Callable[[int], None]
+    out: Path, folder: RunFolder, model: MADE, n: int, portions: Iterator[NDArray[Any]]
 ) -> None:
     """Draw rows as one picture, for which all of them are needed at once."""
     import numpy as np
 
     from made import plots
     from made.experiments.pictures import draw_rows
-    from made.experiments.samples import draw_portions
 
     if not 1 <= n <= _ROWS_PER_PICTURE:
         raise InputError(
@@ -254,5 +298,4 @@ def _draw_picture(
             "ask for another -n, or write .npy or .csv"
         )
     plots.check_place(out)
-    rows = np.concatenate(list(draw_portions(model, n, seed, advance)))
-    draw_rows(out, rows, model, folder.image_shape, folder.columns)
+    draw_rows(out, np.concatenate(list(portions)), model, folder.image_shape, folder.columns)

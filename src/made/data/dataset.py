@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from made.data.readers import SPLITS, Raw
 from made.data.two_dim import draw
 from made.errors import InputError
 
-__all__ = ["Dataset", "build", "split_rows"]
+__all__ = ["Dataset", "build", "find_column", "split_rows"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +39,8 @@ class Dataset:
         The joint table that the rows were drawn from, with sum 1.
     columns : tuple of D str, or None
         Column names, where the file has a header.
+    context : Dataset or None
+        The columns that are not modelled but given, row by row; see `with_context`.
     """
 
     name: str
@@ -50,11 +53,52 @@ class Dataset:
     notes: tuple[str, ...] = ()
     table: np.ndarray[Any, Any] | None = field(default=None)
     columns: tuple[str, ...] | None = None
+    context: Dataset | None = None
+
+    def with_context(self, names: Sequence[str | int]) -> Dataset:
+        """Return the set with some of its columns set apart as the context of the others.
+
+        Parameters
+        ----------
+        names : sequence of str or int
+            Names of columns, or their numbers counted from 0.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or none would be left to model.
+        """
+        chosen = [find_column(name, self.columns, self.n_variables) for name in names]
+        if len(set(chosen)) < len(chosen):
+            raise InputError(f"{self.name}: a column is named twice as context")
+        rest = [d for d in range(self.n_variables) if d not in chosen]
+        if not rest:
+            raise InputError(f"{self.name}: all columns are context, and none is left to model")
+        return replace(self._columns(rest), context=self._columns(chosen))
+
+    def _columns(self, chosen: Sequence[int]) -> Dataset:
+        if list(chosen) == list(range(self.n_variables)):
+            return self
+        return replace(
+            self,
+            train=self.train[:, list(chosen)],
+            valid=self.valid[:, list(chosen)],
+            test=self.test[:, list(chosen)],
+            classes=tuple(self.classes[d] for d in chosen),
+            labels=tuple(self.labels[d] for d in chosen),
+            image_shape=None,
+            table=None,
+            columns=None if self.columns is None else tuple(self.columns[d] for d in chosen),
+        )
 
     @property
     def splits(self) -> dict[str, np.ndarray[Any, Any]]:
         """The rows by the name of their split, each of shape (n, D)."""
         return {"train": self.train, "valid": self.valid, "test": self.test}
+
+    def context_of(self, split: str) -> np.ndarray[Any, Any] | None:
+        """Return the context of the rows of a split, (n, C); None where there is none."""
+        return None if self.context is None else self.context.splits[split]
 
     @property
     def n_variables(self) -> int:
@@ -70,6 +114,42 @@ class Dataset:
         rows = ", ".join(f"{len(part):,} {split}" for split, part in self.splits.items())
         kind = "binary" if self.is_binary else "categorical"
         return f"Dataset({self.name!r}: {self.n_variables} {kind} variables; rows: {rows})"
+
+
+def find_column(name: str | int, columns: Sequence[str] | None, n_variables: int) -> int:
+    """Return the place of a column, counted from 0.
+
+    Parameters
+    ----------
+    name : str or int
+        As the header has it; or its number, alone or after an x where there is no header.
+    columns : sequence of D str, or None
+        The header.
+    n_variables : int
+        D.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+
+    Examples
+    --------
+    >>> find_column("age", ["sex", "age"], 2), find_column("x1", None, 2), find_column("0", None, 2)
+    (1, 1, 0)
+    """
+    if columns is not None and name in columns:
+        return list(columns).index(str(name))
+    digits = str(name).removeprefix("x") if columns is None else str(name)
+    if digits.isdecimal() and int(digits) < n_variables:
+        return int(digits)
+    known = f"0..{n_variables - 1}"
+    if columns is not None:
+        close = get_close_matches(str(name), columns, n=3, cutoff=0.5) or list(columns[:5])
+        known = f"{', '.join(close)}{', ...' if len(columns) > len(close) else ''}, or a number {known}"
+    else:
+        known = f"x0..x{n_variables - 1}"
+    raise InputError(f"there is no variable {str(name)!r}; there are {known}")
 
 
 def build(
@@ -123,7 +203,9 @@ def build(
         parts, split_notes = split_rows(coded, source, seed)
     return Dataset(
         name,
-        **parts,
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
         classes=classes,
         labels=labels,
         image_shape=raw.image_shape,

@@ -81,13 +81,15 @@ class Raw:
         return np.concatenate(list(self.splits.values()))
 
 
-def read(path: str | os.PathLike[str]) -> Raw:
+def read(path: str | os.PathLike[str], *, holes: bool = False) -> Raw:
     """Read the arrays of one file, before splitting and coding.
 
     Parameters
     ----------
     path : str or path-like
         A ``.npz``, ``.npy``, ``.csv``, ``.tsv``, ``.data`` or ``.amat`` file, or an image.
+    holes : bool
+        Whether values may be missing in a text file; they are then NaN, see `read_text`.
 
     Returns
     -------
@@ -104,7 +106,7 @@ def read(path: str | os.PathLike[str]) -> Raw:
     suffix = path.suffix.lower()
     if suffix in TEXT_SUFFIXES:
         try:
-            rows, columns = read_text(path)
+            rows, columns = read_text(path, holes=holes)
         except OSError as error:
             raise _unreadable(path, error) from error
         return Raw(str(path), {"all": rows}, columns=columns)

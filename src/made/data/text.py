@@ -20,6 +20,9 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".data", ".amat")
 
 _WITH_HEADER = (".csv", ".tsv")
 
+# What files write where a value is missing, in small letters.
+_HOLES = ("", "?", "na", "n/a", "nan", "none", "null")
+
 
 class _Layout(NamedTuple):
     delimiter: str | None  # None: any run of blanks
@@ -27,7 +30,7 @@ class _Layout(NamedTuple):
     skip: int  # lines above the first row
 
 
-def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...] | None]:
+def read_text(path: Path, *, holes: bool = False) -> tuple[np.ndarray[Any, Any], tuple[str, ...] | None]:
     """Read the numbers of a text file.
 
     Parameters
@@ -35,6 +38,8 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...] | None]
     path : Path
         A ``.csv`` or ``.tsv`` file (comma, semicolon or tab; with or without one header line), a ``.data``
         file (comma) or an ``.amat`` file (blanks).
+    holes : bool
+        Read an empty field, ``?``, ``NA``, ``NaN``, ``None`` and ``null`` as NaN instead of refusing them.
 
     Returns
     -------
@@ -49,15 +54,15 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...] | None]
         If the file is empty, ragged or holds anything but numbers: with line and column counted from 1.
     """
     try:
-        layout = _layout(path)
-        return _fast(path, layout), layout.columns
+        layout = _layout(path, holes)
+        return _fast(path, layout, holes), layout.columns
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text in UTF-8; save it in that encoding") from error
     except csv.Error as error:
         raise InputError(f"{path}: not a table of text ({error})") from error
 
 
-def _layout(path: Path) -> _Layout:
+def _layout(path: Path, holes: bool = False) -> _Layout:
     with path.open(encoding="utf-8-sig", newline="") as file:
         skip, first = next(((i, line) for i, line in enumerate(file) if line.strip()), (0, ""))
     if not first:
@@ -65,7 +70,8 @@ def _layout(path: Path) -> _Layout:
     delimiter = _delimiter(path.suffix.lower(), first)
     if path.suffix.lower() in _WITH_HEADER:
         names = [field.strip() for field in next(csv.reader([first], delimiter=delimiter or ","))]
-        if any(names) and all(_number(name) is None for name in names):
+        words = [name for name in names if not (holes and _is_hole(name))]
+        if any(words) and all(_number(word) is None for word in words):
             return _Layout(delimiter, tuple(names), skip + 1)
     return _Layout(delimiter, None, skip)
 
@@ -79,7 +85,7 @@ def _delimiter(suffix: str, line: str) -> str | None:
     return max((";", "\t", ","), key=line.count) if any(mark in line for mark in ";\t,") else ","
 
 
-def _fast(path: Path, layout: _Layout) -> np.ndarray[Any, Any]:
+def _fast(path: Path, layout: _Layout, holes: bool) -> np.ndarray[Any, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "contained no data" is told below
@@ -95,16 +101,16 @@ def _fast(path: Path, layout: _Layout) -> np.ndarray[Any, Any]:
     except UnicodeDecodeError:
         raise
     except (ValueError, OverflowError):
-        return _careful(path, layout)
+        return _careful(path, layout, holes)
     if len(rows) == 0:
         raise InputError(f"{path}: a header and no rows; add at least 3 rows of numbers")
     if layout.columns is not None and len(layout.columns) != rows.shape[1]:
-        return _careful(path, layout)
+        return _careful(path, layout, holes)
     # numpy takes "nan" and "inf" for numbers; the careful pass knows the line
-    return rows if np.isfinite(rows).all() else _careful(path, layout)
+    return rows if np.isfinite(rows).all() else _careful(path, layout, holes)
 
 
-def _careful(path: Path, layout: _Layout) -> np.ndarray[Any, Any]:
+def _careful(path: Path, layout: _Layout, holes: bool = False) -> np.ndarray[Any, Any]:
     """Read line by line, slowly, to name the first line that is wrong; return the rows if none is."""
     width = None if layout.columns is None else len(layout.columns)
     values = packed("d")
@@ -116,7 +122,10 @@ def _careful(path: Path, layout: _Layout) -> np.ndarray[Any, Any]:
             columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
             raise InputError(f"{path}: line {line} has {columns} where {first} has {width}")
         for place, field in enumerate(fields, start=1):
-            number = _number(field)
+            number = math.nan if holes and _is_hole(field) else _number(field)
+            if holes and number is not None and math.isnan(number):
+                values.append(math.nan)
+                continue
             if number is None or not math.isfinite(number):
                 raise InputError(f"{path}: {_complaint(line, place, field.strip(), layout.columns)}")
             values.append(number)
@@ -148,6 +157,10 @@ def _complaint(line: int, place: int, field: str, columns: tuple[str, ...] | Non
         f"line {line}, column {place}{name} holds {shown!r}, which is not a number; "
         "write categories as whole numbers 0 to K-1, and fill or drop what is missing"
     )
+
+
+def _is_hole(field: str) -> bool:
+    return field.strip().lower() in _HOLES
 
 
 def _number(field: str) -> float | None:

@@ -137,7 +137,16 @@ class RunFolder:
     def load_data(self, data_dir: str | None = None) -> data.Dataset:
         """Load the data set of the run, split as it was."""
         own = self.origin
-        return data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
+        dataset = data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
+        return dataset.with_context(self.context_places) if self.context_places else dataset
+
+    @property
+    def context_places(self) -> list[int]:
+        """Which columns of the data are context, counted from 0; none for a model file without its run."""
+        if not (self.path / "settings.json").exists():
+            return []
+        places: list[int] = self.origin.get("context", [])
+        return places
 
     @property
     def columns(self) -> list[str] | None:
@@ -145,6 +154,14 @@ class RunFolder:
         if not (self.path / "settings.json").exists():
             return None
         names: list[str] | None = self.read_json("settings.json").get("columns")
+        return names
+
+    @property
+    def context_columns(self) -> list[str] | None:
+        """The names of the columns of context, where the data had some."""
+        if not (self.path / "settings.json").exists():
+            return None
+        names: list[str] | None = self.read_json("settings.json").get("context_columns")
         return names
 
     @property

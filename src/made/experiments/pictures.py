@@ -54,9 +54,10 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     """Draw rows of the model beside as many held-out ones, both picked by the seed."""
     wanted = _POINTS if data.image_shape is None and data.n_variables <= 2 else _ROWS
     n = min(wanted, len(data.test))
-    samples = model.sample(n, seed=seed).cpu().numpy()
     # Picked at random, for the rows of a file may be sorted: those of binarized MNIST begin with the zeros.
-    real = data.test[np.random.default_rng(seed).permutation(len(data.test))[:n]]
+    picked = np.random.default_rng(seed).permutation(len(data.test))[:n]
+    real, context = data.test[picked], data.context_of("test")
+    samples = model.sample(n, seed=seed, context=None if context is None else context[picked]).cpu().numpy()
     title = f"Samples and {data.name}"
     if data.image_shape is not None:
         levels = max(data.classes) - 1
@@ -92,7 +93,8 @@ def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
     """Draw the held-out images that surprise the model most, and where: for images and a single mask."""
     if data.image_shape is None or model.n_masks > 1:
         return None
-    per_variable = -model.log_prob(data.test, per_variable=True).cpu().numpy()
+    scores = model.log_prob(data.test, per_variable=True, context=data.context_of("test"))
+    per_variable = -scores.cpu().numpy()
     worst = np.argsort(-per_variable.sum(axis=1))[:_MOST_SURPRISING]
     figure = plots.surprise(
         data.test[worst],
@@ -162,4 +164,4 @@ def draw_worked_example(folder: Path) -> list[Path]:
 def _network(model: MADE, title: str | None = None) -> Figure:
     mask = model.mask(0)
     direct = mask.direct if model.network.direct is not None else None
-    return plots.network(mask.input_ranks, mask.connectivity, mask.layers, direct=direct, title=title)
+    return plots.network(mask.feature_ranks, mask.connectivity, mask.layers, direct=direct, title=title)

@@ -36,7 +36,7 @@ def build_model(data: Dataset, seed: int, given: Mapping[str, Any], coding: str 
     Parameters
     ----------
     data : Dataset
-        Says what the variables are.
+        Says what the variables are, and the context.
     seed : int
         Of the masks and the initial weights.
     given : mapping
@@ -53,4 +53,5 @@ def build_model(data: Dataset, seed: int, given: Mapping[str, Any], coding: str 
     if coding is None:
         coding = "one-hot" if data.table is None else "scaled"
     variables = variables_for(data.classes, data.labels, coding)
-    return MADE(variables, seed=seed, **{**MODEL_DEFAULTS, **given})
+    context = 0 if data.context is None else variables_for(data.context.classes, data.context.labels)
+    return MADE(variables, seed=seed, context=context, **{**MODEL_DEFAULTS, **given})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from made import data
@@ -13,7 +17,7 @@ from made.errors import InputError
 from made.experiments.folder import RunFolder
 from made.model import MADE
 
-__all__ = ["FoundRows", "find_rows"]
+__all__ = ["FoundRows", "context_of_values", "find_rows", "part_columns"]
 
 _SPLITS = ("train", "valid", "test", "all")
 
@@ -29,11 +33,14 @@ class FoundRows:
         Of the data set, or of the file.
     split : str
         Which of its rows these are.
+    context : (n, C) tensor or None
+        What the rows are conditioned on, for a model of p(x | c).
     """
 
     codes: Tensor
     name: str
     split: str
+    context: Tensor | None = None
 
 
 def find_rows(
@@ -80,24 +87,72 @@ def find_rows(
         seed = own["seed"]
     if data.known(name) is not None:
         return _of_dataset(data.load(name, data_dir=data_dir, seed=seed), model, split)
-    return _of_file(name, model, split, seed)
+    return _of_file(name, model, split, seed, folder)
 
 
 def _of_dataset(dataset: data.Dataset, model: MADE, split: str | None) -> FoundRows:
-    import numpy as np
-
     split = split or "test"
-    rows = np.concatenate(list(dataset.splits.values())) if split == "all" else dataset.splits[split]
-    return FoundRows(model.rows(rows), dataset.name, split)
+
+    def chosen(part: data.Dataset) -> NDArray[Any]:
+        return np.concatenate(list(part.splits.values())) if split == "all" else part.splits[split]
+
+    rows = chosen(dataset)
+    context = None if dataset.context is None else chosen(dataset.context)
+    return FoundRows(model.rows(rows), dataset.name, split, model.context_rows(context, len(rows)))
 
 
-def _of_file(name: str, model: MADE, split: str | None, seed: int) -> FoundRows:
+def _of_file(name: str, model: MADE, split: str | None, seed: int, folder: RunFolder) -> FoundRows:
     raw = data.read(name)
     if raw.table is not None:
         return _of_dataset(data.load(name, seed=seed), model, split)
     if split is None:
         split = "all" if "all" in raw.splits else "test"
     rows = raw.rows if split == "all" else split_rows(raw.splits, raw.source, seed)[0][split]
+    rows, given = part_columns(rows, model, folder.context_places)
     # Labels are as the file has them; the model knows which codes they stand for.
     codes = model.codes(rows) if model.variables.has_labels else rows
-    return FoundRows(model.rows(codes), Path(name).name, split)
+    context = context_of_values(given, model, folder.context_columns)
+    return FoundRows(model.rows(codes), Path(name).name, split, context)
+
+
+def part_columns(
+    rows: NDArray[Any], model: MADE, places: list[int]
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Part the columns of a file into those of the variables and those of the context.
+
+    Parameters
+    ----------
+    rows : (n, D + C) array
+        As the file has them.
+    model : MADE
+        Has D variables and C columns of context.
+    places : list of int
+        Which columns are context. Where that is not known they are the last ones.
+    """
+    n_columns = model.context.n_columns
+    if n_columns == 0:
+        return rows, None
+    width = model.n_variables + n_columns
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise InputError(
+            f"rows have {rows.shape[-1]} columns, the model takes {width}: "
+            f"{model.n_variables} variables and {n_columns} of context"
+        )
+    places = places or list(range(model.n_variables, width))
+    return np.delete(rows, places, axis=1), rows[:, places]
+
+
+def context_of_values(
+    values: NDArray[Any] | None, model: MADE, names: Sequence[str] | None = None
+) -> Tensor | None:
+    """Return context as a model takes it, from values as a file has them; the names are for messages."""
+    if values is None:
+        return None
+    if np.isnan(values).any():
+        row, column = (int(i) for i in np.argwhere(np.isnan(values))[0])
+        name = f"column {column} of the context" if names is None else names[column]
+        raise InputError(f"row {row} (counted from 0) lacks {name}, which is context and must be known")
+    known = model.context.variables
+    if known is not None and known.has_labels:
+        values = known.codes(values)
+    return model.context_rows(values, len(values))

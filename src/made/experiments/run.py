@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Job:
         Of categorical variables.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
+    context : tuple of str or int
+        Columns that the others are conditioned on, by name or by number counted from 0.
     """
 
     data: str
@@ -52,6 +54,7 @@ class Job:
     training: Mapping[str, Any]
     coding: str | None = None
     device: str = "auto"
+    context: tuple[str | int, ...] = ()
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run needs to know, JSON-ready; paths are absolute."""
@@ -60,6 +63,7 @@ class Job:
                 "name": data.known(self.data) or str(Path(self.data).resolve()),
                 "data_dir": None if self.data_dir is None else str(Path(self.data_dir).resolve()),
                 "seed": self.seed,
+                **({"context": list(self.context)} if self.context else {}),
             },
             "model": dict(self.model),
             "coding": self.coding,
@@ -75,6 +79,7 @@ class Job:
             folder=folder,
             seed=own["seed"],
             data_dir=own["data_dir"],
+            context=tuple(own.get("context", ())),
             model=settings.get("model", {}),
             coding=settings.get("coding"),
             training=settings.get("training", {}),
@@ -131,6 +136,10 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     if not resume:
         folder.check_free(force=force)  # before time is spent on the data
     dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
+    if job.context:
+        places = [data.find_column(name, dataset.columns, dataset.n_variables) for name in job.context]
+        # By number from here on: rows to come may be without a header.
+        job, dataset = replace(job, context=tuple(places)), dataset.with_context(places)
     training = {**TRAINING_DEFAULTS, **job.training, "seed": job.seed}
     TrainingSettings(**training)  # checked before anything is written
     model = build_model(dataset, job.seed, job.model, job.coding).to(find_device(job.device))
@@ -147,6 +156,8 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
             progress=progress,
             checkpoint=folder.checkpoint_file,
             resume=resume,
+            context=dataset.context_of("train"),
+            valid_context=dataset.context_of("valid"),
             **training,
         )
     except TrainingDivergedError as diverged:
@@ -161,7 +172,9 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     if history.ended == "interrupted":
         return Outcome(dataset, model, history, {}, baselines, files)
     scores = {
-        split: score_rows(score_model(model, dataset.splits[split]), dataset.n_variables)
+        split: score_rows(
+            score_model(model, dataset.splits[split], context=dataset.context_of(split)), dataset.n_variables
+        )
         for split in ("valid", "test")
     }
     folder.write_json("results.json", _results(scores, baselines, history, model))
@@ -182,6 +195,7 @@ def _described(job: Job, dataset: data.Dataset, model: MADE, training: Mapping[s
         **job.settings(),
         "image_shape": dataset.image_shape,
         "columns": dataset.columns,
+        **({} if dataset.context is None else {"context_columns": dataset.context.columns}),
         "notes": list(dataset.notes),
         "full": {"model": model.settings(), "training": dict(training)},
         "versions": environment(),

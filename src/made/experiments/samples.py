@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,9 @@ from numpy.typing import NDArray
 from made.checks import whole
 from made.files import writing_aside
 from made.model import MADE
+from made.ordering import IntArray
 
-__all__ = [
-    "csv_portions",
-    "draw_portions",
-    "rows_per_portion",
-    "value_type",
-    "write_csv",
-    "write_npy",
-    "write_values",
-]
+__all__ = ["csv_text", "draw_portions", "rows_per_portion", "value_type", "write_rows"]
 
 # A portion holds no more rows and no more numbers than this, unless the model itself takes more at once.
 _ROWS_PER_PORTION = 10_000
@@ -47,7 +39,13 @@ def rows_per_portion(model: MADE) -> int:
 
 
 def draw_portions(
-    model: MADE, n: int, seed: int, advance: Callable[[int], None] = lambda n: None
+    model: MADE,
+    n: int,
+    seed: int,
+    advance: Callable[[int], None] = lambda n: None,
+    *,
+    given: IntArray | None = None,
+    context: NDArray[Any] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Draw n rows, portion by portion: together they are ``model.sample(n, seed)``.
 
@@ -62,6 +60,11 @@ def draw_portions(
     advance : callable
         Told the number of rows of a portion once there is no more to do with it.
 
+    given : (D,) int array, optional
+        Codes that all rows have, -1 where they are to be drawn.
+    context : (C,) array, optional
+        What all rows are conditioned on, for a model of p(x | c).
+
     Yields
     ------
     (rows, D) array of codes
@@ -73,78 +76,53 @@ def draw_portions(
         If n is no number of rows.
     """
     n, portion = whole("n, the number of rows to draw,", n), rows_per_portion(model)
+    conditions: dict[str, Any] = {} if context is None else {"context": context}
+    if given is not None:
+        conditions["given"] = np.where(given < 0, np.nan, given)
     for first in range(0, n, portion):
         rows = min(portion, n - first)
-        yield model.sample(rows, seed, first=first).cpu().numpy()
+        yield model.sample(rows, seed, first=first, **conditions).cpu().numpy()
         advance(rows)
 
 
-def csv_portions(
-    model: MADE,
-    n: int,
-    seed: int,
-    columns: list[str] | None = None,
-    advance: Callable[[int], None] = lambda n: None,
+def csv_text(
+    model: MADE, portions: Iterable[NDArray[Any]], columns: list[str] | None = None
 ) -> Iterator[str]:
-    """Draw n rows as CSV text: first the line of names (x0, x1, ... where there are none), then portions.
+    """Turn portions of codes into CSV text: first the line of names (x0, x1, ... where there are none).
 
     Examples
     --------
     >>> import made
     >>> model = made.MADE(made.Categorical(["no", "yes"]), hidden=(4,))
-    >>> print("".join(csv_portions(model, n=2, seed=0, columns=["answer"])))
+    >>> print("".join(csv_text(model, draw_portions(model, n=2, seed=0), columns=["answer"])))
     answer
     yes
     no
     """
-    return _as_csv(model, draw_portions(model, n, seed, advance), columns)
+    yield _csv([columns or [f"x{i}" for i in range(model.n_variables)]])
+    for codes in portions:
+        yield _csv(model.values(codes).tolist())
 
 
-def write_csv(
+def write_rows(
     path: str | Path,
     model: MADE,
     n: int,
-    seed: int,
+    portions: Iterable[NDArray[Any]],
     columns: list[str] | None = None,
-    advance: Callable[[int], None] = lambda n: None,
 ) -> None:
-    """Draw n rows into a CSV file; labels stand for codes.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written; one that was there before survives.
-    """
-    _write_csv(path, model, draw_portions(model, n, seed, advance), columns)
-
-
-def write_npy(
-    path: str | Path, model: MADE, n: int, seed: int, advance: Callable[[int], None] = lambda n: None
-) -> None:
-    """Draw n rows into a .npy file of shape (n, D) and type `value_type`; nothing in it is pickled.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written; one that was there before survives.
-    """
-    n = whole("n, the number of rows to draw,", n)
-    _write_npy(path, model, n, draw_portions(model, n, seed, advance))
-
-
-def write_values(
-    path: str | Path | None, model: MADE, codes: NDArray[Any], columns: list[str] | None = None
-) -> None:
-    """Write rows that are there already, with labels for codes: to a file, or as CSV to standard output.
+    """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, or to CSV.
 
     Parameters
     ----------
-    path : path or None
-        A .npy file, as `write_npy` writes it; any other is CSV. None is standard output.
+    path : path
+        Its ending says which.
     model : MADE
-        Knows the labels.
-    codes : (n, D) array
-        Rows.
+        Knows the labels that stand for codes.
+    n : int
+        How many rows come.
+    portions : iterable of (rows, D) arrays
+        Codes.
     columns : list of str, optional
         Names of the columns, for CSV.
 
@@ -153,15 +131,21 @@ def write_values(
     InputError
         If the file cannot be written; one that was there before survives.
     """
-    size = rows_per_portion(model)
-    portions = (codes[first : first + size] for first in range(0, len(codes), size))
-    if path is None:
-        for text in _as_csv(model, portions, columns):
-            sys.stdout.write(text)
-    elif Path(path).suffix == ".npy":
-        _write_npy(path, model, len(codes), portions)
-    else:
-        _write_csv(path, model, portions, columns)
+    n = whole("n, the number of rows to draw,", n)
+    with writing_aside(path) as file:
+        if Path(path).suffix != ".npy":
+            for text in csv_text(model, portions, columns):
+                file.write(text.encode())
+            return
+        kind = value_type(model)
+        header = {
+            "descr": np.lib.format.dtype_to_descr(kind),
+            "fortran_order": False,
+            "shape": (n, model.n_variables),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for codes in portions:
+            file.write(model.values(codes).astype(kind, copy=False).tobytes())
 
 
 def value_type(model: MADE) -> np.dtype[Any]:
@@ -184,33 +168,6 @@ def value_type(model: MADE) -> np.dtype[Any]:
         values = model.values(np.minimum(places[:, None], n_values - 1))
         kinds.append(values.astype(str).dtype if values.dtype == object else values.dtype)
     return np.result_type(*kinds)
-
-
-def _write_npy(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray[Any]]) -> None:
-    kind = value_type(model)
-    header = {
-        "descr": np.lib.format.dtype_to_descr(kind),
-        "fortran_order": False,
-        "shape": (n, model.n_variables),
-    }
-    with writing_aside(path) as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for codes in portions:
-            file.write(model.values(codes).astype(kind, copy=False).tobytes())
-
-
-def _write_csv(
-    path: str | Path, model: MADE, portions: Iterable[NDArray[Any]], columns: list[str] | None
-) -> None:
-    with writing_aside(path) as file:
-        for text in _as_csv(model, portions, columns):
-            file.write(text.encode())
-
-
-def _as_csv(model: MADE, portions: Iterable[NDArray[Any]], columns: list[str] | None) -> Iterator[str]:
-    yield _csv([columns or [f"x{i}" for i in range(model.n_variables)]])
-    for codes in portions:
-        yield _csv(model.values(codes).tolist())
 
 
 def _csv(rows: list[list[Any]]) -> str:

@@ -5,17 +5,21 @@ Nothing here touches ``pyplot``: figures need no display, and no global setting 
 
 from __future__ import annotations
 
+from made.plots.completions import completions
 from made.plots.curves import loss_curve
 from made.plots.grids import image_grid, samples_beside, samples_table
 from made.plots.lines import lines
+from made.plots.masks_averaged import masks_averaged
 from made.plots.matrices import mask_matrices
 from made.plots.networks import network
 from made.plots.pairs import image_pairs
-from made.plots.paper import save
+from made.plots.paper import check_place, save
 from made.plots.pixels import predecessors, surprise
 from made.plots.tables import joint_tables, log_ratios, slices
 
 __all__ = [
+    "check_place",
+    "completions",
     "image_grid",
     "image_pairs",
     "joint_tables",
@@ -23,6 +27,7 @@ __all__ = [
     "log_ratios",
     "loss_curve",
     "mask_matrices",
+    "masks_averaged",
     "network",
     "predecessors",
     "samples_beside",
