@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -76,17 +76,107 @@ def refused() -> Callable[..., AbstractContextManager[None]]:
     return refusal
 
 
+class Table:
+    """The joint distribution of a small model, written out: what every query is held against."""
+
+    def __init__(self, model: made.MADE, mask: Any = None, context: Any = None) -> None:
+        self.states = np.array(list(itertools.product(*map(range, model.variables.n_values))))
+        self.p = model.log_prob(self.states, mask=mask, context=context).exp().numpy()
+        self.n_values = model.variables.n_values
+
+    def marginal(self, row: np.ndarray) -> float:
+        """Return the probability of what is known in a row of codes, -1 where unknown."""
+        return float(self.p[self._fits(row)].sum())
+
+    def posterior(self, row: np.ndarray) -> np.ndarray:
+        """Return the probability of each state given what is known in a row."""
+        return np.where(self._fits(row), self.p, 0) / self.marginal(row)
+
+    def conditional(self, row: np.ndarray, variable: int) -> np.ndarray:
+        """Return the probabilities of the codes of one variable given what is known in a row."""
+        return np.bincount(self.states[:, variable], self.posterior(row), minlength=self.n_values[variable])
+
+    def cells(self, rows: np.ndarray) -> np.ndarray:
+        """Return which state each row is."""
+        return np.ravel_multi_index(np.asarray(rows).T, self.n_values)
+
+    def _fits(self, row: np.ndarray) -> np.ndarray:
+        return ((self.states == row) | (np.asarray(row) < 0)).all(axis=1)
+
+
+@pytest.fixture(scope="session")
+def table() -> type[Table]:
+    """The class of a joint distribution that is written out: ``table(model, mask, context)``."""
+    return Table
+
+
+@pytest.fixture(scope="session")
+def patterns() -> Callable[[np.ndarray], np.ndarray]:
+    """A function that hides the entries of a row of codes in every possible way: (2 ** D, D), with -1."""
+    return lambda row: np.array(
+        [np.where(hide, -1, row) for hide in itertools.product([0, 1], repeat=len(row))]
+    )
+
+
+class Small(NamedTuple):
+    """A model of 36 states, what it must be told beside the rows, and its table."""
+
+    model: made.MADE
+    context: dict[str, Any]
+    table: Table
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    "one mask": {"ordering": [2, 1, 3, 0]},
+    "deep": {"ordering": [3, 0, 2, 1], "hidden": (9, 9), "residual": True, "direct": True},
+    "connectivities": {"connectivities": 3, "ordering": [1, 3, 0, 2]},
+    "orderings": {"orderings": 3, "hidden": ()},
+    "both": {"orderings": 3, "connectivities": 2},
+    "fresh": {"orderings": "fresh", "connectivities": "fresh", "fresh_masks": 4},
+    "context": {"ordering": [2, 1, 3, 0], "context": 2},
+    "context of a mixture": {"orderings": 2, "context": [made.Bernoulli(1), made.Categorical(["x", "y"])]},
+}
+
+
+def build_small(name: str, randomize: Callable[..., Any]) -> Small:
+    variables = [
+        made.Bernoulli(1),
+        made.Categorical(["red", "green", "blue"]),
+        made.Bernoulli(1),
+        made.Categorical(3, coding="scaled"),
+    ]
+    settings = {"hidden": (12,), "seed": 3, "activation": "tanh", **SMALL[name]}
+    model = randomize(made.MADE(variables, **settings), seed=5, scale=1.5)
+    context = {"context": {0: None, 2: [0.5, -1.0], 3: [1, "y"]}[model.context.n_features]}
+    return Small(model, context, Table(model, **context))
+
+
+@pytest.fixture(scope="session", params=SMALL)
+def small(request: pytest.FixtureRequest, randomize: Callable[..., Any]) -> Small:
+    """Each of some small models in turn: one mask, mixtures, conditional ones."""
+    return build_small(request.param, randomize)
+
+
+@pytest.fixture(scope="session")
+def small_one(randomize: Callable[..., Any]) -> Callable[[str], Small]:
+    """A function that makes the small model of that name."""
+    return lambda name: build_small(name, randomize)
+
+
 VARIABLE = st.one_of(
     st.just(made.Bernoulli(1)),
     st.builds(made.Categorical, st.integers(1, 4), st.just(1), st.sampled_from(["one-hot", "scaled", "raw"])),
 )
 
 
+CONTEXT = st.one_of(st.integers(1, 3), st.lists(VARIABLE, min_size=1, max_size=2))
+
+
 @pytest.fixture(scope="session")
 def draw_model() -> Callable[..., Any]:
-    """A function that lets hypothesis choose a model: ``draw_model(data, max_variables)``."""
+    """A function that lets hypothesis choose a model: ``draw_model(data, max_variables, conditional)``."""
 
-    def draw(data: Any, max_variables: int = 8) -> made.MADE:
+    def draw(data: Any, max_variables: int = 8, conditional: bool = False) -> made.MADE:
         variables = data.draw(st.lists(VARIABLE, min_size=1, max_size=max_variables), label="variables")
         D = len(variables)
         equal = st.builds(lambda width, depth: [width] * depth, st.integers(1, 12), st.integers(1, 3))
@@ -100,7 +190,8 @@ def draw_model() -> Callable[..., Any]:
             )
         elif connectivity == "given":
             connectivity = [
-                data.draw(st.lists(st.integers(1, D - 1), min_size=w, max_size=w)) for w in hidden
+                data.draw(st.lists(st.integers(0 if conditional else 1, D - 1), min_size=w, max_size=w))
+                for w in hidden
             ]
             for before, after in itertools.pairwise(connectivity) if residual else ():
                 if len(before) == len(after):
@@ -119,6 +210,7 @@ def draw_model() -> Callable[..., Any]:
             residual=residual,
             direct=data.draw(st.booleans(), label="direct"),
             fresh_masks=2,
+            context=data.draw(CONTEXT, label="context") if conditional else 0,
         )
 
     return draw

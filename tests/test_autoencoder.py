@@ -128,3 +128,21 @@ def test_bad_rows_are_refused(refused, model):
     for door in (model.encode, model.reconstruct, model.row_losses, model.loss):
         with refused("row 0, column 4", "holds 3"):
             door([[0, 1, 0, 1, 3, 0]])
+
+
+def test_it_takes_no_context(refused, model):
+    assert not model.context
+    assert model.network.context is None
+    with pytest.raises(TypeError, match="context"):
+        made.Autoencoder(MIXED, (4,), context=2)
+    for door in (model.loss, model.row_losses, lambda x, **c: made.fit(model, x, epochs=1, **c)):
+        with refused("takes no context"):
+            door(X, context=[[1, 2]] * 10)
+
+
+def test_incomplete_rows_are_refused(refused, model):
+    holes = X.astype(float)
+    holes[3, 1] = np.nan
+    for door in (model.encode, model.reconstruct, model.row_losses, model.loss):
+        with refused("row 3, column 1", "NaN"):
+            door(holes)

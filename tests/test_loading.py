@@ -27,6 +27,12 @@ MODELS = {
         B(6), (8, 8), "random", 7, activation="gelu", residual=True, direct=True, dropout=0.125
     ),
     "fresh": lambda: made.MADE(B(6), (8,), seed=3, orderings="fresh", connectivities="fresh", fresh_masks=5),
+    "context": lambda: made.MADE(B(4), (8, 8), context=3, direct=True, residual=True),
+    "context, no hidden layer": lambda: made.MADE(B(4), (), context=np.int64(2), orderings=2),
+    "context of variables": lambda: made.MADE(
+        C(3, n=2), (8,), context=[B(2), C(["x", "y"]), C([10, -5]), C(4, coding="scaled")], orderings="fresh"
+    ),
+    "context, degrees given": lambda: made.MADE(B(4), (3,), connectivity=[[0, 2, 3]], context=B(1)),
     "numbers of numpy": lambda: made.MADE(
         B(6), np.array([8]), seed=np.int64(2), orderings=np.int64(2), connectivities=np.int32(3)
     ),
@@ -57,9 +63,10 @@ def test_file_and_back(model, tmp_path):
     for k in range(model.n_masks):
         assert all(map(np.array_equal, again.mask(k).layers, model.mask(k).layers))
     assert all(map(torch.equal, again.state_dict().values(), model.state_dict().values()))
-    rows = model.sample(20, seed=1)
-    assert torch.equal(again.sample(20, seed=1), rows)
-    assert torch.equal(again.log_prob(rows), model.log_prob(rows))
+    context = [0] * model.context.n_columns if model.context else None
+    rows = model.sample(20, seed=1, context=context)
+    assert torch.equal(again.sample(20, seed=1, context=context), rows)
+    assert torch.equal(again.log_prob(rows, context=context), model.log_prob(rows, context=context))
     again.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
 
@@ -166,6 +173,15 @@ DAMAGE = {
     "with a tensor too many": (
         lambda p: rewritten(p, tensors={"more": torch.ones(9)}),
         ["model.safetensors"],
+    ),
+    "with a context that is none": (lambda p: rewritten(p, settings={"context": -1}), ["context"]),
+    "with a context without weights": (
+        lambda p: rewritten(p, settings={"context": 2}),
+        ["model.safetensors"],
+    ),
+    "with an unknown kind of context": (
+        lambda p: rewritten(p, settings={"context": [{"kind": "normal"}]}),
+        ["normal"],
     ),
     "with a live dead weight": (
         lambda p: rewritten(p, tensors={"network.weights.0": torch.ones(8, 6)}),

@@ -156,3 +156,68 @@ def test_residual_layers_need_degrees_that_do_not_fall(refused):
     assert made.MADE(made.Bernoulli(4), (3, 3), connectivity=degrees).n_masks == 1
     with refused("residual", "hidden layer 2"):
         made.MADE(made.Bernoulli(4), (3, 3), connectivity=degrees, residual=True)
+
+
+# Context
+
+
+@pytest.mark.parametrize("kind", ["uniform", "even", np.array([1.0, 0, 2, 1])])
+@pytest.mark.parametrize(("size", "of_context"), [(1, 0), (2, 1), (15, 1), (16, 1), (32, 2), (100, 6)])
+def test_one_unit_in_sixteen_sees_context_alone(kind, size, of_context):
+    for shuffle in (True, False):
+        layers = draw_connectivity((size, size), 5, kind, stream=Stream(0, 1), context=True, shuffle=shuffle)
+        for layer in layers:
+            assert len(layer) == size
+            assert (layer == 0).sum() == of_context
+            assert layer.max() <= 4
+            assert shuffle or (np.diff(layer) >= 0).all()
+        plain = draw_connectivity((size, size), 5, kind, stream=Stream(0, 1), shuffle=shuffle)
+        assert all((layer > 0).all() for layer in plain)
+
+
+def test_units_of_context_do_not_lower_the_layers_after_them():
+    """The lowest degree of a layer, below which the next does not go, is that of units that see variables."""
+    for seed in range(20):
+        first, second = draw_connectivity((3, 40), 9, stream=Stream(seed, 1), context=True)
+        assert second[second > 0].min() >= first[first > 0].min()
+
+
+def test_tied_layers_share_their_units_of_context():
+    a, b = draw_connectivity((20, 20), 5, stream=Stream(0, 1), tied=True, context=True)
+    assert a.tolist() == b.tolist()
+    assert (a == 0).sum() == 1
+
+
+def test_one_variable_leaves_every_unit_to_context():
+    (layer,) = draw_connectivity((4,), 1, stream=Stream(0), context=True)
+    assert layer.tolist() == [0, 0, 0, 0]
+    mask = made.MADE(made.Bernoulli(1), (4,), context=2).mask()
+    assert mask.layers[0].tolist() == [[False, True, True]] * 4
+    assert mask.layers[1].all()
+
+
+def test_context_comes_before_every_variable():
+    """Units of every degree see it, units of degree 0 see nothing else, and every output sees those."""
+    mask = made.MADE(made.Bernoulli(3), (4,), context=2, connectivity=[[0, 1, 2, 2]]).mask()
+    assert mask.feature_ranks.tolist() == [1, 2, 3, 0, 0]
+    assert mask.layers[0].astype(int).tolist() == [
+        [0, 0, 0, 1, 1],
+        [1, 0, 0, 1, 1],
+        [1, 1, 0, 1, 1],
+        [1, 1, 0, 1, 1],
+    ]
+    assert mask.layers[1].astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]
+
+
+def test_without_hidden_layers_context_has_no_mask():
+    mask = made.MADE(made.Bernoulli(3), (), context=2).mask()
+    assert mask.layers[0].astype(int).tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
+    assert mask.direct.shape == (3, 3)
+
+
+def test_degree_zero_may_be_given_where_there_is_context(refused):
+    assert made.MADE(made.Bernoulli(4), (3,), connectivity=[[0, 1, 3]], context=1).n_masks == 1
+    with refused("0..3", "holds 4"):
+        made.MADE(made.Bernoulli(4), (3,), connectivity=[[0, 1, 4]], context=1)
+    with refused("1..3", "holds 0"):
+        made.MADE(made.Bernoulli(4), (3,), connectivity=[[0, 1, 3]])

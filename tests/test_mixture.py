@@ -104,3 +104,67 @@ def test_a_mask_that_does_not_exist_is_refused(refused, k):
     for use in (model.mask, model.summary, lambda k: model.log_prob([[0] * 5], mask=k)):
         with refused(f"no mask {k}", "0..5"):
             use(k)
+
+
+# A mask of its own, with what is given first
+
+
+@pytest.mark.parametrize(
+    "settings", [{"orderings": 3}, {"orderings": "fresh"}, {"orderings": 2, "connectivities": 3}]
+)
+def test_given_first_keeps_the_ordering_of_a_mask_within_each_group(settings):
+    model = build(n=7, **settings)
+    groups = np.array([2, 0, 1, 0, 2, 0, 2])
+    for k in range(3):
+        mask, own = model.mixture.given_first(groups, k), model.mask(k)
+        expected = [d for group in (0, 1, 2) for d in own.ordering.tolist() if groups[d] == group]
+        assert mask.ordering.tolist() == expected
+        assert degrees(mask) == degrees(own)
+    assert {tuple(model.mixture.given_first(groups, k).ordering) for k in range(3)} != {tuple(expected)}
+
+
+def test_given_first_of_one_group_is_the_mask_itself():
+    model = build(orderings=3)
+    for k in range(3):
+        mask = model.mixture.given_first(np.zeros(5, dtype=int), k)
+        assert all(map(np.array_equal, mask.layers, model.mask(k).layers))
+
+
+def test_given_first_repeats_ranks_over_features():
+    model = made.MADE([made.Categorical(3), made.Bernoulli(1), made.Categorical(2)], (4,), orderings=2)
+    mask = model.mixture.given_first(np.array([1, 1, 0]))
+    assert mask.ordering[0] == 2
+    assert (
+        mask.input_ranks.tolist() == mask.output_ranks.tolist() == np.repeat(mask.ranks, [3, 1, 2]).tolist()
+    )
+
+
+def test_given_first_makes_a_distribution(randomize, states):
+    model = randomize(build(orderings=3), scale=2.0)
+    codes = model.rows(states(model))
+    mask = model.mixture.given_first(np.array([1, 0, 1, 0, 1]))
+    p = model.variables.log_prob(model.outputs(codes, mask), codes).sum(dim=1).exp()
+    assert float(p.detach().sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_given_first_needs_several_orderings(refused):
+    for settings in ({}, {"connectivities": 4}, {"connectivities": "fresh"}):
+        with refused("several orderings", "orderings='fresh'", "another method"):
+            build(**settings).mixture.given_first(np.zeros(5, dtype=int))
+    with refused("no mask 3", "0..2"):
+        build(orderings=3).mixture.given_first(np.zeros(5, dtype=int), 3)
+
+
+# Context
+
+
+def test_context_moves_no_ordering_and_gives_some_units_degree_zero():
+    plain, conditional = build(hidden=(32,), orderings=3), build(hidden=(32,), orderings=3, context=2)
+    for k in range(3):
+        one, other = plain.mask(k), conditional.mask(k)
+        assert one.ordering.tolist() == other.ordering.tolist()
+        assert (one.connectivity[0] > 0).all()
+        assert (other.connectivity[0] == 0).sum() == 2
+        assert other.layers[0].shape == (32, 7)
+        assert other.layers[0][:, 5:].all()
+        assert (one.n_context, other.n_context) == (0, 2)

@@ -203,3 +203,126 @@ def test_what_is_no_variable_is_refused(refused):
 def test_a_model_survives_pickle(model, mixture):
     for one in (model, mixture):
         assert torch.equal(pickle.loads(pickle.dumps(one)).log_prob(X), one.log_prob(X))
+
+
+# Gradients of log_prob
+
+
+def gradients(model, value):
+    model.zero_grad(set_to_none=True)
+    value.backward()
+    return [parameter.grad.clone() for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize("settings", [{}, {"context": 2}, {"direct": True, "residual": True}])
+def test_gradient_of_one_mask_is_that_of_the_loss(randomize, settings):
+    model = randomize(made.MADE(MIXED, (8, 8), dropout=0.0, **settings))
+    context = np.random.default_rng(0).normal(size=(37, 2)) if model.context else None
+    log_prob = model.log_prob(X, context=context, grad=True)
+    assert log_prob.requires_grad
+    assert torch.equal(log_prob.detach(), model.log_prob(X, context=context))
+    ours = gradients(model, -log_prob.mean())
+    for one, other in zip(ours, gradients(model, model.loss(X, context=context)), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+        assert one.any()
+
+
+def test_gradient_of_a_mixture_weighs_masks_by_their_posterior(mixture):
+    log_prob = mixture.log_prob(X, grad=True)
+    torch.testing.assert_close(log_prob.detach(), mixture.log_prob(X), atol=1e-9, rtol=0)
+    ours = gradients(mixture, log_prob.sum())
+    each = torch.stack([mixture.log_prob(X, mask=k) for k in range(3)])
+    weights = torch.softmax(each, dim=0)
+    assert (weights.max(0).values > 0.5).any()
+    expected = [torch.zeros_like(parameter) for parameter in mixture.parameters()]
+    for k in range(3):
+        parts = gradients(mixture, -len(X) * mixture.loss(X, mask=k, weight=weights[k].float()))
+        expected = [total + part for total, part in zip(expected, parts, strict=True)]
+    for one, other in zip(ours, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{}, {"orderings": 3}, {"orderings": 2, "context": 2}])
+def test_gradient_is_the_slope_along_any_direction(randomize, settings):
+    """Finite differences, in float32: a step that is not too small, and along a direction that matters."""
+    model = randomize(made.MADE(MIXED, (8, 8), activation="tanh", **settings))
+    context = [0.5, -1.0] if model.context else None
+    slope = gradients(model, model.log_prob(X, context=context, grad=True).mean())
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        mixed = [
+            g + 0.1 * g.norm() * torch.randn(g.shape, generator=generator) / g.numel() ** 0.5 for g in slope
+        ]
+        total = sum(float((d**2).sum()) for d in mixed) ** 0.5
+        direction = [d * (g != 0) / total for d, g in zip(mixed, slope, strict=True)]
+        values = []
+        for step in (0.02, -0.04):  # to + 0.02, then to - 0.02
+            with torch.no_grad():
+                for parameter, d in zip(model.parameters(), direction, strict=True):
+                    parameter.add_(d, alpha=step)
+            values.append(float(model.log_prob(X, context=context).mean()))
+        with torch.no_grad():
+            for parameter, d in zip(model.parameters(), direction, strict=True):
+                parameter.add_(d, alpha=0.02)
+        expected = sum(float((g * d).sum()) for g, d in zip(slope, direction, strict=True))
+        assert (values[0] - values[1]) / 0.04 == pytest.approx(expected, rel=0.01)
+        assert abs(expected) > 0.1
+
+
+def test_gradient_of_each_variable(model):
+    parts = model.log_prob(X, per_variable=True, grad=True)
+    assert parts.shape == X.shape
+    for one, other in zip(
+        gradients(model, parts.sum()), gradients(model, model.log_prob(X, grad=True).sum()), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_gradients_come_from_every_batch(model, mixture, monkeypatch):
+    for own in (model, mixture):
+        whole = gradients(own, own.log_prob(X, grad=True).sum())
+        with monkeypatch.context() as patch:
+            patch.setattr("made.base._NUMBERS_PER_BATCH", 5 * max(own.widths))
+            assert own.rows_per_batch == 5
+            parts = gradients(own, own.log_prob(X, grad=True).sum())
+        for one, other in zip(whole, parts, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_are_kept_only_when_asked_for(model, mixture):
+    for own in (model, mixture):
+        assert not own.log_prob(X).requires_grad
+        assert own.log_prob(X, grad=True).requires_grad
+        with torch.no_grad():
+            assert not own.log_prob(X, grad=True).requires_grad
+        assert own.log_prob(X[:0], grad=True).shape == (0,)
+
+
+def test_gradients_and_variables_need_complete_rows(refused, model):
+    for options in ({"grad": True}, {"per_variable": True}, {"grad": True, "per_variable": True}):
+        with refused("complete rows"):
+            model.log_prob([[None, 1, 0, 2, 2]], **options)
+
+
+def test_incomplete_rows_are_refused_where_they_teach_nothing(refused, model):
+    for door in (model.loss, model.rows, model.set_marginals):
+        with refused("row 1, column 2", "NaN"):
+            door([[0, 1, 1, 2, 2], [0, 1, np.nan, 2, 2]])
+
+
+# Outputs under a mask of its own making
+
+
+def test_outputs_take_a_mask_itself(mixture):
+    codes = mixture.rows(X)
+    for k in (1, 0, 2, 1):
+        assert torch.equal(mixture.outputs(codes, mixture.mask(k)), mixture.outputs(codes, k))
+    groups = np.array([1, 0, 1, 0, 1])
+    mask = mixture.mixture.given_first(groups)
+    own = mixture.outputs(codes, mask)
+    assert all(not torch.allclose(own, mixture.outputs(codes, k)) for k in range(3))
+    changed = codes.clone()
+    changed[:, groups == 1] = 0  # what comes later is not seen by what comes first
+    first = np.repeat(groups == 0, mixture.variables.output_sizes)
+    assert torch.equal(mixture.outputs(changed, mask)[:, first], own[:, first])
+    assert not torch.equal(mixture.outputs(changed, mask), own)

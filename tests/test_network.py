@@ -153,3 +153,61 @@ def test_seed_decides_the_initial_weights():
 def test_settings_that_make_no_sense_are_refused(refused, settings, words):
     with refused(*words):
         made.MADE(made.Bernoulli(3), (4,), **settings)
+
+
+# Context
+
+
+@pytest.mark.parametrize("hidden", [(), (8,), (8, 8)])
+def test_context_has_weights_of_its_own_to_every_output(hidden):
+    network = Network(4, hidden, 3, n_context=2)
+    assert network.context.shape == (3, 2)
+    assert network.weights[0].shape[1] == (6 if hidden else 4)
+    with torch.no_grad():
+        network.context.copy_(torch.tensor([[1.0, 0], [0, 2], [3, 3]]))
+    out = network(torch.zeros(1, 4), context=torch.tensor([[10.0, 1.0]]))
+    assert out.tolist() == [[10, 2, 33]]
+
+
+def test_the_first_hidden_layer_sees_inputs_and_then_context():
+    network = Network(2, (1,), 1, activation="elu", n_context=1)
+    with torch.no_grad():
+        network.weights[0].copy_(torch.tensor([[1.0, 10, 100]]))
+        network.weights[1].fill_(1)
+    assert network(torch.tensor([[1.0, 2]]), context=torch.tensor([[3.0]])).item() == 321
+
+
+def test_a_stored_mask_is_the_mask_given_with_context(randomize):
+    model = randomize(made.MADE(MIXED, (8, 8), direct=True, residual=True, activation="tanh", context=2))
+    given = Network(9, (8, 8), 9, activation="tanh", residual=[False, True], direct=True, n_context=2)
+    given.load_state_dict(model.network.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    x, c = torch.randn(7, 9, generator=generator), torch.randn(7, 2, generator=generator)
+    mask = MaskTensors.of(model.mask(), torch.device("cpu"))
+    outs = [model.network(x, context=c), given(x, mask, context=c)]
+    torch.testing.assert_close(*outs)
+    for out in outs:
+        out.square().sum().backward()
+    for one, other in zip(model.network.parameters(), given.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+        assert one.grad.any()
+
+
+def test_no_weight_of_context_is_dead(randomize, masked_weights):
+    model = randomize(made.MADE(MIXED, (8, 8), context=2))
+    first = masked_weights(model)[0][1]
+    assert first.shape == (8, 11)
+    assert first[:, 9:].all()
+    assert model.network.dead_weights() == 0
+    assert not Network(4, (8,), 3).context
+
+
+def test_initial_weights_count_context_among_what_a_unit_sees():
+    """Standardized context and variables together have the variance that variables alone would have."""
+    model = made.MADE(made.Bernoulli(16), hidden=(4000,), activation="relu", connectivity="even", context=48)
+    live = torch.from_numpy(model.mask().layers[0]).sum(1)
+    variance = model.network.weights[0].detach().square().sum(1)
+    for part in (live == 48, live > 48):
+        assert float(variance[part].mean()) == pytest.approx(2.0, rel=0.15)
+    assert not model.network.context.any()
+    assert not model.network.weights[-1].any()

@@ -72,8 +72,7 @@ class BaseModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        device: torch.device = self.network.weights[0].device
-        return device
+        return next(self.network.parameters()).device
 
     @abstractmethod
     def outputs(

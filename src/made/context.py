@@ -91,7 +91,9 @@ class Context:
             )
         if context is None:
             raise InputError(f"this model is conditional: give it context, ({n}, {self.n_columns})")
-        table = context if isinstance(context, Tensor) else torch.as_tensor(_numbers(context, self.variables))
+        table = (
+            context if isinstance(context, Tensor) else torch.as_tensor(_numbers(context, self.variables, n))
+        )
         if table.ndim == 1:
             table = table[:, None] if self.n_columns == 1 and len(table) == n else table[None, :]
         if table.ndim != 2:
@@ -118,17 +120,30 @@ class Context:
         return self.n_columns if self.variables is None else self.variables.settings()
 
 
-def _numbers(context: ArrayLike, variables: Variables | None) -> NDArray[Any]:
+def _numbers(context: ArrayLike, variables: Variables | None, n: int) -> NDArray[Any]:
     try:
         table = np.asarray(context)
-        if table.dtype.kind in "OUS":
-            return (
-                variables.codes(np.atleast_2d(table)) if variables is not None else table.astype(np.float64)
-            )
+        if table.dtype.kind in "OUS" and variables is None:
+            table = table.astype(np.float64)
     except (TypeError, ValueError):
         raise InputError("context is a table of numbers, one row per row of the data") from None
+    if variables is not None and table.dtype.kind in "OUS":
+        # A flat list of labels is one row; or, of a single column, one entry per row.
+        if table.ndim < 2:
+            is_column = variables.n_variables == 1 and table.shape == (n,)
+            table = table.reshape((-1, 1) if is_column else (1, -1))
+        return _codes(table, variables)
     if table.dtype.kind not in "biuf":
         raise InputError(f"context holds numbers, got an array of {table.dtype}")
-    return table.astype(
-        np.float64 if variables is None else np.int64 if table.dtype.kind != "f" else np.float64
-    )
+    return table.astype(np.int64 if variables is not None and table.dtype.kind != "f" else np.float64)
+
+
+def _codes(table: NDArray[Any], variables: Variables) -> NDArray[np.int64]:
+    try:
+        return variables.codes(table)
+    except InputError as error:
+        if table.shape[-1] != variables.n_variables:
+            raise InputError(
+                f"context has {table.shape[-1]} columns, the model takes {variables.n_variables}"
+            ) from None
+        raise InputError(f"context: {error}") from None

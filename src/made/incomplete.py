@@ -31,7 +31,7 @@ def has_unknown(x: Any) -> bool:
     if isinstance(x, Tensor):
         return x.is_floating_point() and bool(x.isnan().any())
     try:
-        array = np.asanyarray(x)
+        array = _as_array(x)
     except ValueError:  # ragged: whoever reads the rows says so
         return False
     return bool(_unknown(array).any())
@@ -68,9 +68,9 @@ def read_incomplete(
     array([[ 0, -1,  1]])
     """
     if isinstance(x, Tensor):
-        x = x.detach().cpu().numpy()
+        x = (x.double() if x.is_floating_point() else x).detach().cpu().numpy()
     try:
-        array = np.asanyarray(x)
+        array = _as_array(x)
     except ValueError:
         raise InputError(
             "rows differ in their number of columns: each needs one entry per variable"
@@ -115,12 +115,19 @@ def read_given(variables: Variables, given: Mapping[int, Any] | ArrayLike | Tens
     array([[-1, -1,  1]])
     """
     if not isinstance(given, Mapping):
-        array = given if isinstance(given, Tensor) else np.asanyarray(given)
-        return read_incomplete(variables, array[None] if array.ndim == 1 else array)
+        try:
+            is_row = len(np.shape(given)) == 1
+        except ValueError:  # rows of different lengths: the reader says so
+            is_row = False
+        return read_incomplete(variables, _one_row(given) if is_row else given)
     row = np.full((1, variables.n_variables), None, dtype=object)
     for variable, value in given.items():
         row[0, check_variable(variables, variable)] = value
     return read_incomplete(variables, row)
+
+
+def _one_row(given: Any) -> Any:
+    return given[None] if isinstance(given, Tensor | np.ndarray) else [given]
 
 
 def check_variable(variables: Variables, variable: Any) -> int:
@@ -131,6 +138,13 @@ def check_variable(variables: Variables, variable: Any) -> int:
             f"there is no variable {variable!r}: this model has variables 0..{variables.n_variables - 1}"
         )
     return int(variable)
+
+
+def _as_array(x: Any) -> NDArray[Any]:
+    array: NDArray[Any] = np.asanyarray(x)
+    if array.dtype.kind in "US" and not isinstance(x, np.ndarray):
+        return np.array(x, dtype=object)  # beside a text, numpy would write NaN as one
+    return array
 
 
 def _unknown(array: NDArray[Any]) -> NDArray[np.bool_]:

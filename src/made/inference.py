@@ -28,7 +28,16 @@ from made.ordering import IntArray
 from made.rows import Variables
 from made.uniforms import COMPLETIONS, PARTICLES, Stream
 
-__all__ = ["ENUMERATED", "ESTIMATED", "EXACT", "POOR", "Density", "Evidence", "Inference"]
+__all__ = [
+    "ENUMERATED",
+    "ESTIMATED",
+    "EXACT",
+    "POOR",
+    "Density",
+    "Evidence",
+    "Inference",
+    "refuse_impossible",
+]
 
 Floats = NDArray[np.float64]
 
@@ -94,8 +103,8 @@ class Evidence:
             self.log_prob[one], self.error[one], self.ess[one], self.how[one], self.mask_weights[:, one]
         )
 
-    def warn_if_poor(self) -> None:
-        """Warn where few draws carry all the weight."""
+    def warn_if_poor(self, stacklevel: int = 3) -> None:
+        """Warn where few draws carry all the weight; `stacklevel` is that of `warnings.warn`."""
         poor = np.flatnonzero(self.ess < POOR)
         if len(poor):
             warnings.warn(
@@ -103,7 +112,7 @@ class Evidence:
                 + (f" (poor for {len(poor):,} of {len(self.ess):,} rows)" if len(poor) > 1 else "")
                 + ": raise draws, or give variables that come first in the ordering",
                 PoorEstimateWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
 
 
@@ -226,9 +235,7 @@ class Inference:
         -------
         (n, each, D) int64 array
         """
-        impossible = np.flatnonzero(np.isneginf(evidence.log_prob))
-        if len(impossible):
-            raise InputError(f"row {impossible[0]}: the model gives what is known there probability 0")
+        refuse_impossible(evidence, numbers)
         n, n_variables = rows.shape
         out = np.empty((n, each, n_variables), dtype=np.int64)
         # Per completion: one uniform per variable, one for the mask, one for the state.
@@ -273,15 +280,17 @@ class Inference:
         last = np.where(known, density.ranks, 0).max(axis=1)  # rank of the last given variable
         between = ~known & (density.ranks < last[:, None])
         sizes = np.where(between, self.variables.n_values, 1).astype(np.float64)
-        n_states = np.exp(np.log(sizes).sum(axis=1)).round()
+        with np.errstate(over="ignore"):  # more than a float can count are too many in any case
+            n_states = np.exp(np.log(sizes).sum(axis=1)).round()
         how = np.where(
             ~between.any(axis=1), EXACT, np.where(n_states <= self.max_states, ENUMERATED, ESTIMATED)
         )
         if self.exact and (how == ESTIMATED).any():
             row = int(np.flatnonzero(how == ESTIMATED)[0])
+            states = f"{n_states[row]:,.0f}" if n_states[row] < 1e15 else "too many"
             raise InputError(
-                f"row {row} has no exact answer: {int(between[row].sum())} unknown variables come before its "
-                f"last given one, {n_states[row]:.3g} states; raise max_states, or estimate (method='auto')"
+                f"row {numbers[row]} has no exact answer: {int(between[row].sum())} unknown variables come "
+                f"before its last given one, {states} states; raise max_states, or estimate (method='auto')"
             )
         counts = np.where(how == ESTIMATED, self.draws, n_states).astype(np.int64)
         for chosen in _groups(counts * rows.shape[1], _CODES_AT_ONCE):
@@ -357,7 +366,16 @@ class Inference:
             codes = np.maximum(states[part], 0)
             log_prob = density.log_prob(codes, None if context is None else context[part])
             scores[part] = np.where(counted[part], log_prob, 0).sum(axis=1)
+        if np.isnan(scores).any():
+            raise InputError("the log-probabilities of this model are not finite: its weights are damaged")
         return scores
+
+
+def refuse_impossible(evidence: Evidence, numbers: IntArray) -> None:
+    """Raise an `InputError` where what is given has probability 0: nothing follows from it."""
+    impossible = np.flatnonzero(np.isneginf(evidence.log_prob))
+    if len(impossible):
+        raise InputError(f"row {numbers[impossible[0]]}: the model gives what is known there probability 0")
 
 
 def _stream(key: tuple[int, ...], rows: IntArray, each: int, width: int, first: int = 0) -> Floats:

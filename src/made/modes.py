@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from made.errors import InputError
 from made.incomplete import UNKNOWN
-from made.inference import Evidence, Inference
+from made.inference import Evidence, Inference, refuse_impossible
 from made.ordering import IntArray
 
 __all__ = ["joint_modes", "variable_modes"]
@@ -41,11 +42,12 @@ def variable_modes(
     codes : (n, D) int64 array
     exact : (n,) bool array
     """
+    refuse_impossible(evidence, numbers)
     out, exact = rows.copy(), np.zeros(len(rows), dtype=bool)
     for i, row in enumerate(rows):
         own = None if context is None else context[i : i + 1]
         unknown = np.flatnonzero(row == UNKNOWN)
-        states = _all_completions(inference, row)
+        states = _all_completions(inference, row, numbers[i])
         if states is not None:
             exact[i] = True
             scores = inference.log_prob(states, own)
@@ -76,7 +78,7 @@ def joint_modes(
     separate, _ = variable_modes(inference, rows, context, evidence, numbers)
     for i, row in enumerate(rows):
         own = None if context is None else context[i : i + 1]
-        states = _all_completions(inference, row)
+        states = _all_completions(inference, row, numbers[i])
         exact[i] = states is not None
         if states is None:
             each = min(inference.draws, _STARTS)
@@ -88,11 +90,16 @@ def joint_modes(
     return out, exact
 
 
-def _all_completions(inference: Inference, row: IntArray) -> IntArray | None:
-    """Return every completion of a row, or None where there are too many."""
+def _all_completions(inference: Inference, row: IntArray, number: int) -> IntArray | None:
+    """Return every completion of a row, or None where there are too many and a search is allowed."""
     unknown = np.flatnonzero(row == UNKNOWN)
     sizes = inference.variables.n_values[unknown]
     if np.log(sizes).sum() > np.log(inference.max_states) + 1e-9:
+        if inference.exact:
+            raise InputError(
+                f"row {number} has no exact answer: {len(unknown)} unknown variables have more than "
+                f"{inference.max_states:,} states; raise max_states, or search (method='auto')"
+            )
         return None
     states = np.repeat(row[None], int(np.prod(sizes)), axis=0)
     if len(unknown):

@@ -239,7 +239,7 @@ def conditional(
     features = model.context_rows(context, 1)
     own = None if features is None else features.expand(len(rows), -1)
     evidence = question.evidence(rows, own, next_variable=variable)
-    evidence.warn_if_poor()
+    evidence.of(int(evidence.ess.argmin())).warn_if_poor()
     total = np.logaddexp.reduce(evidence.log_prob)
     if np.isneginf(total):
         raise InputError("the model gives what is given probability 0: nothing follows from it")
@@ -270,6 +270,8 @@ class _Question:
         draws: int,
         max_states: int,
     ) -> None:
+        if not isinstance(model, MADE):
+            raise InputError(f"queries are answered by a made.MADE, which a {type(model).__name__} is not")
         if method not in METHODS:
             raise InputError(f"method is one of {', '.join(map(repr, METHODS))}; got {method!r}")
         self.model = model

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "BLOCK",
     "COMPLETIONS",
     "CONNECTIVITIES",
     "ORDERINGS",
@@ -23,8 +24,8 @@ __all__ = [
 #: What a seed is used for, the second number of a key: streams of one seed must not meet.
 ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS = 0, 1, 2, 3, 4
 
-# Philox moves on in blocks of four 64-bit numbers.
-_BLOCK = 4
+#: Philox moves on in blocks of four 64-bit numbers.
+BLOCK = 4
 
 
 class Stream:
@@ -49,7 +50,8 @@ class Stream:
     def take(self, n: int) -> NDArray[np.float64]:
         """Return the next n uniforms."""
         raw = np.atleast_1d(self._generator.random_raw(n))
-        uniforms: NDArray[np.float64] = (raw >> np.uint64(11)) * 2.0**-53
+        raw >>= np.uint64(11)
+        uniforms: NDArray[np.float64] = raw * np.float64(2.0**-53)
         return uniforms
 
 
@@ -75,6 +77,6 @@ def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float6
     >>> bool((row_uniforms(0, first=3, n=2, width=3) == together[3:]).all())
     True
     """
-    blocks = -(-width // _BLOCK)
-    uniforms = Stream(seed, ROWS, skip=first * blocks).take(n * blocks * _BLOCK)
-    return uniforms.reshape(n, blocks * _BLOCK)[:, :width]
+    blocks = -(-width // BLOCK)
+    uniforms = Stream(seed, ROWS, skip=first * blocks).take(n * blocks * BLOCK)
+    return uniforms.reshape(n, blocks * BLOCK)[:, :width]

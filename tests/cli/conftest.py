@@ -54,7 +54,10 @@ def tiny() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of a table of labels, one of images, and files of many kinds; do not change it."""
+    """A folder with runs and files of many kinds; do not change it.
+
+    The runs are of a table of labels, of images, and of the table's other columns given ``kind``.
+    """
     place = tmp_path_factory.mktemp("cli")
     generator = np.random.default_rng(0)
     kinds = generator.integers(0, 3, 60)
@@ -65,6 +68,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(place / "images.npy", (generator.random((40, 3, 4)) < 0.3).astype(np.uint8))
     assert run_made("fit", place / "rows.csv", "-o", place / "run", *TINY).code == 0
     assert run_made("fit", place / "images.npy", "-o", place / "pictures", *TINY).code == 0
+    conditional = ("--context", "kind", "-o", place / "conditional")
+    assert run_made("fit", place / "rows.csv", *conditional, *TINY).code == 0
     return place
 
 

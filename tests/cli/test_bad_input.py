@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import made
+
 
 @pytest.fixture
 def files(here):
@@ -25,6 +27,15 @@ def files(here):
         "range.csv": "sex,kind,size\n0,1,10\n0,3,10\n",
         "label.csv": "sex,kind,size\n0,1,10\n0,1,30\n",
         "bit.csv": "sex,kind,size\n0,1,10\n2,1,20\n",
+        "half.csv": "sex,kind,size\n0,,10\n1,2,\n",
+        "half_range.csv": "sex,kind,size\n0,,10\n1,3,\n",
+        "half_label.csv": "sex,kind,size\n0,,10\n1,,30\n",
+        "half_words.csv": "sex,kind,size\n0,,10\n1,blue,\n",
+        "half_ragged.csv": "sex,kind,size\n0,,10\n1,\n",
+        "half_narrow.csv": "sex,kind\n0,\n",
+        "half_inf.csv": "sex,kind,size\n0,,10\n1,inf,10\n",
+        "no_context.csv": "sex,kind,size\n0,1,\n1,,10\n",
+        "wide.csv": "?," * 13 + "1\n",
         "afile": "mine",
         "mine.csv": "mine",
         "rows.txt": "0 1\n",
@@ -44,6 +55,8 @@ def files(here):
         (here / name).mkdir()
     (here / "hollow" / "model.safetensors").write_bytes(model)
     (here / "hollow" / "settings.json").write_text("{}")
+    made.MADE(made.Bernoulli(14), (4,)).save(here / "wide.safetensors")
+    made.MADE(made.Bernoulli(2), (4,), context=2).save(here / "numbers.safetensors")
     return here
 
 
@@ -146,7 +159,14 @@ CASES = {
     "unknown label": ("score run label.csv -o mine.csv", ["row 1", "column 2", "30"]),
     "bit out of range": ("score run bit.csv -o mine.csv", ["row 1", "column 0", "2"]),
     "ragged rows to score": ("score run ragged.csv -o mine.csv", ["ragged.csv"]),
-    "NaN to score": ("score run nan.csv -o mine.csv", ["nan.csv"]),
+    "infinite value to score": ("score run half_inf.csv -o mine.csv", ["half_inf.csv", "line 3", "inf"]),
+    "word beside a hole to score": ("score run half_words.csv -o mine.csv", ["half_words.csv", "blue"]),
+    "hole and class out of range": ("score run half_range.csv", ["half_range.csv", "row 1", "column 1", "3"]),
+    "holes by variable": ("score run half.csv --per-variable -o mine.csv", ["--per-variable", "half.csv"]),
+    "holes to evaluate": ("evaluate run half.csv", ["half.csv", "line 2", "column 2 (kind)", "empty"]),
+    "holes and one draw": ("score run half.csv --draws 1 -o mine.csv", ["draws", "at least 2"]),
+    "holes, scores into a missing folder": ("score run half.csv -o missing/s.csv", ["missing/s.csv"]),
+    "context with holes to score": ("score conditional no_context.csv", ["no_context.csv", "row 1", "kind"]),
     "nothing to score": ("score run empty.csv -o mine.csv", ["empty.csv"]),
     "missing rows to score": ("score run", ["DATA"]),
     "unknown rows to score": ("score run nowhere.csv -o mine.csv", ["nowhere.csv"]),
@@ -163,6 +183,98 @@ CASES = {
     "picture of too much": ("sample run -n 10001 -o new.png", ["10,000", "10,001", ".npy"]),
     "samples onto a folder": ("sample run -n 1 -o folder.npy", ["folder.npy", "directory"]),
     "picture onto a folder": ("sample run -n 1 -o folder.png", ["folder.png", "folder"]),
+    # given values and context
+    "given two values": ("sample run --given sex=1,sex=0 -o mine.csv", ["--given", "sex", "1 and 0"]),
+    "given two values by name and number": ("sample run --given 0=1,sex=0", ["--given", "sex", "1 and 0"]),
+    "given an unknown label": (
+        "sample run --given size=30 -o mine.csv",
+        ["--given", "size", "30", "10, 20, 40"],
+    ),
+    "given a code for a label": ("sample run --given size=1", ["--given", "size", "10, 20, 40"]),
+    "given a class out of range": ("sample run --given kind=3", ["--given", "kind", "3", "0, 1, 2"]),
+    "given a negative class": ("sample run --given kind=-1", ["--given", "kind", "-1", "0, 1, 2"]),
+    "given a fraction": ("sample run --given sex=0.5", ["--given", "sex", "0.5", "0, 1"]),
+    "given NaN": ("sample run --given sex=nan", ["--given", "sex", "nan", "0, 1"]),
+    "given a word": ("sample run --given sex=female", ["--given", "sex", "female", "0, 1"]),
+    "given an unknown variable": ("sample run --given sixe=10", ["--given", "'sixe'", "size"]),
+    "given a number of no variable": ("sample run --given 3=1", ["--given", "'3'", "0..2"]),
+    "given no value": ("sample run --given sex", ["--given", "name=value", "'sex'"]),
+    "given an empty value": ("sample run --given sex=", ["--given", "name=value", "'sex='"]),
+    "given no name": ("sample run --given =1", ["--given", "''"]),
+    "given what is context": (
+        "sample conditional --given kind=1 --context kind=1",
+        ["--given", "'kind'", "sex"],
+    ),
+    "context for no context": (
+        "sample run --context kind=1 -o mine.csv",
+        ["--context", "has none", "made fit"],
+    ),
+    "context missing": ("sample conditional -o mine.csv", ["conditional", '--context "kind=..."']),
+    "context empty": ("sample conditional --context= -o mine.csv", ["--context", "lacks kind"]),
+    "context out of range": ("sample conditional --context kind=3", ["--context", "kind", "3", "0, 1, 2"]),
+    "context of no such name": ("sample conditional --context kind=1,sex=1", ["--context", "'sex'", "kind"]),
+    "context twice": ("sample conditional --context kind=1,kind=2", ["--context", "kind", "1 and 2"]),
+    "context of numbers": (
+        "sample numbers.safetensors --context x0=1,x1=1",
+        ["--context", "numbers", "Python"],
+    ),
+    "fit on unknown context": ("fit rows.csv -o new --context age", ["'age'", "sex"]),
+    "fit on all as context": ("fit rows.csv -o new --context sex,1,size", ["all columns", "none is left"]),
+    "fit on context twice": ("fit rows.csv -o new --context kind,1", ["twice"]),
+    "resume with other context": ("fit -o run --resume --context kind", ["--context"]),
+    # completion
+    "complete what": ("complete run", ["ROWS", "--half"]),
+    "complete both": ("complete run half.csv --half top", ["ROWS", "--half"]),
+    "complete without a run": ("complete", ["RUN"]),
+    "complete by no run": ("complete nowhere half.csv", ["nowhere"]),
+    "complete no file": ("complete run nowhere.csv", ["nowhere.csv", "no such file"]),
+    "complete a named set": ("complete run digits", ["digits", "no such file"]),
+    "complete half of no image": ("complete run --half top", ["run", "no images", "file of rows"]),
+    "complete an unknown half": ("complete pictures --half middle", ["top, bottom, left, right", "'middle'"]),
+    "complete in an unknown way": (
+        "complete run half.csv --kind best",
+        ["--kind", "draw, variable, joint", "best"],
+    ),
+    "complete by an unknown method": (
+        "complete run half.csv --method magic",
+        ["--method", "given-first", "magic"],
+    ),
+    "complete, negative number": ("complete run half.csv -n -1 -o mine.csv", ["-n", "at least 0", "-1"]),
+    "complete, several of the best": ("complete run half.csv --kind joint -n 2", ["-n", "--kind joint"]),
+    "complete, negative seed": ("complete run half.csv --seed -1", ["seed", "-1"]),
+    "complete, one draw": ("complete run half.csv --draws 1 -o mine.csv", ["draws", "at least 2"]),
+    "complete, no states": ("complete run half.csv --max-states 0", ["max_states", "at least 1"]),
+    "complete, device": ("complete run half.csv --device banana", ["banana"]),
+    "complete, one ordering": ("complete run half.csv --method given-first", ["several orderings", "fresh"]),
+    "complete exactly": (
+        "complete wide.safetensors wide.csv --method exact -o mine.csv",
+        ["row 0", "no exact answer", "13 unknown", "max_states"],
+    ),
+    "complete narrow rows": ("complete run half_narrow.csv", ["half_narrow.csv", "2 columns", "3"]),
+    "complete ragged rows": ("complete run half_ragged.csv", ["half_ragged.csv", "line 3"]),
+    "complete words": ("complete run half_words.csv", ["half_words.csv", "line 3", "(kind)", "blue"]),
+    "complete, infinite value": ("complete run half_inf.csv", ["half_inf.csv", "line 3", "inf"]),
+    "complete, class out of range": ("complete run half_range.csv", ["half_range.csv", "row 1", "column 1"]),
+    "complete, unknown label": ("complete run half_label.csv", ["half_label.csv", "row 1", "30", "labels"]),
+    "complete, context with holes": (
+        "complete conditional no_context.csv -o mine.csv",
+        ["no_context.csv", "row 1", "kind", "must be known"],
+    ),
+    "complete, context left out": ("complete conditional half_narrow.csv", ["2 columns", "1 of context"]),
+    "picture of completed tables": ("complete run half.csv -o new.png", ["new.png", "no images", ".csv"]),
+    "picture of no completions": ("complete pictures --half top -n 0 -o new.png", ["at least one"]),
+    "kind of completions file": ("complete run half.csv -o new.txt", ["new.txt", ".npy", ".csv", ".png"]),
+    "completions into a missing folder": ("complete run half.csv -o missing/new.csv", ["missing/new.csv"]),
+    "array into a missing folder": ("complete run half.csv -o missing/new.npy", ["missing/new.npy"]),
+    "completed images into a missing folder": (
+        "complete pictures --half top -o missing/new.png",
+        ["missing"],
+    ),
+    "completions onto a folder": ("complete run half.csv -o folder.npy", ["folder.npy", "directory"]),
+    "completed images onto a folder": (
+        "complete pictures --half top -o folder.png",
+        ["folder.png", "folder"],
+    ),
     "show without a run": ("show", ["RUN"]),
     "show into a file": ("show run -o afile", ["afile"]),
     "unknown mask": ("summary run --mask 3", ["mask 3"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 
 import numpy as np
@@ -67,10 +68,79 @@ def test_report(here, call, tiny):
 
 def test_next_commands_work(here, call, tiny):
     out = call("fit", "images.npy", "-o", "new", *tiny).out
-    commands = [line.split()[1:] for line in out.splitlines() if line.startswith("  made ")]
-    assert {command[0] for command in commands} == {"sample", "score", "show", "summary"}
+    commands = [shlex.split(line)[1:] for line in out.splitlines() if line.startswith("  made ")]
+    assert {command[0] for command in commands} == {"sample", "complete", "score", "show", "summary"}
     for command in commands:
         call(*command)
+
+
+# --context
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(
+    ("context", "places", "names"),
+    [
+        ("kind", [1], ["kind"]),
+        ("1", [1], ["kind"]),
+        ("size, sex", [2, 0], ["size", "sex"]),
+        ("2,sex", [2, 0], ["size", "sex"]),
+    ],
+)
+def test_context(here, call, tiny, context, places, names):
+    result = call("fit", "rows.csv", "-o", "new", "--context", context, *tiny)
+    assert f"  conditional on {', '.join(names)}, which the baselines do not see" in result.out
+    settings = settings_of(here / "new")
+    assert settings["data"]["context"] == places
+    assert settings["context_columns"] == names
+    assert settings["columns"] == [name for name in ("sex", "kind", "size") if name not in names]
+    model = made.load(here / "new" / "model.safetensors")
+    assert (model.n_variables, model.context.n_columns) == (3 - len(places), len(places))
+    own = made.data.load("rows.csv").with_context(places)
+    nll = -model.log_prob(own.test, context=own.context.test).mean().item()
+    assert f"{nll:.3f}" in result.out
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_context_without_names(here, call, tiny):
+    """Columns are called by their place in the file, those of the model too."""
+    rows = np.loadtxt("rows.csv", delimiter=",", skiprows=1, dtype=int)
+    np.save("bare.npy", rows)
+    out = call("fit", "bare.npy", "-o", "new", "--context", "x1,0", *tiny).out
+    assert "conditional on x1, x0" in out
+    lines = call("sample", "new", "-n", "2", "--context", "x0=1,x1=2").out.splitlines()
+    assert (lines[0], len(lines)) == ("x2", 3)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_context_is_kept_by_resume(here, call, tiny):
+    call(
+        "fit", "rows.csv", "-o", "straight", "--context", "kind", "--hidden", "8", "--epochs", "3", "--quiet"
+    )
+    call("fit", "rows.csv", "-o", "new", "--context", "kind", *tiny)
+    call("fit", "-o", "new", "--resume", "--epochs", "3", "--quiet")
+    assert settings_of(here / "new")["data"]["context"] == [1]
+    resumed, straight = (made.load(here / run / "model.safetensors") for run in ("new", "straight"))
+    assert resumed.context.n_columns == straight.context.n_columns == 1
+    assert len((here / "new" / "metrics.csv").read_text().splitlines()) == 1 + 4
+    result = call("fit", "-o", "new", "--resume", "--context", "kind", code=2)
+    assert "--context" in result.err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_next_commands_of_a_conditional_run_work(here, call, tiny):
+    out = call("fit", "rows.csv", "-o", "new", "--context", "kind,size", *tiny).out
+    commands = [shlex.split(line)[1:] for line in out.splitlines() if line.startswith("  made ")]
+    (sample,) = [command for command in commands if command[0] == "sample"]
+    own = made.data.load("rows.csv")
+    kind, size = own.test[0, 1], own.labels[2][own.test[0, 2]]
+    assert sample[sample.index("--context") + 1] == f"kind={kind},size={size}"
+    (here / "ROWS_WITH_HOLES.csv").write_text("sex,kind,size\n,1,20\n")
+    for command in commands:
+        if command[0] != "summary":  # see test_summary_of_a_conditional_model
+            call(*command)
+    for name in ("more.csv", "completed.csv", "scores.csv"):
+        assert len((here / "new" / name).read_text().splitlines()) > 1
 
 
 OPTIONS = {

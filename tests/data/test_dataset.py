@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.data.dataset import build, split_rows
+from made.data.dataset import build, find_column, split_rows
 from made.data.readers import Raw
 from made.errors import InputError
 
@@ -108,3 +108,109 @@ def test_n_points_is_checked(n_points):
 def test_arrays_that_make_no_data_set(splits, message):
     with pytest.raises(InputError, match=message):
         build(Raw("a.npz", splits), "a")
+
+
+# columns by name and number; context
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "place"),
+    [
+        ("age", ["sex", "age", "job"], 1),
+        ("2", ["sex", "age", "job"], 2),
+        (0, ["sex", "age", "job"], 0),
+        ("1", ["2", "0", "1"], 2),  # a name stands before a number
+        ("x1", ["x1", "x0", "b"], 0),
+        ("x1", None, 1),
+        ("2", None, 2),
+        (2, None, 2),
+    ],
+)
+def test_find_column(name, columns, place):
+    assert find_column(name, columns, 3) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "message"),
+    [
+        ("aeg", ["sex", "age", "job"], "no variable 'aeg'; there are age, ..., or a number 0..2"),
+        ("zzzz", ["sex", "age", "job"], "there are sex, age, job, or a number 0..2"),
+        ("Age", ["sex", "age", "job"], "no variable 'Age'; there are age"),
+        ("x1", ["sex", "age", "job"], "no variable 'x1'"),
+        ("3", ["sex", "age", "job"], "no variable '3'"),
+        ("-1", ["sex", "age", "job"], "no variable '-1'"),
+        (-1, None, "no variable '-1'; there are x0..x2"),
+        ("x3", None, "no variable 'x3'; there are x0..x2"),
+        ("age", None, "there are x0..x2"),
+        ("", None, "no variable ''"),
+        ("1.0", None, "no variable '1.0'"),
+    ],
+)
+def test_columns_that_are_not_there(name, columns, message):
+    with pytest.raises(InputError, match=message):
+        find_column(name, columns, 3)
+
+
+@pytest.fixture
+def people():
+    """50 rows of four columns: two classes, three classes, labels and a constant."""
+    generator = np.random.default_rng(0)
+    table = np.stack(
+        [
+            generator.integers(0, 2, 50),
+            np.arange(50) % 3,
+            np.array([10, 20, 40])[generator.integers(0, 3, 50)],
+            np.zeros(50, dtype=int),
+        ],
+        axis=1,
+    )
+    return build(Raw("p.csv", {"all": table}, columns=("sex", "age", "size", "job")), "p")
+
+
+@pytest.mark.parametrize("names", [["size", "sex"], [2, 0], ["2", "sex"]])
+def test_with_context(people, names):
+    parted = people.with_context(names)
+    assert parted.columns == ("age", "job")
+    assert parted.context.columns == ("size", "sex")
+    assert (parted.n_variables, parted.context.n_variables) == (2, 2)
+    assert (parted.classes, parted.context.classes) == ((3, 2), (3, 2))
+    assert (parted.labels, parted.context.labels) == ((None, None), ((10, 20, 40), None))
+    for split, rows in people.splits.items():
+        np.testing.assert_array_equal(parted.splits[split], rows[:, [1, 3]])
+        np.testing.assert_array_equal(parted.context_of(split), rows[:, [2, 0]])
+    assert parted.notes == people.notes
+    assert people.context is None
+    assert people.context_of("train") is None
+
+
+def test_no_context(people):
+    assert people.with_context([]) is people
+
+
+def test_context_without_a_header_is_called_by_place(people):
+    bare = build(Raw("p.npy", {"all": np.concatenate(list(people.splits.values()))}), "p")
+    parted = bare.with_context(["x3", 1])
+    assert parted.context.columns == ("x3", "x1")
+    assert parted.columns == ("x0", "x2")
+
+
+def test_rows_given_context_are_no_images():
+    images = build(Raw("i.npy", {"all": np.eye(12)}, image_shape=(3, 4)), "i")
+    assert images.with_context([0]).image_shape is None
+    table = build(Raw("t.npy", {}, table=np.full((2, 3), 1 / 6)), "t", n_points=100)
+    parted = table.with_context([1])
+    assert parted.table is None
+    assert (parted.classes, parted.context.classes) == ((2,), (3,))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["sice"], "no variable 'sice'; there are size"),
+        (["size", 2], "p: a column is named twice as context"),
+        (["sex", "age", "size", "job"], "p: all columns are context, and none is left to model"),
+    ],
+)
+def test_context_that_makes_no_sense(people, names, message):
+    with pytest.raises(InputError, match=message):
+        people.with_context(names)

@@ -91,3 +91,87 @@ def test_faults_are_named(tmp_path, name, text, message):
         read_text(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+# holes
+
+MARKS = ["", " ", "?", "NA", "na", "N/A", "NaN", "nan", "None", "null", "NULL", " ? ", '"?"']
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize(
+    ("name", "delimiter", "header"),
+    [
+        ("a.csv", ",", True),
+        ("a.csv", ",", False),
+        ("a.csv", ";", True),
+        ("a.tsv", "\t", True),
+        ("a.tsv", "\t", False),
+        ("a.data", ",", False),
+    ],
+)
+def test_every_mark_of_a_hole(tmp_path, mark, name, delimiter, header):
+    lines = [["x", "y", "z"]] * header + [["1", mark, "0"], ["0", "2", mark], [mark, "1", "1"]]
+    path = write(tmp_path, name, "".join(delimiter.join(line) + "\n" for line in lines))
+    rows, columns = read_text(path, holes=True)
+    np.testing.assert_array_equal(rows, [[1, np.nan, 0], [0, 2, np.nan], [np.nan, 1, 1]])
+    assert columns == (("x", "y", "z") if header else None)
+    np.testing.assert_array_equal(_careful(path, _layout(path, True), True), rows)
+    with pytest.raises(InputError, match=f"line {1 + header}, column 2"):
+        read_text(path)
+
+
+@pytest.mark.parametrize("mark", ["?", "NaN", "none"])
+def test_holes_between_blanks(tmp_path, mark):
+    path = write(tmp_path, "a.amat", f"1 {mark} 0\n0   2 {mark}\n")
+    np.testing.assert_array_equal(read_text(path, holes=True)[0], [[1, np.nan, 0], [0, 2, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "rows"),
+    [
+        ("?,NA,\n1,2,3\n", None, [[np.nan] * 3, [1, 2, 3]]),  # a row of holes is no header
+        ("nan,nan\n1,2\n", None, [[np.nan] * 2, [1, 2]]),
+        ("?,1\n1,2\n", None, [[np.nan, 1], [1, 2]]),
+        ("x,?\n1,2\n", ("x", "?"), [[1, 2]]),  # with a name in it, it is one
+        ("x,\n1,2\n", ("x", ""), [[1, 2]]),
+        ("x,y\n?,?\n", ("x", "y"), [[np.nan] * 2]),
+        ("x,y\n,\n1,\n", ("x", "y"), [[np.nan] * 2, [1, np.nan]]),
+        ("x\n?\n1\n", ("x",), [[np.nan], [1]]),
+    ],
+)
+def test_a_header_is_told_from_holes(tmp_path, text, columns, rows):
+    found, names = read_text(write(tmp_path, "a.csv", text), holes=True)
+    assert names == columns
+    np.testing.assert_array_equal(found, rows)
+
+
+@pytest.mark.parametrize("holes", [True, False])
+def test_files_without_holes_are_read_the_same(tmp_path, holes):
+    rows, columns = read_text(write(tmp_path, "a.csv", "x,y\n1,0\n0,2\n"), holes=holes)
+    np.testing.assert_array_equal(rows, [[1, 0], [0, 2]])
+    assert columns == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y\n?,1\n1,inf\n", r"line 3, column 2 \(y\) holds 'inf', which is not a number"),
+        ("x,y\n?,1\n-inf,\n", r"line 3, column 1 \(x\) holds '-inf'"),
+        ("x,y\n1,1\n1,inf\n", r"line 3, column 2 \(y\) holds 'inf'"),  # numpy alone would take it
+        ("x,y\n?,1\n1,blue\n", r"line 3, column 2 \(y\) holds 'blue', which is not a number"),
+        ("?,1\n1,missing\n", "line 2, column 2 holds 'missing'"),
+        ("?,1\n1,-\n", "line 2, column 2 holds '-'"),
+        ("?,1\n1,??\n", r"line 2, column 2 holds '\?\?'"),
+        ("x,y\n?,1\n1\n", "line 3 has 1 column where the header has 2"),
+        ("?,1\n1,1,1\n", "line 2 has 3 columns where the first has 2"),
+        ("x,y\n", "a header and no rows"),
+        ("", "empty; it should hold one row a line"),
+    ],
+)
+def test_faults_beside_holes_are_named(tmp_path, text, message):
+    path = write(tmp_path, "a.csv", text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_text(path, holes=True)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)

@@ -66,6 +66,20 @@ def finished(
     return job, run(job)
 
 
+@pytest.fixture(scope="session")
+def conditional(
+    tmp_path_factory: pytest.TempPathFactory,
+    table: np.ndarray,
+    write_csv: Callable[..., Path],
+    job_for: Callable[..., Job],
+) -> tuple[Job, Outcome]:
+    """A run on the table given its column b, which decides column c; do not change it."""
+    folder = tmp_path_factory.mktemp("conditional")
+    data = write_csv(folder / "table.csv", table)
+    job = job_for(data, folder / "run", seed=1, context=("b",), training={"epochs": 60, "batch_size": 16})
+    return job, run(job)
+
+
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs draw no pictures, which is most of the time that a tiny one takes."""

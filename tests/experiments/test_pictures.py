@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import made
+from made import plots
 from made.data import Raw
 from made.data.dataset import build
 from made.experiments.pictures import (
@@ -26,6 +27,34 @@ def assert_picture(path):
         assert 150 <= image.height <= 4000
         low, high = image.convert("L").getextrema()
         assert low < 128 < high  # something is drawn
+
+
+def test_context_is_drawn_as_what_it_is(monkeypatch, tmp_path):
+    """Features of context follow those of the variables, and lead straight to every output as well."""
+    drawn, own = [], plots.network
+
+    def network(*arguments, **options):
+        drawn.append((arguments, options))
+        return own(*arguments, **options)
+
+    monkeypatch.setattr(plots, "network", network)
+    context = [made.Categorical(3), made.Bernoulli(1)]
+    for hidden in ((4,), ()):
+        model = made.MADE([made.Bernoulli(1), made.Categorical(3)], hidden, context=context)
+        paths = draw_model(tmp_path, model, None)
+        assert [path.name for path in paths] == ["masks.png", "network.png"]
+        (ranks, _, layers), options = drawn.pop()
+        assert list(ranks) == [1, 2, 2, 2, 0, 0, 0, 0]
+        names = [name.strip("${}").replace("_{", "") for name in options["input_names"]]
+        assert names == ["x1", "x2", "x2", "x2", "c1", "c1", "c1", "c2"]
+        assert options["direct"][:, 4:].all()
+        assert not options["direct"][:, :4].any()
+        assert layers[0][:, 4:].all() == bool(hidden)
+    model = made.MADE(made.Bernoulli(2), (4,), context=2, direct=True)
+    draw_model(tmp_path, model, None)
+    options = drawn.pop()[1]
+    assert options["input_names"][2:] == ["$c_{1}$", "$c_{2}$"]
+    assert options["direct"].astype(int).tolist() == [[0, 0, 1, 1], [1, 0, 1, 1]]
 
 
 @pytest.fixture(scope="module")

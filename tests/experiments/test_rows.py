@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import made
 from made import data
 from made.experiments.folder import RunFolder
-from made.experiments.rows import find_rows
+from made.experiments.rows import context_of_values, find_rows, part_columns
 from made.experiments.run import run
 
 
@@ -134,3 +135,84 @@ def test_name_with_a_hyphen_is_the_same_set(finished, tmp_path, refused):
     """`made.data.load` takes two-dim for two_dim, and so does everything else."""
     with refused("2 columns"):
         find_rows(RunFolder(finished[0].folder), finished[1].model, "two-dim")
+
+
+# context
+
+
+@pytest.fixture
+def find_given_b(conditional):
+    """`find_rows` for the run that is conditional on column b, the middle one."""
+    job, outcome = conditional
+    return lambda *arguments, **switches: find_rows(
+        RunFolder(job.folder), outcome.model, *arguments, **switches
+    )
+
+
+@pytest.mark.parametrize("split", [None, "train", "all"])
+def test_own_data_bring_their_context(find_given_b, conditional, split):
+    own = conditional[1].dataset
+    found = find_given_b(None, split)
+    for part, rows in ((own, found.codes), (own.context, found.context)):
+        expected = np.concatenate(list(part.splits.values())) if split == "all" else part.splits[found.split]
+        np.testing.assert_array_equal(rows.numpy(), expected)
+
+
+@pytest.mark.parametrize("with_header", [True, False])
+def test_context_of_a_file_is_parted_by_place(find_given_b, tmp_path, table, with_header):
+    path = tmp_path / "more.csv"
+    text = "\n".join(",".join(map(str, row)) for row in table[:9])
+    path.write_text(("a,b,c\n" if with_header else "") + text)
+    found = find_given_b(str(path))
+    assert found.codes.tolist() == [[row[0], [10, 20, 40].index(row[2])] for row in table[:9]]
+    assert found.context.tolist() == [[row[1]] for row in table[:9]]
+    np.save(tmp_path / "more.npy", table[:9])
+    again = find_given_b(str(tmp_path / "more.npy"))
+    np.testing.assert_array_equal(again.context, found.context)
+    np.testing.assert_array_equal(again.codes, found.codes)
+
+
+def test_a_model_file_without_its_run_has_its_context_last(conditional, tmp_path, table, write_csv):
+    _, outcome = conditional
+    outcome.model.save(tmp_path / "lonely.safetensors")
+    path = write_csv(tmp_path / "rows.csv", table[:9, [0, 2, 1]], header="a,c,b")
+    found = find_rows(RunFolder(tmp_path / "lonely.safetensors"), outcome.model, str(path))
+    assert found.context.tolist() == table[:9, [1]].tolist()
+    assert found.codes[:, 0].tolist() == table[:9, 0].tolist()
+
+
+def test_context_that_does_not_fit(find_given_b, tmp_path, refused, write_csv):
+    with refused("narrow.csv", "2 columns", "takes 3", "2 variables and 1 of context"):
+        find_given_b(str(write_csv(tmp_path / "narrow.csv", [[0, 1], [1, 1]], header="a,c")))
+    with refused("bad.csv", "context", "row 1", "3"):
+        find_given_b(str(write_csv(tmp_path / "bad.csv", [[0, 2, 10], [0, 3, 10]])))
+    with refused("label.csv", "row 0", "30"):
+        find_given_b(str(write_csv(tmp_path / "label.csv", [[0, 2, 30]])))
+
+
+def test_part_columns(conditional, finished):
+    model = conditional[1].model
+    rows = np.arange(12).reshape(4, 3)
+    for places, variables in (([1], [0, 2]), ([0], [1, 2]), ([], [0, 1])):
+        mine, context = part_columns(rows, model, places)
+        np.testing.assert_array_equal(mine, rows[:, variables])
+        np.testing.assert_array_equal(context, rows[:, places or [2]])
+    mine, context = part_columns(rows, finished[1].model, [])
+    assert mine is rows
+    assert context is None
+
+
+def test_context_keeps_its_order_and_labels(refused):
+    """Places are in the order of the context's columns; labels are as the file has them."""
+    context = [made.Categorical([10, 20, 40]), made.Bernoulli(1)]
+    model = made.MADE(made.Bernoulli(1), (4,), context=context)
+    rows = np.array([[0, 1, 40], [1, 0, 10]])
+    mine, given = part_columns(rows, model, [2, 0])
+    assert mine.tolist() == [[1], [0]]
+    assert given.tolist() == [[40, 0], [10, 1]]
+    assert context_of_values(given, model).tolist() == [[2, 0], [0, 1]]
+    assert context_of_values(None, model) is None
+    with refused("row 1", "lacks age"):
+        context_of_values(np.array([[10, 0], [np.nan, 1]]), model, ["age", "sex"])
+    with refused("row 0", "lacks column 1 of the context"):
+        context_of_values(np.array([[10, np.nan]]), model)

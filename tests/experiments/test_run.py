@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 import made
 from made.experiments.folder import RunFolder
 from made.experiments.run import Job, run
+from made.experiments.scores import score_model
 from made.training import TrainingDivergedError
 
 ALL = {
@@ -292,3 +294,80 @@ def test_few_rows(tmp_path, job_for):
     run(job_for(tmp_path / "few.npy", tmp_path / "run"))
     assert read(tmp_path / "run", "results.json")["model"]["test"]["nll_se"] is None
     assert run(Job.of(tmp_path / "run", "cpu"), resume=True).history.ended == "finished"
+
+
+# context
+
+
+def test_a_conditional_run_keeps_its_context_by_number(conditional):
+    job, outcome = conditional
+    settings = read(job.folder, "settings.json")
+    assert settings["data"]["context"] == [1]  # it was asked for by name
+    assert (settings["columns"], settings["context_columns"]) == (["a", "c"], ["b"])
+    assert Job.of(job.folder, "cpu").context == (1,)
+    folder = RunFolder(job.folder)
+    assert (folder.context_places, folder.columns, folder.context_columns) == ([1], ["a", "c"], ["b"])
+    own = folder.load_data()
+    np.testing.assert_array_equal(own.test, outcome.dataset.test)
+    np.testing.assert_array_equal(own.context.test, outcome.dataset.context.test)
+    assert set(content(job.folder)) == ALL
+
+
+def test_results_of_a_conditional_run_are_given_the_context(conditional):
+    job, outcome = conditional
+    results = read(job.folder, "results.json")["model"]
+    model, own = made.load(job.folder / "model.safetensors"), outcome.dataset
+    for split in ("valid", "test"):
+        log_prob = score_model(model, own.splits[split], context=own.context_of(split))
+        assert results[split]["nll"] == pytest.approx(-log_prob.mean().item(), abs=1e-9)
+    wrong = (own.context.test.astype(int) + 1) % 3
+    assert -model.log_prob(own.test, context=wrong).mean().item() > results["test"]["nll"] + 1
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_context_that_matters_helps(conditional, tmp_path, job_for):
+    """Column b decides column c: what is left to learn is one bit."""
+    job, outcome = conditional
+    plain = tmp_path / "plain.csv"
+    np.savetxt(
+        plain, np.loadtxt(job.data, delimiter=",", skiprows=1)[:, [0, 2]], fmt="%d", delimiter=",",
+        header="a,c", comments="",
+    )  # fmt: skip
+    without = run(job_for(plain, tmp_path / "run", seed=1, training=job.training))
+    np.testing.assert_array_equal(without.dataset.test, outcome.dataset.test)
+    assert outcome.scores["test"].nll < without.scores["test"].nll - 0.8
+    assert outcome.scores["test"].nll < np.log(2) + 0.2
+    # The baselines see no context.
+    assert outcome.baselines["product of marginals"] == without.baselines["product of marginals"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_conditional_run_goes_on(conditional, tmp_path, job_for, press):
+    whole, _ = conditional
+    short = {"epochs": 4, "batch_size": 16}
+    straight = run(job_for(whole.data, tmp_path / "straight", seed=1, context=("b",), training=short))
+    press(step=7)
+    job = job_for(whole.data, tmp_path / "run", seed=1, context=("b",), training=short)
+    assert run(job).history.ended == "interrupted"
+    resumed = run(Job.of(job.folder, "cpu"), resume=True)
+    assert resumed.scores == straight.scores
+    assert resumed.history.batch_losses == straight.history.batch_losses
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_resume_with_other_context_changes_nothing(conditional, tmp_path, job_for, refused):
+    job = job_for(conditional[0].data, tmp_path / "run", context=("b",))
+    run(job)
+    mark(job.folder)
+    before = content(job.folder)
+    for context in ((), ("a",), ("b", "a")):
+        with refused():
+            run(replace(job, context=context), resume=True)
+    assert content(job.folder) == before
+
+
+@pytest.mark.parametrize("context", [("d",), (3,), ("b", 1), ("a", "b", "c")])
+def test_context_that_makes_no_sense_writes_nothing(finished, tmp_path, job_for, refused, context):
+    with refused():
+        run(job_for(finished[0].data, tmp_path / "run", context=context))
+    assert not (tmp_path / "run").exists()

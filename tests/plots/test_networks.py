@@ -114,10 +114,52 @@ def test_one_hot_features_share_their_variable():
     assert texts[:4] == ["$x_{1}$", "$x_{1}$", "$x_{2}$", "$x_{2}$"]
 
 
+# A row of x1 and x2 with one hidden unit of each degree, and two context features.
+WITH_CONTEXT = [[0, 0, 1, 1], [1, 0, 1, 1]], [[1, 0], [1, 1]]
+
+
+def test_context_is_no_variable():
+    figure = network([1, 2, 0, 0], [[0, 1]], WITH_CONTEXT)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts[:2] == ["0", "1"]
+    assert texts[2:6] == ["$x_{1}$", "$x_{2}$", "$c_{1}$", "$c_{2}$"]
+    assert texts[6:] == [r"$\hat{x}_{1}$", r"$\hat{x}_{2}$"]
+    units = by_gid(figure, "unit")
+    assert [degree_of(units[f"unit 1 {k}"], 2) for k in range(2)] == [0, 1]
+    assert [degree_of(units[f"unit 2 {d}"], 2) for d in range(2)] == [0, 1]
+    for place in (2, 3):
+        assert units[f"unit 0 {place}"].get_linestyle() == "-"  # context is used
+    assert units["unit 0 1"].get_linestyle() != "-"
+    assert legend(figure) == [
+        "depends on the context alone", "depends on $x_{1}$ + context", "input nobody uses",
+    ]  # fmt: skip
+
+
+def test_context_may_go_straight_to_the_outputs():
+    nothing = [np.zeros((1, 3)), np.zeros((2, 1))]
+    figure = network([1, 2, 0], [[1]], nothing, direct=[[0, 0, 1], [1, 0, 1]])
+    assert set(by_gid(figure, "connection")) == {
+        "connection direct 2 0", "connection direct 0 1", "connection direct 2 1",
+    }  # fmt: skip
+    assert legend(figure)[:2] == ["depends on the context alone", "depends on $x_{1}$ + context"]
+
+
+def test_unused_context_is_not_depended_on():
+    figure = network([1, 2, 0], None, [[[0, 0, 0], [1, 0, 0]]])
+    assert legend(figure) == ["depends on no input", "depends on $x_{1}$", "input nobody uses"]
+    assert by_gid(figure, "unit")["unit 0 2"].get_linestyle() != "-"
+
+
+def test_the_colour_bar_says_what_0_means():
+    ranks = [*range(1, 11), 0]
+    figure = network(ranks, None, [np.hstack([np.tril(np.ones((10, 10)), -1), np.ones((10, 1))])])
+    assert "0: context alone" in figure.axes[1].get_ylabel()
+
+
 def test_many_variables_get_a_colour_bar():
     figure = network(np.arange(1, 11), None, [np.tril(np.ones((10, 10)), -1)])
     assert not figure.legends
-    assert "highest rank" in figure.axes[1].get_ylabel()
+    assert "highest rank it depends on (0: none)" in figure.axes[1].get_ylabel()
 
 
 def test_colours_darken_with_the_degree():
@@ -129,7 +171,8 @@ def test_colours_darken_with_the_degree():
     ("arguments", "options", "says"),
     [
         ((RANKS, None, [np.ones((25, 3)), np.ones((3, 25))]), {}, "mask_matrices"),
-        (([0, 1], None, [np.ones((2, 2))]), {}, "input_ranks"),
+        (([-1, 1], None, [np.ones((2, 2))]), {}, "input_ranks"),
+        (([0, 0], None, [np.ones((2, 2))]), {}, "at least one variable"),
         ((RANKS, None, []), {}, "at least one mask"),
         ((RANKS, None, [np.ones((3, 4))]), {}, "mask 0 must have shape"),
         ((RANKS, [[1, 2]], [INTO_HIDDEN, INTO_OUTPUTS]), {}, "one number per hidden unit"),

@@ -400,3 +400,92 @@ def test_mean_and_error_of_one_value():
     mean, error = mean_and_error(torch.tensor([2.0], dtype=torch.float64))
     assert mean == 2.0
     assert math.isnan(error)
+
+
+# Context
+
+
+@pytest.fixture
+def parted(rows, valid):
+    """Context of the training and of the validation rows: which bit comes first, and noise."""
+    rng = np.random.default_rng(0)
+    return [np.stack([own[:, 0] * 2.0 - 1, rng.normal(size=len(own))], axis=1) for own in (rows, valid)]
+
+
+def test_context_is_learned_from(tiny, rows, valid, parted):
+    told, untold = tiny(hidden=(32,), context=2), tiny(hidden=(32,))
+    settings = {"epochs": 15, "batch_size": 16, "learning_rate": 0.02}
+    history = fit(told, rows, valid, context=parted[0], valid_context=parted[1], **settings)
+    plain = fit(untold, rows, valid, **settings)
+    first = history.epochs[0].valid_nll
+    assert first == pytest.approx(plain.epochs[0].valid_nll, abs=1e-5)  # the product of marginals
+    assert min(history.valid_nll) < min(plain.valid_nll) - 0.5
+    kept = -told.log_prob(valid, context=parted[1]).mean().item()
+    assert kept == pytest.approx(min(history.valid_nll), abs=1e-6)
+    assert told.network.context.any()
+
+
+def test_rows_and_their_context_stay_together(tiny, monkeypatch):
+    rows = np.array([[(i >> bit) & 1 for bit in range(6)] for i in range(50)])
+    model, seen = tiny(context=1), []
+    plain = model.loss
+
+    def loss(x, *args, context, **kwargs):
+        numbers = x.numpy() @ (1 << np.arange(6))
+        assert numbers.tolist() == context[:, 0].tolist()
+        seen.extend(numbers.tolist())
+        return plain(x, *args, context=context, **kwargs)
+
+    monkeypatch.setattr(model, "loss", loss)
+    fit(model, rows, epochs=2, batch_size=16, context=np.arange(50))
+    assert sorted(seen) == sorted([*range(50)] * 2)
+
+
+def test_one_row_of_context_holds_for_all_rows(tiny, rows, valid, same_weights):
+    one, other = tiny(context=2), tiny(context=2)
+    fit(one, rows, valid, epochs=1, context=[1.0, 2.0], valid_context=[[1.0, 2.0]])
+    fit(other, rows, valid, epochs=1, context=[[1.0, 2.0]] * 100, valid_context=[[1.0, 2.0]] * 50)
+    assert same_weights(one, other)
+
+
+def test_resumed_with_context_is_uninterrupted(
+    tiny, rows, valid, parted, tmp_path, press_ctrl_c, same_weights
+):
+    options = {"epochs": 4, "batch_size": 16, "context": parted[0], "valid_context": parted[1]}
+    whole, stopped, resumed = (tiny(context=2) for _ in range(3))
+    fit(whole, rows, valid, **options)
+    press_ctrl_c(stopped, 10)
+    assert fit(stopped, rows, valid, checkpoint=tmp_path / "c", **options).ended == "interrupted"
+    fit(resumed, rows, valid, checkpoint=tmp_path / "c", resume=True, **options)
+    assert same_weights(resumed, whole)
+    assert not same_weights(stopped, whole)
+
+
+@pytest.mark.parametrize("which", ["context", "valid_context"])
+def test_another_context_is_no_resumption(tiny, rows, valid, parted, tmp_path, refused, which):
+    options = {"epochs": 2, "context": parted[0], "valid_context": parted[1], "checkpoint": tmp_path / "c"}
+    fit(tiny(context=2), rows, valid, **options)
+    options[which] = options[which] + 0.5
+    with refused("data"):
+        fit(tiny(context=2), rows, valid, resume=True, **options)
+
+
+def test_context_that_makes_no_sense_is_refused(tiny, rows, valid, parted, refused):
+    model = tiny(context=2)
+    with refused("conditional", "(100, 2)"):
+        fit(model, rows)
+    with refused("conditional", "valid_context"):
+        fit(model, rows, valid, context=parted[0])
+    with refused("valid_context", "without validation rows"):
+        fit(model, rows, context=parted[0], valid_context=parted[1])
+    with refused("50 rows", "100 rows of data"):
+        fit(model, rows, valid, context=parted[1], valid_context=parted[1])
+    with refused("1 columns", "takes 2"):
+        fit(model, rows, context=parted[0][:, :1])
+    with refused("row 7, column 1", "finite"):
+        fit(model, rows, context=np.where(np.arange(200).reshape(100, 2) == 15, np.nan, parted[0]))
+    with refused("takes no context"):
+        fit(tiny(), rows, context=parted[0])
+    with refused("takes no context"):
+        fit(tiny(), rows, valid, valid_context=parted[1])
+    assert model.is_untouched

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 
@@ -60,7 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
         arguments = ["--help"]
     _show_what_is_logged()
     try:
-        code = app(args=arguments, prog_name="made", standalone_mode=False)
+        with _warnings_of_one_line():
+            code = app(args=arguments, prog_name="made", standalone_mode=False)
     except InputError as error:
         _fail(str(error), 2)
     except KeyboardInterrupt:
@@ -90,6 +95,18 @@ def _show_what_is_logged() -> None:
     if not log.handlers:
         log.addHandler(logging.StreamHandler())
         log.setLevel(logging.INFO)
+
+
+@contextmanager
+def _warnings_of_one_line() -> Iterator[None]:
+    """Show warnings as lines for a user, without the place in the code that they come from."""
+
+    def show(message: Warning | str, *where: Any, **more: Any) -> None:
+        sys.stderr.write(f"warning: {' '.join(str(message).split())}\n")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _fail(message: str, code: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,14 +14,15 @@ from made.cli.use import DataDir, Device, Run, load_run
 from made.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from made.answers import Completion
     from made.experiments.completions import IncompleteRows
-    from made.model import MADE
 
 __all__ = ["complete"]
 
-# Rows are answered in portions, for the progress to be seen.
-_ROWS_PER_PORTION = 64
+# So many completions of an image fit into a picture.
+_PER_IMAGE = 6
 
 
 def complete(
@@ -29,13 +31,15 @@ def complete(
         str | None,
         typer.Argument(
             metavar="[ROWS]",
-            help="A file of rows whose unknown entries are empty, ?, NA or NaN.",
+            help="A file of rows: all columns of the data, unknown entries empty, ?, NA or NaN.",
             show_default=False,
         ),
     ] = None,
     half: Annotated[
         str | None,
-        typer.Option(help="Instead of ROWS: test images of the run, their top, bottom, left or right given."),
+        typer.Option(
+            help="Instead of ROWS: 8 test images of the run, their top, bottom, left or right half given."
+        ),
     ] = None,
     kind: Annotated[
         str,
@@ -65,100 +69,84 @@ def complete(
     device: Device = "cpu",
 ) -> None:
     """Fill in the unknown entries of rows, and say how: exactly, or estimated."""
-    from made.experiments.completions import draw_completions, find_incomplete_rows, half_images
+    import numpy as np
+
+    from made.experiments.completions import (
+        IMAGES,
+        check_picture,
+        complete_portions,
+        draw_completions,
+        find_incomplete_rows,
+        half_images,
+    )
     from made.experiments.samples import csv_text, write_rows
+    from made.queries import KINDS, METHODS
 
     if (rows is None) == (half is None):
         raise InputError(
-            "made complete needs ROWS, a file of rows with holes; or --half for images of the run"
+            "made complete needs either ROWS, a file of rows with holes, or --half for images of the run"
         )
+    for option, value, known in (("--kind", kind, KINDS), ("--method", method, METHODS)):
+        if value not in known:
+            raise InputError(f"{option} is one of {', '.join(known)}; got {value!r}")
+    if number is not None and number < 0:
+        raise InputError(f"-n is the number of completions of each row, at least 0; got {number}")
+    if number is not None and kind != "draw":
+        raise InputError(f"-n asks for several draws: with --kind {kind} there is one completion of each row")
     if out is not None and out.suffix not in (".npy", ".csv", ".png"):
         raise InputError(f"{out}: completions are written as .npy, .csv or .png")
     folder, model = load_run(run, device)
-    is_picture = out is not None and out.suffix == ".png"
-    if is_picture and number is None and kind == "draw":
-        number = 6
     if rows is not None:
         found = find_incomplete_rows(folder, model, rows)
     else:
-        found = half_images(folder, model, half or "", 8, seed, data_dir)
-    answer = _answer(model, found, kind, number, method, draws, max_states, seed)
-    if is_picture and out is not None:
-        draw_completions(out, found, answer, model, folder.image_shape)
-    else:
-        flat = answer.rows.reshape(-1, model.n_variables)
-        if out is None:
-            typer.echo("".join(csv_text(model, [flat], folder.columns)), nl=False)
+        found = half_images(folder, model, half or "", IMAGES, seed, data_dir)
+    is_picture = out is not None and out.suffix == ".png"
+    if out is not None and is_picture:
+        number = _PER_IMAGE if number is None and kind == "draw" else number
+        check_picture(out, found, number, folder.image_shape)
+        found = found[:IMAGES]
+
+    how = {"method": method, "draws": draws, "max_states": max_states, "seed": seed}
+    parts: list[Completion] = []
+
+    def portions() -> Iterator[NDArray[Any]]:
+        for part in complete_portions(model, found, advance, kind=kind, number=number, **how):
+            parts.append(part)
+            yield part.rows.reshape(-1, model.n_variables)
+
+    with counting("completing", len(found)) as advance:
+        if out is None or is_picture:
+            flat = list(portions())
         else:
-            write_rows(out, model, len(flat), [flat], folder.columns)
-    _tell_how(found, answer, out)
+            each = 1 if number is None else number
+            write_rows(out, model, len(found) * each, portions(), folder.columns)
+    if out is None:
+        typer.echo("".join(csv_text(model, flat, folder.columns)), nl=False)
+    elif is_picture:
+        filled = np.concatenate([part.rows for part in parts])
+        draw_completions(out, found, filled, model, folder.image_shape)
+    _tell_how(found, parts, KINDS[kind], number, out)
 
 
-def _answer(
-    model: MADE,
-    found: IncompleteRows,
-    kind: str,
-    number: int | None,
-    method: str,
-    draws: int,
-    max_states: int,
-    seed: int,
-) -> Completion:
-    """Complete rows portion by portion; one warning stands for all."""
-    import warnings
-
+def _tell_how(
+    found: IncompleteRows, parts: list[Completion], what: str, number: int | None, out: Path | None
+) -> None:
+    """Say what the completions are and how they were found; warn of poor estimates."""
     import numpy as np
 
-    from made import complete as complete_rows
-    from made.answers import Completion
-    from made.errors import PoorEstimateWarning
-
-    parts: list[Completion] = []
-    n = len(found.codes)
-    with counting("completing", n) as advance, warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoorEstimateWarning)
-        for first in range(0, max(n, 1), _ROWS_PER_PORTION):
-            portion = slice(first, first + _ROWS_PER_PORTION)
-            codes = found.codes[portion]
-            parts.append(
-                complete_rows(
-                    model,
-                    np.maximum(codes, 0),
-                    kind,
-                    number,
-                    unknown=codes < 0,
-                    context=None if found.context is None else found.context[portion],
-                    method=method,
-                    draws=draws,
-                    max_states=max_states,
-                    seed=seed,
-                    first=first,
-                )
-            )
-            advance(len(codes))
-    return Completion(
-        rows=np.concatenate([part.rows for part in parts]),
-        kind=kind,
-        how=tuple(how for part in parts for how in part.how),
-        log_prob=np.concatenate([part.log_prob for part in parts]),
-        error=np.concatenate([part.error for part in parts]),
-        ess=np.concatenate([part.ess for part in parts]),
-    )
-
-
-def _tell_how(found: IncompleteRows, answer: Completion, out: Path | None) -> None:
-    """Say what the completions are and how they were found; warn of poor estimates."""
     from made.inference import POOR
-    from made.queries import KINDS
 
     unknown = int((found.codes < 0).sum())
+    each = "" if number is None else f", {number:,} of each row"
     place = "" if out is None else f": {out}"
-    tell(f"{found.name}: {len(answer):,} rows, {unknown:,} unknown entries; {KINDS[answer.kind]}{place}")
-    for how, count in Counter(answer.how).most_common():
-        tell(f"  {count:,} rows {how}")
-    weak = answer.ess[answer.ess < POOR]
+    tell(f"{found.name}: {len(found):,} rows, {unknown:,} unknown entries; {what}{each}{place}")
+    for how, count in Counter(how for part in parts for how in part.how).most_common():
+        tell(f"  {count:,} {'row' if count == 1 else 'rows'} {how}")
+    ess = np.concatenate([np.zeros(0), *(part.ess for part in parts)])
+    weak = ess[ess < POOR]
     if len(weak):
         tell(
-            f"  {len(weak):,} of them rest on few effective draws, {weak.min():.1f} at the worst: raise "
-            "--draws, or use --method given-first with a model of several orderings"
+            f"  {len(weak):,} of the estimates {'rests' if len(weak) == 1 else 'rest'} on few effective "
+            f"draws, {weak.min():.1f} at the worst: raise --draws, or use --method given-first with a model "
+            "of several orderings"
         )

@@ -106,7 +106,7 @@ def sample(
     device: Device = "cpu",
 ) -> None:
     """Draw new rows from a trained model."""
-    from made.experiments.completions import read_context, read_given_values
+    from made.experiments.completions import how_given, read_context, read_given_values
     from made.experiments.samples import csv_text, draw_portions, write_rows
 
     if out is not None and out.suffix not in (".npy", ".csv", ".png"):
@@ -114,22 +114,21 @@ def sample(
     folder, model = load_run(run, device)
     if n < 0:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
-    conditions = {
-        "given": read_given_values(given, folder, model),
-        "context": read_context(context, folder, model),
-    }
+    known, features = read_given_values(given, folder, model), read_context(context, folder, model)
     # Rows that run over a terminal are progress enough, and a bar would run into them.
     with counting("drawing", n, hidden=out is None and sys.stdout.isatty()) as advance:
-        portions = draw_portions(model, n, seed, advance, **conditions)
+        portions = draw_portions(model, n, seed, advance, given=known, context=features)
         if out is None:
             for text in csv_text(model, portions, folder.columns):
                 typer.echo(text, nl=False)
-            return
-        if out.suffix == ".png":
+        elif out.suffix == ".png":
             _draw_picture(out, folder, model, n, portions)
         else:
             write_rows(out, model, n, portions, folder.columns)
-    tell(f"{n:,} rows drawn with seed {seed}: {out}")
+    if out is not None:
+        tell(f"{n:,} rows drawn with seed {seed}: {out}")
+    if known is not None:
+        tell(f"drawn given {_shortened(given or '')}; {how_given(model, known, features)}")
 
 
 def score(
@@ -143,6 +142,9 @@ def score(
         bool, typer.Option("--per-variable", help="A column per variable as well: which entries surprise.")
     ] = False,
     data_dir: DataDir = None,
+    draws: Annotated[
+        int, typer.Option(help="Per row and mask, where log p of an incomplete row is estimated.")
+    ] = 1000,
     device: Device = "cpu",
 ) -> None:
     """Write the log-probability of every row in nats: the lower, the more surprising.
@@ -161,7 +163,7 @@ def score(
     if has_holes(data):
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
-        _score_incomplete(model, find_incomplete_rows(folder, model, data), out)
+        _score_incomplete(model, find_incomplete_rows(folder, model, data), draws, out)
         return
     rows = find_rows(folder, model, data, split, data_dir, whole_file=True)
     with counting("scoring", len(rows.codes)) as advance:
@@ -182,14 +184,16 @@ def score(
     )
 
 
-def _score_incomplete(model: MADE, rows: IncompleteRows, out: Path | None) -> None:
+def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path | None) -> None:
     """Write log p of what is known in each row, and its standard error."""
     import numpy as np
 
+    from made.experiments.completions import score_known
     from made.files import write_aside
-    from made.queries import marginal
+    from made.inference import POOR
 
-    found = marginal(model, np.maximum(rows.codes, 0), unknown=rows.codes < 0, context=rows.context)
+    with counting("scoring", len(rows)) as advance:
+        found = score_known(model, rows, draws, advance)
     text = io.StringIO()
     table = np.stack([found.log_prob, found.error], axis=1)
     np.savetxt(text, table, fmt="%.9g", delimiter=",", header="log_prob,standard_error", comments="")
@@ -197,8 +201,16 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, out: Path | None) -> No
         typer.echo(text.getvalue(), nl=False)
     else:
         write_aside(out, text.getvalue().encode())
-    estimated = int((found.error > 0).sum())
-    tell(f"log p of what is known in {len(table):,} rows ({rows.name}), {estimated:,} of them estimated")
+    estimated, weak = np.isfinite(found.ess).sum(), found.ess[found.ess < POOR]
+    place = "" if out is None else f": {out}"
+    tell(
+        f"log p of what is known in {len(table):,} rows ({rows.name}), {estimated:,} of them estimated{place}"
+    )
+    if len(weak):
+        tell(
+            f"  {len(weak):,} of the estimates {'rests' if len(weak) == 1 else 'rest'} on few effective "
+            f"draws, {weak.min():.1f} at the worst: raise --draws"
+        )
 
 
 def show(
@@ -276,6 +288,10 @@ def _evaluate_masks(model: MADE, rows: FoundRows, counts: list[int], out: Path, 
         typer.echo(masks_table(result))
     draw_masks_averaged(out, result, about)
     tell(f"picture: {out}")
+
+
+def _shortened(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _picture_beside(run: Path) -> Path:

@@ -67,18 +67,27 @@ class Dataset:
         ------
         InputError
             If there is no such column, or none would be left to model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rows = build(Raw("rows.npy", {"all": np.eye(10)}), "rows").with_context([0, 3])
+        >>> rows.context.columns, rows.columns[:3]
+        (('x0', 'x3'), ('x1', 'x2', 'x4'))
         """
         chosen = [find_column(name, self.columns, self.n_variables) for name in names]
+        if not chosen:
+            return self
         if len(set(chosen)) < len(chosen):
             raise InputError(f"{self.name}: a column is named twice as context")
         rest = [d for d in range(self.n_variables) if d not in chosen]
         if not rest:
             raise InputError(f"{self.name}: all columns are context, and none is left to model")
-        return replace(self._columns(rest), context=self._columns(chosen))
+        # Without a header, columns are still called by their places in the file, on both sides.
+        named = replace(self, columns=self.columns or tuple(f"x{d}" for d in range(self.n_variables)))
+        return replace(named._columns(rest), context=named._columns(chosen))
 
     def _columns(self, chosen: Sequence[int]) -> Dataset:
-        if list(chosen) == list(range(self.n_variables)):
-            return self
         return replace(
             self,
             train=self.train[:, list(chosen)],

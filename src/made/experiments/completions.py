@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,32 +13,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made import data, plots
-from made.answers import Completion
+from made.answers import Completion, Marginal
+from made.checks import whole
 from made.data import find_column
-from made.errors import InputError
+from made.errors import InputError, PoorEstimateWarning
 from made.experiments.folder import RunFolder
 from made.experiments.rows import context_of_values, find_rows, part_columns
 from made.incomplete import UNKNOWN
 from made.model import MADE
 from made.ordering import IntArray
+from made.queries import complete, marginal
 from made.rows import Variables
 
 __all__ = [
     "HALVES",
+    "IMAGES",
     "IncompleteRows",
+    "check_picture",
+    "complete_portions",
     "draw_completions",
     "find_incomplete_rows",
     "half_images",
     "has_holes",
+    "how_given",
     "parse_values",
     "read_context",
     "read_given_values",
+    "score_known",
 ]
 
 #: Halves of an image by name.
 HALVES = ("top", "bottom", "left", "right")
 
-_IMAGES = 8
+#: How many images a picture of completions shows.
+IMAGES = 8
+
+# Rows are answered in portions, for progress to be seen: 1, 1, 2, 4, ... and then so many at once.
+_ROWS_PER_PORTION = 64
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,19 @@ class IncompleteRows:
     name: str
     truth: IntArray | None = None
 
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.codes)
+
+    def __getitem__(self, some: slice) -> IncompleteRows:
+        """Return some of the rows."""
+        return IncompleteRows(
+            self.codes[some],
+            None if self.context is None else self.context[some],
+            self.name,
+            None if self.truth is None else self.truth[some],
+        )
+
 
 def find_incomplete_rows(folder: RunFolder, model: MADE, path: str) -> IncompleteRows:
     """Read rows with holes from a file: empty fields, ``?``, ``NA`` or ``NaN``.
@@ -70,12 +95,17 @@ def find_incomplete_rows(folder: RunFolder, model: MADE, path: str) -> Incomplet
         If there is no such file, or a known entry is no value of its variable.
     """
     raw = data.read(path, holes=True)
-    rows, given = part_columns(np.asarray(raw.rows), model, folder.context_places)
+    try:
+        return _incomplete(np.asarray(raw.rows), folder, model, Path(path).name)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _incomplete(table: NDArray[Any], folder: RunFolder, model: MADE, name: str) -> IncompleteRows:
+    rows, given = part_columns(table, model, folder.context_places)
     missing = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
     if rows.ndim != 2 or rows.shape[1] != model.n_variables:
-        raise InputError(
-            f"{path}: rows have {rows.shape[-1]} columns, the model has {model.n_variables} variables"
-        )
+        raise InputError(f"rows have {rows.shape[-1]} columns, the model has {model.n_variables} variables")
     filled = rows.copy()
     for d in np.flatnonzero(missing.any(axis=0)):
         labels = model.variables.block_of(int(d)).labels
@@ -83,7 +113,69 @@ def find_incomplete_rows(folder: RunFolder, model: MADE, path: str) -> Incomplet
     checked = model.variables.rows(model.codes(filled) if model.variables.has_labels else filled)
     codes = checked.cpu().numpy().astype(np.int64)
     codes[missing] = UNKNOWN
-    return IncompleteRows(codes, context_of_values(given, model, folder.context_columns), Path(path).name)
+    return IncompleteRows(codes, context_of_values(given, model, folder.context_columns), name)
+
+
+def complete_portions(
+    model: MADE,
+    rows: IncompleteRows,
+    advance: Callable[[int], None] = lambda n: None,
+    **settings: Any,
+) -> Iterator[Completion]:
+    """Complete rows portion by portion: together they are what `made.complete` answers.
+
+    Parameters
+    ----------
+    model : MADE
+        Completes them.
+    rows : IncompleteRows
+        What is known.
+    advance : callable
+        Told the number of rows of a portion once they are complete.
+    **settings
+        Of `made.complete`. Poor estimates are not warned of: `Completion.ess` has them.
+    """
+    for some in _portions(len(rows)):
+        part = rows[some]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PoorEstimateWarning)
+            filled = complete(
+                model,
+                np.maximum(part.codes, 0),
+                unknown=part.codes == UNKNOWN,
+                context=part.context,
+                first=some.start,
+                **settings,
+            )
+        advance(len(part))
+        yield filled
+
+
+def score_known(
+    model: MADE,
+    rows: IncompleteRows,
+    draws: int = 1000,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Marginal:
+    """Return log p of what is known in each row, which is what `made.marginal` answers, in portions."""
+    inference = model.inference(draws=whole("draws", draws, least=2))
+    parts = [np.zeros((3, 0))]
+    for some in _portions(len(rows)):
+        part = rows[some]
+        found = inference.evidence(part.codes, part.context, np.arange(some.start, some.start + len(part)))
+        parts.append(np.stack([found.log_prob, found.error, found.ess]))
+        advance(len(part))
+    log_prob, error, ess = np.concatenate(parts, axis=1)
+    return Marginal(log_prob, error, ess, tuple("exact" if np.isinf(one) else "estimated" for one in ess))
+
+
+def _portions(n: int) -> Iterator[slice]:
+    """Cut n rows into portions; a row may take a moment or a minute, and the first ones tell which."""
+    first, size = 0, 1
+    while first < n:
+        yield slice(first, min(first + size, n))
+        first += size
+        size = min(max(first, 1), _ROWS_PER_PORTION)
 
 
 def half_images(
@@ -125,21 +217,34 @@ def half_images(
     return IncompleteRows(np.where(given, truth, UNKNOWN), None, name, truth)
 
 
-def draw_completions(
-    path: Path, rows: IncompleteRows, completion: Completion, model: MADE, shape: tuple[int, int] | None
-) -> Path:
-    """Draw incomplete images beside their completions."""
+def check_picture(
+    path: Path, rows: IncompleteRows, number: int | None, shape: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Return the shape of the images, or say why they and `number` completions of each make no picture."""
     if shape is None:
         raise InputError(f"{path}: the rows of this run are no images; write .csv or .npy")
-    if len(rows.codes) == 0:
-        raise InputError("a picture needs at least one row to complete")
-    filled = completion.rows if completion.rows.ndim == 3 else completion.rows[:, None]
-    some = slice(0, _IMAGES)
+    if len(rows) == 0 or number == 0:
+        raise InputError("a picture needs at least one row to complete, and one completion of it")
+    plots.check_place(path)
+    return shape
+
+
+def draw_completions(
+    path: Path,
+    rows: IncompleteRows,
+    filled: NDArray[Any],
+    model: MADE,
+    shape: tuple[int, int] | None,
+) -> Path:
+    """Draw the first `IMAGES` incomplete images beside their completions, (n, D) or (n, number, D)."""
+    several = filled if filled.ndim == 3 else filled[:, None]
+    shape = check_picture(path, rows, several.shape[1], shape)
+    shown = rows[:IMAGES]
     figure = plots.completions(
-        rows.codes[some],
-        filled[some],
+        shown.codes,
+        several[:IMAGES],
         shape,
-        truth=None if rows.truth is None else rows.truth[some],
+        truth=shown.truth,
         levels=int(model.variables.n_values.max()) - 1,
     )
     plots.save(figure, path)
@@ -180,7 +285,10 @@ def parse_values(
             raise InputError(
                 f'{option} takes name=value with commas between, as in "x3=1,x7=0"; got {part!r}'
             )
-        place = find_column(name, columns, variables.n_variables)
+        try:
+            place = find_column(name, columns, variables.n_variables)
+        except InputError as error:
+            raise InputError(f"{option}: {error}") from None
         code = _code(word, option, name, variables, place)
         if values.get(place, code) != code:
             raise InputError(f"{option} gives {name} two values, {values[place]} and {code}: leave one out")
@@ -189,13 +297,22 @@ def parse_values(
 
 
 def read_given_values(text: str | None, folder: RunFolder, model: MADE) -> IntArray | None:
-    """Return what ``--given`` says as a row of codes (D,), -1 where nothing is given; None for no text."""
-    if text is None:
+    """Return what ``--given`` says as a row of codes (D,), -1 where nothing is given; None for nothing."""
+    given = parse_values(text or "", "--given", model.variables, folder.columns)
+    if not given:
         return None
     row = np.full(model.n_variables, UNKNOWN, dtype=np.int64)
-    for variable, code in parse_values(text, "--given", model.variables, folder.columns).items():
+    for variable, code in given.items():
         row[variable] = code
     return row
+
+
+def how_given(model: MADE, given: IntArray, context: NDArray[Any] | None = None) -> str:
+    """Say in words how rows with these given codes (D,), -1 where unknown, are drawn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorEstimateWarning)  # whoever drew them was warned
+        found = marginal(model, np.maximum(given, 0)[None], unknown=given[None] == UNKNOWN, context=context)
+    return found.how[0]
 
 
 def read_context(text: str | None, folder: RunFolder, model: MADE) -> NDArray[Any] | None:
@@ -213,7 +330,8 @@ def read_context(text: str | None, folder: RunFolder, model: MADE) -> NDArray[An
     n_columns, variables = model.context.n_columns, model.context.variables
     names = folder.context_columns or [f"x{i}" for i in range(n_columns)]
     if text is None:
-        raise InputError(f'this model is conditional: add --context "{names[0]}=...", for {", ".join(names)}')
+        each = ",".join(f"{name}=..." for name in names)
+        raise InputError(f'this model is conditional: add --context "{each}"')
     if variables is None:
         raise InputError("--context: the context of this model is numbers; condition on them from Python")
     values = parse_values(text, "--context", variables, folder.context_columns)
@@ -224,13 +342,16 @@ def read_context(text: str | None, folder: RunFolder, model: MADE) -> NDArray[An
 
 
 def has_holes(path: str) -> bool:
-    """Return whether a file of rows has unknown entries; a named data set, or what cannot be read, has none."""
+    """Return whether a file of rows has unknown entries; a named data set has none.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read even so.
+    """
     if data.known(path) is not None or not Path(path).is_file():
         return False
-    try:
-        raw = data.read(path, holes=True)
-    except InputError:  # whoever needs the rows says what is wrong
-        return False
+    raw = data.read(path, holes=True)
     return any(rows.dtype.kind == "f" and bool(np.isnan(rows).any()) for rows in raw.splits.values())
 
 

@@ -111,6 +111,8 @@ def draw_model(folder: Path, model: MADE, data: Dataset | None) -> list[Path]:
     """Draw the masks of a model, its network where that is small, and what one pixel may depend on."""
     mask = model.mask(0)
     names = [f"hidden {i}" for i in range(1, len(mask.layers))] + ["output"]
+    if model.context and mask.connectivity:
+        names[0] += f", context from input {len(mask.input_ranks)} on"
     plots.save(plots.mask_matrices(mask.layers, titles=names), folder / "masks.png")
     drawn = [folder / "masks.png"]
     try:
@@ -163,5 +165,23 @@ def draw_worked_example(folder: Path) -> list[Path]:
 
 def _network(model: MADE, title: str | None = None) -> Figure:
     mask = model.mask(0)
-    direct = mask.direct if model.network.direct is not None else None
-    return plots.network(mask.feature_ranks, mask.connectivity, mask.layers, direct=direct, title=title)
+    direct = mask.direct if model.network.direct is not None else np.zeros_like(mask.direct)
+    layers, names, variables = list(mask.layers), None, model.context.variables
+    if model.context:
+        # Weights of its own lead from context to every output.
+        direct = np.hstack([direct, np.ones((len(direct), mask.n_context), dtype=bool)])
+        nothing = np.zeros((len(layers[0]), len(mask.feature_ranks) - layers[0].shape[1]), dtype=bool)
+        layers[0] = np.hstack([layers[0], nothing])  # without hidden layers, that is the only way
+        owners = np.repeat(np.arange(model.n_variables), model.variables.input_sizes)
+        columns = np.arange(mask.n_context)
+        if variables is not None:
+            columns = np.repeat(np.arange(variables.n_variables), variables.input_sizes)
+        names = [f"$x_{{{d + 1}}}$" for d in owners] + [f"$c_{{{c + 1}}}$" for c in columns]
+    return plots.network(
+        mask.feature_ranks,
+        mask.connectivity,
+        layers,
+        direct=direct if direct.any() else None,
+        input_names=names,
+        title=title,
+    )

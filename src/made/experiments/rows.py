@@ -108,11 +108,14 @@ def _of_file(name: str, model: MADE, split: str | None, seed: int, folder: RunFo
     if split is None:
         split = "all" if "all" in raw.splits else "test"
     rows = raw.rows if split == "all" else split_rows(raw.splits, raw.source, seed)[0][split]
-    rows, given = part_columns(rows, model, folder.context_places)
-    # Labels are as the file has them; the model knows which codes they stand for.
-    codes = model.codes(rows) if model.variables.has_labels else rows
-    context = context_of_values(given, model, folder.context_columns)
-    return FoundRows(model.rows(codes), Path(name).name, split, context)
+    try:
+        rows, given = part_columns(rows, model, folder.context_places)
+        # Labels are as the file has them; the model knows which codes they stand for.
+        codes = model.rows(model.codes(rows) if model.variables.has_labels else rows)
+        context = context_of_values(given, model, folder.context_columns)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    return FoundRows(codes, Path(name).name, split, context)
 
 
 def part_columns(

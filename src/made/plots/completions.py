@@ -18,7 +18,7 @@ __all__ = ["completions"]
 
 _UNKNOWN = (0.44, 0.56, 0.69)  # no grey: an unknown pixel has no value
 _FILLED = (1.0, 0.93, 0.75)  # what the model filled in is white with a touch of yellow
-_INCHES_PER_IMAGE = 0.75
+_INCHES_PER_IMAGE = 0.95  # as wide as the word over it
 
 
 def completions(
@@ -73,6 +73,8 @@ def completions(
     names = ["given"] + [""] * many.shape[1]
     names[1 + (many.shape[1] - 1) // 2] = "completed" if many.shape[1] == 1 else "completions"
     if truth is not None:
+        if np.shape(truth) != rows.shape:
+            raise InputError(f"the truth of {rows.shape} pixels has the same shape, got {np.shape(truth)}")
         columns.append(_coloured(checked_images(truth, image_shape), levels))
         names.append("truth")
     height, width = image_shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,14 +42,14 @@ def network(
     """The network: inputs at the bottom, outputs on top, and only the live connections between.
 
     Units and connections carry the colour of the highest rank that they depend on through live paths, read
-    from the masks themselves and not from the degrees: the darker, the later. White depends on no input. An
-    input from which no live path leads to an output is hollow and dashed. Masks of ones draw the autoencoder
-    without masks.
+    from the masks themselves and not from the degrees: the darker, the later. White depends on no variable.
+    An input from which no live path leads to an output is hollow and dashed. Masks of ones draw the
+    autoencoder without masks. Context features, of rank 0, are inputs that are no variables.
 
     Parameters
     ----------
     input_ranks : array_like of int, shape (D_in,)
-        Rank, counted from 1, of the variable that each input feature belongs to.
+        Rank, counted from 1, of the variable that each input feature belongs to; 0 for a context feature.
     degrees : sequence of array_like of int, or None
         m(k) of the units of each hidden layer, written inside the circles; None leaves them blank.
     masks : sequence of array_like of 0 and 1, shapes (outputs, inputs)
@@ -56,7 +57,8 @@ def network(
     direct : array_like of 0 and 1, shape (outputs, D_in), optional
         Mask of connections from the inputs straight to the outputs.
     input_names, output_names : sequence of str, optional
-        What stands under the inputs and over the outputs; x and x-hat with a number by default.
+        What stands under the inputs and over the outputs; x and x-hat with a number by default, and c with
+        one for context.
     title : str, optional
         Over the drawing.
 
@@ -84,8 +86,9 @@ def network(
     4
     """
     net = _checked_network(input_ranks, degrees, masks, direct)
-    inputs = _names(input_names, net.sizes[0], _variable_names(net.ranks), "input")
-    hats = [name.replace("$x_", r"$\hat{x}_") for name in inputs]
+    inputs = _names(input_names, net.sizes[0], _input_names(net.ranks), "input")
+    of_variables = [name for name, rank in zip(inputs, net.ranks.tolist(), strict=True) if rank > 0]
+    hats = [name.replace("$x_", r"$\hat{x}_") for name in of_variables]
     numbered = [rf"$\hat{{x}}_{{{unit + 1}}}$" for unit in range(net.sizes[-1])]
     outputs = _names(output_names, net.sizes[-1], hats if len(hats) == net.sizes[-1] else numbered, "output")
 
@@ -102,7 +105,7 @@ def network(
     if net.ranks.max() <= _MOST_LABELS:
         _legend(figure, net, sheet.colours, inputs)
     else:
-        _colour_bar(figure, sheet.colours)
+        _colour_bar(figure, sheet.colours, "context alone" if (net.ranks == 0).any() else "none")
     return figure
 
 
@@ -131,8 +134,12 @@ def _checked_network(
     input_ranks: ArrayLike, degrees: Sequence[ArrayLike] | None, masks: Sequence[ArrayLike], direct: object
 ) -> _Net:
     ranks = np.asarray(input_ranks)
-    if ranks.ndim != 1 or ranks.size == 0 or ranks.dtype.kind not in "iu" or ranks.min() < 1:
-        raise InputError("input_ranks must be a list of whole numbers counted from 1, one per input")
+    if ranks.ndim != 1 or ranks.size == 0 or ranks.dtype.kind not in "iu" or ranks.min() < 0:
+        raise InputError(
+            "input_ranks must be a list of whole numbers, one per input: counted from 1, or 0 for context"
+        )
+    if ranks.max() == 0:
+        raise InputError("input_ranks are all 0, which is context: a network needs at least one variable")
     live = [np.asarray(mask) != 0 for mask in masks]
     if not live:
         raise InputError("a network needs at least one mask, got none")
@@ -159,6 +166,12 @@ def _checked_network(
         sees[-1] = sees[-1] | straight
     used: _Bools = np.any(sees[-1], axis=0, keepdims=True)[0]
     return _Net(ranks.astype(np.int_), numbers, live, straight, sees, used)
+
+
+def _input_names(ranks: _Ints) -> list[str]:
+    """Return the names of variables, and c1, c2, ... by place for context."""
+    of_variables, of_context = iter(_variable_names(ranks[ranks > 0])), count(1)
+    return [next(of_variables) if rank > 0 else f"$c_{{{next(of_context)}}}$" for rank in ranks.tolist()]
 
 
 def _variable_names(ranks: _Ints) -> list[str]:
@@ -304,17 +317,18 @@ def _dependences(net: _Net, names: Sequence[str]) -> dict[int, str]:
     of_rank = dict(zip(net.ranks.tolist(), names, strict=True))
     words = {}
     for rank in sorted(seen):
-        shared = sorted(set(net.ranks[list(next(iter(seen[rank])))].tolist()))
+        shared = sorted(set(net.ranks[list(next(iter(seen[rank])))].tolist()) - {0})
+        on_context = any(np.array(row)[net.ranks == 0].any() for row in seen[rank])
         if rank == 0:
-            words[rank] = "depends on no input"
-        elif len(seen[rank]) == 1:
-            words[rank] = "depends on " + ", ".join(of_rank[r] for r in shared)
+            words[rank] = "depends on the context alone" if on_context else "depends on no input"
+        elif len({tuple(np.array(row)[net.ranks > 0]) for row in seen[rank]}) == 1:
+            words[rank] = "depends on " + ", ".join(of_rank[r] for r in shared) + " + context" * on_context
         else:
-            words[rank] = f"depends on {of_rank[rank]} and some before it"
+            words[rank] = f"depends on {of_rank[rank]} and some before it" + " + context" * on_context
     return words
 
 
-def _colour_bar(figure: Figure, colours: list[_Colour]) -> None:
+def _colour_bar(figure: Figure, colours: list[_Colour], zero: str) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.ticker import MaxNLocator
@@ -327,4 +341,4 @@ def _colour_bar(figure: Figure, colours: list[_Colour]) -> None:
     bar.ax.yaxis.set_major_locator(MaxNLocator(min(10, highest + 1), integer=True))
     bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=LETTERS - 2)
-    bar.set_label("highest rank it depends on (0: none)", fontsize=LETTERS)
+    bar.set_label(f"highest rank it depends on (0: {zero})", fontsize=LETTERS)

@@ -139,6 +139,8 @@ resample_every, valid_masks
         raise InputError("no validation rows were given: pass None to train without validation")
     if valid_rows is None and valid_context is not None:
         raise InputError("valid_context was given without validation rows: pass both, or neither")
+    if valid_rows is not None and valid_context is None and context is not None:
+        raise InputError("validation rows of a conditional model need context as well: pass valid_context")
     contexts = _Contexts(
         model.context_rows(context, len(rows)),
         None if valid_rows is None else model.context_rows(valid_context, len(valid_rows)),

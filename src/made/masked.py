@@ -1,0 +1,278 @@
+"""A network under one mask at a time: what a model is built of, and what one of its masks can say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from made.base import BaseModel
+from made.checks import share, switch
+from made.inference import Density
+from made.kernels.sampler import OnePassSampler
+from made.masks import Mask
+from made.mixture import Mixture
+from made.network import MaskTensors, Network
+from made.ordering import IntArray
+from made.sampling import sample_rows
+from made.summary import Summary, summarize
+from made.variables import Variable
+
+__all__ = ["MaskedModel"]
+
+# Over how many masks the fan-in of a unit is averaged at initialization.
+_MASKS_FOR_FAN_IN = 8
+
+
+class MaskedModel(BaseModel):
+    """Variables, masks and a network that belong together; `MADE` says what the arguments are.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The numbered masks.
+    """
+
+    def __init__(
+        self,
+        variables: Variable | Sequence[Variable],
+        hidden: int | Sequence[int] = (500,),
+        ordering: str | Sequence[int] | Sequence[Sequence[int]] | NDArray[Any] = "natural",
+        seed: int = 0,
+        *,
+        orderings: int | str = 1,
+        connectivity: Any = "uniform",
+        connectivities: int | str = 1,
+        activation: str = "relu",
+        residual: bool = False,
+        direct: bool = False,
+        dropout: float = 0.0,
+        fresh_masks: int = 16,
+        context: int | Variable | Sequence[Variable] = 0,
+    ) -> None:
+        super().__init__(variables, hidden, seed, context)
+        self.mixture = Mixture(
+            n_variables=self.variables.n_variables,
+            hidden=self.hidden,
+            input_sizes=self.variables.input_sizes,
+            output_sizes=self.variables.output_sizes,
+            ordering=ordering,
+            orderings=orderings,
+            connectivity=connectivity,
+            connectivities=connectivities,
+            seed=self.seed,
+            residual=switch("residual", residual),
+            fresh_masks=fresh_masks,
+            n_context=self.context.n_features,
+        )
+        self.network = Network(
+            self.variables.n_inputs,
+            self.hidden,
+            self.variables.n_outputs,
+            activation=activation,
+            residual=self.mixture.residual_layers,
+            direct=switch("direct", direct),
+            dropout=share("dropout", dropout),
+            n_context=self.context.n_features,
+        )
+        self._initialize()
+        if self.has_one_mask:
+            self.network.store_mask(self.mask(0))
+        self._latest: tuple[int | Mask, torch.device, MaskTensors] | None = None
+        self._sampler = OnePassSampler()
+
+    @property
+    def n_masks(self) -> int:
+        """K, the number of masks whose mixture the model is."""
+        return self.mixture.n_masks
+
+    @property
+    def has_one_mask(self) -> bool:
+        """Whether there is one mask for good, in training and in evaluation."""
+        return self.n_masks == 1 and not self.mixture.is_fresh
+
+    def mask(self, k: int = 0) -> Mask:
+        """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
+        return self.mixture.mask(k)
+
+    def training_mask(self, draw: int) -> int:
+        """Return the number of the mask for the given draw of training; see `Mixture.training_mask`."""
+        return self.mixture.training_mask(draw)
+
+    def outputs(
+        self,
+        codes: Tensor,
+        mask: int | Mask = 0,
+        *,
+        context: Tensor | None = None,
+        drop: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the network's outputs (n, n_outputs) under one mask: a forward pass.
+
+        Parameters
+        ----------
+        codes : (n, D) tensor
+            Checked rows.
+        mask : int or Mask
+            Which mask; or, in a model of several, one of its own making.
+        context : (n, C) tensor, optional
+            Checked rows of context.
+        drop, generator
+            See `Network.forward`.
+        """
+        tensors = None if self.has_one_mask else self._mask_tensors(mask)
+        if not isinstance(mask, Mask):
+            self.mixture.check(mask)
+        outputs: Tensor = self.network(
+            self.variables.encode(codes),
+            tensors,
+            context=None if context is None else self.context.encode(context),
+            drop=drop,
+            generator=generator,
+        )
+        return outputs
+
+    def log_prob_under(self, mask: int | Mask, codes: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return log p of each variable given those before it, (n, D) float64, under one mask."""
+        outputs = self.outputs(codes, mask, context=context)
+        return self.variables.log_prob(outputs, codes).double()
+
+    def draw_under(
+        self,
+        mask: int | Mask,
+        u: NDArray[np.float64],
+        codes: IntArray | None = None,
+        context: Tensor | None = None,
+        *,
+        method: str = "one-pass",
+    ) -> Tensor:
+        """Draw rows from uniforms under one mask.
+
+        Parameters
+        ----------
+        mask : int or Mask
+            Which mask.
+        u : (n, D) float64 array
+            ``u[:, d]`` decides variable d.
+        codes : (n, D) int array, optional
+            Codes that are given, and -1 where one is to be drawn. By default all are drawn.
+        context : (n, C) tensor, optional
+            Checked rows of context.
+        method : "one-pass" or "plain"
+            The fast way, or its plain twin.
+        """
+        if method == "one-pass":
+            features = None if context is None else self.context.encode(context)
+            return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
+        return sample_rows(
+            lambda rows: self.outputs(rows, mask, context=context),
+            self.variables,
+            self._mask_of(mask).ordering,
+            torch.from_numpy(u).to(self.device),
+            None if codes is None else torch.from_numpy(codes).to(self.device),
+        )
+
+    def density(self, k: int, mask: Mask | None = None) -> Density:
+        """Return mask k as inference sees it; or another mask, which takes over the number k."""
+        chosen: int | Mask = k if mask is None else mask
+
+        @torch.no_grad()
+        def log_prob(codes: IntArray, context: Tensor | None) -> NDArray[np.float64]:
+            rows = torch.from_numpy(codes).to(self.device, self.variables.dtype)
+            scores: NDArray[np.float64] = self.log_prob_under(chosen, rows, context).cpu().numpy()
+            return scores
+
+        @torch.no_grad()
+        def draw(u: NDArray[np.float64], codes: IntArray, context: Tensor | None) -> IntArray:
+            return self.draw_under(chosen, u, codes, context).cpu().numpy().astype(np.int64)
+
+        return Density(k, self._mask_of(chosen).ranks, log_prob, draw)
+
+    def summary(self, mask: int = 0) -> Summary:
+        """Return the layer table under one mask, and what that mask costs. Print it.
+
+        Examples
+        --------
+        >>> import made
+        >>> print(made.MADE(made.Bernoulli(3), hidden=(4,), connectivity=[[1, 2, 1, 2]]).summary())
+        MADE of 3 variables: one mask (natural ordering, given connectivity)
+        <BLANKLINE>
+        layer       inputs   units     weights        live   share
+        hidden 1         3       4          12           6   50.0%
+        output           4       3          12           6   50.0%
+        total                               24          12   50.0%
+        <BLANKLINE>
+        31 parameters with the biases
+        every variable is seen, but the last of the ordering, which nothing may see
+        """
+        which = "" if self.has_one_mask else f", of which this is mask {mask}"
+        return summarize(
+            f"MADE of {self.n_variables:,} variables: {self.mixture.describe()}{which}",
+            self.widths,
+            self.mask(mask),
+            self.variables.input_sizes,
+            residual=self.network.residual,
+            direct=self.network.direct is not None,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the JSON-ready arguments that build this model again, weights apart."""
+        mixture = self.mixture
+        ordering, connectivity = mixture.ordering, mixture.connectivity
+        if isinstance(connectivity, tuple):
+            connectivity = [layer.tolist() for layer in connectivity]
+        return {
+            "variables": self.variables.settings(),
+            "hidden": list(self.hidden),
+            "ordering": ordering if isinstance(ordering, str) else _plain(np.asarray(ordering).tolist()),
+            "seed": self.seed,
+            "orderings": mixture.orderings,
+            "connectivity": connectivity.tolist() if isinstance(connectivity, np.ndarray) else connectivity,
+            "connectivities": mixture.connectivities,
+            "activation": self.network.activation,
+            "residual": mixture.residual,
+            "direct": self.network.direct is not None,
+            "dropout": self.network.dropout,
+            "fresh_masks": mixture.fresh_masks,
+            **({"context": self.context.settings()} if self.context else {}),
+        }
+
+    def _initialize(self) -> None:
+        masks = [self.mask(k) for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
+        if self.hidden:
+            self.network.initialize(
+                [
+                    _mean(masks, i, self._worths("feature_shares") if i == 0 else None)
+                    for i in range(len(self.hidden))
+                ],
+                _mean(masks, 0, self._worths("feature_powers")),
+                torch.Generator().manual_seed(self.seed % 2**63),
+            )
+
+    def _worths(self, name: str) -> NDArray[np.float64]:
+        return np.concatenate([getattr(self.variables, name), getattr(self.context, name)])
+
+    def _mask_of(self, mask: int | Mask) -> Mask:
+        return mask if isinstance(mask, Mask) else self.mask(mask)
+
+    def _mask_tensors(self, mask: int | Mask) -> MaskTensors:
+        """Make mask k, or take the latest one if that is it: training stays on a mask for some steps."""
+        if self._latest is None or self._latest[:2] != (mask, self.device):
+            self._latest = (mask, self.device, MaskTensors.of(self._mask_of(mask), self.device))
+        return self._latest[2]
+
+
+def _plain(orderings: list[Any]) -> list[Any]:
+    """Return a list of one ordering as that ordering."""
+    return orderings[0] if len(orderings) == 1 else orderings
+
+
+def _mean(masks: list[Mask], layer: int, worth: NDArray[np.float64] | None) -> Tensor:
+    """Return what each unit of a layer sees, averaged over masks; an input feature counts by its worth."""
+    seen = [m.layers[layer].sum(axis=1) if worth is None else m.layers[layer] @ worth for m in masks]
+    return torch.from_numpy(np.mean(seen, axis=0)).float()

@@ -1,0 +1,223 @@
+"""``made complete``: holes are filled, what is known stays, and it is said how the answers were found."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import made
+
+HOLES = "sex,kind,size\n0,,10\n?,1,NA\n1,2,40\n,nan,20\n"
+# The same in codes: sizes 10, 20 and 40 are 0, 1 and 2.
+CODES = [[0, None, 0], [None, 1, None], [1, 2, 2], [None, None, 1]]
+
+
+@pytest.fixture
+def holes(here):
+    """The template's folder, with a file of rows with holes."""
+    (here / "holes.csv").write_text(HOLES)
+    return here
+
+
+@pytest.fixture
+def wide(here, randomize):
+    """A model file with more states than are summed over, and rows that know its last variable alone."""
+    randomize(made.MADE(made.Bernoulli(14), (8,)), scale=2.0).save(here / "wide.safetensors")
+    (here / "last.csv").write_text(f"{'?,' * 13}1\n" * 3)
+    return here / "wide.safetensors"
+
+
+def parse(text):
+    header, *lines = list(csv.reader(io.StringIO(text)))
+    return header, np.array(lines, dtype=float).reshape(-1, len(header))
+
+
+def values(model, rows):
+    return model.values(np.asarray(rows).reshape(-1, model.n_variables))
+
+
+def test_holes_are_filled_and_labels_come_back(holes, call):
+    result = call("complete", "run", "holes.csv", "--seed", "3")
+    header, found = parse(result.out)
+    assert header == ["sex", "kind", "size"]
+    model = made.load("run/model.safetensors")
+    np.testing.assert_array_equal(found, values(model, made.complete(model, CODES, seed=3).rows))
+    known = np.array([[0, np.nan, 10], [np.nan, 1, np.nan], [1, 2, 40], [np.nan, np.nan, 20]])
+    np.testing.assert_array_equal(np.where(np.isnan(known), np.nan, found), known)
+    assert set(found[:, 2]) <= {10, 20, 40}
+
+
+def test_it_says_what_they_are_and_how_they_were_found(holes, call):
+    said = call("complete", "run", "holes.csv").err.splitlines()
+    assert said[0] == "holes.csv: 4 rows, 5 unknown entries; drawn from the conditional joint distribution"
+    assert said[1:] == [
+        "  3 rows exact: summed over all states of what is unknown",
+        "  1 row exact: what is given comes first in the ordering",
+    ]
+
+
+def test_files_hold_what_the_screen_shows(holes, call):
+    shown = call("complete", "run", "holes.csv").out
+    result = call("complete", "run", "holes.csv", "-o", "filled.csv")
+    assert result.out == ""
+    assert result.err.splitlines()[0].endswith(": filled.csv")
+    assert (holes / "filled.csv").read_text() == shown
+    call("complete", "run", "holes.csv", "-o", "filled.npy")
+    np.testing.assert_array_equal(np.load("filled.npy"), parse(shown)[1])
+
+
+def test_several_of_each_row(holes, call):
+    result = call("complete", "run", "holes.csv", "-n", "3")
+    model = made.load("run/model.safetensors")
+    expected = made.complete(model, CODES, number=3, seed=0).rows
+    np.testing.assert_array_equal(parse(result.out)[1], values(model, expected))
+    assert "3 of each row" in result.err
+    assert (expected != expected[:, :1]).any()
+    call("complete", "run", "holes.csv", "-n", "3", "-o", "filled.npy")
+    assert np.load("filled.npy").shape == (12, 3)
+
+
+def test_none_of_each_row(holes, call):
+    assert call("complete", "run", "holes.csv", "-n", "0").out == "sex,kind,size\n"
+    call("complete", "run", "holes.csv", "-n", "0", "-o", "filled.npy")
+    assert np.load("filled.npy").shape == (0, 3)
+
+
+@pytest.mark.parametrize(("kind", "words"), [("variable", "each variable alone"), ("joint", "as a whole")])
+def test_kinds(holes, call, kind, words):
+    result = call("complete", "run", "holes.csv", "--kind", kind)
+    model = made.load("run/model.safetensors")
+    expected = values(model, made.complete(model, CODES, kind).rows)
+    np.testing.assert_array_equal(parse(result.out)[1], expected)
+    assert f"the most probable {'completion' if kind == 'joint' else 'value'}" in result.err
+    assert words in result.err
+
+
+def test_complete_rows_come_back(here, call):
+    result = call("complete", "run", "other.csv")
+    assert result.out == (here / "other.csv").read_text()
+    assert "60 rows, 0 unknown entries" in result.err
+
+
+def test_rows_of_nothing_known_are_samples_of_the_model(here, call):
+    (here / "nothing.csv").write_text("sex,kind,size\n,,\n,,\n")
+    _, found = parse(call("complete", "run", "nothing.csv", "-n", "400").out)
+    drawn = np.loadtxt(io.StringIO(call("sample", "run", "-n", "800").out), delimiter=",", skiprows=1)
+    assert (abs(found.mean(axis=0) - drawn.mean(axis=0)) < 5 * drawn.std(axis=0) / 800**0.5).all()
+
+
+def test_settings_of_an_estimate(wide, call):
+    result = call("complete", wide, "last.csv", "--draws", "7", "--seed", "5")
+    model = made.load(wide)
+    with pytest.warns(made.PoorEstimateWarning):
+        expected = made.complete(model, [[None] * 13 + [1]] * 3, draws=7, seed=5)
+    header, found = parse(result.out)
+    assert header == [f"x{i}" for i in range(14)]
+    np.testing.assert_array_equal(found, expected.rows)
+    *_, how, warning = result.err.splitlines()
+    assert how == "  3 rows estimated: importance-weighted draws"
+    assert warning.startswith("  3 of the estimates rest on few effective draws")
+    assert f"{expected.ess.min():.1f} at the worst: raise --draws" in warning
+    exact = call("complete", wide, "last.csv", "--max-states", "8192", "--method", "exact")
+    assert "3 rows exact: summed over" in exact.err
+    assert "effective" not in exact.err
+
+
+def test_exact_is_refused(wide, call):
+    result = call("complete", wide, "last.csv", "--method", "exact", code=2)
+    assert result.out == ""
+    assert result.err.startswith("error: row 0 has no exact answer: 13 unknown variables")
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_given_first_is_called_what_it_is(holes, call, tiny):
+    call("fit", "rows.csv", "-o", "fresh", "--orderings", "fresh", *tiny)
+    result = call("complete", "fresh", "holes.csv", "--method", "given-first")
+    model = made.load("fresh/model.safetensors")
+    expected = made.complete(model, CODES, method="given-first").rows
+    np.testing.assert_array_equal(parse(result.out)[1], values(model, expected))
+    assert "4 rows exact under orderings with the given variables first" in result.err
+    assert "not the model's own mixture" in result.err
+
+
+def test_portions_change_nothing(here, call, monkeypatch):
+    rows = np.loadtxt("rows.csv", delimiter=",", skiprows=1, dtype=str)
+    rows[np.random.default_rng(0).random(rows.shape) < 0.4] = "?"
+    text = "sex,kind,size\n" + "".join(",".join(row) + "\n" for row in rows)
+    (here / "holes.csv").write_text(text)
+    whole = call("complete", "run", "holes.csv", "-n", "2").out
+    monkeypatch.setattr("made.experiments.completions._ROWS_PER_PORTION", 1)
+    assert call("complete", "run", "holes.csv", "-n", "2").out == whole
+    assert len(whole.splitlines()) == 121
+
+
+def test_progress_is_on_standard_error(holes, call, monkeypatch):
+    monkeypatch.setattr("made.cli.screen._SECONDS_BETWEEN_LINES", 0.0)
+    result = call("complete", "run", "holes.csv")
+    assert "completing: 1 of 4 rows" in result.err
+    assert "completing" not in result.out
+
+
+HALVES = {
+    "top": [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0],
+    "bottom": [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1],
+    "left": [1, 1, 0, 0] * 3,
+    "right": [0, 0, 1, 1] * 3,
+}
+
+
+@pytest.mark.parametrize(("half", "known"), HALVES.items())
+def test_half_of_held_out_images(here, call, half, known):
+    result = call("complete", "pictures", "--half", half, "-n", "5")
+    images = made.data.load("images.npy").test
+    picked = images[np.random.default_rng(0).permutation(len(images))[:8]]
+    found = parse(result.out)[1].reshape(len(picked), 5, 12)
+    known = np.array(known, dtype=bool)
+    np.testing.assert_array_equal(found[:, :, known], np.repeat(picked[:, None, known], 5, axis=1))
+    assert (found[:, :, ~known] != picked[:, None, ~known]).any()
+    unknown = (~known).sum() * len(picked)
+    assert f"4 test images of images, {half} half given: 4 rows, {unknown} unknown entries" in result.err
+    assert call("complete", "pictures", "--half", half, "-n", "5", "--seed", "1").out != result.out
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "1"), ("--kind", "variable"), ("--kind", "joint")])
+def test_pictures(here, call, options):
+    result = call("complete", "pictures", "--half", "left", "-o", "filled.png", *options)
+    assert result.out == ""
+    assert ("6 of each row" in result.err) == (options == ())
+    with Image.open("filled.png") as image:
+        assert image.format == "PNG"
+        # given, completions and truth side by side, four images down
+        assert (image.width > 2 * image.height) == (options == ())
+
+
+def test_a_picture_completes_no_more_than_it_shows(here, call):
+    images = np.load("images.npy").reshape(40, 12).astype(float)
+    images[:, 5] = np.nan
+    np.save("holes.npy", images)
+    assert (
+        "holes.npy: 8 rows, 8 unknown entries"
+        in call("complete", "pictures", "holes.npy", "-o", "filled.png").err
+    )
+    assert (here / "filled.png").stat().st_size > 1000
+
+
+def test_context_is_read_from_the_file(here, call):
+    (here / "holes.csv").write_text("sex,kind,size\n,0,\n1,2,\n,1,20\n")
+    header, found = parse(call("complete", "conditional", "holes.csv", "-n", "4").out)
+    model = made.load("conditional/model.safetensors")
+    rows = [[None, None], [1, None], [None, 1]]
+    expected = made.complete(model, rows, number=4, context=[[0], [2], [1]]).rows
+    assert header == ["sex", "size"]
+    np.testing.assert_array_equal(found, values(model, expected))
+
+
+def test_a_model_file_without_its_run(holes, call):
+    by_file = call("complete", "run/model.safetensors", "holes.csv").out
+    (holes / "run" / "model.safetensors").rename(holes / "mine.safetensors")
+    assert call("complete", "mine.safetensors", "holes.csv").out == by_file
+    assert parse(by_file)[0] == ["x0", "x1", "x2"]
