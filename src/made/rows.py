@@ -367,9 +367,12 @@ def _translate(values: NDArray[Any], block: Variable, column: int) -> NDArray[np
         codes = [places.get(value.item() if isinstance(value, np.generic) else value, -1) for value in values]
         if -1 in codes:
             row = codes.index(-1)
+            value = values[row]
+            shown = f"{value:g}" if isinstance(value, float | np.floating) else repr(str(value))
+            some = ", ".join(map(str, block.labels[:6])) + (", ..." if len(block.labels) > 6 else "")
             raise InputError(
-                f"row {row}, column {column} (counted from 0) holds {str(values[row])!r}, "
-                f"which is none of its {len(block.labels)} labels"
+                f"row {row}, column {column} (counted from 0) holds {shown}, "
+                f"which is none of its {len(block.labels)} labels ({some})"
             )
         return np.array(codes, dtype=np.int64)
     numbers = np.empty(len(values))

@@ -12,6 +12,9 @@ from made.masks import BoolArray, Mask
 
 __all__ = ["LayerSummary", "Summary", "summarize"]
 
+# Ways to the outputs beside the last layer, which has the biases.
+_WITHOUT_BIASES = ("direct", "context")
+
 
 @dataclass(frozen=True)
 class LayerSummary:
@@ -60,7 +63,7 @@ class Summary:
     @property
     def parameters(self) -> int:
         """Number of weights and biases, dead ones included."""
-        biases = sum(layer.n_units for layer in self.layers if layer.name != "direct")
+        biases = sum(layer.n_units for layer in self.layers if layer.name not in _WITHOUT_BIASES)
         return biases + sum(layer.weights for layer in self.layers)
 
     @property
@@ -143,10 +146,14 @@ def summarize(
     layers = [_layer(name, matrix) for name, matrix in zip(names, matrices, strict=True)]
     if direct:
         layers.append(_layer("direct", across))
+    n_context = 0 if mask is None else mask.n_context
+    if n_context:
+        layers.append(_layer("context", np.ones((widths[-1], n_context), bool)))
 
     last = None if mask is None else int(mask.ordering[-1])
     owners = np.repeat(np.arange(len(input_sizes)), input_sizes)
-    seen_by_any = matrices[0].any(axis=0) | (across.any(axis=0) if direct else False)
+    # The first layer's last columns are context, which belongs to no variable.
+    seen_by_any = matrices[0][:, : len(owners)].any(axis=0) | (across.any(axis=0) if direct else False)
     seen = set(owners[seen_by_any].tolist())
     unseen = tuple(d for d in range(len(input_sizes)) if d not in seen and d != last)
     reached, used = _reached(matrices, residual), _used(matrices, residual)

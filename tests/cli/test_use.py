@@ -399,7 +399,6 @@ def test_show_of_a_conditional_model(here, call):
     assert names == {"masks.png", "network.png", "samples.png"}
 
 
-@pytest.mark.xfail(strict=True, reason="summarize counts the features of context among the variables'")
 def test_summary_of_a_conditional_model(here, call):
     assert "hidden 1" in call("summary", "conditional").out
 

@@ -18,7 +18,7 @@ from made.checks import whole
 from made.data import find_column
 from made.errors import InputError, PoorEstimateWarning
 from made.experiments.folder import RunFolder
-from made.experiments.rows import context_of_values, find_rows, part_columns
+from made.experiments.rows import context_of_values, find_rows, in_order, part_columns
 from made.incomplete import UNKNOWN
 from made.model import MADE
 from made.ordering import IntArray
@@ -96,7 +96,9 @@ def find_incomplete_rows(folder: RunFolder, model: MADE, path: str) -> Incomplet
     """
     raw = data.read(path, holes=True)
     try:
-        return _incomplete(np.asarray(raw.rows), folder, model, Path(path).name)
+        return _incomplete(
+            in_order(np.asarray(raw.rows), raw.columns, folder), folder, model, Path(path).name
+        )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -165,6 +165,18 @@ class RunFolder:
         return names
 
     @property
+    def all_columns(self) -> list[str] | None:
+        """The names of variables and context in the order of the file, where it had a header."""
+        names, of_context = self.columns, self.context_columns or []
+        if names is None:
+            return None
+        together = list(names)
+        for place, name in sorted(zip(self.context_places, of_context, strict=True)):
+            together.insert(place, name)
+        # Columns that were numbered for want of a header have no names to compare with.
+        return None if together == [f"x{d}" for d in range(len(together))] else together
+
+    @property
     def image_shape(self) -> tuple[int, int] | None:
         """The shape of an image, where rows are images."""
         if not (self.path / "settings.json").exists():

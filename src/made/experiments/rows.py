@@ -17,7 +17,7 @@ from made.errors import InputError
 from made.experiments.folder import RunFolder
 from made.model import MADE
 
-__all__ = ["FoundRows", "context_of_values", "find_rows", "part_columns"]
+__all__ = ["FoundRows", "context_of_values", "find_rows", "in_order", "part_columns"]
 
 _SPLITS = ("train", "valid", "test", "all")
 
@@ -109,6 +109,7 @@ def _of_file(name: str, model: MADE, split: str | None, seed: int, folder: RunFo
         split = "all" if "all" in raw.splits else "test"
     rows = raw.rows if split == "all" else split_rows(raw.splits, raw.source, seed)[0][split]
     try:
+        rows = in_order(rows, raw.columns, folder)
         rows, given = part_columns(rows, model, folder.context_places)
         # Labels are as the file has them; the model knows which codes they stand for.
         codes = model.rows(model.codes(rows) if model.variables.has_labels else rows)
@@ -116,6 +117,29 @@ def _of_file(name: str, model: MADE, split: str | None, seed: int, folder: RunFo
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     return FoundRows(codes, Path(name).name, split, context)
+
+
+def in_order(rows: NDArray[Any], names: Sequence[str] | None, folder: RunFolder) -> NDArray[Any]:
+    """Return rows with their columns in the order of the run's data, told by the names in the header.
+
+    Raises
+    ------
+    InputError
+        If the header names other columns than those that the run was fitted on.
+    """
+    known = folder.all_columns
+    if names is None or known is None or list(names) == known or len(names) != len(known):
+        return (
+            rows  # without a header on both sides there is nothing to compare; widths are checked elsewhere
+        )
+    foreign = [name for name in names if name not in known]
+    if foreign or len(set(names)) < len(names):
+        wrong = foreign[0] if foreign else next(name for name in names if list(names).count(name) > 1)
+        raise InputError(
+            f"the header has {wrong!r} {'twice' if not foreign else ''}where the run was fitted on "
+            f"{', '.join(known[:8])}{', ...' if len(known) > 8 else ''}: name the columns alike"
+        )
+    return rows[:, [list(names).index(name) for name in known]]
 
 
 def part_columns(

@@ -17,12 +17,15 @@ from numpy.typing import DTypeLike, NDArray
 from made.kernels.bundles import draw_strips
 from made.kernels.one_row import draw_row, draw_rows
 from made.kernels.plan import Plan
+from made.kernels.stale import forget_stale_code
 from made.kernels.threads import as_many_threads_as_torch
 from made.kernels.tiles import ROWS
 
 __all__ = ["sample_one_pass"]
 
 _log = logging.getLogger(__name__)
+
+forget_stale_code(draw_row, draw_rows, draw_strips)
 
 # Fewer rows than this are drawn one by one: a bundle takes as long as this many rows.
 _FEW_ROWS = 10
