@@ -12,7 +12,7 @@ from made.masks import Mask
 from made.network import Network
 from made.rows import Variables
 
-__all__ = ["PlanCache"]
+__all__ = ["PlanCache", "parameters_of"]
 
 # So many numbers of each parameter are compared.
 _WATCHED = 16
@@ -61,7 +61,7 @@ class PlanCache:
         make_mask : callable
             Takes `mask` and returns the mask; called if there is a plan to make.
         """
-        weights = _parameters(network)
+        weights = parameters_of(network)
         key = (mask, variables, *((w.data_ptr(), w._version) for w in weights))
         if self._plan is None or self._key != key or self._values != _values(self._watched):
             own = make_mask(mask)
@@ -76,7 +76,7 @@ class PlanCache:
         return PlanCache, ()
 
 
-def _parameters(network: Network) -> list[Tensor]:
+def parameters_of(network: Network) -> list[Tensor]:
     """Return the parameters of a network; torch's own way, through all modules, takes a tenth of a row."""
     modules = (network, network.weights, network.biases)
     return [w for module in modules for w in module._parameters.values() if w is not None]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made import uniforms
-from made.kernels.plans import PlanCache
+from made.kernels.plans import PlanCache, parameters_of
 from made.masks import Mask
 from made.network import Network
 from made.ordering import IntArray
@@ -65,7 +65,7 @@ class OnePassSampler:
         (n, D) tensor of codes, where the weights are
         """
         plan = self._plans.get(network, variables, mask, make_mask)
-        device, dtype = next(network.parameters()).device, variables.dtype
+        device, dtype = parameters_of(network)[0].device, variables.dtype
         if device.type == "cpu" and _has_numba():
             from made.kernels.one_pass import sample_one_pass
 
