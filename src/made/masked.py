@@ -169,13 +169,14 @@ class MaskedModel(BaseModel):
         if method == "one-pass":
             features = None if context is None else self.context.encode(context)
             return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
-        return sample_rows(
-            lambda rows: self.outputs(rows, mask, context=context),
-            self.variables,
-            self._mask_of(mask).ordering,
-            torch.from_numpy(u).to(self.device),
-            None if codes is None else torch.from_numpy(codes).to(self.device),
-        )
+        with torch.no_grad():
+            return sample_rows(
+                lambda rows: self.outputs(rows, mask, context=context),
+                self.variables,
+                self._mask_of(mask).ordering,
+                torch.from_numpy(u).to(self.device),
+                None if codes is None else torch.from_numpy(codes).to(self.device),
+            )
 
     def density(self, k: int, mask: Mask | None = None) -> Density:
         """Return mask k as inference sees it; or another mask, which takes over the number k."""

@@ -167,7 +167,6 @@ class MADE(MaskedModel):
         chosen = None if masks is None else range(min(masks, self.n_masks))
         return -self.log_prob(x, mask=chosen, context=context)
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numba
@@ -48,7 +49,7 @@ def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float6
     blocks = -(-width // uniforms.BLOCK)
     if (first + n) * blocks >= _LARGEST_COUNTER:  # beyond what one word counts
         return uniforms.row_uniforms(seed, first, n, width)
-    key = np.random.SeedSequence([seed, uniforms.ROWS]).generate_state(2, np.uint64)
+    key = _key(seed)
     table = np.empty((n, width), np.float64)
     if n < _FEW_ROWS:
         _fill_rows(table, 0, n, key, first * blocks)
@@ -56,6 +57,12 @@ def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float6
         with as_many_threads_as_torch():
             _fill(table, key, first * blocks)
     return table
+
+
+@functools.lru_cache(maxsize=64)
+def _key(seed: int) -> NDArray[np.uint64]:
+    words: Any = np.random.SeedSequence([seed, uniforms.ROWS]).generate_state(2, np.uint64)
+    return words  # type: ignore[no-any-return]
 
 
 @intrinsic

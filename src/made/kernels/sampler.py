@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -66,11 +67,10 @@ class OnePassSampler:
         """
         plan = self._plans.get(network, variables, mask, make_mask)
         device, dtype = parameters_of(network)[0].device, variables.dtype
-        if device.type == "cpu" and _has_numba():
-            from made.kernels.one_pass import sample_one_pass
-
+        compiled = _compiled() if device.type == "cpu" else None
+        if compiled is not None:
             own = None if features is None else features.numpy()
-            drawn = sample_one_pass(plan, u, codes, own, dtype=np.uint8 if dtype == torch.uint8 else np.int64)
+            drawn = compiled.sample(plan, u, codes, own, dtype=np.uint8 if dtype == torch.uint8 else np.int64)
             return torch.from_numpy(drawn)
         given = None if codes is None else torch.from_numpy(codes).to(device)
         sampler = self._on_device(plan, variables, device)
@@ -90,16 +90,21 @@ class OnePassSampler:
 
 def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float64]:
     """Return the uniforms of rows, by all threads where that can be; see `uniforms.row_uniforms`."""
-    if not _has_numba():
-        return uniforms.row_uniforms(seed, first, n, width)
-    from made.kernels import philox
-
-    return philox.row_uniforms(seed, first, n, width)
+    compiled = _compiled()
+    return (uniforms.row_uniforms if compiled is None else compiled.row_uniforms)(seed, first, n, width)
 
 
-def _has_numba() -> bool:
+class _Compiled(NamedTuple):
+    sample: Callable[..., NDArray[Any]]
+    row_uniforms: Callable[[int, int, int, int], NDArray[np.float64]]
+
+
+@functools.cache
+def _compiled() -> _Compiled | None:
+    """Return the compiled functions, looked up once; None where numba is missing."""
     try:
-        import numba  # noqa: F401
+        from made.kernels.one_pass import sample_one_pass
+        from made.kernels.philox import row_uniforms as by_all_threads
     except ImportError:
-        return False
-    return True
+        return None
+    return _Compiled(sample_one_pass, by_all_threads)
