@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from made.errors import InputError
+from made.live import Block, linear, live_blocks
 from made.masks import Mask
 
 __all__ = ["ACTIVATIONS", "MaskTensors", "Network"]
@@ -130,6 +131,9 @@ class Network(nn.Module):
         self.direct = nn.Parameter(torch.zeros(n_outputs, n_inputs)) if direct else None
         self.context = nn.Parameter(torch.zeros(n_outputs, n_context)) if n_context else None
         self.has_stored_mask = False
+        #: Whether products leave dead blocks out, on the CPU; if not, everything is multiplied as a whole.
+        self.leaves_dead_out = True
+        self._blocks: dict[str, tuple[Block, ...] | None] = {}
 
     @property
     def n_hidden(self) -> int:
@@ -145,6 +149,9 @@ class Network(nn.Module):
         if self.direct is not None:
             self.register_buffer("mask_direct", tensors.direct, persistent=False)
         self.has_stored_mask = True
+        # With context, its columns come last and live everywhere: no staircase, and multiplied as a whole.
+        self._blocks = {f"mask_{i}": live_blocks(matrix) for i, matrix in enumerate(mask.layers)}
+        self._blocks["mask_direct"] = live_blocks(mask.direct)
         with torch.no_grad():
             for i, weight in enumerate(self.weights):
                 weight.mul_(self.get_buffer(f"mask_{i}"))
@@ -250,7 +257,7 @@ class Network(nn.Module):
         if self.direct is None:
             return out
         if self.has_stored_mask:
-            direct = _stored_masked(x, self.direct, self.get_buffer("mask_direct"), None)
+            direct = self._stored("mask_direct", x, self.direct, None)
         else:
             direct = functional.linear(x, self.direct if mask is None else self.direct * mask.direct)
         return out + direct
@@ -258,5 +265,12 @@ class Network(nn.Module):
     def _linear(self, h: Tensor, i: int, mask: MaskTensors | None) -> Tensor:
         weight, bias = self.weights[i], self.biases[i]
         if self.has_stored_mask:
-            return _stored_masked(h, weight, self.get_buffer(f"mask_{i}"), bias)
+            return self._stored(f"mask_{i}", h, weight, bias)
         return functional.linear(h, weight if mask is None else weight * mask.layers[i], bias)
+
+    def _stored(self, name: str, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Multiply with a weight that is zero where the mask of that name is."""
+        mask, blocks = self.get_buffer(name), self._blocks[name]
+        if blocks is None or not self.leaves_dead_out or h.device.type != "cpu":
+            return _stored_masked(h, weight, mask, bias)
+        return linear(h, weight, mask, bias, blocks)
