@@ -264,7 +264,11 @@ class MaskedModel(BaseModel):
     def _mask_tensors(self, mask: int | Mask) -> MaskTensors:
         """Make mask k, or take the latest one if that is it: training stays on a mask for some steps."""
         if self._latest is None or self._latest[:2] != (mask, self.device):
-            self._latest = (mask, self.device, MaskTensors.of(self._mask_of(mask), self.device))
+            self._latest = (
+                mask,
+                self.device,
+                MaskTensors.of(self._mask_of(mask), self.device, direct=self.network.direct is not None),
+            )
         return self._latest[2]
 
 

@@ -42,16 +42,16 @@ class MaskTensors(NamedTuple):
     """The matrices of one mask as float tensors, ready to multiply weights with."""
 
     layers: tuple[Tensor, ...]
-    direct: Tensor
+    direct: Tensor | None
 
     @classmethod
-    def of(cls, mask: Mask, device: torch.device) -> MaskTensors:
-        """Bring a mask to a device."""
+    def of(cls, mask: Mask, device: torch.device, *, direct: bool = True) -> MaskTensors:
+        """Bring a mask to a device; that of direct connections, the largest perhaps, only if asked for."""
 
         def tensor(matrix: Any) -> Tensor:
             return torch.from_numpy(matrix).to(device, torch.float32)
 
-        return cls(tuple(tensor(matrix) for matrix in mask.layers), tensor(mask.direct))
+        return cls(tuple(tensor(matrix) for matrix in mask.layers), tensor(mask.direct) if direct else None)
 
 
 class _StoredMasked(torch.autograd.Function):
@@ -143,7 +143,7 @@ class Network(nn.Module):
     def store_mask(self, mask: Mask) -> None:
         """Keep this one mask beside the weights, and set the dead weights to zero."""
         device = self.weights[0].device
-        tensors = MaskTensors.of(mask, device)
+        tensors = MaskTensors.of(mask, device, direct=self.direct is not None)
         for i, matrix in enumerate(tensors.layers):
             self.register_buffer(f"mask_{i}", matrix, persistent=False)
         if self.direct is not None:
@@ -151,7 +151,8 @@ class Network(nn.Module):
         self.has_stored_mask = True
         # With context, its columns come last and live everywhere: no staircase, and multiplied as a whole.
         self._blocks = {f"mask_{i}": live_blocks(matrix) for i, matrix in enumerate(mask.layers)}
-        self._blocks["mask_direct"] = live_blocks(mask.direct)
+        if self.direct is not None:
+            self._blocks["mask_direct"] = live_blocks(mask.direct)
         with torch.no_grad():
             for i, weight in enumerate(self.weights):
                 weight.mul_(self.get_buffer(f"mask_{i}"))
@@ -259,7 +260,8 @@ class Network(nn.Module):
         if self.has_stored_mask:
             direct = self._stored("mask_direct", x, self.direct, None)
         else:
-            direct = functional.linear(x, self.direct if mask is None else self.direct * mask.direct)
+            own = self.direct if mask is None or mask.direct is None else self.direct * mask.direct
+            direct = functional.linear(x, own)
         return out + direct
 
     def _linear(self, h: Tensor, i: int, mask: MaskTensors | None) -> Tensor:

@@ -139,9 +139,11 @@ def summarize(
     """
     if mask is None:
         matrices = [np.ones((after, before), bool) for before, after in pairwise(widths)]
-        across = np.ones((widths[-1], widths[0]), bool)
+        across = np.ones((widths[-1] if direct else 0, widths[0]), bool)
     else:
-        matrices, across = list(mask.layers), mask.direct
+        # That of direct connections may be the largest matrix of all: it is not made for nothing.
+        matrices = list(mask.layers)
+        across = mask.direct if direct else np.ones((0, len(mask.input_ranks)), bool)
     names = [f"hidden {i}" for i in range(1, len(matrices))] + ["output"]
     layers = [_layer(name, matrix) for name, matrix in zip(names, matrices, strict=True)]
     if direct:

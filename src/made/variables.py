@@ -230,7 +230,9 @@ class Categorical(Variable):
     def encode(self, codes: Tensor) -> Tensor:
         """Return the features of each code, after `coding`."""
         if self.feature_table is None:
-            return functional.one_hot(codes.long(), self.n_values).float().flatten(1)
+            # Not torch's one_hot, which makes integers of eight bytes on the way.
+            features = torch.zeros(*codes.shape, self.n_values, device=codes.device)
+            return features.scatter_(2, codes.long()[:, :, None], 1.0).flatten(1)
         return self.feature_table.to(codes.device)[codes.long()].flatten(1)
 
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
