@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench bench-peers clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
 
 demo: $(VENV)/installed  ## train on 8x8 digits, score exactly, draw samples (about a minute, the first time two)
 	@$(BIN)/made demo
@@ -23,6 +23,9 @@ lint: $(VENV)/installed-dev  ## check style and types
 
 bench: $(VENV)/installed-dev  ## measure training and sampling against the seed's loop
 	@$(BIN)/python benchmarks/bench_seed.py
+
+bench-peers: $(VENV)/installed-bench  ## measure training and log_prob against zuko, nflows and pyro-ppl
+	@$(BIN)/python benchmarks/bench_peers.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV)
@@ -39,4 +42,8 @@ $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@$(PIP_INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-bench: $(BIN)/python pyproject.toml constraints.txt
+	@$(PIP_INSTALL) -e '.[bench]'
 	@touch $@ $(VENV)/installed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -24,6 +24,7 @@ __all__ = ["BaseModel"]
 
 # Work that goes through rows in batches keeps about this many numbers at once (16 MiB of float32).
 _NUMBERS_PER_BATCH = 2**22
+_ROWS_PER_PASS = 1024
 
 Self = TypeVar("Self", bound="BaseModel")
 
@@ -176,9 +177,15 @@ class BaseModel(nn.Module):
         """How many rows go through the network at once where memory is to be bounded."""
         return min(max(_NUMBERS_PER_BATCH // max(self.widths), 1), 4096)
 
+    @property
+    def rows_per_pass(self) -> int:
+        """How many of them a forward pass takes: few enough for what it makes to stay near the processor."""
+        return min(self.rows_per_batch, _ROWS_PER_PASS)
+
     def batches(self, codes: Tensor) -> Iterator[Tensor]:
         """Cut codes (n, D) into such batches."""
-        return (codes[i : i + self.rows_per_batch] for i in range(0, len(codes), self.rows_per_batch))
+        size = self.rows_per_pass
+        return (codes[i : i + size] for i in range(0, len(codes), size))
 
     def codes(self, x: ArrayLike) -> NDArray[np.int64]:
         """Translate rows of labels into codes; see `Variables.codes`."""
@@ -210,8 +217,18 @@ class BaseModel(nn.Module):
         # In slices, for the codes become doubles on the way.
         size = max(1, _NUMBERS_PER_BATCH // self.n_variables)
         starts = range(0, len(codes), size)
-        slices = ((codes[i : i + size].cpu(), weight[i : i + size]) for i in starts)
-        outputs = self.variables.marginals(slices)
+        self.set_marginals_in_slices((codes[i : i + size], weight[i : i + size]) for i in starts)
+
+    @torch.no_grad()
+    def set_marginals_in_slices(self, slices: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Set the output biases as `set_marginals` does, from rows that come in slices.
+
+        Parameters
+        ----------
+        slices : iterable of (codes, weight)
+            Checked codes (rows, D), as `rows` returns them, and the weight of each row (rows,), float64.
+        """
+        outputs = self.variables.marginals((codes.cpu(), weight) for codes, weight in slices)
         self.network.biases[-1].copy_(outputs)
 
     @property

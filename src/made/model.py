@@ -152,7 +152,7 @@ class MADE(MaskedModel):
             by_mask = []
             total = torch.full((len(codes),), -torch.inf, dtype=torch.float64, device=self.device)
             for k in masks:
-                parts = [self.log_prob_under(k, *batch).sum(dim=1) for batch in self._batches(codes, rows)]
+                parts = [self._rows_under(k, *batch) for batch in self._batches(codes, rows)]
                 if grad:  # no running sum: the gradient of logaddexp at -inf is not a number
                     by_mask.append(torch.cat(parts) if parts else total)
                 else:
@@ -296,6 +296,10 @@ class MADE(MaskedModel):
         evidence.warn_if_poor(stacklevel=4)
         return torch.from_numpy(evidence.log_prob).to(self.device)
 
+    def _rows_under(self, mask: int, codes: Tensor, context: Tensor | None) -> Tensor:
+        outputs = self.outputs(codes, mask, context=context)
+        return self.variables.log_prob(outputs, codes).sum(dim=1, dtype=torch.float64)
+
     def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
         if mask is None:
             return list(range(self.n_masks))
@@ -306,7 +310,7 @@ class MADE(MaskedModel):
         return masks
 
     def _batches(self, codes: Tensor, context: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        size = self.rows_per_batch
+        size = self.rows_per_pass
         for i, rows in enumerate(self.batches(codes)):
             yield rows, None if context is None else context[i * size : (i + 1) * size]
 

@@ -78,13 +78,15 @@ class Variables:
         self._columns = np.concatenate([[0], np.cumsum(counts)])
         self._outputs = np.concatenate([[0], np.cumsum(self.output_sizes)])
 
-    def rows(self, x: ArrayLike | Tensor) -> Tensor:
+    def rows(self, x: ArrayLike | Tensor, first: int = 0) -> Tensor:
         """Return `x` as a checked tensor of codes.
 
         Parameters
         ----------
         x : (n, D) array or tensor
             Codes; or labels, when it holds strings.
+        first : int
+            What messages call the first of these rows: its number in a file, where `x` is a slice of one.
 
         Returns
         -------
@@ -99,7 +101,7 @@ class Variables:
         self._check_shape(tuple(codes.shape))
         if codes.dtype in _ODD_TYPES:
             codes = codes.to(_ODD_TYPES[codes.dtype])
-        self._check(codes)
+        self._check(codes, first)
         return codes.to(self.dtype)
 
     def encode(self, codes: Tensor) -> Tensor:
@@ -252,7 +254,7 @@ class Variables:
         array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
         return torch.from_numpy(array if array.flags.writeable else array.copy())
 
-    def _check(self, codes: Tensor) -> None:
+    def _check(self, codes: Tensor, first_row: int) -> None:
         """Raise at the first row with a value that is no code of its variable."""
         found = [
             (*place, block)
@@ -262,7 +264,7 @@ class Variables:
         if not found:
             return
         row, column, block = min(found, key=lambda place: place[:2])
-        _refuse(codes[row, column].item(), row, column, block)
+        _refuse(codes[row, column].item(), first_row + row, column, block)
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         if len(shape) == 2 and shape[1] == self.n_variables:
@@ -337,8 +339,12 @@ def _as_array(labels: Sequence[Label]) -> NDArray[Any]:
 
 def _first_bad(codes: Tensor, block: Variable, first: int) -> tuple[int, int] | None:
     """Return row and column of the first value that is no code of a block whose columns begin at `first`."""
-    bad = codes < 0
     largest = block.n_values - 1
+    if not codes.is_floating_point() and codes.numel():  # one look at all of them, as they mostly are right
+        low, high = torch.aminmax(codes)
+        if low >= 0 and high <= largest:
+            return None
+    bad = codes < 0
     if codes.is_floating_point():
         bad |= ~torch.isfinite(codes) | (codes != torch.floor(codes)) | (codes > largest)
     elif largest < torch.iinfo(codes.dtype).max:  # a bound beyond the type would wrap around

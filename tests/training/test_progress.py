@@ -74,3 +74,16 @@ def test_bar_on_a_terminal(tiny, rows, valid, monkeypatch):
     assert f"train {history.batch_losses[-1]:.2f}" in shown_text
     assert "\x1b[?25h" in shown_text  # the cursor is back
     assert "about" not in shown_text  # no lines beside the bar
+
+
+def test_a_long_epoch_has_lines_too(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    screen = Visible(first=0, steps=4000, epochs=2)
+    for step in range(1, 101):
+        now[0] += 0.7
+        screen.step(step, 3.0)
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 1/2  step 43 of 4,000  train 3.00 nats  about 46 min 10 s left",
+        "epoch 1/2  step 86 of 4,000  train 3.00 nats  about 45 min 40 s left",
+    ]

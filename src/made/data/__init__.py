@@ -11,9 +11,22 @@ import numpy as np
 from made.data.dataset import Dataset, build, find_column
 from made.data.named import REGISTRY, Description, closest, describe, known, load_named, names
 from made.data.readers import Raw, read, read_with_siblings
+from made.data.row_file import RowFile, open_rows
 from made.errors import InputError
 
-__all__ = ["Dataset", "Description", "Raw", "describe", "find_column", "known", "load", "names", "read"]
+__all__ = [
+    "Dataset",
+    "Description",
+    "Raw",
+    "RowFile",
+    "describe",
+    "find_column",
+    "known",
+    "load",
+    "names",
+    "open_rows",
+    "read",
+]
 
 
 def load(

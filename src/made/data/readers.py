@@ -17,7 +17,7 @@ from made.data.text import TEXT_SUFFIXES, read_text
 from made.data.two_dim import IMAGE_SUFFIXES, as_table, image_table
 from made.errors import InputError
 
-__all__ = ["SPLITS", "SUFFIXES", "Raw", "read", "read_with_siblings"]
+__all__ = ["SPLITS", "SUFFIXES", "Raw", "check_file", "read", "read_with_siblings"]
 
 SPLITS = ("train", "valid", "test")
 SUFFIXES = (".npz", ".npy", *TEXT_SUFFIXES, *IMAGE_SUFFIXES)
@@ -102,7 +102,7 @@ def read(path: str | os.PathLike[str], *, holes: bool = False) -> Raw:
         If there is no such file, its kind is unknown, or it does not hold what its kind should.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     suffix = path.suffix.lower()
     if suffix in TEXT_SUFFIXES:
         try:
@@ -167,7 +167,8 @@ def _siblings(path: Path) -> dict[str, Path]:
     return found if "test" in found else {"train": path}
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise an `InputError` that says why, where a file cannot be read."""
     try:
         with path.open("rb"):
             pass

@@ -124,10 +124,13 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Weights) -> Non
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def fingerprint(*data: Tensor | None) -> str:
-    """Return a SHA-256 of the rows and weights that a fit sees."""
+def fingerprint(*data: Tensor | str | None) -> str:
+    """Return a SHA-256 of the rows and weights that a fit sees; a file is represented by its identity."""
     digest = hashlib.sha256()
     for tensor in data:
+        if isinstance(tensor, str):
+            digest.update(tensor.encode())
+            continue
         digest.update(b"none" if tensor is None else f"{tuple(tensor.shape)} {tensor.dtype}".encode())
         if tensor is not None:
             digest.update(tensor.contiguous().cpu().numpy().data)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,9 +14,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
-from made.checks import row_weights
+from made.data.row_file import RowFile
 from made.devices import find_device
 from made.errors import InputError
+from made.training.batches import Batch, Batches, batches_from, rows_of
 from made.training.checkpoint import Checkpoint, fingerprint, optimizer_tensors, restore_optimizer
 from made.training.history import EpochRecord, History
 from made.training.interrupt import Interrupt, interruptible
@@ -40,8 +40,8 @@ class TrainingDivergedError(InputError):
 
 def fit(
     model: BaseModel,
-    train: ArrayLike | Tensor,
-    valid: ArrayLike | Tensor | None = None,
+    train: ArrayLike | Tensor | RowFile,
+    valid: ArrayLike | Tensor | RowFile | None = None,
     epochs: int = 30,
     batch_size: int = 128,
     seed: int = 0,
@@ -72,17 +72,17 @@ def fit(
     ----------
     model : MADE or Autoencoder
         Is changed in place.
-    train : array or tensor
-        Training rows, (n, D).
-    valid : array or tensor, optional
-        Validation rows: they choose the best epoch. Without them the last epoch is kept.
+    train : array, tensor or RowFile
+        Training rows, (n, D). A file (`made.data.open_rows`) is streamed: it may be larger than memory.
+    valid : array, tensor or RowFile, optional
+        Validation rows: they choose the best epoch. Without them the last epoch is kept. All are in memory.
     epochs, batch_size, seed, optimizer, learning_rate, weight_decay, schedule, warmup, patience, \
 resample_every, valid_masks
         See `made.training.settings.TrainingSettings`.
     progress : bool
         Show a progress bar with the time left, on standard error.
     sample_weight : array, optional
-        (n,): a row of weight w counts as w rows.
+        (n,): a row of weight w counts as w rows. For rows in memory, as `context` is.
     context, valid_context : array or tensor, optional
         (n, C) for the training and the validation rows, for a model of p(x | c).
     device : str or torch.device, optional
@@ -131,24 +131,20 @@ resample_every, valid_masks
     )
     if device is not None:
         model.to(find_device(device))
-    rows = model.rows(train)
-    if len(rows) == 0:
-        raise InputError("no training rows were given: at least one is needed")
-    valid_rows = None if valid is None else model.rows(valid)
+    batches = batches_from(model, train, settings, context, sample_weight)
+    valid_rows = None if valid is None else rows_of(model, valid)
     if valid_rows is not None and len(valid_rows) == 0:
         raise InputError("no validation rows were given: pass None to train without validation")
     if valid_rows is None and valid_context is not None:
         raise InputError("valid_context was given without validation rows: pass both, or neither")
     if valid_rows is not None and valid_context is None and context is not None:
         raise InputError("validation rows of a conditional model need context as well: pass valid_context")
-    contexts = _Contexts(
-        model.context_rows(context, len(rows)),
-        None if valid_rows is None else model.context_rows(valid_context, len(valid_rows)),
-    )
-    weight = None if sample_weight is None else torch.from_numpy(row_weights(sample_weight, len(rows)))
+    held_out = None
+    if valid_rows is not None:
+        held_out = Batch(valid_rows, model.context_rows(valid_context, len(valid_rows)))
     if model.is_untouched:
-        model.set_marginals(rows, weight)
-    sitting = _Sitting(model, settings, rows, valid_rows, weight, contexts)
+        batches.set_marginals(model)
+    sitting = _Sitting(model, settings, batches, held_out)
     if resume:
         if checkpoint is None:
             raise InputError("resume needs the checkpoint file to go on from")
@@ -165,39 +161,28 @@ resample_every, valid_masks
     return sitting.history
 
 
-class _Contexts(NamedTuple):
-    train: Tensor | None
-    valid: Tensor | None
-
-
 @dataclass
 class _Sitting:
     """A fit from where it starts or resumes to where it ends."""
 
     model: BaseModel
     settings: TrainingSettings
-    rows: Tensor
-    valid: Tensor | None
-    sample_weight: Tensor | None
-    context: _Contexts
+    batches: Batches
+    valid: Batch | None
 
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.model, self.settings)
-        self.steps_per_epoch = math.ceil(len(self.rows) / self.settings.batch_size)
+        self.steps_per_epoch = self.batches.steps_per_epoch
         self.steps = self.settings.epochs * self.steps_per_epoch
         self.step = 0
         self.history = History()
         self.best: dict[str, Tensor] = {}
-        contexts = [context for context in self.context if context is not None]
-        self.data = fingerprint(self.rows, self.sample_weight, self.valid, *contexts)
+        rows, weight, context = self.batches.identity()
+        valid, valid_context = (None, None) if self.valid is None else self.valid[:2]
+        contexts = [each for each in (context, valid_context) if each is not None]
+        self.data = fingerprint(rows, weight, valid, *contexts)
         self.began = self.saved = time.monotonic()
         self.generator = torch.Generator(device=self.model.device)
-        # Weights with mean 1, so that the loss stays in nats per row and the learning rate keeps its meaning.
-        self.weight = (
-            None
-            if self.sample_weight is None
-            else (self.sample_weight / self.sample_weight.mean()).float().to(self.model.device)
-        )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where a checkpoint was written."""
@@ -219,12 +204,8 @@ class _Sitting:
         """Take the steps that are left."""
         if not self.history.epochs:
             self._end_epoch(screen, on_epoch)
-        order, ordered = torch.empty(0), -1
         while self.step < self.steps and not self._is_out_of_patience():
-            epoch, place = divmod(self.step, self.steps_per_epoch)
-            if epoch != ordered:
-                order, ordered = self._order(epoch), epoch
-            loss = self._take_step(order[place * self.settings.batch_size :][: self.settings.batch_size])
+            loss = self._take_step(self.batches.batch(self.step))
             screen.step(self.step, loss)
             if self.step % self.steps_per_epoch == 0:
                 self._end_epoch(screen, on_epoch)
@@ -244,20 +225,16 @@ class _Sitting:
         if self.best:
             self.model.load_state_dict(self.best)
 
-    def _order(self, epoch: int) -> Tensor:
-        generator = np.random.default_rng([self.settings.seed, epoch])
-        return torch.from_numpy(generator.permutation(len(self.rows))).to(self.model.device)
-
-    def _take_step(self, chosen: Tensor) -> float:
+    def _take_step(self, batch: Batch) -> float:
         rate = learning_rate(self.settings, self.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.generator.manual_seed(_mix(self.settings.seed, self.step))
         loss = self.model.loss(
-            self.rows[chosen],
+            batch.rows,
             self.model.training_mask(self.step // self.settings.resample_every),
-            context=None if self.context.train is None else self.context.train[chosen],
-            weight=None if self.weight is None else self.weight[chosen],
+            context=batch.context,
+            weight=batch.weight,
             generator=self.generator,
             check=False,
         )
@@ -280,7 +257,7 @@ class _Sitting:
         epoch = self.step // self.steps_per_epoch
         nll, error = (None, None)
         if self.valid is not None:
-            losses = self.model.row_losses(self.valid, self.settings.valid_masks, self.context.valid)
+            losses = self.model.row_losses(self.valid.rows, self.settings.valid_masks, self.valid.context)
             nll, error = mean_and_error(losses)
         if nll is None or all(nll < earlier for earlier in self.history.valid_nll):
             # Without validation the last epoch is what a diverging fit can fall back on.
@@ -305,7 +282,7 @@ class _Sitting:
             return None
         losses = self.history.batch_losses[-self.steps_per_epoch :]
         sizes = [self.settings.batch_size] * len(losses)
-        sizes[-1] = len(self.rows) - self.settings.batch_size * (len(losses) - 1)
+        sizes[-1] = self.batches.n_rows - self.settings.batch_size * (len(losses) - 1)
         return float(np.average(losses, weights=sizes))
 
     def _is_out_of_patience(self) -> bool:

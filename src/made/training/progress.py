@@ -15,6 +15,8 @@ __all__ = ["Progress", "Silent", "Visible", "duration"]
 # A screen is redrawn, and a log is written to, no more often than this.
 _SECONDS_BETWEEN_UPDATES = 0.2
 _SECONDS_BETWEEN_LINES = 2.0
+# Within an epoch, which may go through a very large file, a log gets a line after this long.
+_SECONDS_BETWEEN_LINES_OF_AN_EPOCH = 30.0
 
 
 class Progress(Protocol):
@@ -44,7 +46,9 @@ class Silent:
 
 
 class Visible:
-    """A progress bar on a terminal; a line per epoch elsewhere. On standard error: results have the other.
+    """A progress bar on a terminal; elsewhere a line per epoch, and some within a long one.
+
+    On standard error: results have the other.
 
     Parameters
     ----------
@@ -90,12 +94,18 @@ class Visible:
             self._bar.stop()
 
     def step(self, step: int, loss: float) -> None:
-        """Move the bar."""
+        """Move the bar; without a screen, write a line if there was none for long."""
         now = time.monotonic()
-        if not self._live or (now - self._updated < _SECONDS_BETWEEN_UPDATES and step < self._steps):
+        epoch = min((step - 1) * self._epochs // self._steps + 1, self._epochs)
+        if not self._live:
+            if now - self._said >= _SECONDS_BETWEEN_LINES_OF_AN_EPOCH:
+                self._said = now
+                done = f"step {step:,} of {self._steps:,}"
+                self.say(f"epoch {epoch}/{self._epochs}  {done}  train {loss:.2f} nats  {self._left(step)}")
+            return
+        if now - self._updated < _SECONDS_BETWEEN_UPDATES and step < self._steps:
             return
         self._updated = now
-        epoch = min((step - 1) * self._epochs // self._steps + 1, self._epochs)
         self._bar.update(
             self._task,
             completed=step,
@@ -114,13 +124,16 @@ class Visible:
         self._said = now
         train = "" if record.train_loss is None else f"  train {record.train_loss:.2f}"
         valid = "" if record.valid_nll is None else f"  valid {record.valid_nll:.2f} ± {record.valid_se:.2f}"
-        done = record.step - self._first
-        left = (now - self._began) / done * (self._steps - record.step) if done else 0.0
-        self.say(f"epoch {record.epoch}/{self._epochs}{train}{valid} nats  about {duration(left)} left")
+        self.say(f"epoch {record.epoch}/{self._epochs}{train}{valid} nats  {self._left(record.step)}")
 
     def say(self, text: str) -> None:
         """Write a line above the bar."""
         self._console.print(text, markup=False, soft_wrap=True)
+
+    def _left(self, step: int) -> str:
+        done = step - self._first
+        left = (time.monotonic() - self._began) / done * (self._steps - step) if done else 0.0
+        return f"about {duration(left)} left"
 
 
 @contextmanager

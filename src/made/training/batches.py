@@ -1,0 +1,240 @@
+"""Where batches come from: rows in memory, or a file that is streamed. Each is a function of (seed, step)."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from made.base import BaseModel
+from made.checks import row_weights
+from made.data.row_file import RowFile
+from made.errors import InputError
+from made.training.settings import TrainingSettings
+
+__all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "rows_of"]
+
+# A file is read in blocks of about so many bytes of codes, and so many blocks at a time are mixed with each
+# other: 64 MiB in all.
+_BYTES_PER_BLOCK = 2**20
+_BLOCKS_PER_BUFFER = 64
+
+Identity = tuple[Tensor | str, Tensor | None, Tensor | None]
+
+
+class Batch(NamedTuple):
+    """The rows of one step (rows, D), with their context and their weights where there are any."""
+
+    rows: Tensor
+    context: Tensor | None = None
+    weight: Tensor | None = None
+
+
+class Batches(ABC):
+    """The training rows, batch after batch; every row once in each epoch.
+
+    Attributes
+    ----------
+    n_rows : int
+        In an epoch.
+    steps_per_epoch : int
+    """
+
+    def __init__(self, n_rows: int, settings: TrainingSettings) -> None:
+        self.n_rows = n_rows
+        self.seed, self.batch_size = settings.seed, settings.batch_size
+        self.steps_per_epoch = math.ceil(n_rows / self.batch_size)
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of a step, on the model's device. Steps are counted over all epochs, from 0."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        first = place * self.batch_size
+        return self._batch(epoch, first, min(first + self.batch_size, self.n_rows))
+
+    @abstractmethod
+    def set_marginals(self, model: BaseModel) -> None:
+        """Give the model the marginals of these rows; see `BaseModel.set_marginals`."""
+
+    @abstractmethod
+    def identity(self) -> Identity:
+        """Return what tells these rows, their weights and their context from others, for `fingerprint`."""
+
+    @abstractmethod
+    def _batch(self, epoch: int, first: int, stop: int) -> Batch:
+        """Return rows first..stop of an epoch, in the order of that epoch."""
+
+
+class InMemory(Batches):
+    """Rows that are on the model's device as a whole, drawn in a fresh permutation every epoch."""
+
+    def __init__(
+        self,
+        model: BaseModel,
+        train: ArrayLike | Tensor,
+        settings: TrainingSettings,
+        context: ArrayLike | Tensor | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
+        self.rows = model.rows(train)
+        if len(self.rows) == 0:
+            raise InputError("no training rows were given: at least one is needed")
+        super().__init__(len(self.rows), settings)
+        self.context = model.context_rows(context, self.n_rows)
+        self.sample_weight: Tensor | None = None
+        self.weight: Tensor | None = None
+        if sample_weight is not None:
+            self.sample_weight = torch.from_numpy(row_weights(sample_weight, self.n_rows))
+            # With mean 1, so that the loss stays in nats per row and the learning rate keeps its meaning.
+            self.weight = (self.sample_weight / self.sample_weight.mean()).float().to(model.device)
+        self._order, self._ordered = torch.empty(0), -1
+
+    def set_marginals(self, model: BaseModel) -> None:
+        """Give the model the marginals of these rows, by weight."""
+        model.set_marginals(self.rows, self.sample_weight)
+
+    def identity(self) -> Identity:
+        """Return the rows, their weights and their context themselves."""
+        return self.rows, self.sample_weight, self.context
+
+    def _batch(self, epoch: int, first: int, stop: int) -> Batch:
+        if epoch != self._ordered:
+            generator = np.random.default_rng([self.seed, epoch])
+            self._order = torch.from_numpy(generator.permutation(self.n_rows)).to(self.rows.device)
+            self._ordered = epoch
+        chosen = self._order[first:stop]
+        return Batch(
+            self.rows[chosen],
+            None if self.context is None else self.context[chosen],
+            None if self.weight is None else self.weight[chosen],
+        )
+
+
+class Streamed(Batches):
+    """Rows of a file, of which some random blocks at a time are in memory.
+
+    The file is cut into blocks of neighbouring rows. An epoch takes the blocks in a random order, so many at
+    a time as fill a buffer, and the rows of a buffer in a random order. A file that fits into one buffer is
+    thus shuffled as a whole. A batch may take the last rows of one buffer and the first of the next.
+    """
+
+    def __init__(self, model: BaseModel, file: RowFile, settings: TrainingSettings) -> None:
+        super().__init__(file.n, settings)
+        self.model, self.file = model, file
+        self.rows_per_block = _rows_per_block(model)
+        self.n_blocks = math.ceil(file.n / self.rows_per_block)
+        self._planned: tuple[int, _Plan] | None = None
+        self._held: tuple[tuple[int, int], Tensor, Tensor] | None = None
+        _codes(model, file, 0, 1)  # what is wrong with all rows shows in the first
+
+    def set_marginals(self, model: BaseModel) -> None:
+        """Give the model the marginals of the file, in one pass through it; this checks every row."""
+        slices = _slices(model, self.file)
+        model.set_marginals_in_slices((codes, torch.ones(len(codes)).double()) for codes in slices)
+
+    def identity(self) -> Identity:
+        """Return what stands for the file."""
+        return self.file.identity(), None, None
+
+    def _batch(self, epoch: int, first: int, stop: int) -> Batch:
+        edges = self._plan(epoch).edges
+        parts = []
+        while first < stop:
+            number = int(np.searchsorted(edges, first, side="right")) - 1
+            begin, end = int(edges[number]), min(stop, int(edges[number + 1]))
+            rows, order = self._buffer(epoch, number)
+            parts.append(rows[order[first - begin : end - begin]])
+            first = end
+        return Batch(parts[0] if len(parts) == 1 else torch.cat(parts))
+
+    def _plan(self, epoch: int) -> _Plan:
+        """Return which blocks come together in an epoch, and where in it each buffer begins."""
+        if self._planned is None or self._planned[0] != epoch:
+            blocks = np.random.default_rng([self.seed, epoch]).permutation(self.n_blocks)
+            buffers = np.array_split(blocks, math.ceil(self.n_blocks / _BLOCKS_PER_BUFFER))
+            sizes = [sum(self._size(block) for block in buffer) for buffer in buffers]
+            self._planned = epoch, _Plan(buffers, np.cumsum([0, *sizes]))
+        return self._planned[1]
+
+    def _buffer(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
+        """Return the rows of a buffer as the file has them, and the order in which they are taken."""
+        key = epoch, number
+        if self._held is None or self._held[0] != key:
+            self._held = None  # so that there is never more than one
+            blocks = np.sort(self._plan(epoch).buffers[number])
+            n = sum(self._size(block) for block in blocks)
+            rows = torch.empty(
+                (n, self.model.n_variables), dtype=self.model.variables.dtype, device=self.model.device
+            )
+            filled = 0
+            for block in blocks:
+                codes = _codes(self.model, self.file, block * self.rows_per_block, self._size(block))
+                rows[filled : filled + len(codes)] = codes
+                filled += len(codes)
+            # Counted from 1: a seed that ends in 0 is that of the order of the blocks.
+            order = np.random.default_rng([self.seed, epoch, number + 1]).permutation(n)
+            self._held = key, rows, torch.from_numpy(order).to(rows.device)
+        return self._held[1:]
+
+    def _size(self, block: int) -> int:
+        return min(self.rows_per_block, self.n_rows - int(block) * self.rows_per_block)
+
+
+class _Plan(NamedTuple):
+    buffers: list[NDArray[np.int64]]
+    edges: NDArray[np.int64]
+
+
+def batches_from(
+    model: BaseModel,
+    train: ArrayLike | Tensor | RowFile,
+    settings: TrainingSettings,
+    context: ArrayLike | Tensor | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> Batches:
+    """Return the batches of training rows, checked; those of a file are checked as they are read.
+
+    Raises
+    ------
+    InputError
+        If the rows, their context or their weights make no sense.
+    """
+    if not isinstance(train, RowFile):
+        return InMemory(model, train, settings, context, sample_weight)
+    if sample_weight is not None:
+        raise InputError("sample_weight is for rows in memory: rows of a file count alike")
+    if model.context.n_features:
+        raise InputError("a conditional model is trained on rows in memory: read the file, and its context")
+    model.context_rows(context, train.n)  # which says that the model takes none
+    return Streamed(model, train, settings)
+
+
+def rows_of(model: BaseModel, x: ArrayLike | Tensor | RowFile) -> Tensor:
+    """Return checked codes (n, D) on the model's device; a file is read as a whole, in slices."""
+    return torch.cat(list(_slices(model, x))) if isinstance(x, RowFile) else model.rows(x)
+
+
+def _slices(model: BaseModel, file: RowFile) -> Iterator[Tensor]:
+    """Go through a file from its first row to its last: checked codes, some rows at a time."""
+    size = _rows_per_block(model)
+    return (_codes(model, file, i, min(size, file.n - i)) for i in range(0, file.n, size))
+
+
+def _codes(model: BaseModel, file: RowFile, first: int, n: int) -> Tensor:
+    """Return n checked rows of a file, on the model's device."""
+    rows = file.read(int(first), n)
+    try:
+        return model.variables.rows(rows, file.first + int(first)).to(model.device)
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from None
+
+
+def _rows_per_block(model: BaseModel) -> int:
+    # The order of a buffer takes eight bytes for each of its rows.
+    bytes_per_row = model.n_variables * model.variables.dtype.itemsize + 8
+    return max(_BYTES_PER_BLOCK // bytes_per_row, 1)
