@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -169,8 +168,3 @@ def _as_mask(unknown: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     if mask.shape not in (shape, shape[1:]):
         raise InputError(f"unknown has shape {mask.shape}: one entry per entry of the rows, {shape}")
     return np.array(np.broadcast_to(mask, shape), dtype=bool)
-
-
-def as_rows(codes: IntArray, variables: Variables) -> Tensor:
-    """Return complete codes as the tensor that a model works with."""
-    return torch.from_numpy(codes).to(variables.dtype)
