@@ -36,6 +36,7 @@ __all__ = [
     "Density",
     "Evidence",
     "Inference",
+    "of_rows",
     "refuse_impossible",
 ]
 
@@ -248,7 +249,7 @@ class Inference:
             if len(wanted) == 0:
                 continue
             density = self.density(k)
-            own_context = None if context is None else context[wanted]
+            own_context = of_rows(context, wanted)
             for chosen, found in self._posteriors(density, rows[wanted], own_context, numbers[wanted]):
                 for place, states, weights in zip(chosen, found.states, found.weights, strict=True):
                     row = wanted[place]
@@ -260,7 +261,7 @@ class Inference:
             for part in _slices(len(at), max(1, _CODES_AT_ONCE // n_variables)):
                 a, p = at[part], pick[part]
                 if (out[a, p] == UNKNOWN).any():
-                    out[a, p] = density.draw(u[a, p, :n_variables], out[a, p], _of_rows(context, a))
+                    out[a, p] = density.draw(u[a, p, :n_variables], out[a, p], of_rows(context, a))
         return out
 
     def log_prob(self, codes: IntArray, context: Tensor | None) -> Floats:
@@ -299,7 +300,7 @@ class Inference:
                 self._posterior(
                     density,
                     rows[chosen],
-                    None if context is None else context[chosen],
+                    of_rows(context, chosen),
                     numbers[chosen],
                     how[chosen],
                     counts[chosen],
@@ -331,14 +332,14 @@ class Inference:
         if len(drawn):
             chosen = numbers[how == ESTIMATED]
             u = _stream((self.seed, PARTICLES, density.number), chosen, self.draws, rows.shape[1])
-            states[drawn] = density.draw(u, states[drawn], _of_rows(context, owner[drawn]))
+            states[drawn] = density.draw(u, states[drawn], of_rows(context, owner[drawn]))
         # A state of an enumeration counts with all up to the last given variable, a draw with what is given.
         counted = np.where(
             (how[owner] == ESTIMATED)[:, None],
             rows[owner] != UNKNOWN,
             density.ranks <= last[owner][:, None],
         )
-        scores = self._scores(density, states, counted, _of_rows(context, owner))
+        scores = self._scores(density, states, counted, of_rows(context, owner))
         parts = [scores[end - count : end] for end, count in zip(ends, counts, strict=True)]
         totals = np.array([np.logaddexp.reduce(part) for part in parts])
         estimated = how == ESTIMATED
@@ -401,5 +402,6 @@ def _slices(n: int, size: int) -> Iterator[slice]:
     return (slice(i, i + size) for i in range(0, n, size))
 
 
-def _of_rows(context: Tensor | None, rows: IntArray) -> Tensor | None:
+def of_rows(context: Tensor | None, rows: IntArray) -> Tensor | None:
+    """Return the context of some rows, by their numbers; None where there is none."""
     return None if context is None else context[torch.from_numpy(rows).to(context.device)]

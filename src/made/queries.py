@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from made.answers import Completion, Conditional, Marginal
 from made.checks import whole
 from made.errors import InputError
 from made.incomplete import UNKNOWN, check_variable, read_given, read_incomplete
-from made.inference import ENUMERATED, ESTIMATED, EXACT, Evidence, Inference
+from made.inference import ENUMERATED, ESTIMATED, EXACT, Evidence, Inference, of_rows
 from made.model import MADE
 from made.modes import joint_modes, variable_modes
 from made.ordering import IntArray
@@ -162,7 +161,7 @@ def complete(
     filled = np.empty((len(codes), each, codes.shape[1]), dtype=np.int64)
     found: list[tuple[IntArray, Evidence, tuple[str, ...]]] = []
     for chosen, inference in question.inferences(codes):
-        own = None if features is None else features[torch.from_numpy(chosen).to(features.device)]
+        own = of_rows(features, chosen)
         numbers = chosen + start
         evidence = inference.evidence(codes[chosen], own, numbers)
         if kind == "draw":
@@ -310,7 +309,7 @@ class _Question:
         """Return how probable what is known in each row is."""
         found: list[tuple[IntArray, Evidence, tuple[str, ...]]] = []
         for chosen, inference in self.inferences(codes, next_variable):
-            own = None if context is None else context[torch.from_numpy(chosen).to(context.device)]
+            own = of_rows(context, chosen)
             found.append((chosen, inference.evidence(codes[chosen], own, chosen), ()))
         return _together(found, len(codes))[0]
 
