@@ -128,10 +128,11 @@ class MaskedModel(BaseModel):
         tensors = None if self.has_one_mask else self._mask_tensors(mask)
         if not isinstance(mask, Mask):
             self.mixture.check(mask)
+        dtype = self.network.biases[-1].dtype
         outputs: Tensor = self.network(
-            self.variables.encode(codes),
+            self.variables.encode(codes).to(dtype),
             tensors,
-            context=None if context is None else self.context.encode(context),
+            context=None if context is None else self.context.encode(context).to(dtype),
             drop=drop,
             generator=generator,
         )

@@ -18,16 +18,19 @@ from made.data.row_file import RowFile
 from made.devices import find_device
 from made.errors import InputError
 from made.training.batches import Batch, Batches, batches_from, rows_of
-from made.training.checkpoint import Checkpoint, fingerprint, optimizer_tensors, restore_optimizer
+from made.training.checkpoint import Checkpoint, fingerprint
 from made.training.history import EpochRecord, History
 from made.training.interrupt import Interrupt, interruptible
 from made.training.progress import Progress, shown
-from made.training.settings import TrainingSettings, learning_rate, make_optimizer
+from made.training.settings import TrainingSettings, learning_rate
+from made.training.steps import PlainStep, Step
 
 __all__ = ["TrainingDivergedError", "fit", "mean_and_error"]
 
 # A checkpoint is written at the end of an epoch, but not more often than this.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
+# Looking at a loss makes an accelerator wait: there it is done for so many steps at once.
+_STEPS_BETWEEN_LOOKS = 32
 
 
 class TrainingDivergedError(InputError):
@@ -171,7 +174,8 @@ class _Sitting:
     valid: Batch | None
 
     def __post_init__(self) -> None:
-        self.optimizer = make_optimizer(self.model, self.settings)
+        self.stepping: Step = PlainStep(self.model, self.settings)
+        self.unseen: list[Tensor] = []
         self.steps_per_epoch = self.batches.steps_per_epoch
         self.steps = self.settings.epochs * self.steps_per_epoch
         self.step = 0
@@ -187,7 +191,7 @@ class _Sitting:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where a checkpoint was written."""
         self.model.load_state_dict(checkpoint.weights)
-        restore_optimizer(self.optimizer, checkpoint.optimizer)
+        self.stepping.restore(checkpoint.optimizer)
         self.best = {name: tensor.to(self.model.device) for name, tensor in checkpoint.best.items()}
         self.history = checkpoint.history
         self.history.ended = "running"
@@ -205,13 +209,15 @@ class _Sitting:
         if not self.history.epochs:
             self._end_epoch(screen, on_epoch)
         while self.step < self.steps and not self._is_out_of_patience():
-            loss = self._take_step(self.batches.batch(self.step))
-            screen.step(self.step, loss)
+            self._take_step(self.batches.batch(self.step))
+            screen.step(self.step, self.history.batch_losses[-1] if self.history.batch_losses else math.nan)
             if self.step % self.steps_per_epoch == 0:
                 self._end_epoch(screen, on_epoch)
                 if path is not None and time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
                     self._save(path)
             if interrupt.pressed:
+                if self.unseen:
+                    self._look()
                 self.history.ended = "interrupted"
                 screen.say(f"interrupted after {self.step:,} of {self.steps:,} steps")
                 break
@@ -225,36 +231,35 @@ class _Sitting:
         if self.best:
             self.model.load_state_dict(self.best)
 
-    def _take_step(self, batch: Batch) -> float:
-        rate = learning_rate(self.settings, self.step, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def _take_step(self, batch: Batch) -> None:
         self.generator.manual_seed(_mix(self.settings.seed, self.step))
-        loss = self.model.loss(
-            batch.rows,
-            self.model.training_mask(self.step // self.settings.resample_every),
-            context=batch.context,
-            weight=batch.weight,
-            generator=self.generator,
-            check=False,
-        )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        mask = self.model.training_mask(self.step // self.settings.resample_every)
+        rate = learning_rate(self.settings, self.step, self.steps)
+        self.unseen.append(self.stepping.take(batch, mask, rate, self.generator))
         self.step += 1
-        value = loss.item()
-        self.history.batch_losses.append(value)
-        if not math.isfinite(value):
-            self.history.ended = "diverged"
-            raise TrainingDivergedError(
-                f"training diverged: the loss became {value} at step {self.step:,} "
-                f"(learning rate {rate:.2g}); lower the learning rate. The best model so far is kept.",
-                self.history,
-            )
-        return value
+        ends = self.step % self.steps_per_epoch == 0
+        if ends or len(self.unseen) == (1 if self.model.device.type == "cpu" else _STEPS_BETWEEN_LOOKS):
+            self._look()
+
+    def _look(self) -> None:
+        """Note the losses of the steps since the last look; stop where one is infinite or NaN."""
+        values = torch.stack(self.unseen).tolist()
+        first = self.step - len(values)
+        self.unseen = []
+        for i, value in enumerate(values):
+            self.history.batch_losses.append(value)
+            if not math.isfinite(value):
+                self.history.ended = "diverged"
+                raise TrainingDivergedError(
+                    f"training diverged: the loss became {value} at step {first + i + 1:,} (learning rate "
+                    f"{learning_rate(self.settings, first + i, self.steps):.2g}); lower the learning rate. "
+                    "The best model so far is kept.",
+                    self.history,
+                )
 
     def _end_epoch(self, screen: Progress, on_epoch: Callable[[EpochRecord], None] | None) -> None:
         epoch = self.step // self.steps_per_epoch
+        self.stepping.settle()
         nll, error = (None, None)
         if self.valid is not None:
             losses = self.model.row_losses(self.valid.rows, self.settings.valid_masks, self.valid.context)
@@ -269,7 +274,9 @@ class _Sitting:
             train_loss=self._mean_of_last_epoch(),
             valid_nll=nll,
             valid_se=error,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
+            learning_rate=self.settings.peak
+            if self.step == 0
+            else learning_rate(self.settings, self.step - 1, self.steps),
             seconds=time.monotonic() - self.began,
         )
         self.history.epochs.append(record)
@@ -291,11 +298,12 @@ class _Sitting:
         return self.history.epochs[-1].epoch - self.history.best_epoch >= self.settings.patience
 
     def _save(self, path: Path) -> None:
+        optimizer = self.stepping.state()
         Checkpoint(
             step=self.step,
             weights=dict(self.model.state_dict()),
             best=self.best,
-            optimizer=optimizer_tensors(self.optimizer),
+            optimizer=optimizer,
             history=self.history,
             data=self.data,
             seconds=time.monotonic() - self.began,

@@ -1,0 +1,100 @@
+"""One training step: from a batch to better weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from made.base import BaseModel
+from made.training.batches import Batch
+from made.training.checkpoint import Weights, optimizer_tensors, restore_optimizer
+from made.training.settings import TrainingSettings, make_optimizer
+
+__all__ = ["PlainStep", "Step"]
+
+# On the CPU, rows go through the network in portions, so that no layer makes more numbers at once (32 MiB).
+_NUMBERS_AT_ONCE = 2**23
+
+
+class Step(ABC):
+    """A model and its optimizer."""
+
+    @abstractmethod
+    def take(self, batch: Batch, mask: int, rate: float, generator: torch.Generator) -> Tensor:
+        """Take one step.
+
+        Parameters
+        ----------
+        batch : Batch
+            Its rows, their context and their weights.
+        mask : int
+            Under which mask.
+        rate : float
+            The learning rate.
+        generator : torch.Generator
+            Decides which units are dropped.
+
+        Returns
+        -------
+        () tensor
+            The loss before the step, in nats per row, where the weights are: nothing has waited for it.
+        """
+
+    @abstractmethod
+    def state(self) -> Weights:
+        """Return the optimizer's state as named tensors; the model's weights are up to date then."""
+
+    @abstractmethod
+    def restore(self, state: Weights) -> None:
+        """Take over the optimizer's state, and the weights that the model has now."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Bring the model's weights up to date, where they are elsewhere in between."""
+
+
+class PlainStep(Step):
+    """Loss, gradient and optimizer as an own training loop has them: for every model, on every device."""
+
+    def __init__(self, model: BaseModel, settings: TrainingSettings) -> None:
+        self.model = model
+        self.optimizer = make_optimizer(model, settings)
+
+    def take(self, batch: Batch, mask: int, rate: float, generator: torch.Generator) -> Tensor:
+        """Take one step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        n = len(batch.rows)
+        size = self._rows_at_once(n)
+        losses = []
+        for first in range(0, n, size):
+            rows, context, weight = (None if part is None else part[first : first + size] for part in batch)
+            assert rows is not None
+            loss = self.model.loss(
+                rows, mask, context=context, weight=weight, generator=generator, check=False
+            )
+            if size < n:
+                loss = loss * (len(rows) / n)
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+        self.optimizer.step()
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def state(self) -> Weights:
+        """Return the optimizer's state."""
+        return optimizer_tensors(self.optimizer)
+
+    def restore(self, state: Weights) -> None:
+        """Take over the optimizer's state."""
+        restore_optimizer(self.optimizer, state)
+
+    def settle(self) -> None:
+        """Do nothing: the model's weights are those that are trained."""
+
+    def _rows_at_once(self, n: int) -> int:
+        if self.model.device.type != "cpu":
+            return n
+        return min(n, max(1, _NUMBERS_AT_ONCE // max(self.model.widths)))

@@ -1,0 +1,31 @@
+"""Steps: portions of a batch add up to the whole batch."""
+
+import pytest
+import torch
+
+import made
+from made.training import steps
+from made.training.batches import Batch
+from made.training.settings import TrainingSettings
+from made.training.steps import PlainStep
+
+
+def _batch(n: int = 37) -> Batch:
+    draw = torch.Generator().manual_seed(3)
+    rows = torch.randint(0, 5, (n, 6), generator=draw).to(torch.uint8)
+    return Batch(rows, weight=torch.rand(n, generator=draw) + 0.5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_portions_add_up_to_the_whole_batch(monkeypatch, weighted):
+    batch = _batch() if weighted else Batch(_batch().rows)
+    trained, losses = [], []
+    for numbers in (2**23, 30 * 10):
+        monkeypatch.setattr(steps, "_NUMBERS_AT_ONCE", numbers)
+        model = made.MADE(made.Categorical(5, n=6), hidden=(20,)).double()
+        step = PlainStep(model, TrainingSettings(optimizer="adam"))
+        losses += [step.take(batch, 0, 1e-2, torch.Generator()) for _ in range(5)]
+        trained.append(model.state_dict())
+    assert torch.allclose(torch.stack(losses[:5]), torch.stack(losses[5:]), rtol=1e-12)
+    for name, tensor in trained[0].items():
+        assert torch.allclose(tensor, trained[1][name], rtol=1e-6, atol=1e-9), name
