@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers clean
+.PHONY: help demo test lint bench bench-peers bench-cost clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -26,6 +26,9 @@ bench: $(VENV)/installed-dev  ## measure training and sampling against the seed'
 
 bench-peers: $(VENV)/installed-bench  ## measure training and log_prob against zuko, nflows and pyro-ppl
 	@$(BIN)/python benchmarks/bench_peers.py
+
+bench-cost: $(VENV)/installed-dev  ## measure time and memory of a step by D, width, depth and masks
+	@$(BIN)/python benchmarks/bench_cost.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV)

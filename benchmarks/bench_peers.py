@@ -27,7 +27,14 @@ _BASELINE = next(iter(RIVALS))
 
 # How many rows a rival may take through a forward pass at once.
 _PORTIONS = (1000, 2500, 10_000)
-_COLOURS = {"seed": "#8c8c8c", "zuko": "#c9a227", "nflows": "#6a9a5b", "pyro": "#b5483a", "made": "#2b5c8a"}
+_COLOURS = {
+    "seed": "#8c8c8c",
+    "zuko": "#c9a227",
+    "nflows": "#6a9a5b",
+    "pyro": "#b5483a",
+    "made loop": "#8fb3d9",
+    "made": "#2b5c8a",
+}
 
 
 class _Layout(NamedTuple):

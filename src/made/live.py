@@ -68,7 +68,14 @@ def live_blocks(mask: BoolArray) -> tuple[Block, ...] | None:
     )
 
 
-def linear(x: Tensor, weight: Tensor, mask: Tensor, bias: Tensor | None, blocks: tuple[Block, ...]) -> Tensor:
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    mask: Tensor,
+    bias: Tensor | None,
+    blocks: tuple[Block, ...],
+    into: Tensor | None = None,
+) -> Tensor:
     """Return x times the transposed weight, plus the bias.
 
     Parameters
@@ -83,23 +90,31 @@ def linear(x: Tensor, weight: Tensor, mask: Tensor, bias: Tensor | None, blocks:
         Added to each row.
     blocks : tuple of Block
         Of the mask.
+    into : (n_out, n_in) tensor, optional
+        What the gradient of the weight is added to, instead of being returned.
 
     Returns
     -------
     (n, n_out) tensor
         Differentiable; the gradient of the weight is zero where the mask is.
     """
-    out: Tensor = _LiveLinear.apply(x, weight, mask, bias, blocks)  # type: ignore[no-untyped-call]
+    out: Tensor = _LiveLinear.apply(x, weight, mask, bias, blocks, into)  # type: ignore[no-untyped-call]
     return out
 
 
 class _LiveLinear(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, mask: Tensor, bias: Tensor | None, blocks: tuple[Block, ...]
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        mask: Tensor,
+        bias: Tensor | None,
+        blocks: tuple[Block, ...],
+        into: Tensor | None,
     ) -> Tensor:
         ctx.save_for_backward(x, weight, mask)
-        ctx.blocks, ctx.has_bias = blocks, bias is not None
+        ctx.blocks, ctx.has_bias, ctx.into = blocks, bias is not None, into
         out = x.new_empty(len(x), len(weight))
         for first, last, _, reach in blocks:
             own, rows = out[:, first:last], weight[first:last, :reach]
@@ -118,10 +133,14 @@ class _LiveLinear(torch.autograd.Function):
         to_bias = gradient.sum(0) if ctx.has_bias and ctx.needs_input_grad[3] else None
         if torch.is_grad_enabled():  # a derivative of this derivative is wanted: everything as a whole
             to_x = gradient @ weight if ctx.needs_input_grad[0] else None
-            return to_x, (gradient.t() @ x) * mask, None, to_bias, None
+            return to_x, (gradient.t() @ x) * mask, None, to_bias, None, None
         to_x = _to_inputs(gradient, weight, ctx.blocks) if ctx.needs_input_grad[0] else None
-        to_weight = _to_weight(gradient, x, mask, ctx.blocks) if ctx.needs_input_grad[1] else None
-        return to_x, to_weight, None, to_bias, None
+        to_weight = None
+        if ctx.into is not None:
+            _add_to_weight(gradient, x, mask, ctx.blocks, ctx.into)
+        elif ctx.needs_input_grad[1]:
+            to_weight = _to_weight(gradient, x, mask, ctx.blocks)
+        return to_x, to_weight, None, to_bias, None, None
 
 
 def _to_inputs(gradient: Tensor, weight: Tensor, blocks: tuple[Block, ...]) -> Tensor:
@@ -145,3 +164,12 @@ def _to_weight(gradient: Tensor, x: Tensor, mask: Tensor, blocks: tuple[Block, .
             torch.mm(gradient[:, first:last].t(), x[:, :reach], out=out[first:last, :reach])
             out[first:last, shared:reach].mul_(mask[first:last, shared:reach])
     return out
+
+
+def _add_to_weight(
+    gradient: Tensor, x: Tensor, mask: Tensor, blocks: tuple[Block, ...], into: Tensor
+) -> None:
+    for first, last, shared, reach in blocks:
+        if reach:
+            into[first:last, :reach].addmm_(gradient[:, first:last].t(), x[:, :reach])
+            into[first:last, shared:reach].mul_(mask[first:last, shared:reach])

@@ -11,7 +11,8 @@ has h_0 = (x, c) and adds B c to the outputs; no mask limits what context reache
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,11 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from made import gathers
 from made.errors import InputError
+from made.gathers import Picked
 from made.live import Block, linear, live_blocks
 from made.masks import Mask
 
-__all__ = ["ACTIVATIONS", "MaskTensors", "Network"]
+__all__ = ["ACTIVATIONS", "MaskTensors", "Network", "Product"]
 
 #: The activations by name, each with the gain that keeps the variance of a layer (He et al. 2015).
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
@@ -36,6 +39,10 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "tanh": (torch.tanh, 5.0 / 3.0),
     "sigmoid": (torch.sigmoid, 1.0),
 }
+
+
+#: Multiplies with the weight of a stored mask, by the mask's name: features and bias in, outputs out.
+Product = Callable[[str, Tensor, Tensor | None], Tensor]
 
 
 class MaskTensors(NamedTuple):
@@ -71,7 +78,7 @@ class _StoredMasked(torch.autograd.Function):
         (gradient,) = gradients
         x, weight, mask = ctx.saved_tensors
         to_x = gradient @ weight if ctx.needs_input_grad[0] else None
-        to_weight = (gradient.T @ x) * mask if ctx.needs_input_grad[1] else None
+        to_weight = (gradient.T @ x).mul_(mask) if ctx.needs_input_grad[1] else None
         to_bias = gradient.sum(0) if ctx.needs_input_grad[3] else None
         return to_x, to_weight, None, to_bias
 
@@ -79,6 +86,12 @@ class _StoredMasked(torch.autograd.Function):
 def _stored_masked(x: Tensor, weight: Tensor, mask: Tensor, bias: Tensor | None) -> Tensor:
     out: Tensor = _StoredMasked.apply(x, weight, mask, bias)  # type: ignore[no-untyped-call]
     return out
+
+
+def _product_of(x: Tensor | Picked, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if isinstance(x, Picked):
+        return gathers.linear(x, weight, None, bias)
+    return functional.linear(x, weight, bias)
 
 
 class Network(nn.Module):
@@ -134,6 +147,8 @@ class Network(nn.Module):
         #: Whether products leave dead blocks out, on the CPU; if not, everything is multiplied as a whole.
         self.leaves_dead_out = True
         self._blocks: dict[str, tuple[Block, ...] | None] = {}
+        self._product: Product | None = None
+        self._adds_gradients = False
 
     @property
     def n_hidden(self) -> int:
@@ -143,30 +158,58 @@ class Network(nn.Module):
     def store_mask(self, mask: Mask) -> None:
         """Keep this one mask beside the weights, and set the dead weights to zero."""
         device = self.weights[0].device
-        tensors = MaskTensors.of(mask, device, direct=self.direct is not None)
-        for i, matrix in enumerate(tensors.layers):
-            self.register_buffer(f"mask_{i}", matrix, persistent=False)
+        # Of truth values: as floats they would take as much memory as the weights.
+        for i, matrix in enumerate(mask.layers):
+            self.register_buffer(f"mask_{i}", torch.from_numpy(matrix).to(device), persistent=False)
         if self.direct is not None:
-            self.register_buffer("mask_direct", tensors.direct, persistent=False)
+            self.register_buffer("mask_direct", torch.from_numpy(mask.direct).to(device), persistent=False)
         self.has_stored_mask = True
         # With context, its columns come last and live everywhere: no staircase, and multiplied as a whole.
         self._blocks = {f"mask_{i}": live_blocks(matrix) for i, matrix in enumerate(mask.layers)}
         if self.direct is not None:
             self._blocks["mask_direct"] = live_blocks(mask.direct)
         with torch.no_grad():
-            for i, weight in enumerate(self.weights):
-                weight.mul_(self.get_buffer(f"mask_{i}"))
-            if self.direct is not None:
-                self.direct.mul_(self.get_buffer("mask_direct"))
+            for name, weight in self.masked_weights().items():
+                weight.mul_(self.get_buffer(name))
+
+    def masked_weights(self) -> dict[str, nn.Parameter]:
+        """Return every weight that a stored mask limits, by the name of its mask."""
+        weights = {f"mask_{i}": weight for i, weight in enumerate(self.weights)}
+        return weights if self.direct is None else {**weights, "mask_direct": self.direct}
+
+    @contextmanager
+    def multiplied_by(self, product: Product) -> Iterator[None]:
+        """Leave products with stored masks to somebody else for a while."""
+        self._product = product
+        try:
+            yield
+        finally:
+            self._product = None
+
+    @contextmanager
+    def adding_gradients(self) -> Iterator[None]:
+        """Let backward passes add the gradients of masked weights where they are, with no copies beside them.
+
+        For batches that come in portions, on the CPU. It is `Tensor.backward` that this is for:
+        `torch.autograd.grad` would find no gradients.
+        """
+        for weight in self.masked_weights().values() if self.has_stored_mask else ():
+            if weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
+        self._adds_gradients = True
+        try:
+            yield
+        finally:
+            self._adds_gradients = False
 
     def dead_weights(self) -> int:
         """Count weights that the stored mask rules out and that are not zero: none, unless tampered with."""
         if not self.has_stored_mask:
             return 0
-        pairs = [(weight, self.get_buffer(f"mask_{i}")) for i, weight in enumerate(self.weights)]
-        if self.direct is not None:
-            pairs.append((self.direct, self.get_buffer("mask_direct")))
-        return sum(int(((weight != 0) & (mask == 0)).sum()) for weight, mask in pairs)
+        return sum(
+            int(((weight != 0) & (self.get_buffer(name) == 0)).sum())
+            for name, weight in self.masked_weights().items()
+        )
 
     @torch.no_grad()
     def initialize(
@@ -202,7 +245,7 @@ class Network(nn.Module):
 
     def forward(
         self,
-        x: Tensor,
+        x: Tensor | Picked,
         mask: MaskTensors | None = None,
         *,
         context: Tensor | None = None,
@@ -213,8 +256,8 @@ class Network(nn.Module):
 
         Parameters
         ----------
-        x : Tensor
-            Input features, (n, n_inputs).
+        x : Tensor or Picked
+            Input features, (n, n_inputs); one-hot ones may be codes, see `Variables.inputs`.
         mask : MaskTensors, optional
             The mask to apply, where none is stored.
         context : Tensor, optional
@@ -228,7 +271,9 @@ class Network(nn.Module):
         -------
         (n, n_outputs) tensor
         """
-        h = x if context is None or self.n_hidden == 0 else torch.cat([x, context], dim=1)
+        h = x
+        if context is not None and self.n_hidden > 0:
+            h = x.beside(context) if isinstance(x, Picked) else torch.cat([x, context], dim=1)
         for i in range(self.n_hidden):
             h = self.hidden_layer(i, h, mask, drop=drop, generator=generator)
         out = self.output_layer(h, x, mask)
@@ -239,7 +284,7 @@ class Network(nn.Module):
     def hidden_layer(
         self,
         i: int,
-        h: Tensor,
+        h: Tensor | Picked,
         mask: MaskTensors | None = None,
         *,
         drop: bool = False,
@@ -248,11 +293,16 @@ class Network(nn.Module):
         """Run hidden layer i on what came before it."""
         out = ACTIVATIONS[self.activation][0](self._linear(h, i, mask))
         if drop and self.dropout > 0:
-            kept = torch.empty_like(out).bernoulli_(1 - self.dropout, generator=generator)
+            # Row by row, however the units lie in memory: what is dropped follows from the generator alone.
+            kept = torch.empty(out.shape, dtype=out.dtype, device=out.device)
+            kept.bernoulli_(1 - self.dropout, generator=generator)
             out = out * kept / (1 - self.dropout)
-        return h + out if self.residual[i] else out
+        if not self.residual[i]:
+            return out
+        assert isinstance(h, Tensor)  # codes enter the first layer alone, which adds nothing to its output
+        return h + out
 
-    def output_layer(self, h: Tensor, x: Tensor, mask: MaskTensors | None = None) -> Tensor:
+    def output_layer(self, h: Tensor | Picked, x: Tensor | Picked, mask: MaskTensors | None = None) -> Tensor:
         """Run the last layer on the last hidden layer h and, for direct connections, the inputs x."""
         out = self._linear(h, self.n_hidden, mask)
         if self.direct is None:
@@ -261,18 +311,23 @@ class Network(nn.Module):
             direct = self._stored("mask_direct", x, self.direct, None)
         else:
             own = self.direct if mask is None or mask.direct is None else self.direct * mask.direct
-            direct = functional.linear(x, own)
+            direct = _product_of(x, own, None)
         return out + direct
 
-    def _linear(self, h: Tensor, i: int, mask: MaskTensors | None) -> Tensor:
+    def _linear(self, h: Tensor | Picked, i: int, mask: MaskTensors | None) -> Tensor:
         weight, bias = self.weights[i], self.biases[i]
         if self.has_stored_mask:
             return self._stored(f"mask_{i}", h, weight, bias)
-        return functional.linear(h, weight if mask is None else weight * mask.layers[i], bias)
+        return _product_of(h, weight if mask is None else weight * mask.layers[i], bias)
 
-    def _stored(self, name: str, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _stored(self, name: str, h: Tensor | Picked, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Multiply with a weight that is zero where the mask of that name is."""
+        if self._product is not None:
+            return self._product(name, h.laid_out() if isinstance(h, Picked) else h, bias)
         mask, blocks = self.get_buffer(name), self._blocks[name]
+        into = weight.grad if self._adds_gradients else None
+        if isinstance(h, Picked):
+            return gathers.linear(h, weight, mask, bias, into)
         if blocks is None or not self.leaves_dead_out or h.device.type != "cpu":
             return _stored_masked(h, weight, mask, bias)
-        return linear(h, weight, mask, bias, blocks)
+        return linear(h, weight, mask, bias, blocks, into)

@@ -11,7 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from made import gathers
 from made.errors import InputError
+from made.gathers import Picked
 from made.ordering import IntArray
 from made.variables import KINDS, Bernoulli, Categorical, Label, Variable
 
@@ -109,6 +111,42 @@ class Variables:
         if len(self.blocks) == 1:
             return self.blocks[0].encode(codes)
         return torch.cat([block.encode(columns) for block, columns in self._split(codes)], dim=1)
+
+    @property
+    def leaves_codes(self) -> tuple[bool, ...]:
+        """Whether `inputs` leaves the codes of each block as they are."""
+        wide = [
+            block.kernel_kind == "one-hot" and block.n_values >= gathers.FEWEST_CLASSES
+            for block in self.blocks
+        ]
+        # Only where they are most of all features: the others are then multiplied a little slower.
+        n_wide = sum(block.n * block.input_size for block, own in zip(self.blocks, wide, strict=True) if own)
+        return tuple(own and 2 * n_wide > self.n_inputs for own in wide)
+
+    def inputs(self, codes: Tensor, dtype: torch.dtype) -> Tensor | Picked:
+        """Turn codes (rows, D) into what the network takes: features; on the CPU, wide one-hot ones as codes.
+
+        Parameters
+        ----------
+        codes : (n, D) tensor
+            Checked rows.
+        dtype : torch.dtype
+            Of the network's weights.
+        """
+        leaves_codes = self.leaves_codes
+        if codes.device.type != "cpu" or not any(leaves_codes):
+            return self.encode(codes).to(dtype)
+        parts = list(zip(leaves_codes, self._split(codes), strict=True))
+        others = [block.encode(own) for leaves, (block, own) in parts if not leaves]
+        kept = np.repeat(leaves_codes, [block.n for block in self.blocks])
+        firsts = np.cumsum(self.input_sizes) - self.input_sizes
+        return Picked(
+            codes=torch.cat([own for leaves, (_, own) in parts if leaves], dim=1).t().long().contiguous(),
+            firsts=tuple(firsts[kept].tolist()),
+            sizes=tuple(self.input_sizes[kept].tolist()),
+            others=torch.cat([codes.new_empty(len(codes), 0), *others], dim=1).to(dtype),
+            columns=torch.from_numpy(np.flatnonzero(np.repeat(~kept, self.input_sizes))),
+        )
 
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return log p of each variable in nats, (rows, D), under the network's outputs (rows, n_outputs)."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from made import cross_entropy
 from made.checks import whole
 from made.errors import InputError
 
@@ -237,8 +238,7 @@ class Categorical(Variable):
 
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return minus the cross entropy of each code, in nats."""
-        logits = self._logits(outputs)
-        return -functional.cross_entropy(logits.transpose(1, 2), codes.long(), reduction="none")
+        return cross_entropy.log_prob(self._logits(outputs), codes.long())
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of every class."""

@@ -12,7 +12,14 @@ import torch
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 # What each rival must have installed.
-NEEDS = {"seed": "torch", "zuko": "zuko", "nflows": "nflows", "pyro": "pyro", "made": "made"}
+NEEDS = {
+    "seed": "torch",
+    "zuko": "zuko",
+    "nflows": "nflows",
+    "pyro": "pyro",
+    "made loop": "made",
+    "made": "made",
+}
 D, HIDDEN = 6, (64, 64)  # wide enough for every degree to be drawn
 STATES = torch.tensor(list(itertools.product([0, 1], repeat=D)), dtype=torch.uint8)
 

@@ -106,6 +106,7 @@ CASES = {
     "weight decay": ("fit rows.csv -o new --weight-decay -1", ["weight_decay"]),
     "optimizer": ("fit rows.csv -o new --optimizer sgd", ["optimizer", "sgd"]),
     "schedule": ("fit rows.csv -o new --schedule linear", ["schedule", "linear"]),
+    "precision": ("fit rows.csv -o new --precision half", ["precision", "half"]),
     "negative seed": ("fit rows.csv -o new --seed -1", ["seed", "-1"]),
     "device of a fit": ("fit rows.csv -o new --device banana", ["device", "banana"]),
     "forced with bad settings": ("fit rows.csv -o run --force --epochs 0", ["epochs"]),

@@ -162,6 +162,7 @@ OPTIONS = {
     "--schedule constant": ("training", "schedule", "constant"),
     "--patience 4": ("training", "patience", 4),
     "--resample-every 5": ("training", "resample_every", 5),
+    "--precision bfloat16": ("training", "precision", "bfloat16"),
 }
 
 

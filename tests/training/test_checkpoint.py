@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import made
+from made.files import read_tensors, write_tensors
 from made.training import loop
 
 FIT = {"epochs": 4, "batch_size": 16, "seed": 3}
@@ -30,8 +31,9 @@ def without_seconds(history):
         ({}, {"sample_weight": np.linspace(0, 2, 100)}),
         ({}, {"optimizer": "adam"}),
         ({}, {"patience": 1, "learning_rate": 0.5, "epochs": 12}),
+        ({"hidden": (32, 32)}, {"precision": "bfloat16"}),
     ],
-    ids=["plain", "dropout", "mixture", "fresh", "weighted", "adam", "patience"],
+    ids=["plain", "dropout", "mixture", "fresh", "weighted", "adam", "patience", "bfloat16"],
 )
 @pytest.mark.parametrize("step", [1, 10, 14])
 def test_resumed_is_uninterrupted(
@@ -135,6 +137,7 @@ def checkpoint(tiny, rows, valid, tmp_path):
         ({"direct": True}, {}, ["model with other settings"]),
         ({}, {"seed": 4}, ["another seed"]),
         ({}, {"batch_size": 17}, ["another batch_size"]),
+        ({}, {"precision": "bfloat16"}, ["another precision"]),
         ({}, {"learning_rate": 0.1, "optimizer": "adam"}, ["optimizer", "learning_rate", "schedule"]),
         ({}, {"sample_weight": np.ones(100)}, ["the same data"]),
     ],
@@ -146,6 +149,14 @@ def test_other_fits_are_refused(
     with refused(*words, str(checkpoint)):
         made.fit(model, rows, valid, checkpoint=checkpoint, resume=True, **{**FIT, **fit_settings})
     assert checkpoint.read_bytes() == content
+
+
+def test_a_checkpoint_from_before_there_was_a_precision(tiny, rows, valid, checkpoint):
+    kind, header, tensors = read_tensors(checkpoint)
+    del header["training"]["precision"]
+    write_tensors(checkpoint, kind, header, tensors)
+    history = made.fit(tiny(), rows, valid, checkpoint=checkpoint, resume=True, **{**FIT, "epochs": 5})
+    assert history.epochs[-1].epoch == 5
 
 
 def test_other_data_are_refused(tiny, rows, valid, checkpoint, refused):

@@ -168,6 +168,34 @@ def test_global_generators_are_left_alone(tiny, rows, valid, same_weights):
     assert same_weights(one, two)
 
 
+# Precision
+
+
+def test_only_training_is_in_bfloat16(tiny, rows, valid, monkeypatch):
+    model, seen = tiny(), {"loss": set(), "row_losses": set()}
+    for name, within in seen.items():
+        plain = getattr(model, name)
+
+        def spied(*args, plain=plain, within=within, **kwargs):
+            within.add(torch.get_float32_matmul_precision())
+            return plain(*args, **kwargs)
+
+        monkeypatch.setattr(model, name, spied)
+    fit(model, rows, valid, epochs=2, precision="bfloat16")
+    assert seen == {"loss": {"medium"}, "row_losses": {"highest"}}
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_bfloat16_learns_as_much(tiny, rows, valid):
+    settings = {"epochs": 20, "batch_size": 16, "learning_rate": 0.03}
+    exact, rounded = (
+        fit(tiny(hidden=(16,)), rows, valid, precision=precision, **settings)
+        for precision in ("float32", "bfloat16")
+    )
+    assert min(rounded.valid_nll) == pytest.approx(min(exact.valid_nll), abs=0.05)
+
+
 # Sample weights
 
 

@@ -38,6 +38,8 @@ from made.training.settings import TrainingSettings, learning_rate, make_optimiz
         ("warmup", -0.1, ["warmup", "[0, 1)"]),
         ("warmup", 1.0, ["warmup", "1.0"]),
         ("warmup", math.nan, ["warmup"]),
+        ("precision", "half", ["precision", "float32, bfloat16", "'half'"]),
+        ("precision", None, ["precision", "None"]),
     ],
 )
 def test_refused(refused, name, value, words):
@@ -57,8 +59,14 @@ def test_defaults_follow_from_the_optimizer(optimizer, rate, decay, schedule):
 
 
 def test_settings_survive_a_dict():
-    settings = TrainingSettings(epochs=3, optimizer="adam", patience=2)
+    settings = TrainingSettings(epochs=3, optimizer="adam", patience=2, precision="bfloat16")
     assert TrainingSettings(**settings.as_dict()) == settings
+
+
+def test_settings_from_before_there_was_a_precision():
+    earlier = {name: value for name, value in TrainingSettings().as_dict().items() if name != "precision"}
+    assert TrainingSettings(**earlier).differences(TrainingSettings()) == []
+    assert TrainingSettings(**earlier).differences(TrainingSettings(precision="bfloat16")) == ["precision"]
 
 
 def test_differences_leave_out_what_a_resumed_fit_may_change():

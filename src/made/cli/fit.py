@@ -51,6 +51,9 @@ def fit(
     patience: Annotated[
         int | None, typer.Option(help="Epochs without improvement until it stops [20].")
     ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of the products in training: float32 or bfloat16 [float32].")
+    ] = None,
     ordering: Annotated[
         str | None, typer.Option(help="natural, random, or variables with commas [natural].")
     ] = None,
@@ -114,6 +117,7 @@ def fit(
         "schedule": schedule,
         "patience": patience,
         "resample_every": resample_every,
+        "precision": precision,
     }
     given_model, given_training = _given(model), _given(training)
     from made.experiments.run import Job

@@ -7,8 +7,6 @@ the live weights. The plain twin is `sampling.sample_rows`.
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,16 +15,15 @@ from numpy.typing import DTypeLike, NDArray
 from made.kernels.bundles import draw_strips
 from made.kernels.one_row import draw_row, draw_rows
 from made.kernels.plan import Plan
-from made.kernels.stale import forget_stale_code
+from made.kernels.stale import forget_stale_code, say_if_compiling
 from made.kernels.threads import as_many_threads_as_torch
 from made.kernels.tiles import ROWS
 
 __all__ = ["sample_one_pass"]
 
-_log = logging.getLogger(__name__)
-
 forget_stale_code(draw_row, draw_rows, draw_strips)
 
+_SAMPLER = "the sampler: once on this machine, about fifteen seconds"
 # Fewer rows than this are drawn one by one: a bundle takes as long as this many rows.
 _FEW_ROWS = 10
 # A thread takes at most so many bundles at a time through the panels, for their units to stay in its cache.
@@ -72,15 +69,15 @@ def sample_one_pass(
     flat, stride = _flat_rows(u)
     rest = (flat, stride, given, *_from_context(plan, context), narrow, wide)
     if n == 1:  # one thread is enough: it waits for memory
-        _say_if_compiling(draw_row)
+        say_if_compiling(draw_row, _SAMPLER)
         draw_row(plan, 0, *rest)
         return drawn
     with as_many_threads_as_torch() as threads:
         if n < _FEW_ROWS:
-            _say_if_compiling(draw_rows)
+            say_if_compiling(draw_rows, _SAMPLER)
             draw_rows(plan, *rest)
         else:
-            _say_if_compiling(draw_strips)
+            say_if_compiling(draw_strips, _SAMPLER)
             n_bundles = -(-n // ROWS)
             draw_strips(plan, ROWS * min(_BUNDLES_PER_STRIP, -(-n_bundles // threads)), *rest)
     return drawn
@@ -105,9 +102,3 @@ def _from_context(
         return _NO_SUMS, _NO_SUMS
     features = np.asarray(context, np.float32)
     return features @ plan.context_first, features @ plan.context_outputs
-
-
-def _say_if_compiling(loop: Any) -> None:
-    """Log a line where neither this process nor an earlier one on this machine has compiled a loop."""
-    if not loop.overloads and not any(Path(loop._cache.cache_path).glob(f"*.{loop.__name__}-*.nbi")):
-        _log.info("compiling the sampler: once on this machine, about fifteen seconds")

@@ -1,15 +1,18 @@
-"""Compiled code that an earlier version of these files left on disk is forgotten."""
+"""What is kept on disk of compiled code: what is stale is forgotten, what is missing is said."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
 from made.errors import InputError
 from made.files import write_aside
 
-__all__ = ["forget_stale_code"]
+__all__ = ["forget_stale_code", "say_if_compiling"]
+
+_log = logging.getLogger(__name__)
 
 _STAMP = "made-kernels.sha256"
 
@@ -40,3 +43,17 @@ def forget_stale_code(*loops: Any) -> None:
             write_aside(stamp, digest.hexdigest().encode())
         except (OSError, InputError):  # a folder that cannot be written to: nothing is kept there either
             continue
+
+
+def say_if_compiling(loop: Any, what: str) -> None:
+    """Log a line where neither this process nor an earlier one on this machine has compiled a loop.
+
+    Parameters
+    ----------
+    loop : compiled function
+        That is kept on disk.
+    what : str
+        What is being compiled, and how long it takes.
+    """
+    if not loop.overloads and not any(Path(loop._cache.cache_path).glob(f"*.{loop.__name__}-*.nbi")):
+        _log.info("compiling %s", what)

@@ -21,9 +21,10 @@ from made.training.batches import Batch, Batches, batches_from, rows_of
 from made.training.checkpoint import Checkpoint, fingerprint
 from made.training.history import EpochRecord, History
 from made.training.interrupt import Interrupt, interruptible
+from made.training.make_step import make_step
+from made.training.precision import products_in
 from made.training.progress import Progress, shown
 from made.training.settings import TrainingSettings, learning_rate
-from made.training.steps import PlainStep, Step
 
 __all__ = ["TrainingDivergedError", "fit", "mean_and_error"]
 
@@ -58,6 +59,8 @@ def fit(
     patience: int | None = None,
     resample_every: int = 1,
     valid_masks: int = 8,
+    precision: str = "float32",
+    compiled: bool | None = None,
     sample_weight: ArrayLike | None = None,
     context: ArrayLike | Tensor | None = None,
     valid_context: ArrayLike | Tensor | None = None,
@@ -80,7 +83,7 @@ def fit(
     valid : array, tensor or RowFile, optional
         Validation rows: they choose the best epoch. Without them the last epoch is kept. All are in memory.
     epochs, batch_size, seed, optimizer, learning_rate, weight_decay, schedule, warmup, patience, \
-resample_every, valid_masks
+resample_every, valid_masks, precision, compiled
         See `made.training.settings.TrainingSettings`.
     progress : bool
         Show a progress bar with the time left, on standard error.
@@ -131,6 +134,8 @@ resample_every, valid_masks
         patience=patience,
         resample_every=resample_every,
         valid_masks=valid_masks,
+        precision=precision,
+        compiled=compiled,
     )
     if device is not None:
         model.to(find_device(device))
@@ -174,10 +179,10 @@ class _Sitting:
     valid: Batch | None
 
     def __post_init__(self) -> None:
-        self.stepping: Step = PlainStep(self.model, self.settings)
         self.unseen: list[Tensor] = []
         self.steps_per_epoch = self.batches.steps_per_epoch
         self.steps = self.settings.epochs * self.steps_per_epoch
+        self.stepping = make_step(self.model, self.settings, self.steps)
         self.step = 0
         self.history = History()
         self.best: dict[str, Tensor] = {}
@@ -235,7 +240,8 @@ class _Sitting:
         self.generator.manual_seed(_mix(self.settings.seed, self.step))
         mask = self.model.training_mask(self.step // self.settings.resample_every)
         rate = learning_rate(self.settings, self.step, self.steps)
-        self.unseen.append(self.stepping.take(batch, mask, rate, self.generator))
+        with products_in(self.settings.precision):
+            self.unseen.append(self.stepping.take(batch, mask, rate, self.generator))
         self.step += 1
         ends = self.step % self.steps_per_epoch == 0
         if ends or len(self.unseen) == (1 if self.model.device.type == "cpu" else _STEPS_BETWEEN_LOOKS):
@@ -266,7 +272,10 @@ class _Sitting:
             nll, error = mean_and_error(losses)
         if nll is None or all(nll < earlier for earlier in self.history.valid_nll):
             # Without validation the last epoch is what a diverging fit can fall back on.
-            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            weights = self.model.state_dict()
+            self.best = self.best or {name: torch.empty_like(tensor) for name, tensor in weights.items()}
+            for name, tensor in weights.items():  # in place, so that there are never two of them
+                self.best[name].copy_(tensor)
             self.history.best_epoch = None if nll is None else epoch
         record = EpochRecord(
             epoch=epoch,

@@ -11,6 +11,7 @@ from torch import nn
 
 from made.checks import share, whole
 from made.errors import InputError
+from made.training.precision import PRECISIONS
 
 __all__ = ["TrainingSettings", "learning_rate", "make_optimizer"]
 
@@ -51,6 +52,11 @@ class TrainingSettings:
         Steps until the next mask is taken, where there is more than one (the seed's RESAMPLE_INTERVAL).
     valid_masks : int
         A model with more masks than this is validated during training on so many of them, for speed.
+    precision : "float32" or "bfloat16"
+        What the factors of a product are rounded to in training; see `precision.products_in`.
+    compiled : bool, optional
+        Whether to compile the steps of a model with one mask on the CPU: that takes some seconds, once on a
+        machine, and makes steps about twice as fast. None: where it pays.
     """
 
     epochs: int = 30
@@ -64,6 +70,8 @@ class TrainingSettings:
     patience: int | None = None
     resample_every: int = 1
     valid_masks: int = field(default=8)
+    precision: str = "float32"
+    compiled: bool | None = None
 
     def __post_init__(self) -> None:
         """Fill in what follows from the optimizer, and check the rest."""
@@ -84,6 +92,8 @@ class TrainingSettings:
         if self.schedule not in _SCHEDULES:
             raise InputError(f"schedule is one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
         object.__setattr__(self, "warmup", share("warmup", self.warmup))
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
     @property
     def peak(self) -> float:
@@ -103,7 +113,7 @@ class TrainingSettings:
 
     def differences(self, other: TrainingSettings) -> list[str]:
         """Name the settings, the number of epochs apart, in which two fits differ."""
-        names = [entry.name for entry in fields(self) if entry.name not in ("epochs", "patience")]
+        names = [entry.name for entry in fields(self) if entry.name not in ("epochs", "patience", "compiled")]
         return [name for name in names if getattr(self, name) != getattr(other, name)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -14,7 +15,8 @@ from made.training.settings import TrainingSettings, make_optimizer
 
 __all__ = ["PlainStep", "Step"]
 
-# On the CPU, rows go through the network in portions, so that no layer makes more numbers at once (32 MiB).
+# On the CPU, rows go through the network in portions where a layer would make more numbers than this at once
+# (32 MiB); then in such that it makes half as many: smaller pieces leave smaller holes in memory.
 _NUMBERS_AT_ONCE = 2**23
 
 
@@ -66,20 +68,24 @@ class PlainStep(Step):
         """Take one step."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
         n = len(batch.rows)
-        size = self._rows_at_once(n)
+        size = self.rows_at_once(self.model, n)
+        # Gradients that are added up stay where they are: memory as large as the weights is slow to come by.
+        self.optimizer.zero_grad(set_to_none=size == n)
         losses = []
-        for first in range(0, n, size):
-            rows, context, weight = (None if part is None else part[first : first + size] for part in batch)
-            assert rows is not None
-            loss = self.model.loss(
-                rows, mask, context=context, weight=weight, generator=generator, check=False
-            )
-            if size < n:
-                loss = loss * (len(rows) / n)
-            loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
+        with self.model.network.adding_gradients() if size < n else nullcontext():
+            for first in range(0, n, size):
+                rows, context, weight = (
+                    None if part is None else part[first : first + size] for part in batch
+                )
+                assert rows is not None
+                loss = self.model.loss(
+                    rows, mask, context=context, weight=weight, generator=generator, check=False
+                )
+                if size < n:
+                    loss = loss * (len(rows) / n)
+                loss.backward()  # type: ignore[no-untyped-call]
+                losses.append(loss.detach())
         self.optimizer.step()
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
@@ -94,7 +100,10 @@ class PlainStep(Step):
     def settle(self) -> None:
         """Do nothing: the model's weights are those that are trained."""
 
-    def _rows_at_once(self, n: int) -> int:
-        if self.model.device.type != "cpu":
+    @staticmethod
+    def rows_at_once(model: BaseModel, n: int) -> int:
+        """Return how many of n rows go through the network at once."""
+        width = max(model.widths)
+        if model.device.type != "cpu" or n * width <= _NUMBERS_AT_ONCE:
             return n
-        return min(n, max(1, _NUMBERS_AT_ONCE // max(self.model.widths)))
+        return max(1, _NUMBERS_AT_ONCE // 2 // width)

@@ -1,0 +1,57 @@
+"""Which kind of step suits a fit: compiled on the CPU, a graph on CUDA, or plain."""
+
+from __future__ import annotations
+
+import torch
+
+from made.base import BaseModel
+from made.masked import MaskedModel
+from made.training.captured import CapturedStep
+from made.training.settings import TrainingSettings
+from made.training.steps import PlainStep, Step
+
+__all__ = ["make_step"]
+
+# Compiling takes some seconds, once on a machine: not for less arithmetic than this, half a minute's.
+_MULTIPLICATIONS_WORTH_COMPILING = 3e12
+
+
+def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int) -> Step:
+    """Return what takes the steps of a fit.
+
+    Parameters
+    ----------
+    model : BaseModel
+        On the device where it is trained.
+    settings : TrainingSettings
+        Its `compiled` overrules what would be chosen on the CPU.
+    n_steps : int
+        How many there will be at most. What is chosen depends on nothing else that is not in the model and
+        its settings: a fit gives the same numbers whether or not anything is compiled already.
+    """
+    if CapturedStep.suits(model):
+        return CapturedStep(model, settings)
+    if _can_be_compiled(model, settings):
+        weights = sum(weight.numel() for weight in model.network.weights)
+        pays = 3.0 * weights * settings.batch_size * n_steps > _MULTIPLICATIONS_WORTH_COMPILING
+        if pays if settings.compiled is None else settings.compiled:
+            from made.training.live_step import LiveStep
+
+            assert isinstance(model, MaskedModel)
+            return LiveStep(model, settings)
+    return PlainStep(model, settings)
+
+
+def _can_be_compiled(model: BaseModel, settings: TrainingSettings) -> bool:
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return (
+        isinstance(model, MaskedModel)
+        and model.has_one_mask
+        and model.device.type == "cpu"
+        and model.network.biases[-1].dtype in (torch.float32, torch.float64)
+        and settings.precision == "float32"
+        and PlainStep.rows_at_once(model, settings.batch_size) == settings.batch_size
+    )

@@ -1,0 +1,44 @@
+"""Which step a fit takes."""
+
+import pytest
+
+import made
+from made.training import make_step as module
+from made.training.live_step import LiveStep
+from made.training.make_step import make_step
+from made.training.settings import TrainingSettings
+from made.training.steps import PlainStep
+
+
+def _kind(model, n_steps=1, **settings):
+    return type(make_step(model, TrainingSettings(**settings), n_steps))
+
+
+def test_compiling_is_for_long_fits():
+    model = made.MADE(made.Bernoulli(100), hidden=(200,))
+    per_step = 3.0 * 2 * 100 * 200 * 128
+    few = int(module._MULTIPLICATIONS_WORTH_COMPILING / per_step)
+    assert _kind(model, few) is PlainStep
+    assert _kind(model, few + 2) is LiveStep
+
+
+def test_what_is_asked_for_overrules():
+    model = made.MADE(made.Bernoulli(10), hidden=(20,))
+    assert _kind(model, compiled=True) is LiveStep
+    assert _kind(model, 10**12, compiled=False) is PlainStep
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (made.MADE(made.Bernoulli(10), hidden=(20,), orderings=2), {}),
+        (made.MADE(made.Bernoulli(10), hidden=(20,), orderings="fresh"), {}),
+        (made.Autoencoder(made.Bernoulli(10), hidden=(20,)), {}),
+        (made.MADE(made.Bernoulli(10), hidden=(20,)), {"precision": "bfloat16"}),
+        (made.MADE(made.Categorical(5000, n=2), hidden=(20,)), {"batch_size": 2000}),
+        (made.MADE(made.Bernoulli(10), hidden=(20,)).half(), {}),
+    ],
+    ids=["mixture", "fresh", "autoencoder", "bfloat16", "portions", "half"],
+)
+def test_what_cannot_be_compiled_is_not(model, settings):
+    assert _kind(model, 10**12, compiled=True, **settings) is PlainStep
