@@ -95,7 +95,8 @@ class Autoencoder(BaseModel):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return the network's outputs (n, n_outputs) for codes (n, D); no masks, no context."""
-        outputs: Tensor = self.network(self.variables.encode(codes), drop=drop, generator=generator)
+        x = self.variables.inputs(codes, self.network.biases[-1].dtype)
+        outputs: Tensor = self.network(x, drop=drop, generator=generator)
         return outputs
 
     @torch.no_grad()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from made.masks import Mask
 from made.mixture import Mixture
 from made.network import MaskTensors, Network
 from made.ordering import IntArray
+from made.receptive_field import ReceptiveField
 from made.sampling import sample_rows
 from made.summary import Summary, summarize
 from made.variables import Variable
@@ -26,6 +28,8 @@ __all__ = ["MaskedModel"]
 
 # Over how many masks the fan-in of a unit is averaged at initialization.
 _MASKS_FOR_FAN_IN = 8
+# So many bytes of masks are kept beside the latest: 64 masks of 784-500-500-784, 5 of 784-8000-784.
+_BYTES_KEPT = 2**28
 
 
 class MaskedModel(BaseModel):
@@ -53,6 +57,7 @@ class MaskedModel(BaseModel):
         dropout: float = 0.0,
         fresh_masks: int = 16,
         context: int | Variable | Sequence[Variable] = 0,
+        field: ReceptiveField | dict[str, Any] | None = None,
     ) -> None:
         super().__init__(variables, hidden, seed, context)
         self.mixture = Mixture(
@@ -68,6 +73,7 @@ class MaskedModel(BaseModel):
             residual=switch("residual", residual),
             fresh_masks=fresh_masks,
             n_context=self.context.n_features,
+            field=ReceptiveField.for_variables(field, self.variables.n_variables),
         )
         self.network = Network(
             self.variables.n_inputs,
@@ -82,7 +88,7 @@ class MaskedModel(BaseModel):
         self._initialize()
         if self.has_one_mask:
             self.network.store_mask(self.mask(0))
-        self._latest: tuple[int | Mask, torch.device, MaskTensors] | None = None
+        self._kept_masks = _KeptMasks()
         self._sampler = OnePassSampler()
 
     @property
@@ -130,7 +136,7 @@ class MaskedModel(BaseModel):
             self.mixture.check(mask)
         dtype = self.network.biases[-1].dtype
         outputs: Tensor = self.network(
-            self.variables.encode(codes).to(dtype),
+            self.variables.inputs(codes, dtype),
             tensors,
             context=None if context is None else self.context.encode(context).to(dtype),
             drop=drop,
@@ -242,6 +248,7 @@ class MaskedModel(BaseModel):
             "dropout": self.network.dropout,
             "fresh_masks": mixture.fresh_masks,
             **({"context": self.context.settings()} if self.context else {}),
+            **({"field": mixture.field.settings()} if mixture.field else {}),
         }
 
     def _initialize(self) -> None:
@@ -263,14 +270,102 @@ class MaskedModel(BaseModel):
         return mask if isinstance(mask, Mask) else self.mask(mask)
 
     def _mask_tensors(self, mask: int | Mask) -> MaskTensors:
-        """Make mask k, or take the latest one if that is it: training stays on a mask for some steps."""
-        if self._latest is None or self._latest[:2] != (mask, self.device):
-            self._latest = (
-                mask,
-                self.device,
-                MaskTensors.of(self._mask_of(mask), self.device, direct=self.network.direct is not None),
-            )
-        return self._latest[2]
+        again = not isinstance(mask, Mask) and 0 <= mask < self.n_masks
+        return self._kept_masks.get(
+            mask, self._mask_of, self.device, direct=self.network.direct is not None, again=again
+        )
+
+
+class _KeptMasks:
+    """Makes masks into tensors, and keeps those that will be asked for again.
+
+    Those that make up the density will be, in every epoch and at every score, and where they are cycled, in
+    training. They come in turn: the one used longest ago is the next, and must not make room. So they stay in
+    the order in which they come, as long as they fit. Of all others, of fresh draws, the latest is kept:
+    training stays on a mask for some steps.
+
+    It is nothing but memory: copies and pickles of it are empty.
+    """
+
+    def __init__(self) -> None:
+        self._forget(None)
+
+    def _forget(self, device: torch.device | None) -> None:
+        self._device = device
+        self._kept: dict[int | Mask, MaskTensors] = {}
+        self._bytes = 0
+        self._latest: tuple[int | Mask, MaskTensors] | None = None
+
+    def get(
+        self,
+        mask: int | Mask,
+        make: Callable[[int | Mask], Mask],
+        device: torch.device,
+        *,
+        direct: bool,
+        again: bool,
+    ) -> MaskTensors:
+        """Return the tensors of a mask.
+
+        Parameters
+        ----------
+        mask : int or Mask
+            Which mask it is.
+        make : callable
+            Takes `mask` and returns the mask; called if its tensors are not at hand.
+        device : torch.device
+            Where they are to be.
+        direct : bool
+            Whether direct connections have a mask; always the same.
+        again : bool
+            Whether this mask will be asked for again when others were.
+        """
+        if device != self._device:
+            self._forget(device)
+        tensors = self._kept.get(mask)
+        if tensors is not None:
+            return tensors
+        latest = self._latest
+        if latest is not None and latest[0] == mask:
+            return latest[1]
+        self._latest = latest = None  # so that its memory may serve the next
+        tensors = _tensors_of(make(mask), device, direct=direct)
+        size = sum(each.nbytes for each in (*tensors.layers, tensors.direct) if each is not None)
+        if again and self._bytes + size <= _BYTES_KEPT:
+            self._kept[mask] = tensors
+            self._bytes += size
+        else:
+            self._latest = (mask, tensors)
+        return tensors
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle as one that keeps nothing."""
+        return _KeptMasks, ()
+
+
+def _tensors_of(mask: Mask, device: torch.device, *, direct: bool) -> MaskTensors:
+    """Make the tensors of a mask where they are used, out of its degrees: `MaskTensors.of`, but quick.
+
+    That one compares whole numbers of eight bytes into matrices of truth values, and makes floats of these.
+    """
+    # Outside of inference mode, where they may be made: tensors from there are of no use in training.
+    with torch.inference_mode(False), torch.no_grad():
+        if mask.field is not None:
+            return MaskTensors.of(mask, device, direct=direct)
+        # Floats hold whole numbers exactly up to 2**24, more variables than any network can have.
+        degrees = [torch.from_numpy(layer).to(device, torch.float32) for layer in mask.degrees]
+        degrees[-1] = degrees[-1] - 1  # a rank above a degree is at least the degree when it is one less
+        layers = tuple(_at_least(above, below) for below, above in pairwise(degrees))
+        if not direct:
+            return MaskTensors(layers, None)
+        inputs = torch.from_numpy(mask.input_ranks).to(device, torch.float32)
+        return MaskTensors(layers, _at_least(degrees[-1], inputs))
+
+
+def _at_least(above: Tensor, below: Tensor) -> Tensor:
+    """Return 1 where what is above is at least what is below, and 0 elsewhere, (above, below)."""
+    out = torch.empty(len(above), len(below), dtype=torch.float32, device=above.device)
+    return torch.ge(above[:, None], below, out=out)
 
 
 def _plain(orderings: list[Any]) -> list[Any]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from made.errors import InputError
 from made.ordering import IntArray, ordering_of
+from made.receptive_field import EVERYWHERE, ReceptiveField
 from made.uniforms import Stream
 
 __all__ = [
@@ -294,6 +295,8 @@ class Mask:
         (the seed would shuffle the repeated list, which lets outputs see their own input).
     n_context : int
         How many context features follow the input features. Nothing comes before them: their rank is 0.
+    field : ReceptiveField, optional
+        What limits the layers further. Direct connections are not limited.
     """
 
     ranks: IntArray
@@ -301,6 +304,7 @@ class Mask:
     input_ranks: IntArray
     output_ranks: IntArray
     n_context: int = 0
+    field: ReceptiveField | None = None
 
     @cached_property
     def ordering(self) -> IntArray:
@@ -313,13 +317,28 @@ class Mask:
         return np.concatenate([self.input_ranks, np.zeros(self.n_context, dtype=np.int64)])
 
     @cached_property
-    def layers(self) -> tuple[BoolArray, ...]:
-        """One matrix per layer, the output's last, each shaped like its weight (outputs x inputs)."""
+    def degrees(self) -> Connectivity:
+        """The degrees of all that is connected: the inputs' ranks, the hidden layers, the outputs' ranks."""
         # Context goes straight to the outputs by weights of its own, which no mask limits.
         inputs = self.feature_ranks if self.connectivity else self.input_ranks
-        degrees = (inputs, *self.connectivity)
-        between = [hidden_mask(below, above) for below, above in pairwise(degrees)]
-        return (*between, output_mask(degrees[-1], self.output_ranks))
+        return (inputs, *self.connectivity, self.output_ranks)
+
+    @cached_property
+    def layers(self) -> tuple[BoolArray, ...]:
+        """One matrix per layer, the output's last, each shaped like its weight (outputs x inputs)."""
+        between = [hidden_mask(below, above) for below, above in pairwise(self.degrees[:-1])]
+        layers = (*between, output_mask(*self.degrees[-2:]))
+        if self.field is None:
+            return layers
+        near = [self.field.near(above, below) for below, above in pairwise(self.places)]
+        return tuple(layer & limit for layer, limit in zip(layers, near, strict=True))
+
+    @cached_property
+    def places(self) -> Connectivity:
+        """The variable where each feature, unit and output stands; see `ReceptiveField`."""
+        inputs = np.where(self.degrees[0] == 0, EVERYWHERE, self.ordering[self.degrees[0] - 1])
+        hidden = (self.ordering[degrees] for degrees in self.connectivity)
+        return (inputs, *hidden, self.ordering[self.output_ranks - 1])
 
     @cached_property
     def direct(self) -> BoolArray:

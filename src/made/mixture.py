@@ -14,6 +14,7 @@ from made.checks import whole
 from made.errors import InputError
 from made.masks import Connectivity, Mask, check_connectivity, draw_connectivity
 from made.ordering import IntArray, check_ordering, natural, random, ranks_of
+from made.receptive_field import ReceptiveField
 from made.uniforms import CONNECTIVITIES, ORDERINGS, Stream
 
 __all__ = ["FRESH", "Mixture"]
@@ -53,6 +54,8 @@ class Mixture:
         How many masks make up the mixture where draws are fresh.
     n_context : int
         How many features of context there are.
+    field : ReceptiveField, optional
+        What limits the layers of every mask further.
     """
 
     n_variables: int
@@ -67,6 +70,7 @@ class Mixture:
     residual: bool = False
     fresh_masks: int = 16
     n_context: int = 0
+    field: ReceptiveField | None = None
 
     def __post_init__(self) -> None:
         """Check everything at the door; what follows trusts it."""
@@ -166,6 +170,7 @@ class Mixture:
             input_ranks=np.repeat(ranks, self.input_sizes),
             output_ranks=np.repeat(ranks, self.output_sizes),
             n_context=self.n_context,
+            field=self.field,
         )
 
     def check(self, k: int) -> int:

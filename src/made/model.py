@@ -68,6 +68,10 @@ class MADE(MaskedModel):
         What the model is conditioned on, p(x | c): a number of features (best standardized), or variables,
         which are coded as those of a row. Every output sees it, the first of the ordering too.
 
+    field : dict, optional
+        For images: ``{"grid": (28, 28), "reach": 6}`` limits what a unit sees to a neighbourhood on the grid,
+        so many pixels in each direction; see `ReceptiveField`. Direct connections see everything.
+
     Raises
     ------
     InputError
@@ -151,12 +155,16 @@ class MADE(MaskedModel):
                 return torch.cat(parts) if parts else codes.double()
             by_mask = []
             total = torch.full((len(codes),), -torch.inf, dtype=torch.float64, device=self.device)
+            # Made beforehand: small results that outlast a batch would lie in the memory that the next needs.
+            under = torch.empty_like(total)
             for k in masks:
-                parts = [self._rows_under(k, *batch) for batch in self._batches(codes, rows)]
                 if grad:  # no running sum: the gradient of logaddexp at -inf is not a number
+                    parts = [self._rows_under(k, *batch) for batch in self._batches(codes, rows)]
                     by_mask.append(torch.cat(parts) if parts else total)
-                else:
-                    total = torch.logaddexp(total, torch.cat(parts)) if parts else total
+                    continue
+                for own, batch in zip(self.batches(under), self._batches(codes, rows), strict=True):
+                    own.copy_(self._rows_under(k, *batch))
+                total = torch.logaddexp(total, under)
             total = torch.logsumexp(torch.stack(by_mask), dim=0) if grad else total
             return total - float(np.log(len(masks)))
 
