@@ -55,6 +55,7 @@ class MaskedModel(BaseModel):
         residual: bool = False,
         direct: bool = False,
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
         fresh_masks: int = 16,
         context: int | Variable | Sequence[Variable] = 0,
         field: ReceptiveField | dict[str, Any] | None = None,
@@ -83,6 +84,7 @@ class MaskedModel(BaseModel):
             residual=self.mixture.residual_layers,
             direct=switch("direct", direct),
             dropout=share("dropout", dropout),
+            input_dropout=share("input_dropout", input_dropout),
             n_context=self.context.n_features,
         )
         self._initialize()
@@ -246,6 +248,7 @@ class MaskedModel(BaseModel):
             "residual": mixture.residual,
             "direct": self.network.direct is not None,
             "dropout": self.network.dropout,
+            "input_dropout": self.network.input_dropout,
             "fresh_masks": mixture.fresh_masks,
             **({"context": self.context.settings()} if self.context else {}),
             **({"field": mixture.field.settings()} if mixture.field else {}),

@@ -60,6 +60,8 @@ class MADE(MaskedModel):
         Connect the inputs to the outputs as well (section 4.1 of the paper).
     dropout : float
         Share of hidden units dropped in `loss`, and only there.
+    input_dropout : float
+        Share of input features, likewise.
     fresh_masks : int
         With fresh draws: how many masks make up the density, masks 0, 1, ... of the seed.
     seed : int

@@ -94,6 +94,14 @@ def _product_of(x: Tensor | Picked, weight: Tensor, bias: Tensor | None) -> Tens
     return functional.linear(x, weight, bias)
 
 
+def _drop(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    """Set a share of some numbers to zero, and enlarge the others so that their mean stays."""
+    # Row by row, however they lie in memory: what is dropped follows from the generator alone.
+    kept = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    kept.bernoulli_(1 - share, generator=generator)
+    return x * kept / (1 - share)
+
+
 class Network(nn.Module):
     """Masked weights, their biases, and the way from inputs to outputs.
 
@@ -115,6 +123,8 @@ class Network(nn.Module):
         Connect the inputs to the outputs as well.
     dropout : float
         Share of hidden units set to zero where `forward` is told to drop.
+    input_dropout : float
+        Share of input features, likewise.
     n_context : int
         How many features of context there are beside the inputs.
     """
@@ -129,6 +139,7 @@ class Network(nn.Module):
         residual: Sequence[bool] | None = None,
         direct: bool = False,
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
         n_context: int = 0,
     ) -> None:
         super().__init__()
@@ -136,7 +147,7 @@ class Network(nn.Module):
             raise InputError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
         self.activation = activation
         self.residual = tuple(residual) if residual is not None else (False,) * len(hidden)
-        self.dropout = dropout
+        self.dropout, self.input_dropout = dropout, input_dropout
         # Without hidden layers, context has its own weights to the outputs and needs no others.
         widths = [n_inputs + (n_context if hidden else 0), *hidden, n_outputs]
         self.weights = nn.ParameterList(torch.zeros(after, before) for before, after in pairwise(widths))
@@ -263,14 +274,16 @@ class Network(nn.Module):
         context : Tensor, optional
             Features of context, (n, n_context), where the network has some.
         drop : bool
-            Drop hidden units: for training, and for nothing else.
+            Drop units and features: for training, and for nothing else.
         generator : torch.Generator, optional
-            Which units are dropped; without one, torch's own decides.
+            Which are dropped; without one, torch's own decides.
 
         Returns
         -------
         (n, n_outputs) tensor
         """
+        if drop and self.input_dropout > 0:
+            x = _drop(x.laid_out() if isinstance(x, Picked) else x, self.input_dropout, generator)
         h = x
         if context is not None and self.n_hidden > 0:
             h = x.beside(context) if isinstance(x, Picked) else torch.cat([x, context], dim=1)
@@ -293,10 +306,7 @@ class Network(nn.Module):
         """Run hidden layer i on what came before it."""
         out = ACTIVATIONS[self.activation][0](self._linear(h, i, mask))
         if drop and self.dropout > 0:
-            # Row by row, however the units lie in memory: what is dropped follows from the generator alone.
-            kept = torch.empty(out.shape, dtype=out.dtype, device=out.device)
-            kept.bernoulli_(1 - self.dropout, generator=generator)
-            out = out * kept / (1 - self.dropout)
+            out = _drop(out, self.dropout, generator)
         if not self.residual[i]:
             return out
         assert isinstance(h, Tensor)  # codes enter the first layer alone, which adds nothing to its output

@@ -65,8 +65,9 @@ class LiveWeight:
         Among so many the work is divided.
     """
 
-    #: Set before every step.
+    #: Set before every step: the numbers of Adam, and how many rows count; those after them have no gradient.
     adam: AdamNumbers
+    n_rows: int
 
     def __init__(
         self,
@@ -132,9 +133,9 @@ class LiveWeight:
         panels.to_inputs(out, self._weight, g, self._by_column, self._column_parts)
         return out
 
-    def update(self, g: Numbers, x: Numbers, n: int) -> None:
+    def update(self, g: Numbers, x: Numbers) -> None:
         """Take the step of Adam, from what came in and the gradient of what went out."""
-        blocks = np.empty((-(-len(x) // panels.LANES), n, panels.LANES), x.dtype)
+        blocks = np.empty((-(-len(x) // panels.LANES), self.n_rows, panels.LANES), x.dtype)
         panels.in_blocks(blocks, x, self._block_parts)
         panels.update(
             *(array.reshape(-1) for array in (self._weight, self._first, self._second)),
@@ -188,7 +189,7 @@ class _LiveProduct(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             to_x = _natural(torch.from_numpy(live.to_inputs(g)), ctx.n, live.columns)
         to_bias = gradients[0].sum(0) if ctx.needs_input_grad[1] else None
-        live.update(g, ctx.x, ctx.n)
+        live.update(g, ctx.x)
         return to_x, to_bias, None, None
 
 

@@ -262,7 +262,9 @@ def _adam_vector(_typing: Any, w: Any, m: Any, v: Any, at: Any, g: Any, at_g: An
             f"llvm.sqrt.v{VECTOR}{'f32' if align == 4 else 'f64'}",
         )
         below = plus(builder.call(square_root, [second]), eps)
-        weight = builder.fsub(times(weight, keep), builder.fdiv(times(first, rate), below))
+        # Division is what takes longest: an estimate, made exact to the last bit or two, will do.
+        change = builder.fdiv(times(first, rate), below, flags=("arcp", "contract"))
+        weight = builder.fsub(times(weight, keep), change)
         for value, at_value in zip((weight, first, second), places, strict=True):
             builder.store(value, at_value, align=align)
         return context.get_dummy_value()

@@ -39,9 +39,9 @@ class LiveStep(PlainStep):
         group = self.optimizer.param_groups[0]
         adam = AdamNumbers.at(self._steps, rate, group["weight_decay"], group["betas"], group["eps"])
         for live in self._live.values():
-            live.adam = adam
+            live.adam, live.n_rows = adam, len(batch.rows)
         network = self.model.network
-        if network.dropout == 0:  # more rows would change which units are dropped
+        if network.dropout == 0 == network.input_dropout:  # more rows would change which units are dropped
             batch = _filled_up(batch, network.biases[-1].dtype)
         with as_many_threads_as_torch(), network.multiplied_by(self._linear):
             return super().take(batch, mask, rate, generator)
