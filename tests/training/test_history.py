@@ -38,7 +38,7 @@ def test_csv_holds_the_record(history, tmp_path):
 
 
 def test_csv_without_validation_leaves_blanks(tiny, rows, tmp_path):
-    made.fit(tiny(), rows, epochs=1).save_csv(tmp_path)
+    made.fit(tiny(), rows, False, epochs=1).save_csv(tmp_path)
     assert {line["valid_nll"] + line["valid_se"] for line in read(tmp_path / "metrics.csv")} == {""}
 
 

@@ -94,8 +94,8 @@ def test_interruptible_notes_the_first_press_only():
 def test_without_validation_the_last_step_is_kept(tiny, rows, press_ctrl_c):
     model, other = tiny(), tiny()
     press_ctrl_c(model, step=4)
-    history = made.fit(model, rows, epochs=5, batch_size=50, schedule="constant")
+    history = made.fit(model, rows, False, epochs=5, batch_size=50, schedule="constant")
     assert history.ended == "interrupted"
     assert history.best_epoch is None
-    made.fit(other, rows, epochs=2, batch_size=50, schedule="constant")
+    made.fit(other, rows, False, epochs=2, batch_size=50, schedule="constant")
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))

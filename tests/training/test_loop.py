@@ -76,7 +76,7 @@ def test_patience_stops_early(tiny, rows, valid):
 
 
 def test_patience_without_validation_trains_to_the_end(tiny, rows):
-    history = fit(tiny(), rows, epochs=4, patience=1)
+    history = fit(tiny(), rows, False, epochs=4, patience=1)
     assert (history.ended, history.epochs[-1].epoch) == ("finished", 4)
 
 
@@ -268,7 +268,7 @@ def spied_masks(model, monkeypatch, rows, **settings):
         return plain(x, mask, **kwargs)
 
     monkeypatch.setattr(model, "loss", loss)
-    fit(model, rows, **settings)
+    fit(model, rows, False, **settings)
     return numbers
 
 

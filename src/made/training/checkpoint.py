@@ -7,7 +7,7 @@ needs no state of any random generator: weights, optimizer, step and history are
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from made.training.settings import TrainingSettings
 __all__ = ["Checkpoint", "fingerprint"]
 
 Weights = dict[str, Tensor]
+_PARTS = ("weights", "best", "optimizer", "average")
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Checkpoint:
         `fingerprint` of training rows, weights and validation rows.
     seconds : float
         Spent so far.
+    average : dict of tensors
+        The average of the weights, where one is kept.
     """
 
     step: int
@@ -51,13 +54,12 @@ class Checkpoint:
     history: History
     data: str
     seconds: float
+    average: Weights = field(default_factory=dict)
 
     def save(self, path: str | Path, model: BaseModel, settings: TrainingSettings) -> None:
         """Write it to a file of the same kind as models."""
         tensors = {
-            f"{part}/{name}": tensor
-            for part in ("weights", "best", "optimizer")
-            for name, tensor in getattr(self, part).items()
+            f"{part}/{name}": tensor for part in _PARTS for name, tensor in getattr(self, part).items()
         }
         header = {
             "model": {"kind": model.kind, "settings": model.settings()},
@@ -92,7 +94,7 @@ class Checkpoint:
             raise InputError(
                 f"{path} was written with other rows to train or validate on: resume with the same data"
             )
-        parts: dict[str, Weights] = {"weights": {}, "best": {}, "optimizer": {}}
+        parts: dict[str, Weights] = {part: {} for part in _PARTS}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor

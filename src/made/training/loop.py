@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,8 +19,10 @@ from made.base import BaseModel
 from made.data.row_file import RowFile
 from made.devices import find_device
 from made.errors import InputError
+from made.training.averaging import WeightAverage
 from made.training.batches import Batch, Batches, batches_from, rows_of
 from made.training.checkpoint import Checkpoint, fingerprint
+from made.training.held_out import set_apart
 from made.training.history import EpochRecord, History
 from made.training.interrupt import Interrupt, interruptible
 from made.training.make_step import make_step
@@ -45,7 +49,7 @@ class TrainingDivergedError(InputError):
 def fit(
     model: BaseModel,
     train: ArrayLike | Tensor | RowFile,
-    valid: ArrayLike | Tensor | RowFile | None = None,
+    valid: ArrayLike | Tensor | RowFile | Literal[False] | None = None,
     epochs: int = 30,
     batch_size: int = 128,
     seed: int = 0,
@@ -61,6 +65,7 @@ def fit(
     valid_masks: int = 8,
     precision: str = "float32",
     compiled: bool | None = None,
+    ema: float = 0.0,
     sample_weight: ArrayLike | None = None,
     context: ArrayLike | Tensor | None = None,
     valid_context: ArrayLike | Tensor | None = None,
@@ -80,10 +85,12 @@ def fit(
         Is changed in place.
     train : array, tensor or RowFile
         Training rows, (n, D). A file (`made.data.open_rows`) is streamed: it may be larger than memory.
-    valid : array, tensor or RowFile, optional
-        Validation rows: they choose the best epoch. Without them the last epoch is kept. All are in memory.
+    valid : array, tensor or RowFile, or False, optional
+        Validation rows: they choose the best epoch. All are in memory. Where none are given, a tenth of the
+        training rows is set apart for this (`history.notes` says so), unless there are fewer than 100. With
+        False all rows are trained on, and the last epoch is kept.
     epochs, batch_size, seed, optimizer, learning_rate, weight_decay, schedule, warmup, patience, \
-resample_every, valid_masks, precision, compiled
+resample_every, valid_masks, precision, compiled, ema
         See `made.training.settings.TrainingSettings`.
     progress : bool
         Show a progress bar with the time left, on standard error.
@@ -136,13 +143,19 @@ resample_every, valid_masks, precision, compiled
         valid_masks=valid_masks,
         precision=precision,
         compiled=compiled,
+        ema=ema,
     )
     if device is not None:
         model.to(find_device(device))
+    note = None
+    if valid is None and valid_context is None:
+        train, context, sample_weight, valid, valid_context, note = set_apart(
+            model, train, context, sample_weight, seed=settings.seed
+        )
     batches = batches_from(model, train, settings, context, sample_weight)
-    valid_rows = None if valid is None else rows_of(model, valid)
+    valid_rows = None if valid is None or valid is False else rows_of(model, valid)
     if valid_rows is not None and len(valid_rows) == 0:
-        raise InputError("no validation rows were given: pass None to train without validation")
+        raise InputError("no validation rows were given: pass False to train without validation")
     if valid_rows is None and valid_context is not None:
         raise InputError("valid_context was given without validation rows: pass both, or neither")
     if valid_rows is not None and valid_context is None and context is not None:
@@ -153,6 +166,7 @@ resample_every, valid_masks, precision, compiled
     if model.is_untouched:
         batches.set_marginals(model)
     sitting = _Sitting(model, settings, batches, held_out)
+    sitting.history.notes += [note] if note else []
     if resume:
         if checkpoint is None:
             raise InputError("resume needs the checkpoint file to go on from")
@@ -161,10 +175,12 @@ resample_every, valid_masks, precision, compiled
         shown(progress, sitting.step, sitting.steps, settings.epochs) as screen,
         interruptible() as interrupt,
     ):
+        if note:
+            screen.say(note)
         try:
             sitting.run(screen, interrupt, None if checkpoint is None else Path(checkpoint), on_epoch)
         finally:
-            if valid_rows is not None or sitting.history.ended == "diverged":
+            if valid_rows is not None or settings.ema or sitting.history.ended == "diverged":
                 sitting.keep_best()
     return sitting.history
 
@@ -186,6 +202,7 @@ class _Sitting:
         self.step = 0
         self.history = History()
         self.best: dict[str, Tensor] = {}
+        self.average = WeightAverage(self.model, self.settings.ema) if self.settings.ema else None
         rows, weight, context = self.batches.identity()
         valid, valid_context = (None, None) if self.valid is None else self.valid[:2]
         contexts = [each for each in (context, valid_context) if each is not None]
@@ -198,6 +215,8 @@ class _Sitting:
         self.model.load_state_dict(checkpoint.weights)
         self.stepping.restore(checkpoint.optimizer)
         self.best = {name: tensor.to(self.model.device) for name, tensor in checkpoint.best.items()}
+        if self.average is not None:
+            self.average.restore(checkpoint.average)
         self.history = checkpoint.history
         self.history.ended = "running"
         self.step = checkpoint.step
@@ -243,6 +262,9 @@ class _Sitting:
         with products_in(self.settings.precision):
             self.unseen.append(self.stepping.take(batch, mask, rate, self.generator))
         self.step += 1
+        if self.average is not None and self.average.is_due(self.step):
+            self.stepping.settle()
+            self.average.follow(self.step)
         ends = self.step % self.steps_per_epoch == 0
         if ends or len(self.unseen) == (1 if self.model.device.type == "cpu" else _STEPS_BETWEEN_LOOKS):
             self._look()
@@ -264,19 +286,10 @@ class _Sitting:
                 )
 
     def _end_epoch(self, screen: Progress, on_epoch: Callable[[EpochRecord], None] | None) -> None:
-        epoch = self.step // self.steps_per_epoch
         self.stepping.settle()
-        nll, error = (None, None)
-        if self.valid is not None:
-            losses = self.model.row_losses(self.valid.rows, self.settings.valid_masks, self.valid.context)
-            nll, error = mean_and_error(losses)
-        if nll is None or all(nll < earlier for earlier in self.history.valid_nll):
-            # Without validation the last epoch is what a diverging fit can fall back on.
-            weights = self.model.state_dict()
-            self.best = self.best or {name: torch.empty_like(tensor) for name, tensor in weights.items()}
-            for name, tensor in weights.items():  # in place, so that there are never two of them
-                self.best[name].copy_(tensor)
-            self.history.best_epoch = None if nll is None else epoch
+        with contextlib.nullcontext() if self.average is None else self.average.in_place():
+            nll, error = self._look_at_weights()
+        epoch = self.step // self.steps_per_epoch
         record = EpochRecord(
             epoch=epoch,
             step=self.step,
@@ -292,6 +305,21 @@ class _Sitting:
         screen.epoch(record)
         if on_epoch is not None:
             on_epoch(record)
+
+    def _look_at_weights(self) -> tuple[float | None, float | None]:
+        """Validate the model as it is, and keep its weights where they are the best so far."""
+        nll, error = (None, None)
+        if self.valid is not None:
+            losses = self.model.row_losses(self.valid.rows, self.settings.valid_masks, self.valid.context)
+            nll, error = mean_and_error(losses)
+        if nll is None or all(nll < earlier for earlier in self.history.valid_nll):
+            # Without validation the last epoch is what a diverging fit can fall back on.
+            weights = self.model.state_dict()
+            self.best = self.best or {name: torch.empty_like(tensor) for name, tensor in weights.items()}
+            for name, tensor in weights.items():  # in place, so that there are never two of them
+                self.best[name].copy_(tensor)
+            self.history.best_epoch = None if nll is None else self.step // self.steps_per_epoch
+        return nll, error
 
     def _mean_of_last_epoch(self) -> float | None:
         if self.step == 0:
@@ -316,6 +344,7 @@ class _Sitting:
             history=self.history,
             data=self.data,
             seconds=time.monotonic() - self.began,
+            average={} if self.average is None else self.average.weights,
         ).save(path, self.model, self.settings)
         self.saved = time.monotonic()
 

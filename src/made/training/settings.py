@@ -57,6 +57,9 @@ class TrainingSettings:
     compiled : bool, optional
         Whether to compile the steps of a model with one mask on the CPU: that takes some seconds, once on a
         machine, and makes steps about twice as fast. None: where it pays.
+    ema : float
+        The model that is validated and kept has the average of the weights over the latest 1 / (1 - ema)
+        steps or so; 0 for the weights as they are.
     """
 
     epochs: int = 30
@@ -72,6 +75,7 @@ class TrainingSettings:
     valid_masks: int = field(default=8)
     precision: str = "float32"
     compiled: bool | None = None
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
         """Fill in what follows from the optimizer, and check the rest."""
@@ -92,6 +96,7 @@ class TrainingSettings:
         if self.schedule not in _SCHEDULES:
             raise InputError(f"schedule is one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
         object.__setattr__(self, "warmup", share("warmup", self.warmup))
+        object.__setattr__(self, "ema", share("ema", self.ema))
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
