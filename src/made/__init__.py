@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from made import baselines, data, plots
     from made.autoencoder import Autoencoder
     from made.errors import InputError, PoorEstimateWarning
+    from made.experiments.estimate import estimate
     from made.loading import load
     from made.model import MADE
     from made.queries import complete, conditional, marginal
@@ -32,6 +33,7 @@ __all__ = [
     "complete",
     "conditional",
     "data",
+    "estimate",
     "fit",
     "load",
     "marginal",
@@ -51,6 +53,7 @@ _HOMES = {
     "PoorEstimateWarning": "made.errors",
     "complete": "made.queries",
     "conditional": "made.queries",
+    "estimate": "made.experiments.estimate",
     "fit": "made.training",
     "load": "made.loading",
     "marginal": "made.queries",

@@ -272,7 +272,7 @@ def test_ctrl_c_and_resume(here, call, tiny, monkeypatch):
 
 
 def test_demo_twice(here, call, monkeypatch):
-    monkeypatch.setitem(recipe.MODEL_DEFAULTS, "hidden", (8,))
+    monkeypatch.setitem(recipe._MODEL, "hidden", (8,))
     for _ in range(2):
         result = call("demo", "-o", "demo")
         assert "digits: 64 variables" in result.out

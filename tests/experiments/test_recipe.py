@@ -7,7 +7,7 @@ import pytest
 
 from made.data import Raw
 from made.data.dataset import build
-from made.experiments.recipe import MODEL_DEFAULTS, TRAINING_DEFAULTS, build_model
+from made.experiments.recipe import DEFAULT, RECIPES, build_model, find_recipe
 from made.training.settings import TrainingSettings
 
 
@@ -19,8 +19,9 @@ def dataset(table):
 def test_defaults_build(dataset):
     model = build_model(dataset, 5, {"hidden": (8, 8)})
     settings = model.settings()
-    for name in set(MODEL_DEFAULTS) - {"hidden"}:
-        assert settings[name] == MODEL_DEFAULTS[name]
+    defaults = DEFAULT.model_settings({})
+    for name in set(defaults) - {"hidden"}:
+        assert settings[name] == defaults[name]
     assert settings["seed"] == 5
     assert model.hidden == (8, 8)
     assert model.variables.n_values.tolist() == [2, 3, 3]
@@ -44,6 +45,19 @@ def test_binary_sets_are_bernoulli():
 
 
 def test_other_optimizers_bring_their_own_settings():
-    settings = TrainingSettings(**{**TRAINING_DEFAULTS, "optimizer": "adam"})
+    settings = TrainingSettings(**{**DEFAULT.training, "optimizer": "adam"})
     own = TrainingSettings(optimizer="adam")
     assert (settings.peak, settings.decay, settings.schedule) == (own.peak, own.decay, own.schedule)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_have_settings_that_are_known(name):
+    recipe = find_recipe(name)
+    assert recipe.name == name
+    recipe.model_settings({})
+    TrainingSettings(**recipe.training)
+
+
+def test_unknown_recipe(refused):
+    with refused("no recipe 'soup'", "made recipes", "default"):
+        find_recipe("soup")

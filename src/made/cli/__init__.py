@@ -33,6 +33,7 @@ app.command()(use.score)
 app.command()(use.show)
 app.command()(use.summary)
 app.command()(data.data)
+app.command()(fit.recipes)
 app.command()(fit.demo)
 app.add_typer(reproduce.app, name="reproduce")
 

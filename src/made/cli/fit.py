@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from made.data import Dataset
     from made.experiments.run import Job, Outcome
 
-__all__ = ["demo", "fit"]
+__all__ = ["demo", "fit", "recipes"]
 
 _INTERRUPTED = 130
 
@@ -33,6 +33,9 @@ def fit(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder for the run.")] = Path(
         "run"
     ),
+    recipe: Annotated[
+        str | None, typer.Option(help="Settings with a name; made recipes lists them [default].")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes through the training rows [30].")] = None,
     hidden: Annotated[
         str | None, typer.Option(help="Sizes of the hidden layers, e.g. 512,512,512 [512,512].")
@@ -50,6 +53,9 @@ def fit(
     ] = None,
     patience: Annotated[
         int | None, typer.Option(help="Epochs without improvement until it stops [20].")
+    ] = None,
+    ema: Annotated[
+        float | None, typer.Option(help="Average weights over the latest 1/(1 - EMA) steps, e.g. 0.998 [0].")
     ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Of the products in training: float32 or bfloat16 [float32].")
@@ -74,6 +80,9 @@ def fit(
     ] = None,
     dropout: Annotated[
         float | None, typer.Option(help="Share of hidden units dropped in training [0.1].")
+    ] = None,
+    input_dropout: Annotated[
+        float | None, typer.Option(help="Share of input features dropped in training [0].")
     ] = None,
     coding: Annotated[
         str | None,
@@ -107,6 +116,7 @@ def fit(
         "residual": residual,
         "direct": direct,
         "dropout": dropout,
+        "input_dropout": input_dropout,
     }
     training = {
         "epochs": epochs,
@@ -118,12 +128,20 @@ def fit(
         "patience": patience,
         "resample_every": resample_every,
         "precision": precision,
+        "ema": ema,
     }
     given_model, given_training = _given(model), _given(training)
     from made.experiments.run import Job
 
     if resume:
-        others = {"seed": seed, "coding": coding, "context": context, **given_model, **given_training}
+        others = {
+            "seed": seed,
+            "recipe": recipe,
+            "coding": coding,
+            "context": context,
+            **given_model,
+            **given_training,
+        }
         job = _resumed(out, data, data_dir, device, _given(others))
     elif data is None:
         raise InputError(f"made fit needs DATA: a name ({NAMES}) or a path")
@@ -137,6 +155,7 @@ def fit(
             training=given_training,
             coding=coding,
             device=device,
+            recipe=recipe or "default",
             context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
         )
     _run(job, resume=resume, force=force, progress=not quiet)
@@ -157,6 +176,28 @@ def demo(
     again = RunFolder(out).holds_run and Job.of(out).settings() == job.settings()
     tell("A masked autoencoder learns the distribution of 8x8 images of digits, pixel by pixel.")
     _run(job, resume=False, force=again, progress=True)
+
+
+def recipes() -> None:
+    """List the recipes of made fit --recipe: what each is for, and what it gave."""
+    from made.experiments.recipe import RECIPES
+
+    typer.echo(
+        f"{'recipe':<12}{'measured on':<18}{'valid':>8}{'test':>8}  {'time':<9}{'memory':<9}what it is"
+    )
+    for name, recipe in RECIPES.items():
+        own = recipe.figures
+        measured = (
+            f"{'':<18}{'':>8}{'':>8}  {'':<9}{'':<9}"
+            if own is None
+            else f"{own.data:<18}{own.valid:>8.2f}{own.test:>8.2f}  {f'{own.minutes:g} min':<9}"
+            f"{f'{own.megabytes:,} MB':<9}"
+        )
+        typer.echo(f"{name:<12}{measured}{recipe.about}")
+    typer.echo(
+        "\nNLL in nats per row; time on 2 cores. Take one with made fit DATA --recipe NAME -o RUN; options "
+        "replace its settings."
+    )
 
 
 def _run(job: Job, *, resume: bool, force: bool, progress: bool) -> None:

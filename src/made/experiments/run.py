@@ -13,7 +13,7 @@ from made.devices import find_device
 from made.experiments.environment import environment
 from made.experiments.folder import RunFolder
 from made.experiments.pictures import draw_loss, draw_samples
-from made.experiments.recipe import TRAINING_DEFAULTS, build_model
+from made.experiments.recipe import DEFAULT, build_model, find_recipe
 from made.experiments.scores import Score, baseline_scores, score_model, score_rows
 from made.model import MADE
 from made.training import History, TrainingDivergedError, fit
@@ -44,6 +44,8 @@ class Job:
         ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
     context : tuple of str or int
         Columns that the others are conditioned on, by name or by number counted from 0.
+    recipe : str
+        Which recipe's settings; see `recipe.RECIPES`.
     """
 
     data: str
@@ -55,6 +57,7 @@ class Job:
     coding: str | None = None
     device: str = "auto"
     context: tuple[str | int, ...] = ()
+    recipe: str = DEFAULT.name
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run needs to know, JSON-ready; paths are absolute."""
@@ -65,6 +68,7 @@ class Job:
                 "seed": self.seed,
                 **({"context": list(self.context)} if self.context else {}),
             },
+            "recipe": self.recipe,
             "model": dict(self.model),
             "coding": self.coding,
             "training": dict(self.training),
@@ -83,6 +87,7 @@ class Job:
             model=settings.get("model", {}),
             coding=settings.get("coding"),
             training=settings.get("training", {}),
+            recipe=settings.get("recipe", DEFAULT.name),
             device=device,
         )
 
@@ -132,7 +137,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     InputError
         If anything given makes no sense. Nothing is written before data and settings are checked.
     """
-    folder = RunFolder(job.folder)
+    folder, recipe = RunFolder(job.folder), find_recipe(job.recipe)
     if not resume:
         folder.check_free(force=force)  # before time is spent on the data
     dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
@@ -140,9 +145,9 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
         places = [data.find_column(name, dataset.columns, dataset.n_variables) for name in job.context]
         # By number from here on: rows to come may be without a header.
         job, dataset = replace(job, context=tuple(places)), dataset.with_context(places)
-    training = {**TRAINING_DEFAULTS, **job.training, "seed": job.seed}
+    training = {**recipe.training, **job.training, "seed": job.seed}
     TrainingSettings(**training)  # checked before anything is written
-    model = build_model(dataset, job.seed, job.model, job.coding).to(find_device(job.device))
+    model = build_model(dataset, job.seed, job.model, job.coding, recipe).to(find_device(job.device))
     described = _described(job, dataset, model, training)
     if not resume:
         folder.claim(force=force)
