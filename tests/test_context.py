@@ -328,7 +328,7 @@ def test_a_first_variable_learns_xor_of_two_bits_of_context(variables):
     rows = np.repeat((context.sum(axis=1) % 2)[:, None], variables.n, axis=1)
     rows[:, 1:] = rng.integers(2, size=rows[:, 1:].shape)
     model = made.MADE(variables, hidden=(128,), context=2, seed=0)
-    made.fit(model, rows, epochs=30, batch_size=32, learning_rate=0.03, context=context)
+    made.fit(model, rows, False, epochs=30, batch_size=32, learning_rate=0.03, context=context)
     every = np.array(list(itertools.product([0, 1], repeat=2)))
     for c in every:
         assert made.conditional(model, 0, context=c).probabilities[c.sum() % 2] > 0.95
