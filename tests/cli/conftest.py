@@ -14,7 +14,7 @@ import pytest
 
 from made.cli import main
 
-TINY = ("--hidden", "8", "--epochs", "2", "--quiet", "--device", "cpu")
+TINY = ("--hidden", "8", "--epochs", "2", "--dropout", "0.1", "--quiet", "--device", "cpu")
 ROW = np.array([10, 20, 40])
 
 
@@ -69,7 +69,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run_made("fit", place / "rows.csv", "-o", place / "run", *TINY).code == 0
     assert run_made("fit", place / "images.npy", "-o", place / "pictures", *TINY).code == 0
     conditional = ("--context", "kind", "-o", place / "conditional")
-    assert run_made("fit", place / "rows.csv", *conditional, *TINY).code == 0
+    assert run_made("fit", place / "rows.csv", *conditional, *TINY, "--epochs", "8").code == 0
     return place
 
 

@@ -19,5 +19,5 @@ def test_every_candidate_has_settings_that_are_known(n_rows):
 
 def test_large_data_get_few_candidates_and_few_epochs():
     assert len(candidates(300_000)) == 1
-    assert len(candidates(1_000)) > len(candidates(20_000)) > 1
+    assert len(candidates(1_000)) > len(candidates(20_000)) > 1 == len(candidates(20_001))
     assert candidates(300_000)[0].training["epochs"] < candidates(1_000)[0].training["epochs"]

@@ -7,7 +7,8 @@ import pytest
 
 from made.data import Raw
 from made.data.dataset import build
-from made.experiments.recipe import DEFAULT, RECIPES, build_model, find_recipe
+from made.experiments.adapt import candidates
+from made.experiments.recipe import DEFAULT, RECIPES, build_model, find_recipe, recipe_for
 from made.training.settings import TrainingSettings
 
 
@@ -48,6 +49,20 @@ def test_other_optimizers_bring_their_own_settings():
     settings = TrainingSettings(**{**DEFAULT.training, "optimizer": "adam"})
     own = TrainingSettings(optimizer="adam")
     assert (settings.peak, settings.decay, settings.schedule) == (own.peak, own.decay, own.schedule)
+
+
+def test_the_default_adapts_to_the_number_of_rows():
+    few, many = recipe_for("default", 1_000), recipe_for("default", 200_000)
+    assert few.model["dropout"] > many.model["dropout"]
+    assert few.training["epochs"] > many.training["epochs"]
+    assert recipe_for("default", 1_000) == few
+
+
+def test_another_candidate_may_be_chosen(refused):
+    tried = candidates(1_000)
+    assert recipe_for("default", 1_000, tried[-1].about).model == tried[-1].model
+    with refused("settings that are no more", "begin a new run"):
+        recipe_for("default", 1_000, "magic")
 
 
 @pytest.mark.parametrize("name", RECIPES)

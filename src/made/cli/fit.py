@@ -36,13 +36,17 @@ def fit(
     recipe: Annotated[
         str | None, typer.Option(help="Settings with a name; made recipes lists them [default].")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes through the training rows [30].")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes through the training rows [as many as make 7,000 steps].")
+    ] = None,
     hidden: Annotated[
         str | None, typer.Option(help="Sizes of the hidden layers, e.g. 512,512,512 [512,512].")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, masks, weights and row order [0].")] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows per step [128].")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows per step [100; from 10,000 rows on 256].")
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Its highest value [0.004; adam 0.001].")
     ] = None,
@@ -52,10 +56,11 @@ def fit(
         str | None, typer.Option(help="one-cycle or constant [one-cycle; adam constant].")
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Epochs without improvement until it stops [20].")
+        int | None, typer.Option(help="Epochs without improvement until it stops [a fifth of the epochs].")
     ] = None,
     ema: Annotated[
-        float | None, typer.Option(help="Average weights over the latest 1/(1 - EMA) steps, e.g. 0.998 [0].")
+        float | None,
+        typer.Option(help="Average weights over the latest 1/(1 - EMA) steps, e.g. 0.99 [0.998]."),
     ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Of the products in training: float32 or bfloat16 [float32].")
@@ -79,7 +84,8 @@ def fit(
         bool | None, typer.Option("--direct/--no-direct", help="Inputs to outputs as well [yes].")
     ] = None,
     dropout: Annotated[
-        float | None, typer.Option(help="Share of hidden units dropped in training [0.1].")
+        float | None,
+        typer.Option(help="Share of hidden units dropped in training [0.5; from 20,000 rows on 0.1]."),
     ] = None,
     input_dropout: Annotated[
         float | None, typer.Option(help="Share of input features dropped in training [0].")
@@ -171,7 +177,12 @@ def demo(
     from made.experiments.run import Job
 
     job = Job(
-        data="digits", folder=out, seed=0, data_dir=None, model={}, training={"epochs": 40, "batch_size": 64}
+        data="digits",
+        folder=out,
+        seed=0,
+        data_dir=None,
+        model={"dropout": 0.1},
+        training={"epochs": 40, "batch_size": 64, "patience": 20, "ema": 0.0},
     )
     again = RunFolder(out).holds_run and Job.of(out).settings() == job.settings()
     tell("A masked autoencoder learns the distribution of 8x8 images of digits, pixel by pixel.")

@@ -1,9 +1,9 @@
-"""A model for some rows in one call: built for them, fitted, and the best of a few candidates."""
+"""A model for some rows in one call: built for them and fitted."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,19 @@ from torch import Tensor
 
 from made.data.coding import infer_classes, whole_numbers
 from made.errors import InputError
-from made.experiments.adapt import Candidate, candidates
+from made.experiments.adapt import candidates
+from made.experiments.choose import choose
 from made.experiments.recipe import DEFAULT
 from made.model import MADE
 from made.rows import Variables, variables_for
-from made.training import TrainingDivergedError, fit
-from made.training.held_out import FEWEST_ROWS, set_apart
-from made.training.history import History
+from made.training import fit
+from made.training.held_out import set_apart
 from made.variables import Variable
 
 __all__ = ["estimate"]
+
+# Of a fit without validation rows.
+_EPOCHS_UNWATCHED = 100
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +39,8 @@ def estimate(
 ) -> MADE:
     """Build a model for these rows and fit it.
 
-    A few candidates, which depend on the number of rows, are trained; the one with the best validation NLL
-    is returned. What was decided is logged, and shown with `progress`.
+    Size, regularization and the length of the fit follow from the number of rows; where that leaves a choice,
+    short fits are compared on the validation rows. What was decided is logged, or shown with `progress`.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ def estimate(
         Training rows: whole numbers, of which each column is a category.
     valid : (m, D) array, optional
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
-        are, and the first candidate is trained for a fifth of its epochs.
+        are, and all rows are trained on for 100 epochs.
     variables : Variable or sequence of Variable, optional
         What the columns are, where the values that occur do not tell.
     seed : int
@@ -62,7 +65,7 @@ def estimate(
     InputError
         If the rows make no sense.
     TrainingDivergedError
-        If every candidate diverged.
+        If the fit diverged.
 
     Examples
     --------
@@ -78,31 +81,25 @@ def estimate(
     held_out: Any = None if valid is None else _coded(row_type, valid)
     tell = _Teller(progress)
     if held_out is None:
-        # Set apart once, so that all candidates are compared on the same rows.
+        # Set apart once, so that all fits are compared on the same rows.
         parts = set_apart(MADE(own, hidden=()), rows, seed=seed)
         tell(parts.note)
-        if len(rows) < FEWEST_ROWS:
-            first = candidates(len(rows))[0]
-            short = {**first.training, "epochs": max(first.training["epochs"] // 5, 1)}
-            return _fit(Candidate(first.about, first.model, short), own, rows, False, seed, progress)[0]
-        rows, held_out = parts.train, parts.valid
-    best: tuple[float, MADE] | None = None
+        rows, held_out = parts.train, False if parts.valid is None else parts.valid
+
+    def build(settings: Mapping[str, Any]) -> MADE:
+        return MADE(own, seed=seed, **DEFAULT.model_settings(settings))
+
     tried = candidates(len(rows))
-    for number, candidate in enumerate(tried, 1):
-        tell(f"candidate {number} of {len(tried)}: {candidate.about}")
-        try:
-            model, history = _fit(candidate, own, rows, held_out, seed, progress)
-        except TrainingDivergedError as error:
-            if number == len(tried) and best is None:
-                raise
-            tell(f"candidate {number}: {error}")
-            continue
-        nll = min(history.valid_nll)
-        tell(f"candidate {number}: validation NLL {nll:.3f} nats, after {history.epochs[-1].seconds:.0f} s")
-        if best is None or nll < best[0]:
-            best = nll, model
-    assert best is not None
-    return best[1]
+    if held_out is False:
+        # Nothing tells when to stop: the most careful settings, and not for long.
+        chosen = max(tried, key=lambda own: own.model["dropout"] + own.model.get("input_dropout", 0.0))
+        training = {**chosen.training, "epochs": _EPOCHS_UNWATCHED}
+    else:
+        chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
+        training = dict(chosen.training)
+    model = build(chosen.model)
+    fit(model, rows, held_out, seed=seed, progress=progress, **training)
+    return model
 
 
 class _Teller:
@@ -118,14 +115,6 @@ class _Teller:
             print(text, file=sys.stderr)
         else:
             _log.info(text)
-
-
-def _fit(
-    candidate: Candidate, variables: Any, rows: Any, held_out: Any, seed: int, progress: bool
-) -> tuple[MADE, History]:
-    model = MADE(variables, seed=seed, **DEFAULT.model_settings(candidate.model))
-    history = fit(model, rows, held_out, seed=seed, progress=progress, **candidate.training)
-    return model, history
 
 
 def _variables(train: ArrayLike, valid: ArrayLike | None) -> list[Variable]:

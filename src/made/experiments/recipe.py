@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from made.data import Dataset
 from made.errors import InputError
+from made.experiments.adapt import candidates
 from made.model import MADE
 from made.rows import variables_for
 
-__all__ = ["DEFAULT", "MODEL_SETTINGS", "RECIPES", "Figures", "Recipe", "build_model", "find_recipe"]
+__all__ = [
+    "DEFAULT",
+    "MODEL_SETTINGS",
+    "RECIPES",
+    "Figures",
+    "Recipe",
+    "build_model",
+    "find_recipe",
+    "recipe_for",
+]
 
 #: What a recipe or a user may set of a model, beside variables, seed and context.
 MODEL_SETTINGS = (
@@ -86,14 +96,37 @@ class Recipe:
         return {**_MODEL, **self.model, **given}
 
 
-DEFAULT = Recipe(
-    "default",
-    "any data",
-    training={"epochs": 30, "patience": 20},
-)
+DEFAULT = Recipe("default", "any data: dropout, batches and epochs follow from the number of rows")
 
 #: All recipes by name.
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (DEFAULT,)}
+
+
+def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
+    """Return the recipe of that name; the default one with what suits so many training rows.
+
+    Parameters
+    ----------
+    name : str
+        Of the recipe.
+    n_rows : int
+        How many training rows there are.
+    chosen : str, optional
+        Which candidate it is, by what is said about it; the first by default.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe or candidate.
+    """
+    recipe = find_recipe(name)
+    if recipe is not DEFAULT:
+        return recipe
+    tried = {candidate.about: candidate for candidate in candidates(n_rows)}
+    if chosen is not None and chosen not in tried:
+        raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
+    guess = next(iter(tried.values())) if chosen is None else tried[chosen]
+    return replace(recipe, model=guess.model, training=guess.training)
 
 
 def find_recipe(name: str) -> Recipe:

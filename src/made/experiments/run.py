@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import Any
 
 from made import data
 from made.devices import find_device
+from made.experiments.adapt import candidates
+from made.experiments.choose import choose
 from made.experiments.environment import environment
 from made.experiments.folder import RunFolder
 from made.experiments.pictures import draw_loss, draw_samples
-from made.experiments.recipe import DEFAULT, build_model, find_recipe
+from made.experiments.recipe import DEFAULT, build_model, find_recipe, recipe_for
 from made.experiments.scores import Score, baseline_scores, score_model, score_rows
 from made.model import MADE
 from made.training import History, TrainingDivergedError, fit
 from made.training.settings import TrainingSettings
 
 __all__ = ["Job", "Outcome", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Job:
         Columns that the others are conditioned on, by name or by number counted from 0.
     recipe : str
         Which recipe's settings; see `recipe.RECIPES`.
+    chosen : str, optional
+        Which candidate of the default recipe; None until short fits have chosen.
     """
 
     data: str
@@ -58,6 +65,7 @@ class Job:
     device: str = "auto"
     context: tuple[str | int, ...] = ()
     recipe: str = DEFAULT.name
+    chosen: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run needs to know, JSON-ready; paths are absolute."""
@@ -69,6 +77,7 @@ class Job:
                 **({"context": list(self.context)} if self.context else {}),
             },
             "recipe": self.recipe,
+            "chosen": self.chosen,
             "model": dict(self.model),
             "coding": self.coding,
             "training": dict(self.training),
@@ -88,6 +97,7 @@ class Job:
             coding=settings.get("coding"),
             training=settings.get("training", {}),
             recipe=settings.get("recipe", DEFAULT.name),
+            chosen=settings.get("chosen"),
             device=device,
         )
 
@@ -137,7 +147,8 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     InputError
         If anything given makes no sense. Nothing is written before data and settings are checked.
     """
-    folder, recipe = RunFolder(job.folder), find_recipe(job.recipe)
+    folder = RunFolder(job.folder)
+    find_recipe(job.recipe)
     if not resume:
         folder.check_free(force=force)  # before time is spent on the data
     dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
@@ -145,12 +156,19 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
         places = [data.find_column(name, dataset.columns, dataset.n_variables) for name in job.context]
         # By number from here on: rows to come may be without a header.
         job, dataset = replace(job, context=tuple(places)), dataset.with_context(places)
+    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
     training = {**recipe.training, **job.training, "seed": job.seed}
     TrainingSettings(**training)  # checked before anything is written
     model = build_model(dataset, job.seed, job.model, job.coding, recipe).to(find_device(job.device))
-    described = _described(job, dataset, model, training)
     if not resume:
         folder.claim(force=force)
+        if job.recipe == DEFAULT.name and not job.model and not job.training:
+            job = replace(job, chosen=_choose(job, dataset, progress=progress))
+            recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
+            training = {**recipe.training, "seed": job.seed}
+            model = build_model(dataset, job.seed, {}, job.coding, recipe).to(find_device(job.device))
+    described = _described(job, dataset, model, training)
+    if not resume:
         folder.write_json("settings.json", described)
     baselines = baseline_scores(dataset)
     try:
@@ -185,6 +203,25 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     folder.write_json("results.json", _results(scores, baselines, history, model))
     files.append(draw_samples(folder.path / "samples.png", model, dataset, job.seed))
     return Outcome(dataset, model, history, scores, baselines, files)
+
+
+def _choose(job: Job, dataset: data.Dataset, *, progress: bool) -> str:
+    """Say which candidate of the default recipe suits the data, where the user has set nothing."""
+
+    def build(settings: Mapping[str, Any]) -> MADE:
+        return build_model(dataset, job.seed, settings, job.coding).to(find_device(job.device))
+
+    return choose(
+        candidates(len(dataset.train)),
+        build,
+        dataset.train,
+        dataset.valid,
+        _log.info if progress else _log.debug,
+        seed=job.seed,
+        progress=progress,
+        context=dataset.context_of("train"),
+        valid_context=dataset.context_of("valid"),
+    ).about
 
 
 def _save(folder: RunFolder, model: MADE, history: History, described: dict[str, Any]) -> None:

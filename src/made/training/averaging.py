@@ -12,8 +12,8 @@ from made.base import BaseModel
 
 __all__ = ["WeightAverage"]
 
-# Taken every so many steps: as good as every step, and nearly for nothing.
-_EVERY = 8
+# Taken every so many steps, as good as every step and nearly for nothing, once there were more than a few.
+_EVERY, _FEW = 8, 64
 
 
 class WeightAverage:
@@ -38,14 +38,14 @@ class WeightAverage:
         """Take the weights after a step into account, steps counted from 1; most are passed over."""
         if not self.is_due(step):
             return
-        decay = min(self.decay, (1 + step) / (10 + step)) ** _EVERY
+        decay = min(self.decay, (1 + step) / (10 + step)) ** (1 if step <= _FEW else _EVERY)
         for name, tensor in self.model.state_dict().items():
             self.weights[name].lerp_(tensor, 1 - decay)
 
     @staticmethod
     def is_due(step: int) -> bool:
         """Say whether the weights after this step are taken into account."""
-        return step % _EVERY == 0
+        return step <= _FEW or step % _EVERY == 0
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -1,0 +1,70 @@
+"""Choosing among candidates: the best is taken, one that diverges is passed over, and all of it is said."""
+
+import numpy as np
+import pytest
+
+import made
+from made.experiments.adapt import Candidate
+from made.experiments.choose import choose
+from made.training import TrainingDivergedError
+
+_WILD = {"epochs": 3, "learning_rate": 1e30, "schedule": "constant", "optimizer": "adam"}
+SMALL = Candidate("small", {"hidden": (1,)}, {"epochs": 18})
+WIDE = Candidate("wide", {"hidden": (64,)}, {"epochs": 60, "batch_size": 32})
+WILD = Candidate("wild", {"hidden": (8,)}, _WILD)
+
+
+def _rows(n: int) -> np.ndarray:
+    draw = np.random.default_rng(0)
+    first = draw.integers(0, 2, (n, 1))
+    return np.where(draw.random((n, 6)) < 0.9, first, 1 - first)
+
+
+def _build(settings):
+    return made.MADE(made.Bernoulli(6), **settings)
+
+
+def _choose(*tried):
+    said = []
+    rows = _rows(600)
+    return choose(tried, _build, rows[:500], rows[500:], said.append), "\n".join(said)
+
+
+def test_the_best_is_chosen_whatever_its_place():
+    for tried in ((SMALL, WIDE), (WIDE, SMALL)):
+        chosen, said = _choose(*tried)
+        assert chosen is WIDE
+        for words in (
+            "among 2",
+            "small: validation NLL",
+            "after 3 epochs",
+            "after 10 epochs",
+            "chosen: wide",
+        ):
+            assert words in said
+
+
+def test_one_candidate_is_not_tried():
+    assert _choose(SMALL) == (SMALL, "")
+
+
+def test_one_that_diverges_is_passed_over():
+    chosen, said = _choose(WILD, SMALL)
+    assert chosen is SMALL
+    assert "wild: training diverged" in said
+
+
+def test_if_all_diverge_it_is_said():
+    with pytest.raises(TrainingDivergedError, match="lower the learning rate"):
+        _choose(WILD, WILD)
+
+
+def test_ctrl_c_chooses_nothing(monkeypatch):
+    def fit(*_, **__):
+        history = made.History()
+        history.ended = "interrupted"
+        return history
+
+    monkeypatch.setattr("made.experiments.choose.fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        _choose(SMALL, WIDE)
