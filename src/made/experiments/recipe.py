@@ -98,8 +98,19 @@ class Recipe:
 
 DEFAULT = Recipe("default", "any data: dropout, batches and epochs follow from the number of rows")
 
+_IMAGES = Recipe(
+    "mnist",
+    "images of 28 x 28: units see a neighbourhood, and images are shifted by a pixel at first",
+    model={
+        "hidden": (1568, 1568, 1568, 1568),
+        "dropout": 0.1,
+        "field": {"grid": (28, 28), "reach": 6},
+    },
+    training={"epochs": 60, "batch_size": 256, "learning_rate": 2e-3, "shift": 1},
+)
+
 #: All recipes by name.
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (DEFAULT,)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (DEFAULT, _IMAGES)}
 
 
 def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:

@@ -19,6 +19,7 @@ from made.base import BaseModel
 from made.data.row_file import RowFile
 from made.devices import find_device
 from made.errors import InputError
+from made.masked import MaskedModel
 from made.training.averaging import WeightAverage
 from made.training.batches import Batch, Batches, batches_from, rows_of
 from made.training.checkpoint import Checkpoint, fingerprint
@@ -29,6 +30,7 @@ from made.training.make_step import make_step
 from made.training.precision import products_in
 from made.training.progress import Progress, shown
 from made.training.settings import TrainingSettings, learning_rate
+from made.training.shifting import SHARE, shift_rows
 
 __all__ = ["TrainingDivergedError", "fit", "mean_and_error"]
 
@@ -66,6 +68,7 @@ def fit(
     precision: str = "float32",
     compiled: bool | None = None,
     ema: float = 0.0,
+    shift: int = 0,
     sample_weight: ArrayLike | None = None,
     context: ArrayLike | Tensor | None = None,
     valid_context: ArrayLike | Tensor | None = None,
@@ -90,7 +93,7 @@ def fit(
         training rows is set apart for this (`history.notes` says so), unless there are fewer than 100. With
         False all rows are trained on, and the last epoch is kept.
     epochs, batch_size, seed, optimizer, learning_rate, weight_decay, schedule, warmup, patience, \
-resample_every, valid_masks, precision, compiled, ema
+resample_every, valid_masks, precision, compiled, ema, shift
         See `made.training.settings.TrainingSettings`.
     progress : bool
         Show a progress bar with the time left, on standard error.
@@ -144,6 +147,7 @@ resample_every, valid_masks, precision, compiled, ema
         precision=precision,
         compiled=compiled,
         ema=ema,
+        shift=shift,
     )
     if device is not None:
         model.to(find_device(device))
@@ -196,6 +200,7 @@ class _Sitting:
 
     def __post_init__(self) -> None:
         self.unseen: list[Tensor] = []
+        self.grid = _grid(self.model) if self.settings.shift else None
         self.steps_per_epoch = self.batches.steps_per_epoch
         self.steps = self.settings.epochs * self.steps_per_epoch
         self.stepping = make_step(self.model, self.settings, self.steps)
@@ -259,6 +264,9 @@ class _Sitting:
         self.generator.manual_seed(_mix(self.settings.seed, self.step))
         mask = self.model.training_mask(self.step // self.settings.resample_every)
         rate = learning_rate(self.settings, self.step, self.steps)
+        if self.grid is not None and self.step < SHARE * self.steps:
+            own = self.settings
+            batch = batch._replace(rows=shift_rows(batch.rows, self.grid, own.shift, own.seed, self.step))
         with products_in(self.settings.precision):
             self.unseen.append(self.stepping.take(batch, mask, rate, self.generator))
         self.step += 1
@@ -359,6 +367,13 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
     """
     error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
     return float(values.mean()), error
+
+
+def _grid(model: BaseModel) -> tuple[int, int]:
+    """Return the shape of the images of a model, which their shifting needs."""
+    if not isinstance(model, MaskedModel) or model.mixture.field is None:
+        raise InputError("shift is for models of images: give MADE a field={'grid': (28, 28), 'reach': 6}")
+    return model.mixture.field.grid
 
 
 def _mix(seed: int, step: int) -> int:

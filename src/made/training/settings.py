@@ -60,6 +60,9 @@ class TrainingSettings:
     ema : float
         The model that is validated and kept has the average of the weights over the latest 1 / (1 - ema)
         steps or so; 0 for the weights as they are.
+    shift : int
+        For images, with a model that has a `field`: in the first three quarters of the steps each batch is
+        shifted by up to so many pixels in each direction.
     """
 
     epochs: int = 30
@@ -76,6 +79,7 @@ class TrainingSettings:
     precision: str = "float32"
     compiled: bool | None = None
     ema: float = 0.0
+    shift: int = 0
 
     def __post_init__(self) -> None:
         """Fill in what follows from the optimizer, and check the rest."""
@@ -97,6 +101,7 @@ class TrainingSettings:
             raise InputError(f"schedule is one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
         object.__setattr__(self, "warmup", share("warmup", self.warmup))
         object.__setattr__(self, "ema", share("ema", self.ema))
+        object.__setattr__(self, "shift", whole("shift", self.shift))
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
