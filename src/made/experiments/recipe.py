@@ -107,6 +107,7 @@ _IMAGES = Recipe(
         "field": {"grid": (28, 28), "reach": 6},
     },
     training={"epochs": 60, "batch_size": 256, "learning_rate": 2e-3, "shift": 1},
+    figures=Figures("binarized_mnist", valid=85.53, test=84.85, minutes=9.3, megabytes=1115),
 )
 
 #: All recipes by name.
