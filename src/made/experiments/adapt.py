@@ -13,8 +13,9 @@ from typing import Any
 
 __all__ = ["Candidate", "candidates"]
 
-# So many steps of a fit, whatever the number of rows: fewer leave small data under-trained.
-_STEPS = 7_000
+# So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. The more is dropped,
+# the longer learning takes.
+_STEPS, _STEPS_WITH_INPUTS_DROPPED = 7_000, 15_000
 _EPOCHS = (10, 1_500)
 # Above so many rows, regularization matters less than time: one candidate. Up to fewer, dropping inputs is
 # worth a try.
@@ -49,20 +50,22 @@ def candidates(n_rows: int) -> list[Candidate]:
     half of all units and three in ten inputs dropped
     a tenth of all units dropped
     """
-    training = _training(n_rows)
+    training = _training(n_rows, _STEPS)
     light = Candidate("a tenth of all units dropped", {"dropout": 0.1}, training)
     heavy = Candidate("half of all units dropped", {"dropout": 0.5}, training)
     heaviest = Candidate(
-        "half of all units and three in ten inputs dropped", {"dropout": 0.5, "input_dropout": 0.3}, training
+        "half of all units and three in ten inputs dropped",
+        {"dropout": 0.5, "input_dropout": 0.3},
+        _training(n_rows, _STEPS_WITH_INPUTS_DROPPED),
     )
     if n_rows > _MANY_ROWS:
         return [light]
     return [heavy, heaviest, light] if n_rows <= _FEW_ROWS else [heavy, light]
 
 
-def _training(n_rows: int) -> dict[str, Any]:
+def _training(n_rows: int, steps: int) -> dict[str, Any]:
     batch_size = 100 if n_rows < 10_000 else 256
     fewest, most = _EPOCHS
-    epochs = min(max(round(_STEPS * batch_size / n_rows), fewest), most)
+    epochs = min(max(round(steps * batch_size / n_rows), fewest), most)
     # A schedule that goes down to zero gets better to its end: patience is for fits that over-fit.
     return {"epochs": epochs, "batch_size": batch_size, "patience": max(10, epochs // 5), "ema": 0.998}

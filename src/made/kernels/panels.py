@@ -21,6 +21,7 @@ from numba.extending import intrinsic
 
 from made.kernels.plan import VECTOR
 from made.kernels.stale import forget_stale_code
+from made.kernels.tiles import spread
 
 __all__ = ["LANES", "PANEL", "forward", "in_blocks", "to_inputs", "transpose", "update"]
 
@@ -36,15 +37,6 @@ _DEEP = 1024
 # So many rows of a weight at a time, where its columns are wanted; so many columns where it is updated.
 _HIGH = 128
 _WIDE = 512
-
-
-def _spread(builder: Any, value: Any, vector: Any) -> Any:
-    """Fill a vector with one number."""
-    blank = ir.Constant(vector, ir.Undefined)
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), VECTOR), None)
-    return builder.shuffle_vector(
-        builder.insert_element(blank, value, ir.Constant(ir.IntType(32), 0)), blank, everywhere
-    )
 
 
 def _tile(n_sums: int, n_vectors: int) -> Any:
@@ -114,7 +106,7 @@ def _tile(n_sums: int, n_vectors: int) -> Any:
             ]
             step = builder.mul(k, a_step)
             for i in range(n_sums):
-                factor = _spread(builder, builder.load(builder.gep(starts[i], [step])), vector)
+                factor = spread(builder, builder.load(builder.gep(starts[i], [step])), vector)
                 for v in range(n_vectors):
                     total = totals[i * n_vectors + v]
                     product = builder.fmul(factor, values[v], flags=("contract",))
@@ -249,7 +241,7 @@ def _adam_vector(_typing: Any, w: Any, m: Any, v: Any, at: Any, g: Any, at_g: An
             return builder.fadd(a, b, flags=("contract",))
 
         keep, rate, new1, old2, new2, eps = (
-            _spread(builder, builder.extract_value(arguments[6], i), vector) for i in range(6)
+            spread(builder, builder.extract_value(arguments[6], i), vector) for i in range(6)
         )
         places = [place(0, at), place(1, at), place(2, at)]
         weight, first, second = (builder.load(each, align=align) for each in places)

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from made.kernels.plan import VECTOR
 
-__all__ = ["ROWS", "add_products", "add_scaled"]
+__all__ = ["ROWS", "add_products", "add_scaled", "spread"]
 
 #: Rows in a bundle.
 ROWS = 32
@@ -30,13 +30,12 @@ _HAS_WIDE_REGISTERS = bool(binding.get_host_cpu_features().get("avx512f"))
 _SUMS, _VECTORS = (8, 2) if _HAS_WIDE_REGISTERS else (4, 1)
 
 
-def _spread(builder: Any, number: Any) -> Any:
-    """Fill a vector with one number."""
-    blank = ir.Constant(ir.VectorType(ir.FloatType(), VECTOR), ir.Undefined)
+def spread(builder: Any, number: Any, vector: Any) -> Any:
+    """Fill a vector of that type with one number, in the compiler's language."""
+    blank = ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), VECTOR), None)
-    return builder.shuffle_vector(
-        builder.insert_element(blank, number, ir.Constant(ir.IntType(32), 0)), blank, everywhere
-    )
+    first = ir.Constant(ir.IntType(32), 0)
+    return builder.shuffle_vector(builder.insert_element(blank, number, first), blank, everywhere)
 
 
 def _tile(n_sums: int, n_vectors: int) -> Any:
@@ -95,7 +94,7 @@ def _tile(n_sums: int, n_vectors: int) -> Any:
             at_values = builder.add(at_known, builder.mul(j, number(ROWS)))
             values = [builder.load(place(known, at_values, v * VECTOR), align=4) for v in range(n_vectors)]
             for i in range(n_sums):
-                weight = _spread(builder, builder.load(builder.gep(rows[i], [j])))
+                weight = spread(builder, builder.load(builder.gep(rows[i], [j])), vector)
                 for v in range(n_vectors):
                     total = totals[i * n_vectors + v]
                     product = builder.fmul(weight, values[v], flags=("contract",))
@@ -175,7 +174,7 @@ def add_scaled(_typing: Any, sums: Any, at: Any, scale: Any, weights: Any, at_we
         def place(base: Any, at: Any) -> Any:
             return builder.bitcast(builder.gep(base, [at]), vector.as_pointer())
 
-        scale = _spread(builder, scale)
+        scale = spread(builder, scale, vector)
         begin = builder.basic_block
         loop, body, end = (builder.append_basic_block(name) for name in ("loop", "body", "end"))
         builder.branch(loop)
