@@ -13,8 +13,8 @@ from typing import Any
 
 __all__ = ["Candidate", "candidates"]
 
-# So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. The more is dropped,
-# the longer learning takes.
+# So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. The more is
+# dropped, the longer learning takes.
 _STEPS, _STEPS_WITH_INPUTS_DROPPED = 7_000, 15_000
 _EPOCHS = (10, 1_500)
 # Above so many rows, regularization matters less than time: one candidate. Up to fewer, dropping inputs is
