@@ -52,9 +52,7 @@ class _LogProb(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         logits, codes, total = ctx.saved_tensors
-        if (
-            torch.is_grad_enabled()
-        ):  # a derivative of this derivative is wanted, which has no place for results
+        if torch.is_grad_enabled():  # a derivative of this derivative is wanted: nothing in place
             out = -gradient * torch.softmax(logits, dim=-1)
             return out.scatter_add(-1, codes, gradient), None, None
         out = torch.sub(logits, total).exp_().mul_(-gradient)

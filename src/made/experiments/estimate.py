@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,7 @@ def estimate(
     row_type = Variables(own)
     rows: Any = _coded(row_type, train)
     held_out: Any = None if valid is None else _coded(row_type, valid)
-    tell = _Teller(progress)
+    tell: Callable[[str], None] = partial(print, file=sys.stderr) if progress else _log.info
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
         parts = set_apart(MADE(own, hidden=()), rows, seed=seed)
@@ -100,21 +102,6 @@ def estimate(
     model = build(chosen.model)
     fit(model, rows, held_out, seed=seed, progress=progress, **training)
     return model
-
-
-class _Teller:
-    """Says things on standard error, or only logs them."""
-
-    def __init__(self, aloud: bool) -> None:
-        self.aloud = aloud
-
-    def __call__(self, text: str) -> None:
-        if self.aloud:
-            import sys
-
-            print(text, file=sys.stderr)
-        else:
-            _log.info(text)
 
 
 def _variables(train: ArrayLike, valid: ArrayLike | None) -> list[Variable]:
