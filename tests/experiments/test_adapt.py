@@ -1,23 +1,40 @@
 """Candidates: what is tried for how many rows."""
 
+from itertools import pairwise
+
 import pytest
 
-from made.experiments.adapt import candidates
+from made.experiments.adapt import candidates, for_few_rows, when_set_by_hand
 from made.experiments.recipe import DEFAULT
 from made.training.settings import TrainingSettings
 
+SIZES = [1, 50, 400, 2_000, 6_001, 50_000, 300_000, 10**7]
 
-@pytest.mark.parametrize("n_rows", [1, 50, 400, 2_000, 6_001, 50_000, 300_000, 10**7])
-def test_every_candidate_has_settings_that_are_known(n_rows):
+
+@pytest.mark.parametrize("n_rows", SIZES)
+def test_every_candidate_has_settings_that_are_known_and_a_name_of_its_own(n_rows):
     tried = candidates(n_rows)
-    assert tried
-    for candidate in tried:
+    assert len({candidate.about for candidate in tried}) == len(tried) >= 2
+    for candidate in (*tried, when_set_by_hand(n_rows), for_few_rows(n_rows)):
         DEFAULT.model_settings(candidate.model)
         settings = TrainingSettings(**candidate.training)
         assert 10 <= settings.epochs <= 1_500
 
 
-def test_large_data_get_few_candidates_and_few_epochs():
-    assert len(candidates(300_000)) == 1
-    assert len(candidates(1_000)) > len(candidates(20_000)) > 1 == len(candidates(20_001))
-    assert candidates(300_000)[0].training["epochs"] < candidates(1_000)[0].training["epochs"]
+def test_the_fewer_rows_the_more_is_tried_for_longer():
+    tried = [candidates(n) for n in (400, 2_000, 15_000, 50_000, 300_000)]
+    assert all(len(fewer) >= len(more) for fewer, more in pairwise(tried))
+    epochs = [own[0].training["epochs"] for own in tried]
+    assert epochs == sorted(epochs, reverse=True)
+
+
+def test_few_rows_get_strong_decay_unseen_and_as_a_candidate():
+    assert max(own.training["weight_decay"] for own in candidates(400)) > 5
+    assert for_few_rows(50).training["weight_decay"] > max(
+        own.training["weight_decay"] for own in candidates(2_000)
+    )
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+def test_settings_by_hand_start_from_one_mask(n_rows):
+    assert "orderings" not in when_set_by_hand(n_rows).model

@@ -35,13 +35,34 @@ def test_the_best_is_chosen_whatever_its_place():
         chosen, said = _choose(*tried)
         assert chosen is WIDE
         for words in (
-            "among 2",
+            "comparing 2 settings by fits of 50% of the epochs",
             "small: validation NLL",
-            "after 3 epochs",
-            "after 10 epochs",
+            "after 9 epochs",
+            "after 30 epochs",
             "chosen: wide",
         ):
             assert words in said
+
+
+def _history(nll):
+    record = made.training.history.EpochRecord(0, 0, None, nll, 0.1, 1e-3, 0.0)
+    return made.History(epochs=[record], best_epoch=0, ended="finished")
+
+
+def test_the_first_round_leaves_two_and_the_second_decides(monkeypatch):
+    # By dropout and epochs: 0.1 learns quickly, 0.2 gets further, 0.3 does neither.
+    found = {(0.1, 10): 5.0, (0.2, 10): 5.5, (0.3, 10): 6.0, (0.1, 30): 4.9, (0.2, 30): 4.0}
+    asked = []
+
+    def fit(model, *_, epochs, **__):
+        asked.append((model.network.dropout, epochs))
+        return _history(found[asked[-1]])
+
+    monkeypatch.setattr("made.experiments.choose.fit", fit)
+    tried = [Candidate(str(share), {"dropout": share}, {"epochs": 60}) for share in (0.1, 0.2, 0.3)]
+    chosen, _ = _choose(*tried)
+    assert chosen is tried[1]
+    assert asked == [(0.1, 10), (0.2, 10), (0.3, 10), (0.1, 30), (0.2, 30)]
 
 
 def test_one_candidate_is_not_tried():

@@ -36,7 +36,7 @@ def test_the_best_candidate_is_returned(quick, capsys):
     model = made.estimate(rows[:500], rows[500:], progress=True)
     assert model.hidden == (64,)
     said = capsys.readouterr().err
-    for words in ("among 2 settings", "small: validation NLL", "wide: validation NLL", "chosen: wide"):
+    for words in ("comparing 2 settings", "small: validation NLL", "wide: validation NLL", "chosen: wide"):
         assert words in said
     assert -float(model.log_prob(rows[500:]).mean()) < 6 * np.log(2) - 0.5
 
@@ -48,7 +48,7 @@ def test_without_validation_rows_some_are_set_apart_and_it_is_said(quick, capsys
 
 def test_few_rows_are_all_trained_on(quick, capsys):
     model = made.estimate(_rows(40), progress=True)
-    assert model.hidden == (8,)
+    assert model.hidden == (512, 512)
     assert "40 rows are too few" in capsys.readouterr().err
 
 

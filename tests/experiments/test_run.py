@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import made
+from made.experiments.adapt import Candidate
 from made.experiments.folder import RunFolder
 from made.experiments.run import Job, run
 from made.experiments.scores import score_model
@@ -183,6 +184,38 @@ def test_interrupted_run_goes_on(finished, tmp_path, job_for, press):
     assert resumed.history.batch_losses == expected.history.batch_losses
     assert set(content(job.folder)) == ALL
     assert content(job.folder)["model.safetensors"] == content(whole.folder)["model.safetensors"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
+    """Interrupted while settings are compared, it compares again; then what was chosen stands."""
+
+    def candidates(_n_rows):
+        return [
+            Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
+        ]
+
+    for module in ("run", "recipe"):
+        monkeypatch.setattr(f"made.experiments.{module}.candidates", candidates)
+    job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run", model={}, training={})
+    with monkeypatch.context() as patch:
+        plain = made.MADE.loss
+
+        def loss(self, *args, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+            return plain(self, *args, **kwargs)
+
+        patch.setattr(made.MADE, "loss", loss)
+        with pytest.raises(KeyboardInterrupt):
+            run(job)
+    assert set(content(job.folder)) == {"settings.json"}
+    assert Job.of(job.folder, "cpu").chosen is None
+
+    outcome = run(Job.of(job.folder, "cpu"), resume=True)
+    chosen = Job.of(job.folder, "cpu").chosen
+    assert outcome.history.ended == "finished"
+    assert outcome.model.hidden == (int(chosen),)
+    assert (job.folder / "results.json").exists()
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -1,4 +1,4 @@
-"""Which candidate suits some data: each gets a short fit, and validation chooses."""
+"""Which candidate suits some data: all get a short fit, the best of them a longer one; validation chooses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from made.training import TrainingDivergedError, fit
 
 __all__ = ["choose"]
 
-# A short fit has this share of the epochs, with the whole of their schedule.
-_SHARE = 1 / 6
+# Rounds: which share of the epochs a fit has, with the whole of their schedule, and how many candidates are
+# left afterwards. The first alone would favour those that learn quickly over those that get further.
+_ROUNDS = ((1 / 6, 2), (1 / 2, 1))
 _FEWEST_EPOCHS = 3
 
 
@@ -24,7 +25,7 @@ def choose(
     tell: Callable[[str], None],
     **others: Any,
 ) -> Candidate:
-    """Return the candidate with the lowest validation NLL after a short fit.
+    """Return the candidate with the lowest validation NLL after fits that are shorter than the final one.
 
     Parameters
     ----------
@@ -46,25 +47,29 @@ def choose(
     KeyboardInterrupt
         At Ctrl-C: nothing is chosen then.
     """
-    if len(tried) == 1:
-        return tried[0]
-    tell(f"choosing among {len(tried)} settings by short fits")
-    found: list[tuple[float, int]] = []
-    for number, candidate in enumerate(tried):
-        epochs = max(round(candidate.training["epochs"] * _SHARE), _FEWEST_EPOCHS)
-        try:
-            history = fit(
-                build(candidate.model), train, valid, **{**candidate.training, **others, "epochs": epochs}
-            )
-        except TrainingDivergedError as error:
-            tell(f"  {candidate.about}: {error}")
-            if number == len(tried) - 1 and not found:
-                raise
+    left = list(tried)
+    for share, n_kept in _ROUNDS:
+        if len(left) <= n_kept:
             continue
-        if history.ended == "interrupted":
-            raise KeyboardInterrupt
-        found.append((min(history.valid_nll), number))
-        tell(f"  {candidate.about}: validation NLL {found[-1][0]:.2f} nats after {epochs} epochs")
-    best = tried[min(found)[1]]
-    tell(f"chosen: {best.about}")
-    return best
+        tell(f"comparing {len(left)} settings by fits of {share:.0%} of the epochs")
+        found: list[tuple[float, int]] = []
+        diverged: TrainingDivergedError | None = None
+        for number, candidate in enumerate(left):
+            epochs = max(round(candidate.training["epochs"] * share), _FEWEST_EPOCHS)
+            settings = {**candidate.training, **others, "epochs": epochs}
+            try:
+                history = fit(build(candidate.model), train, valid, **settings)
+            except TrainingDivergedError as error:
+                diverged = error
+                tell(f"  {candidate.about}: {error}")
+                continue
+            if history.ended == "interrupted":
+                raise KeyboardInterrupt
+            found.append((min(history.valid_nll), number))
+            tell(f"  {candidate.about}: validation NLL {found[-1][0]:.2f} nats after {epochs} epochs")
+        if diverged is not None and not found:
+            raise diverged
+        left = [left[number] for _, number in sorted(found)[:n_kept]]
+    if len(tried) > 1:
+        tell(f"chosen: {left[0].about}")
+    return left[0]

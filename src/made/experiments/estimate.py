@@ -14,7 +14,7 @@ from torch import Tensor
 
 from made.data.coding import infer_classes, whole_numbers
 from made.errors import InputError
-from made.experiments.adapt import candidates
+from made.experiments.adapt import candidates, for_few_rows
 from made.experiments.choose import choose
 from made.experiments.recipe import DEFAULT
 from made.model import MADE
@@ -24,9 +24,6 @@ from made.training.held_out import set_apart
 from made.variables import Variable
 
 __all__ = ["estimate"]
-
-# Of a fit without validation rows.
-_EPOCHS_UNWATCHED = 100
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +39,7 @@ def estimate(
     """Build a model for these rows and fit it.
 
     Size, regularization and the length of the fit follow from the number of rows; where that leaves a choice,
-    short fits are compared on the validation rows. What was decided is logged, or shown with `progress`.
+    shorter fits are compared on the validation rows. What was decided is logged, or shown with `progress`.
 
     Parameters
     ----------
@@ -67,7 +64,7 @@ def estimate(
     InputError
         If the rows make no sense.
     TrainingDivergedError
-        If the fit diverged.
+        If the fit diverged; its `model` is the best so far.
 
     Examples
     --------
@@ -91,16 +88,12 @@ def estimate(
     def build(settings: Mapping[str, Any]) -> MADE:
         return MADE(own, seed=seed, **DEFAULT.model_settings(settings))
 
-    tried = candidates(len(rows))
     if held_out is False:
-        # Nothing tells when to stop: the most careful settings, and not for long.
-        chosen = max(tried, key=lambda own: own.model["dropout"] + own.model.get("input_dropout", 0.0))
-        training = {**chosen.training, "epochs": _EPOCHS_UNWATCHED}
+        chosen = for_few_rows(len(rows))
     else:
-        chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
-        training = dict(chosen.training)
+        chosen = choose(candidates(len(rows)), build, rows, held_out, tell, seed=seed, progress=progress)
     model = build(chosen.model)
-    fit(model, rows, held_out, seed=seed, progress=progress, **training)
+    fit(model, rows, held_out, seed=seed, progress=progress, **chosen.training)
     return model
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from made.data import Dataset
 from made.errors import InputError
-from made.experiments.adapt import candidates
+from made.experiments.adapt import candidates, when_set_by_hand
 from made.model import MADE
 from made.rows import variables_for
 
@@ -124,7 +124,7 @@ def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
     n_rows : int
         How many training rows there are.
     chosen : str, optional
-        Which candidate it is, by what is said about it; the first by default.
+        Which candidate it is, by what is said about it; by default what is taken without trying.
 
     Raises
     ------
@@ -137,8 +137,8 @@ def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
     tried = {candidate.about: candidate for candidate in candidates(n_rows)}
     if chosen is not None and chosen not in tried:
         raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
-    guess = next(iter(tried.values())) if chosen is None else tried[chosen]
-    return replace(recipe, model=guess.model, training=guess.training)
+    own = when_set_by_hand(n_rows) if chosen is None else tried[chosen]
+    return replace(recipe, model=own.model, training=own.training)
 
 
 def find_recipe(name: str) -> Recipe:

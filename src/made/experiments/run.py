@@ -162,13 +162,17 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     model = build_model(dataset, job.seed, job.model, job.coding, recipe).to(find_device(job.device))
     if not resume:
         folder.claim(force=force)
-        if job.recipe == DEFAULT.name and not job.model and not job.training:
-            job = replace(job, chosen=_choose(job, dataset, progress=progress))
-            recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
-            training = {**recipe.training, "seed": job.seed}
-            model = build_model(dataset, job.seed, {}, job.coding, recipe).to(find_device(job.device))
+        folder.write_json("settings.json", _described(job, dataset, model, training))
+    by_hand = job.recipe != DEFAULT.name or bool(job.model or job.training)
+    # Also where a run is resumed that was interrupted before anything was chosen.
+    is_open = not by_hand and job.chosen is None and not folder.checkpoint_file.exists()
+    if is_open:
+        job = replace(job, chosen=_choose(job, dataset, progress=progress))
+        recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
+        training = {**recipe.training, "seed": job.seed}
+        model = build_model(dataset, job.seed, {}, job.coding, recipe).to(find_device(job.device))
     described = _described(job, dataset, model, training)
-    if not resume:
+    if is_open:
         folder.write_json("settings.json", described)
     baselines = baseline_scores(dataset)
     try:
@@ -178,7 +182,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
             dataset.valid,
             progress=progress,
             checkpoint=folder.checkpoint_file,
-            resume=resume,
+            resume=resume and not is_open,
             context=dataset.context_of("train"),
             valid_context=dataset.context_of("valid"),
             **training,
@@ -211,17 +215,24 @@ def _choose(job: Job, dataset: data.Dataset, *, progress: bool) -> str:
     def build(settings: Mapping[str, Any]) -> MADE:
         return build_model(dataset, job.seed, settings, job.coding).to(find_device(job.device))
 
-    return choose(
-        candidates(len(dataset.train)),
-        build,
-        dataset.train,
-        dataset.valid,
-        _log.info if progress else _log.debug,
-        seed=job.seed,
-        progress=progress,
-        context=dataset.context_of("train"),
-        valid_context=dataset.context_of("valid"),
-    ).about
+    try:
+        chosen = choose(
+            candidates(len(dataset.train)),
+            build,
+            dataset.train,
+            dataset.valid,
+            _log.info if progress else _log.debug,
+            seed=job.seed,
+            progress=progress,
+            context=dataset.context_of("train"),
+            valid_context=dataset.context_of("valid"),
+        )
+    except KeyboardInterrupt:
+        _log.warning(
+            "interrupted while settings were compared: made fit -o %s --resume begins again", job.folder
+        )
+        raise
+    return chosen.about
 
 
 def _save(folder: RunFolder, model: MADE, history: History, described: dict[str, Any]) -> None:

@@ -41,11 +41,11 @@ _STEPS_BETWEEN_LOOKS = 32
 
 
 class TrainingDivergedError(InputError):
-    """The loss became infinite or NaN. The model has the weights of its best epoch, `history` the record."""
+    """The loss became infinite or NaN. `model` has the weights of its best epoch, `history` is the record."""
 
-    def __init__(self, message: str, history: History) -> None:
+    def __init__(self, message: str, history: History, model: BaseModel) -> None:
         super().__init__(message)
-        self.history = history
+        self.history, self.model = history, model
 
 
 def fit(
@@ -291,6 +291,7 @@ class _Sitting:
                     f"{learning_rate(self.settings, first + i, self.steps):.2g}); lower the learning rate. "
                     "The best model so far is kept.",
                     self.history,
+                    self.model,
                 )
 
     def _end_epoch(self, screen: Progress, on_epoch: Callable[[EpochRecord], None] | None) -> None:
