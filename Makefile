@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers bench-cost clean
+.PHONY: help demo test lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -29,6 +29,15 @@ bench-peers: $(VENV)/installed-bench  ## measure training and log_prob against z
 
 bench-cost: $(VENV)/installed-dev  ## measure time and memory of a step by D, width, depth and masks
 	@$(BIN)/python benchmarks/bench_cost.py
+
+bench-quality: $(VENV)/installed-dev  ## rerun the defaults and the recipes, beside published figures (hours)
+	@$(BIN)/python benchmarks/quality.py
+
+bench-ablations: $(VENV)/installed-dev  ## measure what each setting is worth (an hour)
+	@$(BIN)/python benchmarks/ablations.py
+
+bench-unseen: $(VENV)/installed-dev  ## measure the defaults on data they were not chosen on (an hour)
+	@$(BIN)/python benchmarks/unseen.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV)

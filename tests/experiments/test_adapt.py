@@ -11,6 +11,10 @@ from made.training.settings import TrainingSettings
 SIZES = [1, 50, 400, 2_000, 6_001, 50_000, 300_000, 10**7]
 
 
+def _strongest(n_rows):
+    return max(own.training.get("weight_decay", 0) for own in candidates(n_rows))
+
+
 @pytest.mark.parametrize("n_rows", SIZES)
 def test_every_candidate_has_settings_that_are_known_and_a_name_of_its_own(n_rows):
     tried = candidates(n_rows)
@@ -29,12 +33,14 @@ def test_the_fewer_rows_the_more_is_tried_for_longer():
 
 
 def test_few_rows_get_strong_decay_unseen_and_as_a_candidate():
-    assert max(own.training["weight_decay"] for own in candidates(400)) > 5
-    assert for_few_rows(50).training["weight_decay"] > max(
-        own.training["weight_decay"] for own in candidates(2_000)
-    )
+    assert _strongest(400) > _strongest(2_000) > _strongest(15_000)
+    assert for_few_rows(50).training["weight_decay"] > _strongest(400)
 
 
 @pytest.mark.parametrize("n_rows", SIZES)
 def test_settings_by_hand_start_from_one_mask(n_rows):
     assert "orderings" not in when_set_by_hand(n_rows).model
+
+
+def test_by_hand_an_optimizer_has_its_own_decay():
+    assert TrainingSettings(**when_set_by_hand(2_000).training, optimizer="adam").decay == 0

@@ -55,10 +55,10 @@ def candidates(n_rows: int) -> list[Candidate]:
     a tenth of all units dropped, weight decay 1
     """
     light = {"dropout": 0.1}
-    tried = [
-        Candidate("a tenth of all units dropped", light, _training(n_rows)),
-        Candidate("a tenth of all units dropped, weight decay 1", light, _training(n_rows, decay=1.0)),
-    ]
+    tried = [Candidate("a tenth of all units dropped", light, _training(n_rows))]
+    if n_rows > _FEW_ROWS:
+        about = "a tenth of all units dropped, weight decay 1"
+        tried.append(Candidate(about, light, _training(n_rows, decay=1.0)))
     if n_rows > _MANY_ROWS:
         return tried
     half = {"dropout": 0.5}
@@ -88,6 +88,7 @@ def candidates(n_rows: int) -> list[Candidate]:
             half | {"orderings": 4, "input_dropout": 0.3},
             _training(n_rows, _STEPS_WITH_INPUTS_DROPPED),
         ),
+        _decayed(n_rows, 1.0),
         _decayed(n_rows, 3.0),
     ]
 
@@ -109,15 +110,16 @@ def _decayed(n_rows: int, decay: float) -> Candidate:
     return Candidate(about, {"dropout": 0.5}, _training(n_rows, decay=decay))
 
 
-def _training(n_rows: int, steps: int = _STEPS, decay: float = 0.05) -> dict[str, Any]:
+def _training(n_rows: int, steps: int = _STEPS, decay: float | None = None) -> dict[str, Any]:
     batch_size = 100 if n_rows < _FEW_ROWS else 256
     fewest, most = _EPOCHS
     epochs = min(max(round(steps * batch_size / n_rows), fewest), most)
     return {
         "epochs": epochs,
         "batch_size": batch_size,
-        "weight_decay": decay,
         # A schedule that goes down to zero gets better to its end: patience is for fits that over-fit.
         "patience": max(10, epochs // 5),
         "ema": 0.998,
+        # Where none is asked for, it follows from the optimizer.
+        **({} if decay is None else {"weight_decay": decay}),
     }

@@ -12,8 +12,8 @@ from made.training import TrainingDivergedError, fit
 __all__ = ["choose"]
 
 # Rounds: which share of the epochs a fit has, with the whole of their schedule, and how many candidates are
-# left afterwards. The first alone would favour those that learn quickly over those that get further.
-_ROUNDS = ((1 / 6, 2), (1 / 2, 1))
+# left afterwards. Much shorter fits would favour those that learn quickly over those that get further.
+_ROUNDS = ((1 / 3, 3), (1 / 2, 1))
 _FEWEST_EPOCHS = 3
 
 

@@ -1,0 +1,158 @@
+"""How good `made.estimate` is, untouched, on data that had no part in choosing its defaults.
+
+Beside it: each of the settings that it chooses among, as a fit of its own with the whole of its epochs (what
+somebody would reach who tried them all and chose by validation); the Chow-Liu tree; and, where the rows are
+drawn from a distribution that is known, that distribution itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import made
+from made.baselines import ChowLiuTree
+from made.experiments.adapt import candidates
+from made.experiments.recipe import DEFAULT
+from made.rows import variables_for
+from measure import machine, write
+
+_HERE = Path(__file__).parent
+
+
+class _Rows(NamedTuple):
+    train: Any
+    valid: Any
+    test: Any
+    classes: list[int]
+    truth: float | None = None
+
+
+class _Set(NamedTuple):
+    name: str
+    make: Callable[[str | None], _Rows]
+    tries_all: bool
+
+
+def _digits(_data_dir: str | None) -> _Rows:
+    own = made.data.load("digits")
+    return _Rows(own.train, own.valid, own.test, [2] * own.n_variables)
+
+
+def _adult(data_dir: str | None) -> _Rows:
+    """Return the census table: categories, and whole numbers as one class for each that occurs."""
+    own = made.data.load(str(Path(data_dir or ".") / "adult.csv"), seed=0)
+    return _Rows(own.train, own.valid, own.test, list(own.classes))
+
+
+def _tumours(_data_dir: str | None) -> _Rows:
+    """Return 30 measurements of 569 tumours (scikit-learn's breast cancer set), above their median or not."""
+    from sklearn.datasets import load_breast_cancer
+
+    values = load_breast_cancer().data
+    rows = (values > np.median(values, axis=0)).astype(np.uint8)
+    rows = rows[np.random.default_rng(0).permutation(len(rows))]
+    return _Rows(rows[:350], rows[350:430], rows[430:], [2] * 30)
+
+
+def _network(n_train: int, n_variables: int, n_valid: int, n_test: int) -> Callable[[str | None], _Rows]:
+    """Return what draws rows of a Bayesian network: each variable has two parents, in a hidden order."""
+
+    def make(_data_dir: str | None) -> _Rows:
+        draw = np.random.default_rng([n_train, n_variables])
+        order = draw.permutation(n_variables)
+        n = n_train + n_valid + n_test
+        rows, log_prob = np.zeros((n, n_variables), dtype=np.uint8), np.zeros(n)
+        for place, variable in enumerate(order):
+            parents = order[max(0, place - 12) : place]
+            parents = draw.permutation(parents)[:2]
+            state = rows[:, parents] @ (1 << np.arange(len(parents)))
+            p = draw.beta(0.4, 0.4, size=4).clip(0.01, 0.99)[state]
+            rows[:, variable] = draw.random(n) < p
+            log_prob += np.log(np.where(rows[:, variable], p, 1 - p))
+        parts = np.split(rows, [n_train, n_train + n_valid])
+        return _Rows(*parts, [2] * n_variables, truth=-float(log_prob[-n_test:].mean()))
+
+    return make
+
+
+_SETS = (
+    _Set("digits", _digits, True),
+    _Set("tumours, 350 x 30", _tumours, True),
+    _Set("network, 400 x 500", _network(400, 500, 100, 2_000), True),
+    _Set("network, 4,000 x 60", _network(4_000, 60, 500, 5_000), True),
+    _Set("adult, 15 columns", _adult, False),
+    _Set("network, 300,000 x 17", _network(300_000, 17, 10_000, 20_000), False),
+)
+
+
+def main() -> None:
+    """Fit, print, write."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--only", help="sets whose name begins so")
+    arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--data-dir", help="where adult.csv lies; without it that set is left out")
+    arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "unseen.json")
+    options = arguments.parse_args()
+    torch.set_num_threads(options.threads)
+    results: dict[str, Any] = {"machine": machine(), "sets": {}}
+    print(
+        f"{'test NLL, nats per row':24}{'estimate':>18}{'best of all':>13}{'Chow-Liu':>10}{'truth':>9}"
+        f"{'seconds':>9}"
+    )
+    for own in _SETS:
+        if own.name.startswith(options.only or "") and (options.data_dir or own.make is not _adult):
+            results["sets"][own.name] = found = _measure(own, options.data_dir)
+            best, truth = found.get("best of all"), found["truth"]
+            print(
+                f"{own.name:24}{'{:.3f} ± {:.3f}'.format(*found['estimate']):>18}"
+                f"{'' if best is None else f'{best:.3f}':>13}{found['Chow-Liu']:>10.3f}"
+                f"{'' if truth is None else f'{truth:.3f}':>9}{found['seconds']:>9.0f}",
+                flush=True,
+            )
+    write(options.out, results)
+
+
+def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
+    rows = own.make(data_dir)
+    variables = variables_for(rows.classes, None)
+    began = time.monotonic()
+    model = made.estimate(rows.train, rows.valid, variables=variables, progress=True)
+    seconds = time.monotonic() - began
+    tree = ChowLiuTree(rows.train, rows.classes)
+    found: dict[str, Any] = {
+        "estimate": _score(model, rows.test),
+        "estimate, valid": _score(model, rows.valid),
+        "seconds": round(seconds, 1),
+        "Chow-Liu": -float(np.mean(tree.log_prob(rows.test))),
+        "truth": rows.truth,
+        "masks": model.mixture.describe(),
+    }
+    if own.tries_all:
+        tried = {}
+        for candidate in candidates(len(rows.train)):
+            each = made.MADE(variables, **DEFAULT.model_settings(candidate.model))
+            made.fit(each, rows.train, rows.valid, progress=True, **candidate.training)
+            tried[candidate.about] = {
+                "valid": _score(each, rows.valid)[0],
+                "test": _score(each, rows.test)[0],
+            }
+        found["tried"] = tried
+        found["best of all"] = min(tried.values(), key=lambda each: each["valid"])["test"]
+    return found
+
+
+def _score(model: made.MADE, rows: Any) -> tuple[float, float]:
+    """Return the NLL in nats per row, and its standard error."""
+    nll = -model.log_prob(rows).numpy()
+    return float(nll.mean()), float(nll.std(ddof=1) / len(nll) ** 0.5)
+
+
+if __name__ == "__main__":
+    main()
