@@ -129,8 +129,8 @@ def _table(fits: Mapping[str, Any]) -> str:
         minutes = max(seed["minutes"] for seed in seeds)
         megabytes = max(seed["megabytes"] for seed in seeds)
         lines.append(
-            f"| {name} | {mean:.2f} ± {error:.2f} | {by_seed} | {valid:.2f} | {fits[name]['published'] or ''} "
-            f"| {minutes:.1f} | {megabytes:,} |"
+            f"| {name} | {mean:.2f} ± {error:.2f} | {by_seed} | {valid:.2f} "
+            f"| {fits[name]['published'] or ''} | {minutes:.1f} | {megabytes:,} |"
         )
     return "\n".join(lines) + "\n"
 

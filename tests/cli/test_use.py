@@ -411,11 +411,16 @@ def test_evaluate_with_context(here, call):
     assert figures["nll"] == pytest.approx(nll, abs=1e-9)
 
 
-def test_per_variable_needs_one_mask(here, call, tiny):
+def test_per_variable_of_a_mixture_is_that_of_its_first_mask(here, call, tiny):
     call("fit", "rows.csv", "-o", "new", "--orderings", "2", *tiny)
-    assert len(call("score", "new", "other.csv").out.splitlines()) == 61
-    result = call("score", "new", "other.csv", "--per-variable", code=2)
-    assert "one mask" in result.err
+    result = call("score", "new", "other.csv", "--per-variable")
+    assert "mixture of 2 masks" in result.err
+    assert "mask 0" in result.err
+    model = made.load("new/model.safetensors")
+    codes = model.codes(np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int))
+    _, values = parse(result.out)
+    np.testing.assert_allclose(values[:, 0], model.log_prob(codes).numpy(), rtol=1e-8)
+    np.testing.assert_allclose(values[:, 1:].sum(axis=1), model.log_prob(codes, mask=0).numpy(), rtol=1e-6)
 
 
 # show, summary, data

@@ -170,9 +170,15 @@ def score(
         table = score_model(model, rows.codes, advance, rows.context).numpy()[:, None]
     names = ["log_prob"]
     if per_variable:
-        parts = model.log_prob(rows.codes, per_variable=True, context=rows.context)
+        # In a mixture there is one for each mask; the first has the ordering that was asked for.
+        parts = model.log_prob(rows.codes, per_variable=True, mask=0, context=rows.context)
         table = np.hstack([table, parts.cpu().numpy()])
         names += folder.columns or [f"x{i}" for i in range(model.n_variables)]
+        if model.n_masks > 1:
+            tell(
+                f"log_prob is that of the mixture of {model.n_masks} masks; the columns of variables are "
+                "under mask 0, each given those before it in its ordering, and add up to its log p"
+            )
     text = io.StringIO()
     np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
     if out is None:

@@ -90,10 +90,10 @@ def draw_rows(
 
 
 def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
-    """Draw the held-out images that surprise the model most, and where: for images and a single mask."""
-    if data.image_shape is None or model.n_masks > 1:
+    """Draw the held-out images that surprise the model most, and where; under mask 0, if it has several."""
+    if data.image_shape is None:
         return None
-    scores = model.log_prob(data.test, per_variable=True, context=data.context_of("test"))
+    scores = model.log_prob(data.test, per_variable=True, mask=0, context=data.context_of("test"))
     per_variable = -scores.cpu().numpy()
     worst = np.argsort(-per_variable.sum(axis=1))[:_MOST_SURPRISING]
     figure = plots.surprise(
@@ -101,7 +101,8 @@ def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
         per_variable[worst],
         data.image_shape,
         levels=max(data.classes) - 1,
-        title="The held-out images that surprise the model most",
+        title="The held-out images that surprise the model most"
+        + ("" if model.n_masks == 1 else f",\nunder mask 0 of {model.n_masks}"),
     )
     plots.save(figure, path)
     return path
