@@ -94,6 +94,7 @@ def main() -> None:
             own = own._replace(steps=20) if options.quick else own
             results["sets"][own.name] = _ablate(own, options.data_dir)
     write(options.out, results)
+    options.out.with_suffix(".md").write_text(_table(results["sets"]))
     save(_picture(results["sets"]), options.out.with_suffix(".png"))
 
 
@@ -132,6 +133,27 @@ def _ablate(own: _Set, data_dir: str | None) -> dict[str, Any]:
             flush=True,
         )
     return {"layers": layers, "batch size": own.batch_size, "epochs": epochs, "changes": rows}
+
+
+def _table(sets: Mapping[str, Any]) -> str:
+    """Return the differences as a table in Markdown."""
+    heads = [
+        f"{name} ({own['layers']}, {own['epochs']} epochs, batches of {own['batch size']})"
+        for name, own in sets.items()
+    ]
+    lines = [f"| changed | {' | '.join(heads)} |", "|---|" + "---|" * len(sets)]
+    for change in _CHANGES:
+        cells = []
+        for own in sets.values():
+            found = own["changes"].get(change.about)
+            if found is None:
+                cells.append("")
+            elif change is _CHANGES[0]:
+                cells.append(f"{found['valid']:.2f} nats")
+            else:
+                cells.append(f"{found['from base']:+.2f} ± {found['error']:.2f}")
+        lines.append(f"| {change.about} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _picture(sets: Mapping[str, Any]) -> Any:

@@ -8,8 +8,9 @@ drawn from a distribution that is known, that distribution itself.
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,22 +102,36 @@ def main() -> None:
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "unseen.json")
     options = arguments.parse_args()
     torch.set_num_threads(options.threads)
-    results: dict[str, Any] = {"machine": machine(), "sets": {}}
-    print(
-        f"{'test NLL, nats per row':24}{'estimate':>18}{'best of all':>13}{'Chow-Liu':>10}{'truth':>9}"
-        f"{'seconds':>9}"
-    )
     for own in _SETS:
         if own.name.startswith(options.only or "") and (options.data_dir or own.make is not _adult):
-            results["sets"][own.name] = found = _measure(own, options.data_dir)
-            best, truth = found.get("best of all"), found["truth"]
-            print(
-                f"{own.name:24}{'{:.3f} ± {:.3f}'.format(*found['estimate']):>18}"
-                f"{'' if best is None else f'{best:.3f}':>13}{found['Chow-Liu']:>10.3f}"
-                f"{'' if truth is None else f'{truth:.3f}':>9}{found['seconds']:>9.0f}",
-                flush=True,
+            found = _measure(own, options.data_dir)
+            # What is there is read again: parts may have been measured side by side.
+            results = json.loads(options.out.read_text()) if options.out.exists() else {"sets": {}}
+            results["sets"][own.name] = {**found, "machine": machine()}
+            write(options.out, results)
+            table = _table(results["sets"])
+            options.out.with_suffix(".md").write_text(table)
+            print(table, flush=True)
+
+
+def _table(sets: Mapping[str, Any]) -> str:
+    """Return what was measured as a table in Markdown."""
+    lines = [
+        "| rows | `estimate`, test NLL in nats | best of all that it compares | Chow-Liu | truth | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for own in _SETS:
+        if own.name in sets:
+            found = sets[own.name]
+            nll, error = found["estimate"]
+            best, truth = (
+                "" if found.get(key) is None else f"{found[key]:.3f}" for key in ("best of all", "truth")
             )
-    write(options.out, results)
+            lines.append(
+                f"| {own.name} | {nll:.3f} ± {error:.3f} | {best} | {found['Chow-Liu']:.3f} | {truth} "
+                f"| {found['seconds']:.0f} |"
+            )
+    return "\n".join(lines) + "\n"
 
 
 def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:

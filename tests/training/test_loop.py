@@ -395,6 +395,25 @@ def test_divergence_by_learning_rate(tiny, rows, valid):
     assert nll(model, valid) == pytest.approx(min(e.value.history.valid_nll), abs=1e-6)
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_loss_that_ends_high_and_finite_is_divergence_too(tiny, rows, valid, watched):
+    model = tiny()
+    settings = {"epochs": 3, "batch_size": 16, "learning_rate": 100.0, "schedule": "constant"}
+    with pytest.raises(TrainingDivergedError, match=r"nats at the end.*lower the learning rate") as e:
+        fit(model, rows, valid if watched else False, **settings)
+    assert e.value.model is model
+    assert e.value.history.ended == "diverged"
+    plain = tiny()
+    plain.set_marginals(plain.rows(rows))
+    assert nll(model, valid) == pytest.approx(nll(plain, valid), abs=1e-6)
+
+
+def test_a_fit_that_learns_nothing_is_no_divergence(tiny):
+    noise = np.random.default_rng(0).integers(0, 2, (200, 6))
+    history = fit(tiny(), noise[:100], noise[100:], epochs=3)
+    assert history.ended == "finished"
+
+
 def test_divergence_without_validation_leaves_a_finite_model(tiny, rows, monkeypatch):
     model = tiny()
     poison(model, monkeypatch, step=20)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 import torch
@@ -38,6 +38,8 @@ __all__ = ["TrainingDivergedError", "fit", "mean_and_error"]
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 # Looking at a loss makes an accelerator wait: there it is done for so many steps at once.
 _STEPS_BETWEEN_LOOKS = 32
+# A loss of so many times what it was at first, at the end of a fit, is that of one that diverged.
+_HARM = 2.0
 
 
 class TrainingDivergedError(InputError):
@@ -252,6 +254,7 @@ class _Sitting:
                 break
         else:
             self.history.ended = "finished" if self.step >= self.steps else "stopped early"
+            self._check_gain()
         if path is not None:
             self._save(path)
 
@@ -285,14 +288,27 @@ class _Sitting:
         for i, value in enumerate(values):
             self.history.batch_losses.append(value)
             if not math.isfinite(value):
-                self.history.ended = "diverged"
-                raise TrainingDivergedError(
-                    f"training diverged: the loss became {value} at step {first + i + 1:,} (learning rate "
-                    f"{learning_rate(self.settings, first + i, self.steps):.2g}); lower the learning rate. "
-                    "The best model so far is kept.",
-                    self.history,
-                    self.model,
-                )
+                rate = learning_rate(self.settings, first + i, self.steps)
+                self._give_up(f"became {value} at step {first + i + 1:,} (learning rate {rate:.2g})")
+
+    def _check_gain(self) -> None:
+        """Stop where the loss is finite at the end, but so high that the fit did nothing but harm."""
+        if not self.history.best_epoch and self._did_harm():
+            first, last = self.history.batch_losses[0], self.history.epochs[-1].train_loss
+            self._give_up(f"is {last:.4g} nats at the end, {first:.4g} before the first step")
+
+    def _did_harm(self) -> bool:
+        """Say whether the loss of the last epoch is far above that before the first step."""
+        last = self._mean_of_last_epoch()
+        return last is not None and last > _HARM * self.history.batch_losses[0]
+
+    def _give_up(self, what: str) -> NoReturn:
+        self.history.ended = "diverged"
+        raise TrainingDivergedError(
+            f"training diverged: the loss {what}; lower the learning rate. The best model so far is kept.",
+            self.history,
+            self.model,
+        )
 
     def _end_epoch(self, screen: Progress, on_epoch: Callable[[EpochRecord], None] | None) -> None:
         self.stepping.settle()
@@ -321,8 +337,9 @@ class _Sitting:
         if self.valid is not None:
             losses = self.model.row_losses(self.valid.rows, self.settings.valid_masks, self.valid.context)
             nll, error = mean_and_error(losses)
-        if nll is None or all(nll < earlier for earlier in self.history.valid_nll):
-            # Without validation the last epoch is what a diverging fit can fall back on.
+        # Without validation the last epoch that did no harm is what a diverging fit can fall back on.
+        best = not self._did_harm() if nll is None else all(nll < other for other in self.history.valid_nll)
+        if best:
             weights = self.model.state_dict()
             self.best = self.best or {name: torch.empty_like(tensor) for name, tensor in weights.items()}
             for name, tensor in weights.items():  # in place, so that there are never two of them
