@@ -37,6 +37,7 @@ _SETS = (
     _Set("dna", (512, 512), 100, 5_000),
     _Set("mushrooms", (512, 512), 100, 5_000),
 )
+_QUICK = (_Set("digits", (16, 16), 100, 20),)
 _IMAGES = ("binarized_mnist",)
 
 _BASE: dict[str, Any] = {"connectivity": "even", "residual": True, "direct": True, "dropout": 0.1}
@@ -72,34 +73,39 @@ _CHANGES = (
     _Change("4 orderings", {"orderings": 4}),
     _Change("8 orderings, 8 connectivities", {"orderings": 8, "connectivities": 8}),
     _Change("receptive field of 6 pixels", _FIELD, only_images=True),
-    _Change("the same, images shifted", _FIELD, {"shift": 1}, only_images=True),
+    _Change("the same, layers twice as wide", _FIELD, wider=2, only_images=True),
+    _Change("the same, images shifted", _FIELD, {"shift": 1}, wider=2, only_images=True),
 )
 
 
 def main() -> None:
     """Fit, print, write, draw."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="few steps, for a check that it runs")
+    arguments.add_argument(
+        "--quick", action="store_true", help="few steps on digits, for a check that it runs"
+    )
     arguments.add_argument("--only", help="this data set alone; the others stay as they were measured")
+    arguments.add_argument("--change", help="the base and changes that begin so, likewise")
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--data-dir", help="where named data sets lie [$MADE_DATA_DIR]")
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "ablations.json")
     options = arguments.parse_args()
     torch.set_num_threads(options.threads)
     results: dict[str, Any] = {"machine": machine(), "sets": {}}
-    if options.only and options.out.exists():
+    if (options.only or options.change) and options.out.exists():
         results["sets"] = json.loads(options.out.read_text())["sets"]
-    for own in _SETS:
+    for own in _QUICK if options.quick else _SETS:
         if options.only in (None, own.name):
-            own = own._replace(steps=20) if options.quick else own
-            results["sets"][own.name] = _ablate(own, options.data_dir)
+            found = _ablate(own, options.data_dir, options.change)
+            before = results["sets"].get(own.name, found)
+            results["sets"][own.name] = found | {"changes": before["changes"] | found["changes"]}
     write(options.out, results)
     options.out.with_suffix(".md").write_text(_table(results["sets"]))
     save(_picture(results["sets"]), options.out.with_suffix(".png"))
 
 
-def _ablate(own: _Set, data_dir: str | None) -> dict[str, Any]:
-    """Fit the base and every change of it to one data set."""
+def _ablate(own: _Set, data_dir: str | None, only: str | None) -> dict[str, Any]:
+    """Fit the base and changes of it to one data set."""
     data = made.data.load(own.name, data_dir=data_dir)
     epochs = max(1, round(own.steps * own.batch_size / len(data.train)))
     layers = "-".join(map(str, own.hidden))
@@ -109,6 +115,8 @@ def _ablate(own: _Set, data_dir: str | None) -> dict[str, Any]:
     base = np.zeros(0)
     for change in _CHANGES:
         if change.only_images and own.name not in _IMAGES:
+            continue
+        if len(base) and not change.about.startswith(only or ""):
             continue
         hidden = tuple(width * change.wider for width in own.hidden) * change.deeper
         model = made.MADE(made.Bernoulli(data.n_variables), **{**_BASE, "hidden": hidden, **change.model})

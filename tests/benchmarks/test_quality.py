@@ -22,5 +22,7 @@ def test_quick_run(tmp_path):
         assert 15 < one["test"][0] < 64
         assert 0 < one["test"][1] < 2
         assert 100 < one["megabytes"] < 5000
-        assert f"{one['test'][0]:.2f} ±" in done.stdout
+        assert f"{one['test'][0]:.2f}" in done.stdout
     assert first["test"] != second["test"]
+    mean = (first["test"][0] + second["test"][0]) / 2
+    assert f"| digits, default | {mean:.2f} ±" in out.with_suffix(".md").read_text()

@@ -76,15 +76,15 @@ class Recipe:
         What it is for, in a few words.
     model, training : mapping
         Arguments of `MADE` and of `made.fit`.
-    figures : Figures, optional
-        What is to be expected.
+    figures : tuple of Figures
+        What is to be expected, by data set.
     """
 
     name: str
     about: str
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
-    figures: Figures | None = None
+    figures: tuple[Figures, ...] = ()
 
     def model_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of `MADE`; those given replace the recipe's."""
@@ -113,7 +113,7 @@ _MNIST_QUICK = Recipe(
     "the same with layers of 1,568 and a tenth of the units dropped, for fewer epochs",
     model={**_MNIST.model, "hidden": (1568, 1568, 1568, 1568), "dropout": 0.1},
     training={**_MNIST.training, "epochs": 60},
-    figures=Figures("binarized_mnist", valid=85.53, test=84.85, minutes=9.3, megabytes=1115),
+    figures=(Figures("binarized_mnist", valid=85.53, test=84.85, minutes=9.3, megabytes=1115),),
 )
 _DNA = Recipe(
     "dna",
