@@ -174,9 +174,8 @@ def _picture(sets: Mapping[str, Any]) -> Any:
         reach = max(abs(found[about]["from base"]) for about in names if about in found)
         for place, about in enumerate(names):
             if about not in found:
-                axes.text(
-                    0, place, "images only", ha="center", va="center", fontsize=LETTERS - 3, color="0.5"
-                )
+                words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": LETTERS - 3}
+                axes.text(0, place, "for images", color="0.5", backgroundcolor="white", **words)
                 continue
             change, error = found[about]["from base"], found[about]["error"]
             colour = "#1f4e8c" if change < 0 else "#e58a1f"
@@ -194,8 +193,8 @@ def _picture(sets: Mapping[str, Any]) -> Any:
         axes.set_xlim(-1.45 * reach, 1.45 * reach)
         axes.axvline(0, color="0.25", linewidth=1)
         axes.set_yticks(range(len(names)), names)
-        axes.set_title(f"{name}\nbase {found[_CHANGES[0].about]['valid']:.2f} nats", fontsize=LETTERS)
-        grow_letters(axes, x="nats per row from the base")
+        title = f"{name}\nbase {found[_CHANGES[0].about]['valid']:.2f} nats"
+        grow_letters(axes, x="nats per row from the base", title=title)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     panels[0].invert_yaxis()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 __all__ = ["Candidate", "candidates", "for_few_rows", "when_set_by_hand"]
@@ -51,66 +52,55 @@ def candidates(n_rows: int) -> list[Candidate]:
     --------
     >>> for candidate in candidates(300_000):
     ...     print(candidate.about)
-    a tenth of all units dropped
-    a tenth of all units dropped, weight decay 1
+    10% of units dropped
+    10% of units dropped, weight decay 1
     """
-    light = {"dropout": 0.1}
-    tried = [Candidate("a tenth of all units dropped", light, _training(n_rows))]
-    if n_rows > _FEW_ROWS:
-        about = "a tenth of all units dropped, weight decay 1"
-        tried.append(Candidate(about, light, _training(n_rows, decay=1.0)))
+    make = partial(_candidate, n_rows)
+    light = make(0.1)
     if n_rows > _MANY_ROWS:
-        return tried
-    half = {"dropout": 0.5}
-    if n_rows <= _ROWS_FOR_ORDERINGS:
-        tried.append(
-            Candidate(
-                "4 orderings, a tenth of all units dropped", light | {"orderings": 4}, _training(n_rows)
-            )
-        )
+        return [light, make(0.1, decay=1.0)]
+    mixed = make(0.1, orderings=4)
     if n_rows > _FEW_ROWS:
-        return [
-            *tried,
-            _decayed(n_rows, 1.0),
-            Candidate(
-                "a fifth of all units dropped, layers of 1,024",
-                {"dropout": 0.2, "hidden": (1024, 1024)},
-                _training(n_rows),
-            ),
-        ]
-    if n_rows < _VERY_FEW_ROWS:
-        tried.append(_decayed(n_rows, 10.0))
-    return [
-        *tried,
-        Candidate("4 orderings, half of all units dropped", half | {"orderings": 4}, _training(n_rows)),
-        Candidate(
-            "4 orderings, half of all units and three in ten inputs dropped",
-            half | {"orderings": 4, "input_dropout": 0.3},
-            _training(n_rows, _STEPS_WITH_INPUTS_DROPPED),
-        ),
-        _decayed(n_rows, 1.0),
-        _decayed(n_rows, 3.0),
+        tried = [light, make(0.1, decay=1.0), make(0.5, decay=1.0), make(0.2, hidden=(1024, 1024))]
+        return [*tried, mixed] if n_rows <= _ROWS_FOR_ORDERINGS else tried
+    tried = [
+        light,
+        mixed,
+        make(0.5, orderings=4),
+        make(0.5, orderings=4, input_dropout=0.3),
+        make(0.5, decay=1.0),
+        make(0.5, decay=3.0),
     ]
+    if n_rows < _VERY_FEW_ROWS:
+        tried += [make(0.5, decay=10.0), make(0.5, decay=3.0, orderings=4)]
+    return tried
 
 
 def when_set_by_hand(n_rows: int) -> Candidate:
     """Return what is taken without trying, where the user has set something: one mask, quickly trained."""
-    share, words = (0.1, "a tenth") if n_rows > _MANY_ROWS // 5 else (0.5, "half")
-    return Candidate(f"{words} of all units dropped", {"dropout": share}, _training(n_rows))
+    return _candidate(n_rows, 0.5 if n_rows <= _ROWS_FOR_ORDERINGS else 0.1)
 
 
 def for_few_rows(n_rows: int) -> Candidate:
     """Return what is taken without trying, where no row can be spared for validation."""
-    own = _decayed(n_rows, 20.0)
+    own = _candidate(n_rows, 0.5, decay=20.0)
     return replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})
 
 
-def _decayed(n_rows: int, decay: float) -> Candidate:
-    about = f"half of all units dropped, weight decay {decay:g}"
-    return Candidate(about, {"dropout": 0.5}, _training(n_rows, decay=decay))
+def _candidate(n_rows: int, dropout: float, decay: float | None = None, **model: Any) -> Candidate:
+    """Return a candidate with this share of units dropped, and say in words what else it has."""
+    orderings, inputs = model.get("orderings", 1), model.get("input_dropout", 0.0)
+    about = [
+        f"{orderings} orderings" if orderings > 1 else "",
+        f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
+        f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped",
+        "" if decay is None else f"weight decay {decay:g}",
+    ]
+    training = _training(n_rows, _STEPS_WITH_INPUTS_DROPPED if inputs else _STEPS, decay)
+    return Candidate(", ".join(filter(None, about)), {"dropout": dropout, **model}, training)
 
 
-def _training(n_rows: int, steps: int = _STEPS, decay: float | None = None) -> dict[str, Any]:
+def _training(n_rows: int, steps: int, decay: float | None) -> dict[str, Any]:
     batch_size = 100 if n_rows < _FEW_ROWS else 256
     fewest, most = _EPOCHS
     epochs = min(max(round(steps * batch_size / n_rows), fewest), most)
