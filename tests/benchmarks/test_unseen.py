@@ -15,7 +15,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SHORT = """
 import runpy
 from made.experiments import adapt
-adapt._STEPS = adapt._STEPS_WITH_INPUTS_DROPPED = 12
+adapt._STEPS = 12
 adapt._EPOCHS = (1, 3)
 runpy.run_path("unseen.py", run_name="__main__")
 """

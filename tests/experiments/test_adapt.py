@@ -22,7 +22,7 @@ def test_every_candidate_has_settings_that_are_known_and_a_name_of_its_own(n_row
     for candidate in (*tried, when_set_by_hand(n_rows), for_few_rows(n_rows)):
         DEFAULT.model_settings(candidate.model)
         settings = TrainingSettings(**candidate.training)
-        assert 10 <= settings.epochs <= 1_500
+        assert 10 <= settings.epochs <= 1_000
 
 
 def test_the_fewer_rows_the_more_is_tried_for_longer():

@@ -14,10 +14,12 @@ from typing import Any
 
 __all__ = ["Candidate", "candidates", "for_few_rows", "when_set_by_hand"]
 
-# So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. The more is
-# dropped, the longer learning takes.
-_STEPS, _STEPS_WITH_INPUTS_DROPPED = 7_000, 15_000
-_EPOCHS = (10, 1_500)
+# So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. But not fewer and
+# not more epochs than these.
+_STEPS = 7_000
+_EPOCHS = (10, 500)
+# So many times longer learning takes where inputs are dropped.
+_LONGER = 2
 # Up to so many rows regularization matters most, and rows are cheap; above so many, time does.
 _FEW_ROWS, _MANY_ROWS = 10_000, 100_000
 # Up to so many rows a mixture of orderings, whose masks regularize each other, can be the best.
@@ -96,14 +98,14 @@ def _candidate(n_rows: int, dropout: float, decay: float | None = None, **model:
         f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped",
         "" if decay is None else f"weight decay {decay:g}",
     ]
-    training = _training(n_rows, _STEPS_WITH_INPUTS_DROPPED if inputs else _STEPS, decay)
+    training = _training(n_rows, _LONGER if inputs else 1, decay)
     return Candidate(", ".join(filter(None, about)), {"dropout": dropout, **model}, training)
 
 
-def _training(n_rows: int, steps: int, decay: float | None) -> dict[str, Any]:
+def _training(n_rows: int, longer: int, decay: float | None) -> dict[str, Any]:
     batch_size = 100 if n_rows < _FEW_ROWS else 256
     fewest, most = _EPOCHS
-    epochs = min(max(round(steps * batch_size / n_rows), fewest), most)
+    epochs = longer * min(max(round(_STEPS * batch_size / n_rows), fewest), most)
     return {
         "epochs": epochs,
         "batch_size": batch_size,
