@@ -44,3 +44,8 @@ def test_settings_by_hand_start_from_one_mask(n_rows):
 
 def test_by_hand_an_optimizer_has_its_own_decay():
     assert TrainingSettings(**when_set_by_hand(2_000).training, optimizer="adam").decay == 0
+
+
+def test_no_trees_where_a_model_cannot_be_one():
+    assert any(own.is_tree for own in candidates(2_000))
+    assert not any(own.is_tree for own in candidates(2_000, trees=False))

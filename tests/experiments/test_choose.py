@@ -20,8 +20,8 @@ def _rows(n: int) -> np.ndarray:
     return np.where(draw.random((n, 6)) < 0.9, first, 1 - first)
 
 
-def _build(settings):
-    return made.MADE(made.Bernoulli(6), **settings)
+def _build(candidate):
+    return made.MADE(made.Bernoulli(6), **candidate.model)
 
 
 def _choose(*tried):

@@ -16,7 +16,7 @@ module = importlib.import_module("made.experiments.estimate")
 def quick(monkeypatch):
     """Small networks and few epochs: what is chosen among is not the question here."""
 
-    def candidates(n_rows):
+    def candidates(n_rows, *, trees=True):
         return [
             Candidate("small", {"hidden": (8,), "dropout": 0.5}, {"epochs": 2}),
             Candidate("wide", {"hidden": (64,), "dropout": 0.1}, {"epochs": 12, "batch_size": 32}),

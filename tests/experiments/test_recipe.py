@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from made.baselines import ChowLiuTree
 from made.data import Raw
 from made.data.dataset import build
 from made.experiments.adapt import candidates
@@ -76,3 +79,13 @@ def test_recipes_have_settings_that_are_known(name):
 def test_unknown_recipe(refused):
     with refused("no recipe 'soup'", "made recipes", "default"):
         find_recipe("soup")
+
+
+def test_a_recipe_may_start_as_the_tree(dataset):
+    recipe = replace(DEFAULT, is_tree=True)
+    tree = ChowLiuTree(dataset.train, dataset.classes)
+    model = build_model(dataset, 0, {"hidden": (8,)}, recipe=recipe)
+    np.testing.assert_allclose(model.log_prob(dataset.test).numpy(), tree.log_prob(dataset.test), atol=1e-4)
+    # What is set by hand, and codings that cannot say it, start from the marginals.
+    for given, coding in (({"ordering": "random"}, None), ({"direct": False}, None), ({}, "scaled")):
+        assert build_model(dataset, 0, {"hidden": (8,), **given}, coding, recipe).is_untouched

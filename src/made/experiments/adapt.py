@@ -40,15 +40,18 @@ class Candidate:
         What distinguishes it, for the user.
     model, training : mapping
         Arguments of `MADE` and of `made.fit`.
+    is_tree : bool
+        Whether the model starts as the Chow-Liu tree of the training rows.
     """
 
     about: str
     model: Mapping[str, Any]
     training: Mapping[str, Any]
+    is_tree: bool = False
 
 
-def candidates(n_rows: int) -> list[Candidate]:
-    """Return what is tried for so many training rows.
+def candidates(n_rows: int, *, trees: bool = True) -> list[Candidate]:
+    """Return what is tried for so many training rows; `trees`: where a model can start as one.
 
     Examples
     --------
@@ -72,10 +75,12 @@ def candidates(n_rows: int) -> list[Candidate]:
         make(0.5, orderings=4, input_dropout=0.3),
         make(0.5, decay=1.0),
         make(0.5, decay=3.0),
+        make(0.5, is_tree=True),
+        make(0.5, decay=3.0, is_tree=True),
     ]
     if n_rows < _VERY_FEW_ROWS:
         tried += [make(0.5, decay=10.0), make(0.5, decay=3.0, orderings=4)]
-    return tried
+    return [candidate for candidate in tried if trees or not candidate.is_tree]
 
 
 def when_set_by_hand(n_rows: int) -> Candidate:
@@ -89,7 +94,9 @@ def for_few_rows(n_rows: int) -> Candidate:
     return replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})
 
 
-def _candidate(n_rows: int, dropout: float, decay: float | None = None, **model: Any) -> Candidate:
+def _candidate(
+    n_rows: int, dropout: float, decay: float | None = None, is_tree: bool = False, **model: Any
+) -> Candidate:
     """Return a candidate with this share of units dropped, and say in words what else it has."""
     orderings, inputs = model.get("orderings", 1), model.get("input_dropout", 0.0)
     about = [
@@ -97,9 +104,10 @@ def _candidate(n_rows: int, dropout: float, decay: float | None = None, **model:
         f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
         f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped",
         "" if decay is None else f"weight decay {decay:g}",
+        "from the Chow-Liu tree" if is_tree else "",
     ]
     training = _training(n_rows, _LONGER if inputs else 1, decay)
-    return Candidate(", ".join(filter(None, about)), {"dropout": dropout, **model}, training)
+    return Candidate(", ".join(filter(None, about)), {"dropout": dropout, **model}, training, is_tree)
 
 
 def _training(n_rows: int, longer: int, decay: float | None) -> dict[str, Any]:

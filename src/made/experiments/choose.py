@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from made.experiments.adapt import Candidate
@@ -19,7 +19,7 @@ _FEWEST_EPOCHS = 3
 
 def choose(
     tried: Sequence[Candidate],
-    build: Callable[[Mapping[str, Any]], MADE],
+    build: Callable[[Candidate], MADE],
     train: Any,
     valid: Any,
     tell: Callable[[str], None],
@@ -32,7 +32,7 @@ def choose(
     tried : sequence of Candidate
         One alone is returned as it is.
     build : callable
-        Makes a model of a candidate's model settings.
+        Makes a candidate's model.
     train, valid : arrays
         Rows.
     tell : callable
@@ -58,7 +58,7 @@ def choose(
             epochs = max(round(candidate.training["epochs"] * share), _FEWEST_EPOCHS)
             settings = {**candidate.training, **others, "epochs": epochs}
             try:
-                history = fit(build(candidate.model), train, valid, **settings)
+                history = fit(build(candidate), train, valid, **settings)
             except TrainingDivergedError as error:
                 diverged = error
                 tell(f"  {candidate.about}: {error}")

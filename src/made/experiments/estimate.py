@@ -14,9 +14,10 @@ from torch import Tensor
 
 from made.data.coding import infer_classes, whole_numbers
 from made.errors import InputError
-from made.experiments.adapt import candidates, for_few_rows
+from made.experiments.adapt import Candidate, candidates, for_few_rows
 from made.experiments.choose import choose
 from made.experiments.recipe import DEFAULT
+from made.experiments.tree_start import build_as_tree, can_be_tree
 from made.model import MADE
 from made.rows import Variables, variables_for
 from made.training import fit
@@ -85,14 +86,18 @@ def estimate(
         tell(parts.note)
         rows, held_out = parts.train, False if parts.valid is None else parts.valid
 
-    def build(settings: Mapping[str, Any]) -> MADE:
+    def plain(settings: Mapping[str, Any]) -> MADE:
         return MADE(own, seed=seed, **DEFAULT.model_settings(settings))
+
+    def build(candidate: Candidate) -> MADE:
+        return build_as_tree(plain, candidate.model, rows) if candidate.is_tree else plain(candidate.model)
 
     if held_out is False:
         chosen = for_few_rows(len(rows))
     else:
-        chosen = choose(candidates(len(rows)), build, rows, held_out, tell, seed=seed, progress=progress)
-    model = build(chosen.model)
+        tried = candidates(len(rows), trees=can_be_tree(row_type))
+        chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
+    model = build(chosen)
     fit(model, rows, held_out, seed=seed, progress=progress, **chosen.training)
     return model
 

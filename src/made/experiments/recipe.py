@@ -9,8 +9,9 @@ from typing import Any
 from made.data import Dataset
 from made.errors import InputError
 from made.experiments.adapt import candidates, when_set_by_hand
+from made.experiments.tree_start import build_as_tree, can_be_tree
 from made.model import MADE
-from made.rows import variables_for
+from made.rows import Variables, variables_for
 
 __all__ = [
     "DEFAULT",
@@ -76,6 +77,8 @@ class Recipe:
         What it is for, in a few words.
     model, training : mapping
         Arguments of `MADE` and of `made.fit`.
+    is_tree : bool
+        Whether a model starts as the Chow-Liu tree of the training rows, where it can.
     figures : tuple of Figures
         What is to be expected, by data set.
     """
@@ -84,6 +87,7 @@ class Recipe:
     about: str
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    is_tree: bool = False
     figures: tuple[Figures, ...] = ()
 
     def model_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
     if chosen is not None and chosen not in tried:
         raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
     own = when_set_by_hand(n_rows) if chosen is None else tried[chosen]
-    return replace(recipe, model=own.model, training=own.training)
+    return replace(recipe, model=own.model, training=own.training, is_tree=own.is_tree)
 
 
 def find_recipe(name: str) -> Recipe:
@@ -203,4 +207,12 @@ def build_model(
         coding = "one-hot" if data.table is None else "scaled"
     variables = variables_for(data.classes, data.labels, coding)
     context = 0 if data.context is None else variables_for(data.context.classes, data.context.labels)
-    return MADE(variables, seed=seed, context=context, **recipe.model_settings(given))
+
+    def build(settings: Mapping[str, Any]) -> MADE:
+        return MADE(variables, seed=seed, context=context, **settings)
+
+    settings = recipe.model_settings(given)
+    by_hand = {"ordering", "orderings", "direct"} & set(given)
+    if recipe.is_tree and not by_hand and data.context is None and can_be_tree(Variables(variables)):
+        return build_as_tree(build, settings, data.train)
+    return build(settings)

@@ -11,7 +11,7 @@ from typing import Any
 
 from made import data
 from made.devices import find_device
-from made.experiments.adapt import candidates
+from made.experiments.adapt import Candidate, candidates
 from made.experiments.choose import choose
 from made.experiments.environment import environment
 from made.experiments.folder import RunFolder
@@ -212,12 +212,13 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
 def _choose(job: Job, dataset: data.Dataset, *, progress: bool) -> str:
     """Say which candidate of the default recipe suits the data, where the user has set nothing."""
 
-    def build(settings: Mapping[str, Any]) -> MADE:
-        return build_model(dataset, job.seed, settings, job.coding).to(find_device(job.device))
+    def build(candidate: Candidate) -> MADE:
+        recipe = recipe_for(job.recipe, len(dataset.train), candidate.about)
+        return build_model(dataset, job.seed, {}, job.coding, recipe).to(find_device(job.device))
 
     try:
         chosen = choose(
-            candidates(len(dataset.train)),
+            candidates(len(dataset.train), trees=dataset.context is None and dataset.table is None),
             build,
             dataset.train,
             dataset.valid,

@@ -1,0 +1,87 @@
+"""A model that starts as the Chow-Liu tree of its training rows: what pairs of variables say is there.
+
+Every variable of the tree depends on one other, its parent. In an ordering in which parents come first that
+is a bias and some direct connections, so that the untrained model has the tree's conditionals exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from made.baselines import ChowLiuTree
+from made.model import MADE
+from made.rows import Variables
+from made.variables import Bernoulli, Categorical
+
+__all__ = ["build_as_tree", "can_be_tree", "tree_ordering"]
+
+
+def can_be_tree(variables: Variables) -> bool:
+    """Say whether direct connections can hold what one variable says about another, class by class."""
+    return all(
+        isinstance(block, Bernoulli)
+        or (isinstance(block, Categorical) and block.coding == "one-hot" and block.smooth == 0)
+        for block in variables.blocks
+    )
+
+
+def tree_ordering(parents: NDArray[np.intp]) -> list[int]:
+    """Return the variables of a tree from its roots downward, a branch to its end before the next.
+
+    Examples
+    --------
+    >>> tree_ordering(np.array([2, 0, -1, 2]))
+    [2, 0, 1, 3]
+    """
+    children: dict[int, list[int]] = {}
+    for child, parent in enumerate(parents.tolist()):
+        children.setdefault(parent, []).append(child)
+    ordering: list[int] = []
+    waiting = children[-1][::-1]
+    while waiting:
+        ordering.append(waiting.pop())
+        waiting += children.get(ordering[-1], [])[::-1]
+    return ordering
+
+
+def build_as_tree(
+    build: Callable[[Mapping[str, Any]], MADE], settings: Mapping[str, Any], rows: ArrayLike
+) -> MADE:
+    """Build a model in the ordering of the Chow-Liu tree of some rows, with the tree's conditionals.
+
+    Parameters
+    ----------
+    build : callable
+        Makes a model with direct connections of its settings.
+    settings : mapping
+        Of the model, but for the ordering.
+    rows : (n, D) array
+        Codes of training rows.
+    """
+    variables = build({**settings, "hidden": ()}).variables
+    tree = ChowLiuTree(rows, variables.n_values.tolist())
+    model = build({**settings, "ordering": tree_ordering(tree.parents)})
+    network = model.network
+    assert network.direct is not None
+    inputs = np.cumsum(variables.input_sizes) - variables.input_sizes
+    outputs = np.cumsum(variables.output_sizes) - variables.output_sizes
+    with torch.no_grad():
+        for child, parent in enumerate(tree.parents.tolist()):
+            logits = np.log(tree.tables[child])  # (classes of the parent, classes of the child)
+            if variables.output_sizes[child] == 1:
+                logits = logits[:, 1:] - logits[:, :1]
+            out = slice(outputs[child], outputs[child] + variables.output_sizes[child])
+            if parent < 0:
+                network.biases[-1][out] = torch.from_numpy(logits[0])
+                continue
+            if variables.input_sizes[parent] == 1:
+                network.biases[-1][out] = torch.from_numpy(logits[0])
+                logits = logits[1:] - logits[:1]
+            into = slice(inputs[parent], inputs[parent] + variables.input_sizes[parent])
+            network.direct[out, into] = torch.from_numpy(logits.T.copy()).float()
+    return model
