@@ -20,7 +20,7 @@ import torch
 import made
 from made.baselines import ChowLiuTree
 from made.experiments.adapt import candidates
-from made.experiments.recipe import DEFAULT
+from made.experiments.estimate import candidate_model
 from made.rows import variables_for
 from measure import machine, write
 
@@ -86,7 +86,9 @@ def _network(n_train: int, n_variables: int, n_valid: int, n_test: int) -> Calla
 _SETS = (
     _Set("digits", _digits, True),
     _Set("tumours, 350 x 30", _tumours, True),
+    # Not unseen any more: the defaults were 45 nats behind the tree, which is why they may start as it now.
     _Set("network, 400 x 500", _network(400, 500, 100, 2_000), True),
+    _Set("network, 1,000 x 200", _network(1_000, 200, 200, 3_000), True),
     _Set("network, 4,000 x 60", _network(4_000, 60, 500, 5_000), True),
     _Set("adult, 15 columns", _adult, False),
     _Set("network, 300,000 x 17", _network(300_000, 17, 10_000, 20_000), False),
@@ -152,7 +154,7 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
     if own.tries_all:
         tried = {}
         for candidate in candidates(len(rows.train)):
-            each = made.MADE(variables, **DEFAULT.model_settings(candidate.model))
+            each = candidate_model(candidate, variables, rows.train)
             made.fit(each, rows.train, rows.valid, progress=True, **candidate.training)
             tried[candidate.about] = {
                 "valid": _score(each, rows.valid)[0],

@@ -24,7 +24,7 @@ from made.training import fit
 from made.training.held_out import set_apart
 from made.variables import Variable
 
-__all__ = ["estimate"]
+__all__ = ["candidate_model", "estimate"]
 
 _log = logging.getLogger(__name__)
 
@@ -86,12 +86,7 @@ def estimate(
         tell(parts.note)
         rows, held_out = parts.train, False if parts.valid is None else parts.valid
 
-    def plain(settings: Mapping[str, Any]) -> MADE:
-        return MADE(own, seed=seed, **DEFAULT.model_settings(settings))
-
-    def build(candidate: Candidate) -> MADE:
-        return build_as_tree(plain, candidate.model, rows) if candidate.is_tree else plain(candidate.model)
-
+    build = partial(candidate_model, variables=own, rows=rows, seed=seed)
     if held_out is False:
         chosen = for_few_rows(len(rows))
     else:
@@ -100,6 +95,18 @@ def estimate(
     model = build(chosen)
     fit(model, rows, held_out, seed=seed, progress=progress, **chosen.training)
     return model
+
+
+def candidate_model(
+    candidate: Candidate, variables: Variable | Sequence[Variable], rows: ArrayLike, seed: int = 0
+) -> MADE:
+    """Build a candidate's model for some training rows of codes."""
+
+    def build(settings: Mapping[str, Any]) -> MADE:
+        return MADE(variables, seed=seed, **settings)
+
+    settings = DEFAULT.model_settings(candidate.model)
+    return build_as_tree(build, settings, rows) if candidate.is_tree else build(settings)
 
 
 def _variables(train: ArrayLike, valid: ArrayLike | None) -> list[Variable]:
