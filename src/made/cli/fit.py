@@ -206,8 +206,8 @@ def recipes() -> None:
         for line in measured[1:]:
             typer.echo(f"{'':<12}{line}".rstrip())
     typer.echo(
-        "\nNLL in nats per row; time on 2 cores. Take one with made fit DATA --recipe NAME -o RUN; options "
-        "replace its settings."
+        "\nNLL in nats per row; time on at most 2 cores. Take one with made fit DATA --recipe NAME -o RUN; "
+        "options replace its settings."
     )
 
 

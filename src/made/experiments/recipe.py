@@ -44,7 +44,7 @@ _MODEL: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Figures:
-    """What a recipe gave where it was measured: with `benchmarks/quality.py`, on 2 cores, one seed.
+    """What a recipe gave where it was measured with `benchmarks/quality.py`: the mean over seeds.
 
     Attributes
     ----------
@@ -133,6 +133,7 @@ _MUSHROOMS = Recipe(
     model={"hidden": (768, 768, 768), "dropout": 0.6},
     training={"epochs": 250, "batch_size": 100, "patience": 50, "ema": 0.998},
     is_tree=True,
+    figures=(Figures("mushrooms", valid=9.53, test=9.55, minutes=1.6, megabytes=518),),
 )
 _NLTCS = Recipe(
     "nltcs",
