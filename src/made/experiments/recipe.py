@@ -100,7 +100,14 @@ class Recipe:
         return {**_MODEL, **self.model, **given}
 
 
-DEFAULT = Recipe("default", "any data: dropout, batches and epochs follow from the number of rows")
+DEFAULT = Recipe(
+    "default",
+    "any data: size and regularization are compared by validation, the rest follows from the rows",
+    figures=(
+        Figures("dna", valid=79.12, test=78.98, minutes=6.3, megabytes=528),
+        Figures("mushrooms", valid=9.55, test=9.56, minutes=4.6, megabytes=499),
+    ),
+)
 
 _MNIST = Recipe(
     "mnist",
@@ -140,6 +147,7 @@ _NLTCS = Recipe(
     "few columns, enough rows: 4 orderings, a tenth of the units dropped",
     model={"orderings": 4},
     training={"epochs": 80, "batch_size": 256, "ema": 0.998},
+    figures=(Figures("nltcs", valid=5.93, test=5.99, minutes=1.0, megabytes=502),),
 )
 
 #: All recipes by name.
