@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 import made
 from made.plots.paper import LETTERS, grow_letters, new_figure, save
+from made.training.loop import mean_and_error
 from measure import machine, write
 
 _HERE = Path(__file__).parent
@@ -112,11 +112,11 @@ def _ablate(own: _Set, data_dir: str | None, only: str | None) -> dict[str, Any]
     print(f"\n{own.name}: layers {layers}, batches of {own.batch_size}, {epochs} epochs")
     print(f"{'':34}{'valid':>9}{'from base':>12}{'error':>8}{'best epoch':>12}{'seconds':>9}")
     rows: dict[str, Any] = {}
-    base = np.zeros(0)
+    base: torch.Tensor | None = None
     for change in _CHANGES:
         if change.only_images and own.name not in _IMAGES:
             continue
-        if len(base) and not change.about.startswith(only or ""):
+        if base is not None and not change.about.startswith(only or ""):
             continue
         hidden = tuple(width * change.wider for width in own.hidden) * change.deeper
         model = made.MADE(made.Bernoulli(data.n_variables), **{**_BASE, "hidden": hidden, **change.model})
@@ -125,18 +125,19 @@ def _ablate(own: _Set, data_dir: str | None, only: str | None) -> dict[str, Any]
             model, data.train, data.valid, epochs=epochs, batch_size=own.batch_size, **change.training
         )
         seconds = time.monotonic() - began
-        nll = -model.log_prob(data.valid).numpy()
-        base = nll if not len(base) else base
-        from_base = nll - base
+        losses = -model.log_prob(data.valid)
+        base = losses if base is None else base
+        valid, _ = mean_and_error(losses)
+        from_base, error = mean_and_error(losses - base)
         rows[change.about] = {
-            "valid": nll.mean(),
-            "from base": from_base.mean(),
-            "error": from_base.std(ddof=1) / len(nll) ** 0.5,
+            "valid": valid,
+            "from base": from_base,
+            "error": error,
             "best epoch": history.best_epoch,
             "seconds": round(seconds, 1),
         }
         print(
-            f"{change.about:34}{nll.mean():>9.2f}{from_base.mean():>+12.2f}{rows[change.about]['error']:>8.2f}"
+            f"{change.about:34}{valid:>9.2f}{from_base:>+12.2f}{error:>8.2f}"
             f"{history.best_epoch:>12}{seconds:>9.0f}",
             flush=True,
         )
@@ -178,16 +179,14 @@ def _picture(sets: Mapping[str, Any]) -> Any:
                 axes.text(0, place, "for images", color="0.5", backgroundcolor="white", **words)
                 continue
             change, error = found[about]["from base"], found[about]["error"]
-            colour = "#1f4e8c" if change < 0 else "#e58a1f"
+            side, colour, anchor = (-1, "#1f4e8c", "right") if change < 0 else (1, "#e58a1f", "left")
             axes.barh(place, change, color=colour, height=0.62, xerr=2 * error, ecolor="0.25", capsize=2)
             axes.text(
-                change
-                + (0.04 if change >= 0 else -0.04) * reach
-                + (2 * error if change >= 0 else -2 * error),
+                change + side * (0.04 * reach + 2 * error),
                 place,
                 f"{change:+.2f}",
                 va="center",
-                ha="left" if change >= 0 else "right",
+                ha=anchor,
                 fontsize=LETTERS - 3,
             )
         axes.set_xlim(-1.45 * reach, 1.45 * reach)

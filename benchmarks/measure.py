@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["interleaved", "machine", "report", "write"]
+__all__ = ["add", "interleaved", "machine", "report", "write"]
 
 
 def interleaved(
@@ -71,3 +71,15 @@ def write(path: Path, results: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=2) + "\n")
     print(f"\nwritten: {path}")
+
+
+def add(path: Path, part: str, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what was found beside what a file of results has already, and return that part of it.
+
+    The file is read again each time: its entries may be measured by processes side by side.
+    """
+    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    entries: dict[str, Any] = results.setdefault(part, {})
+    entries[name] = {**found, "machine": machine()}
+    write(path, results)
+    return entries

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from measure import machine, write
+from measure import add
 
 _HERE = Path(__file__).parent
 
@@ -87,15 +87,8 @@ def main() -> None:
         training = {"epochs": 2} if options.quick else {}
         seeds = range(options.seeds or fit.seeds)
         own = [_run(fit, seed, options.data_dir, training) for seed in seeds]
-        # What is there is read again: parts may have been measured side by side.
-        results = json.loads(options.out.read_text()) if options.out.exists() else {"fits": {}}
-        results["fits"][str(fit)] = {
-            "published": _PUBLISHED.get(fit.data),
-            "machine": machine(),
-            "seeds": own,
-        }
-        write(options.out, results)
-        table = _table(results["fits"])
+        found = {"published": _PUBLISHED.get(fit.data), "seeds": own}
+        table = _table(add(options.out, "fits", str(fit), found))
         options.out.with_suffix(".md").write_text(table)
         print(table)
 

@@ -8,7 +8,6 @@ drawn from a distribution that is known, that distribution itself.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +21,8 @@ from made.baselines import ChowLiuTree
 from made.experiments.adapt import candidates
 from made.experiments.estimate import candidate_model
 from made.rows import variables_for
-from measure import machine, write
+from made.training.loop import mean_and_error
+from measure import add
 
 _HERE = Path(__file__).parent
 
@@ -107,11 +107,7 @@ def main() -> None:
     for own in _SETS:
         if own.name.startswith(options.only or "") and (options.data_dir or own.make is not _adult):
             found = _measure(own, options.data_dir)
-            # What is there is read again: parts may have been measured side by side.
-            results = json.loads(options.out.read_text()) if options.out.exists() else {"sets": {}}
-            results["sets"][own.name] = {**found, "machine": machine()}
-            write(options.out, results)
-            table = _table(results["sets"])
+            table = _table(add(options.out, "sets", own.name, found))
             options.out.with_suffix(".md").write_text(table)
             print(table, flush=True)
 
@@ -167,8 +163,7 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
 
 def _score(model: made.MADE, rows: Any) -> tuple[float, float]:
     """Return the NLL in nats per row, and its standard error."""
-    nll = -model.log_prob(rows).numpy()
-    return float(nll.mean()), float(nll.std(ddof=1) / len(nll) ** 0.5)
+    return mean_and_error(-model.log_prob(rows))
 
 
 if __name__ == "__main__":

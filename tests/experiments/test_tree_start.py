@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 import made
 from made.baselines import ChowLiuTree
 from made.experiments.tree_start import build_as_tree, can_be_tree, tree_ordering
-from made.rows import Variables
 
 CLASSES = [2, 3, 2, 4, 2, 3]
 BLOCKS = [
@@ -32,14 +31,10 @@ def _rows(n=300):
     return mixed % np.array(CLASSES)
 
 
-def _build(settings):
-    return made.MADE(BLOCKS, direct=True, **settings)
-
-
 @pytest.mark.parametrize("settings", [{"hidden": (16, 16), "residual": True}, {"hidden": ()}])
 def test_an_untrained_model_is_the_tree(settings):
     rows = _rows()
-    model = build_as_tree(_build, settings, rows)
+    model = build_as_tree(BLOCKS, {"direct": True, **settings}, rows)
     tree = ChowLiuTree(rows, CLASSES)
     np.testing.assert_allclose(model.log_prob(rows).numpy(), tree.log_prob(rows), atol=1e-4)
     assert tree.log_prob(rows).std() > 0.1
@@ -48,7 +43,7 @@ def test_an_untrained_model_is_the_tree(settings):
 
 def test_a_fit_goes_on_from_there():
     rows = _rows()
-    model = build_as_tree(_build, {"hidden": (16,)}, rows[:200])
+    model = build_as_tree(BLOCKS, {"direct": True, "hidden": (16,)}, rows[:200])
     history = made.fit(model, rows[:200], rows[200:], epochs=2)
     tree = ChowLiuTree(rows[:200], CLASSES)
     assert history.valid_nll[0] == pytest.approx(-tree.log_prob(rows[200:]).mean(), abs=1e-4)
@@ -81,4 +76,8 @@ def test_parents_come_first(n, seed):
     ],
 )
 def test_which_variables_can(block, expected):
-    assert can_be_tree(Variables([block, made.Bernoulli(2)])) is expected
+    assert can_be_tree(made.MADE([block, made.Bernoulli(2)], hidden=())) is expected
+
+
+def test_not_with_context():
+    assert not can_be_tree(made.MADE(made.Bernoulli(3), hidden=(), context=2))

@@ -37,7 +37,8 @@ def fit(
         str | None, typer.Option(help="Settings with a name; made recipes lists them [default].")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes through the training rows [as many as make 7,000 steps].")
+        int | None,
+        typer.Option(help="Passes through the training rows [as many as make 7,000 steps, at most 500]."),
     ] = None,
     hidden: Annotated[
         str | None, typer.Option(help="Sizes of the hidden layers, e.g. 512,512,512 [512,512].")

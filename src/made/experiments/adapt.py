@@ -1,4 +1,4 @@
-"""Which settings suit some data, as far as its size tells: a few candidates, the best guess first.
+"""Which settings suit some data, as far as its size tells: a few candidates.
 
 What data need shows in their size only in part: of two sets with two thousand rows of a hundred variables,
 one is learned best with a tenth of all units dropped, the other with half of them and three in ten inputs. So

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,7 +48,7 @@ def estimate(
         Training rows: whole numbers, of which each column is a category.
     valid : (m, D) array, optional
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
-        are, and all rows are trained on for 100 epochs.
+        are, and all rows are trained on, carefully.
     variables : Variable or sequence of Variable, optional
         What the columns are, where the values that occur do not tell.
     seed : int
@@ -80,9 +80,10 @@ def estimate(
     rows: Any = _coded(row_type, train)
     held_out: Any = None if valid is None else _coded(row_type, valid)
     tell: Callable[[str], None] = partial(print, file=sys.stderr) if progress else _log.info
+    smallest = MADE(own, hidden=())
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
-        parts = set_apart(MADE(own, hidden=()), rows, seed=seed)
+        parts = set_apart(smallest, rows, seed=seed)
         tell(parts.note)
         rows, held_out = parts.train, False if parts.valid is None else parts.valid
 
@@ -90,7 +91,7 @@ def estimate(
     if held_out is False:
         chosen = for_few_rows(len(rows))
     else:
-        tried = candidates(len(rows), trees=can_be_tree(row_type))
+        tried = candidates(len(rows), trees=can_be_tree(smallest))
         chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
     model = build(chosen)
     fit(model, rows, held_out, seed=seed, progress=progress, **chosen.training)
@@ -101,12 +102,10 @@ def candidate_model(
     candidate: Candidate, variables: Variable | Sequence[Variable], rows: ArrayLike, seed: int = 0
 ) -> MADE:
     """Build a candidate's model for some training rows of codes."""
-
-    def build(settings: Mapping[str, Any]) -> MADE:
-        return MADE(variables, seed=seed, **settings)
-
     settings = DEFAULT.model_settings(candidate.model)
-    return build_as_tree(build, settings, rows) if candidate.is_tree else build(settings)
+    if candidate.is_tree:
+        return build_as_tree(variables, settings, rows, seed)
+    return MADE(variables, seed=seed, **settings)
 
 
 def _variables(train: ArrayLike, valid: ArrayLike | None) -> list[Variable]:

@@ -11,7 +11,7 @@ from made.errors import InputError
 from made.experiments.adapt import candidates, when_set_by_hand
 from made.experiments.tree_start import build_as_tree, can_be_tree
 from made.model import MADE
-from made.rows import Variables, variables_for
+from made.rows import variables_for
 
 __all__ = [
     "DEFAULT",
@@ -219,12 +219,9 @@ def build_model(
         coding = "one-hot" if data.table is None else "scaled"
     variables = variables_for(data.classes, data.labels, coding)
     context = 0 if data.context is None else variables_for(data.context.classes, data.context.labels)
-
-    def build(settings: Mapping[str, Any]) -> MADE:
-        return MADE(variables, seed=seed, context=context, **settings)
-
     settings = recipe.model_settings(given)
+    model = MADE(variables, seed=seed, context=context, **settings)
     by_hand = {"ordering", "orderings", "direct"} & set(given)
-    if recipe.is_tree and not by_hand and data.context is None and can_be_tree(Variables(variables)):
-        return build_as_tree(build, settings, data.train)
-    return build(settings)
+    if recipe.is_tree and not by_hand and can_be_tree(model):
+        return build_as_tree(variables, settings, data.train, seed)
+    return model

@@ -18,6 +18,7 @@ from made.experiments.folder import RunFolder
 from made.experiments.pictures import draw_loss, draw_samples
 from made.experiments.recipe import DEFAULT, build_model, find_recipe, recipe_for
 from made.experiments.scores import Score, baseline_scores, score_model, score_rows
+from made.experiments.tree_start import can_be_tree
 from made.model import MADE
 from made.training import History, TrainingDivergedError, fit
 from made.training.settings import TrainingSettings
@@ -167,7 +168,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     # Also where a run is resumed that was interrupted before anything was chosen.
     is_open = not by_hand and job.chosen is None and not folder.checkpoint_file.exists()
     if is_open:
-        job = replace(job, chosen=_choose(job, dataset, progress=progress))
+        job = replace(job, chosen=_choose(job, dataset, trees=can_be_tree(model), progress=progress))
         recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
         training = {**recipe.training, "seed": job.seed}
         model = build_model(dataset, job.seed, {}, job.coding, recipe).to(find_device(job.device))
@@ -209,7 +210,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     return Outcome(dataset, model, history, scores, baselines, files)
 
 
-def _choose(job: Job, dataset: data.Dataset, *, progress: bool) -> str:
+def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> str:
     """Say which candidate of the default recipe suits the data, where the user has set nothing."""
 
     def build(candidate: Candidate) -> MADE:
@@ -218,7 +219,7 @@ def _choose(job: Job, dataset: data.Dataset, *, progress: bool) -> str:
 
     try:
         chosen = choose(
-            candidates(len(dataset.train), trees=dataset.context is None and dataset.table is None),
+            candidates(len(dataset.train), trees=trees),
             build,
             dataset.train,
             dataset.valid,

@@ -6,7 +6,7 @@ is a bias and some direct connections, so that the untrained model has the tree'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 from made.baselines import ChowLiuTree
 from made.model import MADE
 from made.rows import Variables
-from made.variables import Bernoulli, Categorical
+from made.variables import Bernoulli, Categorical, Variable
 
 __all__ = ["build_as_tree", "can_be_tree", "tree_ordering"]
 
 
-def can_be_tree(variables: Variables) -> bool:
+def can_be_tree(model: MADE) -> bool:
     """Say whether direct connections can hold what one variable says about another, class by class."""
-    return all(
+    return model.context.n_features == 0 and all(
         isinstance(block, Bernoulli)
         or (isinstance(block, Categorical) and block.coding == "one-hot" and block.smooth == 0)
-        for block in variables.blocks
+        for block in model.variables.blocks
     )
 
 
@@ -50,38 +50,42 @@ def tree_ordering(parents: NDArray[np.intp]) -> list[int]:
 
 
 def build_as_tree(
-    build: Callable[[Mapping[str, Any]], MADE], settings: Mapping[str, Any], rows: ArrayLike
+    variables: Variable | Sequence[Variable], settings: Mapping[str, Any], rows: ArrayLike, seed: int = 0
 ) -> MADE:
     """Build a model in the ordering of the Chow-Liu tree of some rows, with the tree's conditionals.
 
     Parameters
     ----------
-    build : callable
-        Makes a model with direct connections of its settings.
+    variables : Variable or sequence of Variable
+        Of the model.
     settings : mapping
-        Of the model, but for the ordering.
+        The other arguments of `MADE`, with direct connections and without an ordering.
     rows : (n, D) array
         Codes of training rows.
+    seed : int
+        Of the initial weights.
     """
-    variables = build({**settings, "hidden": ()}).variables
-    tree = ChowLiuTree(rows, variables.n_values.tolist())
-    model = build({**settings, "ordering": tree_ordering(tree.parents)})
-    network = model.network
+    tree = ChowLiuTree(rows, Variables(variables).n_values.tolist())
+    model = MADE(variables, seed=seed, **{**settings, "ordering": tree_ordering(tree.parents)})
+    network, input_sizes, output_sizes = (
+        model.network,
+        model.variables.input_sizes,
+        model.variables.output_sizes,
+    )
     assert network.direct is not None
-    inputs = np.cumsum(variables.input_sizes) - variables.input_sizes
-    outputs = np.cumsum(variables.output_sizes) - variables.output_sizes
+    inputs, outputs = np.cumsum(input_sizes) - input_sizes, np.cumsum(output_sizes) - output_sizes
     with torch.no_grad():
         for child, parent in enumerate(tree.parents.tolist()):
             logits = np.log(tree.tables[child])  # (classes of the parent, classes of the child)
-            if variables.output_sizes[child] == 1:
+            if output_sizes[child] == 1:
                 logits = logits[:, 1:] - logits[:, :1]
-            out = slice(outputs[child], outputs[child] + variables.output_sizes[child])
+            out = slice(outputs[child], outputs[child] + output_sizes[child])
             if parent < 0:
                 network.biases[-1][out] = torch.from_numpy(logits[0])
                 continue
-            if variables.input_sizes[parent] == 1:
+            if input_sizes[parent] == 1:
                 network.biases[-1][out] = torch.from_numpy(logits[0])
                 logits = logits[1:] - logits[:1]
-            into = slice(inputs[parent], inputs[parent] + variables.input_sizes[parent])
+            into = slice(inputs[parent], inputs[parent] + input_sizes[parent])
             network.direct[out, into] = torch.from_numpy(logits.T.copy()).float()
     return model

@@ -43,7 +43,10 @@ _HARM = 2.0
 
 
 class TrainingDivergedError(InputError):
-    """The loss became infinite or NaN. `model` has the weights of its best epoch, `history` is the record."""
+    """The loss became infinite, or ended far too high.
+
+    `model` has the weights of its best epoch, `history` is the record.
+    """
 
     def __init__(self, message: str, history: History, model: BaseModel) -> None:
         super().__init__(message)
@@ -121,7 +124,8 @@ resample_every, valid_masks, precision, compiled, ema, shift
     InputError
         If data or settings make no sense.
     TrainingDivergedError
-        An `InputError` too: if the loss becomes infinite. The model keeps the weights of its best epoch.
+        An `InputError` too: if the loss becomes infinite, or ends far above that before the first step. The
+        model keeps the weights of its best epoch.
 
     Examples
     --------
