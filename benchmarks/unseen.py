@@ -65,7 +65,7 @@ def _tumours(_data_dir: str | None) -> _Rows:
 
 
 def _letters(_data_dir: str | None) -> _Rows:
-    """Return 12 letters in a row, or what is between words, from the comments and code of Python's library."""
+    """Return 12 letters in a row, or the gaps between words, from the files of Python's library."""
     files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     text = " ".join(re.findall("[a-z]+", " ".join(file.read_text("utf-8") for file in files).lower()))
     codes = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64)
