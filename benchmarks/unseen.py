@@ -166,7 +166,7 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
     }
     if own.tries_all:
         tried = {}
-        for candidate in candidates(len(rows.train)):
+        for candidate in candidates(len(rows.train), len(rows.valid)):
             each = candidate_model(candidate, variables, rows.train)
             made.fit(each, rows.train, rows.valid, progress=True, **candidate.training)
             tried[candidate.about] = {

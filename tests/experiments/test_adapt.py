@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from made.experiments.adapt import candidates, for_few_rows, when_set_by_hand
+from made.experiments.adapt import candidates, when_set_by_hand
 from made.experiments.recipe import DEFAULT
 from made.training.settings import TrainingSettings
 
@@ -19,7 +19,7 @@ def _strongest(n_rows):
 def test_every_candidate_has_settings_that_are_known_and_a_name_of_its_own(n_rows):
     tried = candidates(n_rows)
     assert len({candidate.about for candidate in tried}) == len(tried) >= 2
-    for candidate in (*tried, when_set_by_hand(n_rows), for_few_rows(n_rows)):
+    for candidate in (*tried, when_set_by_hand(n_rows), *candidates(n_rows, 0)):
         DEFAULT.model_settings(candidate.model)
         settings = TrainingSettings(**candidate.training)
         assert 10 <= settings.epochs <= 1_000
@@ -34,7 +34,9 @@ def test_the_fewer_rows_the_more_is_tried_for_longer():
 
 def test_few_rows_get_strong_decay_unseen_and_as_a_candidate():
     assert _strongest(400) > _strongest(2_000) > _strongest(15_000)
-    assert for_few_rows(50).training["weight_decay"] > _strongest(400)
+    (unseen,) = candidates(50, 9)
+    assert unseen.training["weight_decay"] > _strongest(400)
+    assert len(candidates(50, 10)) == len(candidates(50)) > 1
 
 
 @pytest.mark.parametrize("n_rows", SIZES)

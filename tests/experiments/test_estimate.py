@@ -7,6 +7,7 @@ import pytest
 
 import made
 from made.experiments.adapt import Candidate
+from made.experiments.adapt import candidates as real_candidates
 
 # The module, not the function of the same name.
 module = importlib.import_module("made.experiments.estimate")
@@ -16,7 +17,9 @@ module = importlib.import_module("made.experiments.estimate")
 def quick(monkeypatch):
     """Small networks and few epochs: what is chosen among is not the question here."""
 
-    def candidates(n_rows, *, trees=True):
+    def candidates(n_rows, n_valid, *, trees=True):
+        if not n_valid:
+            return real_candidates(n_rows, n_valid)
         return [
             Candidate("small", {"hidden": (8,), "dropout": 0.5}, {"epochs": 2}),
             Candidate("wide", {"hidden": (64,), "dropout": 0.1}, {"epochs": 12, "batch_size": 32}),
@@ -49,7 +52,9 @@ def test_without_validation_rows_some_are_set_apart_and_it_is_said(quick, capsys
 def test_few_rows_are_all_trained_on(quick, capsys):
     model = made.estimate(_rows(40), progress=True)
     assert model.hidden == (512, 512)
-    assert "40 rows are too few" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "40 rows are too few" in said
+    assert "too few validation rows to compare settings; taken: 50% of units dropped, weight decay 20" in said
 
 
 def test_columns_say_what_they_are(quick):

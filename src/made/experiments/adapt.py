@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-__all__ = ["Candidate", "candidates", "for_few_rows", "when_set_by_hand"]
+__all__ = ["Candidate", "candidates", "when_set_by_hand"]
 
 # So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. But not fewer and
 # not more epochs than these.
@@ -25,8 +25,9 @@ _FEW_ROWS, _MANY_ROWS = 10_000, 100_000
 # Up to so many rows a mixture of orderings, whose masks regularize each other, can be the best.
 _ROWS_FOR_ORDERINGS = 20_000
 # With fewer rows than this, most of what could be learned is chance: the decay that is worth a try is strong,
-# and so is the one that is taken unseen, where no row can be spared to tell when to stop.
+# and so is the one that is taken unseen, where too few rows can be spared to tell which is better.
 _VERY_FEW_ROWS = 500
+_FEWEST_VALID = 10
 _EPOCHS_UNWATCHED = 400
 
 
@@ -50,8 +51,15 @@ class Candidate:
     is_tree: bool = False
 
 
-def candidates(n_rows: int, *, trees: bool = True) -> list[Candidate]:
-    """Return what is tried for so many training rows; `trees`: where a model can start as one.
+def candidates(n_rows: int, n_valid: int | None = None, *, trees: bool = True) -> list[Candidate]:
+    """Return what is tried for some rows; one alone, to be taken as it is, where few are held out.
+
+    Parameters
+    ----------
+    n_rows, n_valid : int
+        How many training and validation rows there are; by default enough of the latter.
+    trees : bool
+        Whether a model can start as a Chow-Liu tree.
 
     Examples
     --------
@@ -61,6 +69,9 @@ def candidates(n_rows: int, *, trees: bool = True) -> list[Candidate]:
     10% of units dropped, weight decay 1
     """
     make = partial(_candidate, n_rows)
+    if n_valid is not None and n_valid < _FEWEST_VALID:
+        own = make(0.5, decay=20.0)
+        return [replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})]
     light = make(0.1)
     if n_rows > _MANY_ROWS:
         return [light, make(0.1, decay=1.0)]
@@ -86,12 +97,6 @@ def candidates(n_rows: int, *, trees: bool = True) -> list[Candidate]:
 def when_set_by_hand(n_rows: int) -> Candidate:
     """Return what is taken without trying, where the user has set something: one mask, quickly trained."""
     return _candidate(n_rows, 0.5 if n_rows <= _ROWS_FOR_ORDERINGS else 0.1)
-
-
-def for_few_rows(n_rows: int) -> Candidate:
-    """Return what is taken without trying, where no row can be spared for validation."""
-    own = _candidate(n_rows, 0.5, decay=20.0)
-    return replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})
 
 
 def _candidate(

@@ -30,7 +30,7 @@ def choose(
     Parameters
     ----------
     tried : sequence of Candidate
-        One alone is returned as it is.
+        One alone, where there are too few validation rows for a comparison, is returned as it is.
     build : callable
         Makes a candidate's model.
     train, valid : arrays
@@ -48,6 +48,9 @@ def choose(
         At Ctrl-C: nothing is chosen then.
     """
     left = list(tried)
+    if len(left) == 1:
+        tell(f"too few validation rows to compare settings; taken: {left[0].about}")
+        return left[0]
     for share, n_kept in _ROUNDS:
         if len(left) <= n_kept:
             continue
@@ -70,6 +73,5 @@ def choose(
         if diverged is not None and not found:
             raise diverged
         left = [left[number] for _, number in sorted(found)[:n_kept]]
-    if len(tried) > 1:
-        tell(f"chosen: {left[0].about}")
+    tell(f"chosen: {left[0].about}")
     return left[0]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from made.data.coding import infer_classes, whole_numbers
 from made.errors import InputError
-from made.experiments.adapt import Candidate, candidates, for_few_rows
+from made.experiments.adapt import Candidate, candidates
 from made.experiments.choose import choose
 from made.experiments.recipe import DEFAULT
 from made.experiments.tree_start import build_as_tree, can_be_tree
@@ -48,7 +48,7 @@ def estimate(
         Training rows: whole numbers, of which each column is a category.
     valid : (m, D) array, optional
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
-        are, and all rows are trained on, carefully.
+        are, and all rows are trained on with strong weight decay.
     variables : Variable or sequence of Variable, optional
         What the columns are, where the values that occur do not tell.
     seed : int
@@ -88,11 +88,9 @@ def estimate(
         rows, held_out = parts.train, False if parts.valid is None else parts.valid
 
     build = partial(candidate_model, variables=own, rows=rows, seed=seed)
-    if held_out is False:
-        chosen = for_few_rows(len(rows))
-    else:
-        tried = candidates(len(rows), trees=can_be_tree(smallest))
-        chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
+    n_valid = 0 if held_out is False else len(held_out)
+    tried = candidates(len(rows), n_valid, trees=can_be_tree(smallest))
+    chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
     model = build(chosen)
     fit(model, rows, held_out, seed=seed, progress=progress, **chosen.training)
     return model

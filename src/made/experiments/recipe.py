@@ -176,7 +176,7 @@ def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
     recipe = find_recipe(name)
     if recipe is not DEFAULT:
         return recipe
-    tried = {candidate.about: candidate for candidate in candidates(n_rows)}
+    tried = {own.about: own for own in (*candidates(n_rows), *candidates(n_rows, 0))}
     if chosen is not None and chosen not in tried:
         raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
     own = when_set_by_hand(n_rows) if chosen is None else tried[chosen]

@@ -157,10 +157,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
         places = [data.find_column(name, dataset.columns, dataset.n_variables) for name in job.context]
         # By number from here on: rows to come may be without a header.
         job, dataset = replace(job, context=tuple(places)), dataset.with_context(places)
-    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
-    training = {**recipe.training, **job.training, "seed": job.seed}
-    TrainingSettings(**training)  # checked before anything is written
-    model = build_model(dataset, job.seed, job.model, job.coding, recipe).to(find_device(job.device))
+    model, training = _prepare(job, dataset)  # checked before anything is written
     if not resume:
         folder.claim(force=force)
         folder.write_json("settings.json", _described(job, dataset, model, training))
@@ -169,9 +166,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     is_open = not by_hand and job.chosen is None and not folder.checkpoint_file.exists()
     if is_open:
         job = replace(job, chosen=_choose(job, dataset, trees=can_be_tree(model), progress=progress))
-        recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
-        training = {**recipe.training, "seed": job.seed}
-        model = build_model(dataset, job.seed, {}, job.coding, recipe).to(find_device(job.device))
+        model, training = _prepare(job, dataset)
     described = _described(job, dataset, model, training)
     if is_open:
         folder.write_json("settings.json", described)
@@ -210,16 +205,24 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     return Outcome(dataset, model, history, scores, baselines, files)
 
 
+def _prepare(job: Job, dataset: data.Dataset) -> tuple[MADE, dict[str, Any]]:
+    """Build the model, and say how it is trained: the recipe's settings, but for what the user has set."""
+    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
+    training = {**recipe.training, **job.training, "seed": job.seed}
+    TrainingSettings(**training)
+    model = build_model(dataset, job.seed, job.model, job.coding, recipe)
+    return model.to(find_device(job.device)), training
+
+
 def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> str:
     """Say which candidate of the default recipe suits the data, where the user has set nothing."""
 
     def build(candidate: Candidate) -> MADE:
-        recipe = recipe_for(job.recipe, len(dataset.train), candidate.about)
-        return build_model(dataset, job.seed, {}, job.coding, recipe).to(find_device(job.device))
+        return _prepare(replace(job, chosen=candidate.about), dataset)[0]
 
     try:
         chosen = choose(
-            candidates(len(dataset.train), trees=trees),
+            candidates(len(dataset.train), len(dataset.valid), trees=trees),
             build,
             dataset.train,
             dataset.valid,
