@@ -37,7 +37,8 @@ def test_the_best_is_chosen_whatever_its_place():
         for words in (
             "comparing 2 settings by fits of 50% of the epochs",
             "small: validation NLL",
-            "after 9 epochs",
+            "after 9 epochs (about ",
+            " left in all)",
             "after 30 epochs",
             "chosen: wide",
         ):

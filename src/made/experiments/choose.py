@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from made.experiments.adapt import Candidate
 from made.model import MADE
 from made.training import TrainingDivergedError, fit
+from made.training.progress import duration
 
 __all__ = ["choose"]
 
@@ -51,6 +53,7 @@ def choose(
     if len(left) == 1:
         tell(f"too few validation rows to compare settings; taken: {left[0].about}")
         return left[0]
+    began, done, planned = time.monotonic(), 0, _epochs_in_all(tried)
     for share, n_kept in _ROUNDS:
         if len(left) <= n_kept:
             continue
@@ -60,6 +63,7 @@ def choose(
         for number, candidate in enumerate(left):
             epochs = max(round(candidate.training["epochs"] * share), _FEWEST_EPOCHS)
             settings = {**candidate.training, **others, "epochs": epochs}
+            done += epochs
             try:
                 history = fit(build(candidate), train, valid, **settings)
             except TrainingDivergedError as error:
@@ -69,9 +73,24 @@ def choose(
             if history.ended == "interrupted":
                 raise KeyboardInterrupt
             found.append((min(history.valid_nll), number))
-            tell(f"  {candidate.about}: validation NLL {found[-1][0]:.2f} nats after {epochs} epochs")
+            ahead = (time.monotonic() - began) * max(planned / done - 1, 0)
+            tell(
+                f"  {candidate.about}: validation NLL {found[-1][0]:.2f} nats after {epochs} epochs "
+                f"(about {duration(ahead)} left in all)"
+            )
         if diverged is not None and not found:
             raise diverged
         left = [left[number] for _, number in sorted(found)[:n_kept]]
     tell(f"chosen: {left[0].about}")
     return left[0]
+
+
+def _epochs_in_all(tried: Sequence[Candidate]) -> float:
+    """Return about how many epochs there are to come, those of the final fit as well."""
+    mean: float = sum(candidate.training["epochs"] for candidate in tried) / len(tried)
+    n, epochs = len(tried), mean
+    for share, n_kept in _ROUNDS:
+        if n > n_kept:
+            epochs += n * share * mean
+            n = n_kept
+    return epochs
