@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from made.experiments.adapt import candidates, when_set_by_hand
+import made
+from made.experiments.adapt import candidates, image_of, when_set_by_hand
 from made.experiments.recipe import DEFAULT
 from made.training.settings import TrainingSettings
 
@@ -51,3 +52,28 @@ def test_by_hand_an_optimizer_has_its_own_decay():
 def test_no_trees_where_a_model_cannot_be_one():
     assert any(own.is_tree for own in candidates(2_000))
     assert not any(own.is_tree for own in candidates(2_000, trees=False))
+
+
+@pytest.mark.parametrize("n_rows", SIZES[2:])
+def test_images_are_tried_as_images(n_rows):
+    (own,) = [own for own in candidates(n_rows, image=(14, 20)) if own.about.startswith("images of 14 x 20")]
+    model = made.MADE(made.Bernoulli(280), **DEFAULT.model_settings(own.model))
+    assert model.mixture.field.grid == (14, 20)
+    assert TrainingSettings(**own.training).shift == 1
+    assert len(candidates(n_rows, image=(14, 20))) == len(candidates(n_rows)) + 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "shape", "expected"),
+    [
+        ([2] * 784, None, (28, 28)),
+        ([2] * 784, (16, 49), (16, 49)),
+        ([5] * 196, None, (14, 14)),
+        ([2] * 169, None, None),  # too small
+        ([2] * 392, (7, 56), None),
+        ([2] * 200, None, None),  # no square
+        ([2] * 195 + [3], None, None),  # not alike
+    ],
+)
+def test_which_rows_may_be_images(classes, shape, expected):
+    assert image_of(classes, shape) == expected

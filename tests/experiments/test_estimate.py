@@ -17,7 +17,7 @@ module = importlib.import_module("made.experiments.estimate")
 def quick(monkeypatch):
     """Small networks and few epochs: what is chosen among is not the question here."""
 
-    def candidates(n_rows, n_valid, *, trees=True):
+    def candidates(n_rows, n_valid, *, trees=True, image=None):
         if not n_valid:
             return real_candidates(n_rows, n_valid)
         return [

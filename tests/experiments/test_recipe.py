@@ -68,6 +68,13 @@ def test_another_candidate_may_be_chosen(refused):
         recipe_for("default", 1_000, "magic")
 
 
+def test_images_have_candidates_of_their_own(refused):
+    of_images = candidates(1_000, image=(20, 20))[-1]
+    assert recipe_for("default", 1_000, of_images.about, (20, 20)).model == of_images.model
+    with refused("settings that are no more"):
+        recipe_for("default", 1_000, of_images.about)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_have_settings_that_are_known(name):
     recipe = find_recipe(name)

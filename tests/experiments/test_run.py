@@ -190,7 +190,7 @@ def test_interrupted_run_goes_on(finished, tmp_path, job_for, press):
 def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
     """Interrupted while settings are compared, it compares again; then what was chosen stands."""
 
-    def candidates(_n_rows, _n_valid=None, *, trees=True):
+    def candidates(_n_rows, _n_valid=None, *, trees=True, image=None):
         return [
             Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
         ]

@@ -156,7 +156,9 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
+def recipe_for(
+    name: str, n_rows: int, chosen: str | None = None, image: tuple[int, int] | None = None
+) -> Recipe:
     """Return the recipe of that name; the default one with what suits so many training rows.
 
     Parameters
@@ -167,6 +169,8 @@ def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
         How many training rows there are.
     chosen : str, optional
         Which candidate it is, by what is said about it; by default what is taken without trying.
+    image : (rows, columns), optional
+        Shape of the images that the rows may be.
 
     Raises
     ------
@@ -176,7 +180,7 @@ def recipe_for(name: str, n_rows: int, chosen: str | None = None) -> Recipe:
     recipe = find_recipe(name)
     if recipe is not DEFAULT:
         return recipe
-    tried = {own.about: own for own in (*candidates(n_rows), *candidates(n_rows, 0))}
+    tried = {own.about: own for own in (*candidates(n_rows, image=image), *candidates(n_rows, 0))}
     if chosen is not None and chosen not in tried:
         raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
     own = when_set_by_hand(n_rows) if chosen is None else tried[chosen]

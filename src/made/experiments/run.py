@@ -11,7 +11,7 @@ from typing import Any
 
 from made import data
 from made.devices import find_device
-from made.experiments.adapt import Candidate, candidates
+from made.experiments.adapt import Candidate, candidates, image_of
 from made.experiments.choose import choose
 from made.experiments.environment import environment
 from made.experiments.folder import RunFolder
@@ -207,7 +207,8 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
 
 def _prepare(job: Job, dataset: data.Dataset) -> tuple[MADE, dict[str, Any]]:
     """Build the model, and say how it is trained: the recipe's settings, but for what the user has set."""
-    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen)
+    image = image_of(dataset.classes, dataset.image_shape)
+    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen, image)
     training = {**recipe.training, **job.training, "seed": job.seed}
     TrainingSettings(**training)
     model = build_model(dataset, job.seed, job.model, job.coding, recipe)
@@ -222,7 +223,12 @@ def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> 
 
     try:
         chosen = choose(
-            candidates(len(dataset.train), len(dataset.valid), trees=trees),
+            candidates(
+                len(dataset.train),
+                len(dataset.valid),
+                trees=trees,
+                image=image_of(dataset.classes, dataset.image_shape),
+            ),
             build,
             dataset.train,
             dataset.valid,
