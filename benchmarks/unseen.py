@@ -20,8 +20,9 @@ import torch
 
 import made
 from made.baselines import ChowLiuTree
-from made.experiments.adapt import candidates, image_of
+from made.experiments.adapt import candidates
 from made.experiments.estimate import candidate_model
+from made.experiments.image_shape import image_shape_of
 from made.rows import variables_for
 from made.training.loop import mean_and_error
 from measure import add
@@ -166,7 +167,8 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
     }
     if own.tries_all:
         tried = {}
-        for candidate in candidates(len(rows.train), len(rows.valid), image=image_of(rows.classes)):
+        image = image_shape_of(rows.train, rows.classes)
+        for candidate in candidates(len(rows.train), len(rows.valid), image=image):
             each = candidate_model(candidate, variables, rows.train)
             made.fit(each, rows.train, rows.valid, progress=True, **candidate.training)
             tried[candidate.about] = {

@@ -7,13 +7,12 @@ each gets a short fit, and validation chooses (`choose`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from math import isqrt
 from typing import Any
 
-__all__ = ["Candidate", "candidates", "image_of", "when_set_by_hand"]
+__all__ = ["Candidate", "candidates", "when_set_by_hand"]
 
 # So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. But not fewer and
 # not more epochs than these.
@@ -30,11 +29,11 @@ _ROWS_FOR_ORDERINGS = 20_000
 _VERY_FEW_ROWS = 500
 _FEWEST_VALID = 10
 _EPOCHS_UNWATCHED = 400
-# In images, units that see so many pixels each way, which makes them cheap: there can be more of them. Not in
-# images that are hardly larger than that; and not more units than this in a layer.
+# In images, units that see so many pixels each way, which makes them cheap: there can be more of them, by the
+# number of pixels. They over-fit less than units that see everything.
 _REACH = 6
-_SMALLEST_SIDE = 14
-_MOST_UNITS = 1_600
+_UNITS = (512, 1_600)
+_MANY_IMAGES = 20_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def candidates(
     trees : bool
         Whether a model can start as a Chow-Liu tree.
     image : (rows, columns), optional
-        Shape of the images that the rows may be.
+        Shape of the images that the rows are, if they are.
 
     Examples
     --------
@@ -87,7 +86,8 @@ def candidates(
         own = make(0.5, decay=20.0)
         return [replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})]
     light = make(0.1)
-    of_images = [] if image is None else [_for_images(n_rows, image)]
+    shares = (0.1, 0.3) if n_rows <= _MANY_IMAGES else (0.1,)
+    of_images = [] if image is None else [_for_images(n_rows, image, share) for share in shares]
     if n_rows > _MANY_ROWS:
         return [light, make(0.1, decay=1.0), *of_images]
     mixed = make(0.1, orderings=4)
@@ -108,29 +108,6 @@ def candidates(
     if n_rows < _VERY_FEW_ROWS:
         tried += [make(0.5, decay=10.0), make(0.5, decay=3.0, orderings=4)]
     return [candidate for candidate in tried if trees or not candidate.is_tree]
-
-
-def image_of(classes: Sequence[int], shape: tuple[int, int] | None = None) -> tuple[int, int] | None:
-    """Return the shape of the images that rows may be: the one that is known, or a square's.
-
-    Whether they are is for validation to say. Images that are small get no units of their own.
-
-    Parameters
-    ----------
-    classes : sequence of int
-        How many values each variable has; those of pixels have as many each.
-    shape : (rows, columns), optional
-        Where it is known that they are images.
-
-    Examples
-    --------
-    >>> image_of([2] * 784), image_of([2] * 785), image_of([2] * 64)
-    ((28, 28), None, None)
-    """
-    side = isqrt(len(classes))
-    rows, columns = (side, side) if shape is None else shape
-    fits = rows * columns == len(classes) and len(set(classes)) == 1 and min(rows, columns) >= _SMALLEST_SIDE
-    return (rows, columns) if fits else None
 
 
 def when_set_by_hand(n_rows: int) -> Candidate:
@@ -154,10 +131,9 @@ def _candidate(
     return Candidate(", ".join(filter(None, about)), {"dropout": dropout, **model}, training, is_tree)
 
 
-def _for_images(n_rows: int, image: tuple[int, int]) -> Candidate:
-    """Return a deep network of units that see a neighbourhood; the fewer rows, the more is dropped."""
-    dropout = 0.1 if n_rows > _FEW_ROWS else 0.3
-    width = min(2 * image[0] * image[1], _MOST_UNITS)
+def _for_images(n_rows: int, image: tuple[int, int], dropout: float) -> Candidate:
+    """Return a deep network of units that see a neighbourhood."""
+    width = min(max(2 * image[0] * image[1], _UNITS[0]), _UNITS[1])
     return Candidate(
         f"images of {image[0]} x {image[1]}: layers of {width:,} that see {_REACH} pixels each way, "
         f"{dropout:.0%} of units dropped",

@@ -170,7 +170,7 @@ def recipe_for(
     chosen : str, optional
         Which candidate it is, by what is said about it; by default what is taken without trying.
     image : (rows, columns), optional
-        Shape of the images that the rows may be.
+        Shape of the images that the rows are, if they are.
 
     Raises
     ------

@@ -11,10 +11,11 @@ from typing import Any
 
 from made import data
 from made.devices import find_device
-from made.experiments.adapt import Candidate, candidates, image_of
+from made.experiments.adapt import Candidate, candidates
 from made.experiments.choose import choose
 from made.experiments.environment import environment
 from made.experiments.folder import RunFolder
+from made.experiments.image_shape import image_shape_of
 from made.experiments.pictures import draw_loss, draw_samples
 from made.experiments.recipe import DEFAULT, build_model, find_recipe, recipe_for
 from made.experiments.scores import Score, baseline_scores, score_model, score_rows
@@ -207,12 +208,15 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
 
 def _prepare(job: Job, dataset: data.Dataset) -> tuple[MADE, dict[str, Any]]:
     """Build the model, and say how it is trained: the recipe's settings, but for what the user has set."""
-    image = image_of(dataset.classes, dataset.image_shape)
-    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen, image)
+    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen, _image(dataset))
     training = {**recipe.training, **job.training, "seed": job.seed}
     TrainingSettings(**training)
     model = build_model(dataset, job.seed, job.model, job.coding, recipe)
     return model.to(find_device(job.device)), training
+
+
+def _image(dataset: data.Dataset) -> tuple[int, int] | None:
+    return image_shape_of(dataset.train, dataset.classes, dataset.image_shape)
 
 
 def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> str:
@@ -227,7 +231,7 @@ def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> 
                 len(dataset.train),
                 len(dataset.valid),
                 trees=trees,
-                image=image_of(dataset.classes, dataset.image_shape),
+                image=_image(dataset),
             ),
             build,
             dataset.train,
