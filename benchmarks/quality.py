@@ -63,6 +63,7 @@ _FITS = (
     _Fit("mushrooms", "mushrooms"),
     _Fit("dna", "default"),
     _Fit("dna", "dna"),
+    _Fit("binarized_mnist", "default", seeds=1),
     _Fit("binarized_mnist", "mnist-quick", seeds=1),
     _Fit("binarized_mnist", "mnist", seeds=1),
 )
