@@ -219,6 +219,29 @@ def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_fo
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_what_was_chosen_for_images_is_found_again(tmp_path, job_for, monkeypatch):
+    """It depends on the shape of the images, when a run goes on as well."""
+
+    def candidates(_n_rows, _n_valid=None, *, trees=True, image=None):
+        field = {"hidden": (32, 32), "field": {"grid": image, "reach": 2}}
+        return [
+            Candidate("lazy", {"hidden": (4,)}, {"epochs": 3, "learning_rate": 1e-9}),
+            Candidate(f"images of {image}", field, {"epochs": 8, "batch_size": 32}),
+        ]
+
+    for module in ("run", "recipe"):
+        monkeypatch.setattr(f"made.experiments.{module}.candidates", candidates)
+    job = job_for("digits", tmp_path / "run", model={}, training={})
+    run(job)
+    own = Job.of(job.folder, "cpu")
+    assert own.chosen == "images of (8, 8)"
+    longer = replace(own, training={**own.training, "epochs": 9})
+    outcome = run(longer, resume=True)
+    assert outcome.model.mixture.field.grid == (8, 8)
+    assert outcome.history.epochs[-1].epoch == 9
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_figures_in_the_folder_are_those_of_its_model(finished, tmp_path, job_for, press):
     """An extension that is interrupted leaves no results of the earlier model behind."""
     job = job_for(finished[0].data, tmp_path / "run", seed=1)
