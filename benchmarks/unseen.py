@@ -21,9 +21,9 @@ import torch
 
 import made
 from made.baselines import ChowLiuTree
+from made.data.image_shape import find_image_shape
 from made.experiments.adapt import candidates
 from made.experiments.estimate import candidate_model
-from made.experiments.image_shape import image_shape_of
 from made.rows import variables_for
 from made.training.loop import mean_and_error
 from measure import add
@@ -181,7 +181,7 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
     }
     if own.tries_all:
         tried = {}
-        image = image_shape_of(rows.train, rows.classes)
+        image = find_image_shape(rows.train, rows.classes)
         for candidate in candidates(len(rows.train), len(rows.valid), image=image):
             each = candidate_model(candidate, variables, rows.train)
             made.fit(each, rows.train, rows.valid, progress=True, **candidate.training)

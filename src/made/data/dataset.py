@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from made.data.coding import Labels, encode, infer_classes, whole_numbers
+from made.data.image_shape import find_image_shape
 from made.data.readers import SPLITS, Raw
 from made.data.two_dim import draw
 from made.errors import InputError
@@ -210,6 +211,13 @@ def build(
         parts, split_notes = split_rows(coded, source, split_seed, of_set=True)
     else:
         parts, split_notes = split_rows(coded, source, seed)
+    image_shape = raw.image_shape
+    image_notes: tuple[str, ...] = ()
+    if image_shape is None:
+        image_shape = find_image_shape(parts["train"], classes)
+        if image_shape is not None:
+            height, width = image_shape
+            image_notes = (f"rows are taken for images of {height} x {width}: so alike are neighbours",)
     return Dataset(
         name,
         train=parts["train"],
@@ -217,8 +225,8 @@ def build(
         test=parts["test"],
         classes=classes,
         labels=labels,
-        image_shape=raw.image_shape,
-        notes=(*raw.notes, *label_notes, *split_notes),
+        image_shape=image_shape,
+        notes=(*raw.notes, *label_notes, *split_notes, *image_notes),
         columns=columns,
     )
 

@@ -32,6 +32,7 @@ _EPOCHS_UNWATCHED = 400
 # In images, units that see so many pixels each way, which makes them cheap: there can be more of them, by the
 # number of pixels. They over-fit less than units that see everything.
 _REACH = 6
+_SHORTEST_SIDE = 8
 _UNITS = (512, 1_600)
 _MANY_IMAGES = 20_000
 
@@ -87,7 +88,11 @@ def candidates(
         return [replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})]
     light = make(0.1)
     shares = (0.1, 0.3) if n_rows <= _MANY_IMAGES else (0.1,)
-    of_images = [] if image is None else [_for_images(n_rows, image, share) for share in shares]
+    of_images = (
+        []
+        if image is None or min(image) < _SHORTEST_SIDE
+        else [_for_images(n_rows, image, share) for share in shares]
+    )
     if n_rows > _MANY_ROWS:
         return [light, make(0.1, decay=1.0), *of_images]
     mixed = make(0.1, orderings=4)

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.data.coding import infer_classes, whole_numbers
+from made.data.image_shape import find_image_shape
 from made.errors import InputError
 from made.experiments.adapt import Candidate, candidates
 from made.experiments.choose import choose
-from made.experiments.image_shape import image_shape_of
 from made.experiments.recipe import DEFAULT
 from made.experiments.tree_start import build_as_tree, can_be_tree
 from made.model import MADE
@@ -90,7 +90,7 @@ def estimate(
 
     build = partial(candidate_model, variables=own, rows=rows, seed=seed)
     n_valid = 0 if held_out is False else len(held_out)
-    image = image_shape_of(rows, smallest.variables.n_values.tolist())
+    image = find_image_shape(rows, smallest.variables.n_values.tolist())
     tried = candidates(len(rows), n_valid, trees=can_be_tree(smallest), image=image)
     chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
     model = build(chosen)

@@ -15,7 +15,6 @@ from made.experiments.adapt import Candidate, candidates
 from made.experiments.choose import choose
 from made.experiments.environment import environment
 from made.experiments.folder import RunFolder
-from made.experiments.image_shape import image_shape_of
 from made.experiments.pictures import draw_loss, draw_samples
 from made.experiments.recipe import DEFAULT, build_model, find_recipe, recipe_for
 from made.experiments.scores import Score, baseline_scores, score_model, score_rows
@@ -216,7 +215,8 @@ def _prepare(job: Job, dataset: data.Dataset) -> tuple[MADE, dict[str, Any]]:
 
 
 def _image(dataset: data.Dataset) -> tuple[int, int] | None:
-    return image_shape_of(dataset.train, dataset.classes, dataset.image_shape)
+    """Return the shape of images whose pixels have as many values each: what is moved among them fits."""
+    return dataset.image_shape if len(set(dataset.classes)) == 1 else None
 
 
 def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> str:
