@@ -82,36 +82,10 @@ def candidates(
     10% of units dropped
     10% of units dropped, weight decay 1
     """
-    make = partial(_candidate, n_rows)
     if n_valid is not None and n_valid < _FEWEST_VALID:
-        own = make(0.5, decay=20.0)
+        own = _candidate(n_rows, 0.5, decay=20.0)
         return [replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})]
-    light = make(0.1)
-    shares = (0.1, 0.3) if n_rows <= _MANY_IMAGES else (0.1,)
-    of_images = (
-        []
-        if image is None or min(image) < _SHORTEST_SIDE
-        else [_for_images(n_rows, image, share) for share in shares]
-    )
-    if n_rows > _MANY_ROWS:
-        return [light, make(0.1, decay=1.0), *of_images]
-    mixed = make(0.1, orderings=4)
-    if n_rows > _FEW_ROWS:
-        tried = [light, make(0.1, decay=1.0), make(0.5, decay=1.0), make(0.2, hidden=(1024, 1024))]
-        return [*tried, *([mixed] if n_rows <= _ROWS_FOR_ORDERINGS else []), *of_images]
-    tried = [
-        light,
-        mixed,
-        make(0.5, orderings=4),
-        make(0.5, orderings=4, input_dropout=0.3),
-        make(0.5, decay=1.0),
-        make(0.5, decay=3.0),
-        make(0.5, is_tree=True),
-        make(0.5, decay=3.0, is_tree=True),
-        *of_images,
-    ]
-    if n_rows < _VERY_FEW_ROWS:
-        tried += [make(0.5, decay=10.0), make(0.5, decay=3.0, orderings=4)]
+    tried = [*_for_tables(n_rows), *([] if image is None else _for_images(n_rows, image))]
     return [candidate for candidate in tried if trees or not candidate.is_tree]
 
 
@@ -136,15 +110,45 @@ def _candidate(
     return Candidate(", ".join(filter(None, about)), {"dropout": dropout, **model}, training, is_tree)
 
 
-def _for_images(n_rows: int, image: tuple[int, int], dropout: float) -> Candidate:
-    """Return a deep network of units that see a neighbourhood."""
+def _for_tables(n_rows: int) -> list[Candidate]:
+    """Return networks that suppose nothing about the columns."""
+    make = partial(_candidate, n_rows)
+    light, decayed, mixed = make(0.1), make(0.1, decay=1.0), make(0.1, orderings=4)
+    if n_rows > _MANY_ROWS:
+        return [light, decayed]
+    if n_rows > _FEW_ROWS:
+        tried = [light, decayed, make(0.5, decay=1.0), make(0.2, hidden=(1024, 1024))]
+        return [*tried, mixed] if n_rows <= _ROWS_FOR_ORDERINGS else tried
+    tried = [
+        light,
+        mixed,
+        make(0.5, orderings=4),
+        make(0.5, orderings=4, input_dropout=0.3),
+        make(0.5, decay=1.0),
+        make(0.5, decay=3.0),
+        make(0.5, is_tree=True),
+        make(0.5, decay=3.0, is_tree=True),
+    ]
+    if n_rows < _VERY_FEW_ROWS:
+        tried += [make(0.5, decay=10.0), make(0.5, decay=3.0, orderings=4)]
+    return tried
+
+
+def _for_images(n_rows: int, image: tuple[int, int]) -> list[Candidate]:
+    """Return deep networks of units that see a neighbourhood."""
+    if min(image) < _SHORTEST_SIDE:
+        return []
     width = min(max(2 * image[0] * image[1], _UNITS[0]), _UNITS[1])
-    return Candidate(
-        f"images of {image[0]} x {image[1]}: layers of {width:,} that see {_REACH} pixels each way, "
-        f"{dropout:.0%} of units dropped",
-        {"hidden": (width,) * 4, "dropout": dropout, "field": {"grid": image, "reach": _REACH}},
-        {**_training(n_rows, 1, None), "learning_rate": 2e-3, "shift": 1},
-    )
+    training = {**_training(n_rows, 1, None), "learning_rate": 2e-3, "shift": 1}
+    return [
+        Candidate(
+            f"images of {image[0]} x {image[1]}: layers of {width:,} that see {_REACH} pixels each way, "
+            f"{dropout:.0%} of units dropped",
+            {"hidden": (width,) * 4, "dropout": dropout, "field": {"grid": image, "reach": _REACH}},
+            training,
+        )
+        for dropout in ((0.1, 0.3) if n_rows <= _MANY_IMAGES else (0.1,))
+    ]
 
 
 def _training(n_rows: int, longer: int, decay: float | None) -> dict[str, Any]:
