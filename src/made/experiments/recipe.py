@@ -135,6 +135,7 @@ _DNA = Recipe(
     "few rows, mostly noise: 8 orderings; half of all units and three in ten inputs dropped, for long",
     model={"orderings": 8, "dropout": 0.5, "input_dropout": 0.3},
     training={"epochs": 1500, "batch_size": 100, "ema": 0.998},
+    figures=(Figures("dna", valid=78.75, test=78.64, minutes=5.2, megabytes=538),),
 )
 _MUSHROOMS = Recipe(
     "mushrooms",
