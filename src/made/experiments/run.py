@@ -227,12 +227,7 @@ def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> 
 
     try:
         chosen = choose(
-            candidates(
-                len(dataset.train),
-                len(dataset.valid),
-                trees=trees,
-                image=_image(dataset),
-            ),
+            candidates(len(dataset.train), len(dataset.valid), trees=trees, image=_image(dataset)),
             build,
             dataset.train,
             dataset.valid,
