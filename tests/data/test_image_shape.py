@@ -35,6 +35,14 @@ def test_digits_are_images_and_one_hot_tables_are_none():
     assert find_image_shape(table.reshape(800, 128), [2] * 128) is None
 
 
+@pytest.mark.parametrize("stay", [0.8, 0.9, 0.95, 0.98, 0.995])
+def test_a_series_is_no_image(stay):
+    draw = np.random.default_rng(0)
+    changes = draw.random((2000, 128)) > stay
+    series = (changes.cumsum(axis=1) + draw.integers(0, 2, (2000, 1))) % 2
+    assert find_image_shape(series, [2] * 128) is None
+
+
 def test_pixels_have_as_many_values_each():
     rows = _spots(300, 10, 10)
     assert find_image_shape(rows, [2] * 99 + [3]) is None

@@ -13,8 +13,9 @@ __all__ = ["find_image_shape"]
 _SHORTEST_SIDE = 8
 # Neighbours are correlated so many times as much as any two, at the least: those above each other 4 to 12
 # times in images of digits, those side by side 2 to 12 times; columns of a table, whatever was taken for its
-# width, at most 1.5 times with what would be above them. Codes of one category rule each other out.
-_ABOVE, _BESIDE = 2.5, 1.5
+# width, at most 1.5 times with what would be above them. Codes of one category rule each other out. Nor is a
+# series of steps an image: there, what is nearer in the row is more alike.
+_ABOVE, _BESIDE, _HALF_A_ROW = 2.5, 1.5, 2.0
 # So many rows tell; more columns than this would take too much memory.
 _ROWS, _COLUMNS = 2_000, 4_096
 
@@ -23,7 +24,7 @@ def find_image_shape(rows: ArrayLike, classes: Sequence[int]) -> tuple[int, int]
     """Return height and width of the images that rows seem to be; None if they seem to be none, or are small.
 
     It is the shape in which pixels above each other are correlated most, if these are much more correlated
-    than any two, and those side by side are too.
+    than any two, and than those half a row apart, and if those side by side are correlated too.
 
     Parameters
     ----------
@@ -56,9 +57,10 @@ def find_image_shape(rows: ArrayLike, classes: Sequence[int]) -> tuple[int, int]
     correlation = _correlation(np.asarray(rows[:_ROWS]))  # type: ignore[index]
     of_any = (np.abs(correlation).sum() - np.trace(correlation)) / (n_variables * (n_variables - 1))
     height, width = max(shapes, key=lambda shape: float(np.diagonal(correlation, shape[1]).mean()))
-    above = float(np.diagonal(correlation, width).mean())
+    above, apart = (float(np.diagonal(correlation, lag).mean()) for lag in (width, width // 2))
     beside = float(np.append(np.diagonal(correlation, 1), 0).reshape(height, width)[:, :-1].mean())
-    return (height, width) if above > _ABOVE * of_any and beside > _BESIDE * of_any else None
+    found = above > _ABOVE * of_any and beside > _BESIDE * of_any and above > _HALF_A_ROW * apart
+    return (height, width) if found else None
 
 
 def _correlation(rows: NDArray[np.integer]) -> NDArray[np.float32]:
