@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["find_image_shape"]
+__all__ = ["SHORTEST_SIDE", "find_image_shape"]
 
-# Images with a shorter side are tables to us.
-_SHORTEST_SIDE = 8
+#: Images with a shorter side are tables to us.
+SHORTEST_SIDE = 8
 # Neighbours are correlated so many times as much as any two, at the least: those above each other 4 to 12
 # times in images of digits, those side by side 2 to 12 times; columns of a table, whatever was taken for its
 # width, at most 1.5 times with what would be above them. Codes of one category rule each other out. Nor is a
@@ -49,7 +49,7 @@ def find_image_shape(rows: ArrayLike, classes: Sequence[int]) -> tuple[int, int]
         return None
     shapes = [
         (n_variables // width, width)
-        for width in range(_SHORTEST_SIDE, n_variables // _SHORTEST_SIDE + 1)
+        for width in range(SHORTEST_SIDE, n_variables // SHORTEST_SIDE + 1)
         if n_variables % width == 0
     ]
     if not shapes:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from made.data.image_shape import SHORTEST_SIDE
+
 __all__ = ["Candidate", "candidates", "when_set_by_hand"]
 
 # So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. But not fewer and
@@ -32,7 +34,6 @@ _EPOCHS_UNWATCHED = 400
 # In images, units that see so many pixels each way, which makes them cheap: there can be more of them, by the
 # number of pixels. They over-fit less than units that see everything.
 _REACH = 6
-_SHORTEST_SIDE = 8
 _UNITS = (512, 1_600)
 _MANY_IMAGES = 20_000
 
@@ -136,7 +137,7 @@ def _for_tables(n_rows: int) -> list[Candidate]:
 
 def _for_images(n_rows: int, image: tuple[int, int]) -> list[Candidate]:
     """Return deep networks of units that see a neighbourhood."""
-    if min(image) < _SHORTEST_SIDE:
+    if min(image) < SHORTEST_SIDE:
         return []
     width = min(max(2 * image[0] * image[1], _UNITS[0]), _UNITS[1])
     training = {**_training(n_rows, 1, None), "learning_rate": 2e-3, "shift": 1}
