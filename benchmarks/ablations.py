@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import torch
 
 import made
-from made.plots.paper import LETTERS, grow_letters, new_figure, save
-from made.training.loop import mean_and_error
+from made.plots.style import LETTERS, grow_letters, new_figure, save
+from made.training.trainer import mean_and_error
 from measure import machine, write
 
 _HERE = Path(__file__).parent

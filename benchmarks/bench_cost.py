@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 import made
-from made.plots.paper import LETTERS, grow_letters, new_figure, save
+from made.plots.style import LETTERS, grow_letters, new_figure, save
 from made.training.batches import batches_from
 from made.training.make_step import make_step
 from made.training.settings import TrainingSettings, learning_rate

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from made.plots.paper import LETTERS, grow_letters, new_figure, save
+from made.plots.style import LETTERS, grow_letters, new_figure, save
 from measure import interleaved, machine, report, write
 from peers import RIVALS, Rival
 

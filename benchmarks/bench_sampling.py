@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 import made
-from made.kernels.one_pass import sample_one_pass
-from made.kernels.plan import make_plan
-from made.plots.paper import LETTERS, grow_letters, new_figure, save
-from made.uniforms import row_uniforms
+from made.kernels.one_pass.batch import sample_one_pass
+from made.kernels.one_pass.plan import make_plan
+from made.plots.style import LETTERS, grow_letters, new_figure, save
+from made.support.uniforms import row_uniforms
 from measure import interleaved, machine, report, write
 from seed_port import SeedMADE, sample
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import made
-from made.experiments.folder import RunFolder
+from made.runs.folder import RunFolder
 from measure import machine, write
 
 _HERE = Path(__file__).parent

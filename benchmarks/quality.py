@@ -32,7 +32,7 @@ _PUBLISHED = {
 _FIT = """
 import json, sys
 from pathlib import Path
-from made.experiments.run import Job, run
+from made.runs.run import Job, run
 about = json.loads(sys.argv[1])
 job = Job(about["data"], Path(about["folder"]), about["seed"], about["data_dir"], {}, about["training"],
           device="cpu", recipe=about["recipe"])

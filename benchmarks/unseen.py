@@ -22,10 +22,10 @@ import torch
 import made
 from made.baselines import ChowLiuTree
 from made.data.image_shape import find_image_shape
-from made.experiments.adapt import candidates
-from made.experiments.estimate import candidate_model
-from made.rows import variables_for
-from made.training.loop import mean_and_error
+from made.training.trainer import mean_and_error
+from made.tuning.auto import candidate_model
+from made.tuning.candidates import candidates
+from made.variables.row_type import variables_for
 from measure import add
 
 _HERE = Path(__file__).parent

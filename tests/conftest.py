@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import made
 from made.base import BaseModel
-from made.errors import InputError
+from made.support.errors import InputError
 
 SMOOTH = ["tanh", "softplus", "sigmoid"]
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from made.network import MaskTensors
+from made.network.network import MaskTensors
 
 CPU = torch.device("cpu")
 seeds = st.integers(0, 1000)

@@ -11,7 +11,7 @@ import pytest
 
 from made import baselines
 from made.baselines import ChowLiuTree, ProductOfMarginals
-from made.errors import InputError
+from made.support.errors import InputError
 
 BOTH = pytest.mark.parametrize("baseline", [ProductOfMarginals, ChowLiuTree])
 

@@ -12,7 +12,7 @@ from scipy.stats import chisquare
 
 import made
 from made.baselines import ProductOfMarginals
-from made.uniforms import row_uniforms
+from made.support.uniforms import row_uniforms
 
 B, C = made.Bernoulli, made.Categorical
 CASES = {

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 import made
-from made.files import FORMAT_VERSION, read_tensors, write_tensors
+from made.support.files import FORMAT_VERSION, read_tensors, write_tensors
 
 B, C = made.Bernoulli, made.Categorical
 MODELS = {

@@ -11,7 +11,7 @@ import torch
 
 import made
 from made import masked
-from made.network import MaskTensors
+from made.network.network import MaskTensors
 
 MIXED = [made.Bernoulli(3), made.Categorical(3, n=2)]
 X = np.random.default_rng(0).integers([2, 2, 2, 3, 3], size=(12, 5))

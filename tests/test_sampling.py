@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import made
-from made.rows import Variables
 from made.sampling import sample_rows
+from made.variables.row_type import Variables
 
 MIXED = [made.Bernoulli(3), made.Categorical(3, n=2), made.Categorical(1)]
 

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily
 
 import made
-from made.errors import InputError
+from made.support.errors import InputError
 
 STATES = torch.tensor(list(itertools.product(range(2), range(2), range(3))))
 

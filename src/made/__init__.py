@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from made import baselines, data, plots
     from made.autoencoder import Autoencoder
-    from made.errors import InputError, PoorEstimateWarning
-    from made.experiments.estimate import estimate
     from made.loading import load
     from made.model import MADE
-    from made.queries import complete, conditional, marginal
-    from made.rows import variables_for
+    from made.queries.questions import complete, conditional, marginal
+    from made.support.errors import InputError, PoorEstimateWarning
     from made.training import History, fit
-    from made.variables import Bernoulli, Categorical
+    from made.tuning.auto import estimate
+    from made.variables.discrete import Bernoulli, Categorical
+    from made.variables.row_type import variables_for
 
 __all__ = [
     "MADE",
@@ -46,18 +46,18 @@ __version__ = "0.1.0"
 _HOMES = {
     "MADE": "made.model",
     "Autoencoder": "made.autoencoder",
-    "Bernoulli": "made.variables",
-    "Categorical": "made.variables",
+    "Bernoulli": "made.variables.discrete",
+    "Categorical": "made.variables.discrete",
     "History": "made.training",
-    "InputError": "made.errors",
-    "PoorEstimateWarning": "made.errors",
-    "complete": "made.queries",
-    "conditional": "made.queries",
-    "estimate": "made.experiments.estimate",
+    "InputError": "made.support.errors",
+    "PoorEstimateWarning": "made.support.errors",
+    "complete": "made.queries.questions",
+    "conditional": "made.queries.questions",
+    "estimate": "made.tuning.auto",
     "fit": "made.training",
     "load": "made.loading",
-    "marginal": "made.queries",
-    "variables_for": "made.rows",
+    "marginal": "made.queries.questions",
+    "variables_for": "made.variables.row_type",
 }
 _MODULES = ("baselines", "data", "plots")
 

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
-from made.checks import share, switch, whole
-from made.errors import InputError
-from made.network import Network
-from made.summary import Summary, summarize
-from made.variables import Variable
+from made.network.network import Network
+from made.network.summary import Summary, summarize
+from made.support.checks import share, switch, whole
+from made.support.errors import InputError
+from made.variables.discrete import Variable
 
 __all__ = ["Autoencoder"]
 

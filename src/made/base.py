@@ -12,13 +12,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from made.checks import row_weights, whole
-from made.context import Context
-from made.errors import InputError
-from made.files import write_tensors
-from made.network import Network
-from made.rows import Variables
-from made.variables import Variable
+from made.network.network import Network
+from made.support.checks import row_weights, whole
+from made.support.errors import InputError
+from made.support.files import write_tensors
+from made.variables.context import Context
+from made.variables.discrete import Variable
+from made.variables.row_type import Variables
 
 __all__ = ["BaseModel"]
 

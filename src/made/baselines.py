@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from made.checks import row_weights
-from made.errors import InputError
+from made.support.checks import row_weights
+from made.support.errors import InputError
 
 __all__ = ["ChowLiuTree", "ProductOfMarginals"]
 

@@ -8,10 +8,10 @@ import torch
 
 from made.autoencoder import Autoencoder
 from made.base import BaseModel
-from made.devices import find_device
-from made.errors import InputError
-from made.files import read_tensors
 from made.model import MADE
+from made.support.devices import find_device
+from made.support.errors import InputError
+from made.support.files import read_tensors
 
 __all__ = ["load"]
 

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made.base import BaseModel
-from made.checks import share, switch
-from made.inference import Density
-from made.kernels.sampler import OnePassSampler
-from made.masks import Mask
-from made.mixture import Mixture
-from made.network import MaskTensors, Network
-from made.ordering import IntArray
-from made.receptive_field import ReceptiveField
+from made.kernels.one_pass.sampler import OnePassSampler
+from made.masks.degrees import Mask
+from made.masks.mask_set import Mixture
+from made.masks.ordering import IntArray
+from made.masks.receptive_field import ReceptiveField
+from made.network.network import MaskTensors, Network
+from made.network.summary import Summary, summarize
+from made.queries.inference import Density
 from made.sampling import sample_rows
-from made.summary import Summary, summarize
-from made.variables import Variable
+from made.support.checks import share, switch
+from made.variables.discrete import Variable
 
 __all__ = ["MaskedModel"]
 

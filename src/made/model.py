@@ -10,14 +10,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.checks import whole
-from made.errors import InputError
-from made.incomplete import has_unknown, read_given, read_incomplete
-from made.inference import Inference
-from made.kernels.sampler import row_uniforms
+from made.kernels.one_pass.sampler import row_uniforms
 from made.masked import MaskedModel
-from made.ordering import IntArray
+from made.masks.ordering import IntArray
+from made.queries.inference import Inference
+from made.support.checks import whole
+from made.support.errors import InputError
 from made.torch_distribution import RowDistribution
+from made.variables.missing import has_unknown, read_given, read_incomplete
 
 __all__ = ["MADE"]
 
@@ -261,7 +261,7 @@ class MADE(MaskedModel):
         groups : (D,) int array, optional
             Go through the variables group by group, see `Mixture.given_first`: under masks not its own.
         **settings
-            Of `made.inference.Inference`.
+            Of `made.queries.inference.Inference`.
         """
         return Inference(
             self.variables,

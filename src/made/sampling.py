@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from made.incomplete import UNKNOWN
-from made.ordering import IntArray
-from made.rows import Variables
+from made.masks.ordering import IntArray
+from made.variables.missing import UNKNOWN
+from made.variables.row_type import Variables
 
 __all__ = ["sample_rows"]
 

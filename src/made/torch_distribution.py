@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from made.context import Context
-from made.errors import InputError
-from made.rows import Variables
+from made.support.errors import InputError
+from made.variables.context import Context
+from made.variables.row_type import Variables
 
 __all__ = ["RowDistribution"]
 

@@ -14,7 +14,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 # Run as a script, every fit with a few steps.
 SHORT = """
 import runpy
-from made.experiments import adapt
+from made.tuning import candidates as adapt
 adapt._STEPS = 12
 adapt._EPOCHS = (1, 3)
 runpy.run_path("unseen.py", run_name="__main__")

@@ -99,4 +99,4 @@ def snapshot() -> Callable[[Path], dict[str, bytes]]:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs draw no pictures, which is most of the time that a tiny one takes."""
     for name in ("draw_loss", "draw_samples"):
-        monkeypatch.setattr(f"made.experiments.run.{name}", lambda path, *others: path)
+        monkeypatch.setattr(f"made.runs.run.{name}", lambda path, *others: path)

@@ -150,13 +150,13 @@ def test_portions_change_nothing(here, call, monkeypatch):
     text = "sex,kind,size\n" + "".join(",".join(row) + "\n" for row in rows)
     (here / "holes.csv").write_text(text)
     whole = call("complete", "run", "holes.csv", "-n", "2").out
-    monkeypatch.setattr("made.experiments.completions._ROWS_PER_PORTION", 1)
+    monkeypatch.setattr("made.runs.completions._ROWS_PER_PORTION", 1)
     assert call("complete", "run", "holes.csv", "-n", "2").out == whole
     assert len(whole.splitlines()) == 121
 
 
 def test_progress_is_on_standard_error(holes, call, monkeypatch):
-    monkeypatch.setattr("made.cli.screen._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("made.cli.console._SECONDS_BETWEEN_LINES", 0.0)
     result = call("complete", "run", "holes.csv")
     assert "completing: 1 of 4 rows" in result.err
     assert "completing" not in result.out

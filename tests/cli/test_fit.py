@@ -11,7 +11,7 @@ import pytest
 
 import made
 from made.data import download
-from made.experiments import recipe
+from made.tuning import recipes as recipe
 
 
 def settings_of(folder):

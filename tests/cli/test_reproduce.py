@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture
 def tiny(monkeypatch):
     """Networks so small that an experiment takes a moment."""
-    from made.experiments import mnist
+    from made.reproduce import mnist
 
     recipes = {
         name: mnist.Recipe(name, recipe.title, {**recipe.model, "hidden": (8,)})

@@ -218,7 +218,7 @@ def test_sample_in_portions_is_the_same(here, call, monkeypatch):
         return [call("sample", "pictures", "-n", "25").out, *((here / name).read_bytes() for name in files)]
 
     whole = draw()
-    monkeypatch.setattr("made.experiments.samples.rows_per_portion", lambda model: 7)
+    monkeypatch.setattr("made.runs.samples.rows_per_portion", lambda model: 7)
     assert draw() == whole
     assert whole[1].decode() == whole[0]
 
@@ -305,7 +305,7 @@ def test_interrupted_sample_leaves_the_earlier_file(here, call, snapshot, monkey
             raise KeyboardInterrupt
         return own(model, n, seed, first=first)
 
-    monkeypatch.setattr("made.experiments.samples.rows_per_portion", lambda model: 7)
+    monkeypatch.setattr("made.runs.samples.rows_per_portion", lambda model: 7)
     monkeypatch.setattr(made.MADE, "sample", sample)
     assert call("sample", "pictures", "-n", "25", "-o", "new.npy", code=130).out == ""
     assert snapshot(here) == before
@@ -377,7 +377,7 @@ def test_score_of_estimated_rows(here, call, randomize, monkeypatch):
     assert second.startswith("  3 of the estimates rest on few effective draws")
     assert second.endswith("raise --draws")
     assert "few" not in call("score", "wide.safetensors", "holes.csv", "--draws", "500").err
-    monkeypatch.setattr("made.cli.screen._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("made.cli.console._SECONDS_BETWEEN_LINES", 0.0)
     assert "scoring: 1 of 3 rows" in call("score", "wide.safetensors", "holes.csv").err
 
 

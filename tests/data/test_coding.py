@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from made.data.coding import encode, infer_classes, whole_numbers
-from made.errors import InputError
+from made.support.errors import InputError
 
 
 @pytest.mark.parametrize(

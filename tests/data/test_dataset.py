@@ -7,7 +7,7 @@ import pytest
 
 from made.data.dataset import build, find_column, split_rows
 from made.data.readers import Raw
-from made.errors import InputError
+from made.support.errors import InputError
 
 
 def rows(n: int, d: int = 2) -> np.ndarray:

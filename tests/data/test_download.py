@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from made.data.download import DownloadError, cache_dir, fetch
-from made.errors import InputError
+from made.support.errors import InputError
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

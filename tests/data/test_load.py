@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import made.data
-from made.errors import InputError
+from made.support.errors import InputError
 
 
 def test_a_file_by_path(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 
 import made.data
 from made.data.named import REGISTRY, Entry
-from made.errors import InputError
+from made.support.errors import InputError
 
 SPLITS = ("train", "valid", "test")
 

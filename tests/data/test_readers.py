@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from made.data.readers import read, read_with_siblings
-from made.errors import InputError
+from made.support.errors import InputError
 
 ROWS = np.array([[0, 1, 2], [2, 1, 0]])
 

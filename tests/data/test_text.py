@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from made.data.text import _careful, _layout, read_text
-from made.errors import InputError
+from made.support.errors import InputError
 
 
 def write(tmp_path: Path, name: str, text: str | bytes) -> Path:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from made.data.two_dim import as_table, draw, flower_table, image_table
-from made.errors import InputError
+from made.support.errors import InputError
 
 TABLE = np.array([[0.5, 0.0], [0.25, 0.125], [0.0, 0.125]])
 

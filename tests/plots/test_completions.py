@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import completions
+from made.support.errors import InputError
 
 GIVEN = [[1, 0, -1, -1], [-1, 1, -1, 0]]
 FILLED = [[[1, 0, 0, 1], [1, 0, 1, 1], [1, 0, 0, 0]], [[0, 1, 1, 0], [1, 1, 1, 0], [1, 1, 0, 0]]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import image_grid, samples_beside, samples_table
+from made.support.errors import InputError
 
 
 def shown(axes):

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import lines
+from made.support.errors import InputError
 
 NAMES = {"x_label": "epochs", "y_label": "nats"}
 EPOCHS = np.arange(1, 101)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import masks_averaged
+from made.support.errors import InputError
 
 COUNTS, RIGHT, WRONG = [1, 2, 4, 16], [90.0, 89.0, 88.5, 88.3], [90.0, 87.0, 85.0, 84.0]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import mask_matrices
+from made.support.errors import InputError
 
 
 def test_a_small_mask_is_shown_as_it_is():

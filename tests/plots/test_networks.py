@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from made.errors import InputError
 from made.plots import network
-from made.plots.paper import degree_colours
+from made.plots.style import degree_colours
+from made.support.errors import InputError
 
 # The worked example of the seed, M^W as corrected in its errata.
 RANKS, DEGREES = [1, 2, 3], [[1, 2, 1, 2]]

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import image_pairs
+from made.support.errors import InputError
 
 
 def test_each_pair_lies_in_its_own_tiles():

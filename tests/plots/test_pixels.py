@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import predecessors, surprise
+from made.support.errors import InputError
 
 
 def test_only_predecessors_are_blue_and_all_later_pixels_hatched():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.errors import InputError
 from made.plots import joint_tables, log_ratios, slices
+from made.support.errors import InputError
 
 
 def tables(n, shape=(6, 9)):

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import made
-from made.files import read_tensors, write_tensors
-from made.training import loop
+from made.support.files import read_tensors, write_tensors
+from made.training import trainer
 
 FIT = {"epochs": 4, "batch_size": 16, "seed": 3}
 STEPS = 28
@@ -64,7 +64,7 @@ def test_resumed_without_validation(tiny, rows, tmp_path, press_ctrl_c, same_wei
 
 def test_checkpoints_in_between(tiny, rows, valid, tmp_path, monkeypatch, same_weights):
     """A fit that was killed goes on from the end of an epoch."""
-    monkeypatch.setattr(loop, "_SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    monkeypatch.setattr(trainer, "_SECONDS_BETWEEN_CHECKPOINTS", -1.0)
     whole, killed, resumed = tiny(), tiny(), tiny()
     expected = made.fit(whole, rows, valid, **FIT)
 
@@ -91,7 +91,7 @@ def test_checkpoints_in_between(tiny, rows, valid, tmp_path, monkeypatch, same_w
 
 def test_time_of_all_sittings_is_counted(tiny, rows, tmp_path, monkeypatch):
     clock = iter(range(0, 100_000, 10))
-    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(trainer.time, "monotonic", lambda: float(next(clock)))
     made.fit(tiny(), rows, epochs=1, batch_size=50, checkpoint=tmp_path / "c")
     history = made.fit(tiny(), rows, epochs=2, batch_size=50, checkpoint=tmp_path / "c", resume=True)
     seconds = [record.seconds for record in history.epochs]

@@ -4,7 +4,7 @@ import pytest
 
 import made
 from made.training import make_step as module
-from made.training.live_step import LiveStep
+from made.training.compiled_step import LiveStep
 from made.training.make_step import make_step
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep

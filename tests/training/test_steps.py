@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import made
-from made import gathers, live
 from made.training import steps
 from made.training.batches import Batch
 from made.training.settings import TrainingSettings
@@ -37,9 +36,9 @@ def test_portions_add_up_to_the_whole_batch(monkeypatch, weighted):
     "settings", [{}, {"ordering": "random"}, {"orderings": 2}, {"context": 1}], ids=lambda each: str(each)
 )
 def test_gradients_of_portions_are_added_up_in_place(monkeypatch, fewest_classes, settings):
-    monkeypatch.setattr(live, "_SMALL", 0)
-    monkeypatch.setattr(live, "_ROWS", 3)
-    monkeypatch.setattr(gathers, "FEWEST_CLASSES", fewest_classes)
+    monkeypatch.setattr(block_linear, "_SMALL", 0)
+    monkeypatch.setattr(block_linear, "_ROWS", 3)
+    monkeypatch.setattr(sparse_linear, "FEWEST_CLASSES", fewest_classes)
     batch = _batch()
     batch = batch._replace(context=torch.ones(37, 1).double() if "context" in settings else None)
     found = []

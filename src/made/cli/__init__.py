@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from made.cli import complete, data, fit, reproduce, use
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["app", "main"]
 

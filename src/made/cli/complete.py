@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.screen import counting, tell
+from made.cli.console import counting, tell
 from made.cli.use import DataDir, Device, Run, load_run
-from made.errors import InputError
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from made.answers import Completion
-    from made.experiments.completions import IncompleteRows
+    from made.queries.results import Completion
+    from made.runs.completions import IncompleteRows
 
 __all__ = ["complete"]
 
@@ -71,7 +71,8 @@ def complete(
     """Fill in the unknown entries of rows, and say how: exactly, or estimated."""
     import numpy as np
 
-    from made.experiments.completions import (
+    from made.queries.questions import KINDS, METHODS
+    from made.runs.completions import (
         IMAGES,
         check_picture,
         complete_portions,
@@ -79,8 +80,7 @@ def complete(
         find_incomplete_rows,
         half_images,
     )
-    from made.experiments.samples import csv_text, write_rows
-    from made.queries import KINDS, METHODS
+    from made.runs.samples import csv_text, write_rows
 
     if (rows is None) == (half is None):
         raise InputError(
@@ -134,7 +134,7 @@ def _tell_how(
     """Say what the completions are and how they were found; warn of poor estimates."""
     import numpy as np
 
-    from made.inference import POOR
+    from made.queries.inference import POOR
 
     unknown = int((found.codes < 0).sum())
     each = "" if number is None else f", {number:,} of each row"

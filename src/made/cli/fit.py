@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.screen import command, parse_numbers, score_table, tell
-from made.errors import InputError
+from made.cli.console import command, parse_numbers, score_table, tell
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from made.data import Dataset
-    from made.experiments.run import Job, Outcome
+    from made.runs.run import Job, Outcome
 
 __all__ = ["demo", "fit", "recipes"]
 
@@ -138,7 +138,7 @@ def fit(
         "ema": ema,
     }
     given_model, given_training = _given(model), _given(training)
-    from made.experiments.run import Job
+    from made.runs.run import Job
 
     if resume:
         others = {
@@ -174,8 +174,8 @@ def demo(
     ),
 ) -> None:
     """Train on 8x8 digits in under a minute: the exact likelihood of held-out images, and new ones."""
-    from made.experiments.folder import RunFolder
-    from made.experiments.run import Job
+    from made.runs.folder import RunFolder
+    from made.runs.run import Job
 
     job = Job(
         data="digits",
@@ -192,7 +192,7 @@ def demo(
 
 def recipes() -> None:
     """List the recipes of made fit --recipe: what each is for, and what it gave."""
-    from made.experiments.recipe import RECIPES
+    from made.tuning.recipes import RECIPES
 
     typer.echo(
         f"{'recipe':<12}{'measured on':<18}{'valid':>8}{'test':>8}  {'time':<9}{'memory':<9}what it is"
@@ -213,7 +213,7 @@ def recipes() -> None:
 
 
 def _run(job: Job, *, resume: bool, force: bool, progress: bool) -> None:
-    from made.experiments.run import run
+    from made.runs.run import run
 
     outcome = run(job, resume=resume, force=force, progress=progress)
     _report(job, outcome)
@@ -271,7 +271,7 @@ def _context_example(dataset: Dataset) -> str:
 def _resumed(out: Path, data: str | None, data_dir: str | None, device: str, given: dict[str, Any]) -> Job:
     from dataclasses import replace
 
-    from made.experiments.run import Job
+    from made.runs.run import Job
 
     job = Job.of(out, device)
     if data is not None and replace(job, data=data).settings()["data"]["name"] != job.data:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from made.cli.screen import make_folder, tell
-from made.errors import InputError
+from made.cli.console import make_folder, tell
+from made.support.errors import InputError
 
 __all__ = ["app"]
 
@@ -50,9 +50,9 @@ def mnist(
     With --quick, all recipes on the embedded 8x8 digits, 10 epochs each.
     """
     from made import data
-    from made.experiments.mnist import RECIPES, MnistPlan, load_images, reproduce_recipe
-    from made.experiments.mnist_report import write_mnist
-    from made.experiments.scores import baseline_scores
+    from made.reproduce.mnist import RECIPES, MnistPlan, load_images, reproduce_recipe
+    from made.reproduce.mnist_report import write_mnist
+    from made.runs.scores import baseline_scores
 
     wanted = recipe or (["all"] if quick else ["seed"])
     chosen = list(RECIPES) if "all" in wanted else wanted
@@ -108,8 +108,8 @@ def two_dim(
     """Run the seed's section 2: five models of one joint table, judged by the table (Figures 6 to 10)."""
     import numpy as np
 
-    from made.experiments.two_dim import Plan, reproduce_two_dim
-    from made.experiments.two_dim_report import write_two_dim
+    from made.reproduce.two_dim import Plan, reproduce_two_dim
+    from made.reproduce.two_dim_report import write_two_dim
 
     epochs = epochs if epochs is not None else 4 if quick else 20
     points = points if points is not None else 20_000 if quick else 100_000

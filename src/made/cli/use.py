@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.screen import counting, make_folder, masks_table, parse_counts, score_table, tell
-from made.errors import InputError
+from made.cli.console import counting, make_folder, masks_table, parse_counts, score_table, tell
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from made.experiments.completions import IncompleteRows
-    from made.experiments.folder import RunFolder
-    from made.experiments.rows import FoundRows
     from made.model import MADE
+    from made.runs.completions import IncompleteRows
+    from made.runs.folder import RunFolder
+    from made.runs.rows import FoundRows
 
 __all__ = ["DataDir", "Device", "Run", "evaluate", "load_run", "sample", "score", "show", "summary"]
 
@@ -62,8 +62,8 @@ def evaluate(
     device: Device = "cpu",
 ) -> None:
     """Report the exact NLL of held-out rows, in nats per row and bits/dim."""
-    from made.experiments.rows import find_rows
-    from made.experiments.scores import score_model, score_rows
+    from made.runs.rows import find_rows
+    from made.runs.scores import score_model, score_rows
 
     counts = None if masks is None else parse_counts(masks, "--masks")
     if counts is None and out is not None:
@@ -106,8 +106,8 @@ def sample(
     device: Device = "cpu",
 ) -> None:
     """Draw new rows from a trained model."""
-    from made.experiments.completions import how_given, read_context, read_given_values
-    from made.experiments.samples import csv_text, draw_portions, write_rows
+    from made.runs.completions import how_given, read_context, read_given_values
+    from made.runs.samples import csv_text, draw_portions, write_rows
 
     if out is not None and out.suffix not in (".npy", ".csv", ".png"):
         raise InputError(f"{out}: samples are written as .npy, .csv or .png")
@@ -154,10 +154,10 @@ def score(
     """
     import numpy as np
 
-    from made.experiments.completions import find_incomplete_rows, has_holes
-    from made.experiments.rows import find_rows
-    from made.experiments.scores import score_model
-    from made.files import write_aside
+    from made.runs.completions import find_incomplete_rows, has_holes
+    from made.runs.rows import find_rows
+    from made.runs.scores import score_model
+    from made.support.files import write_aside
 
     folder, model = load_run(run, device)
     if has_holes(data):
@@ -194,9 +194,9 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path |
     """Write log p of what is known in each row, and its standard error."""
     import numpy as np
 
-    from made.experiments.completions import score_known
-    from made.files import write_aside
-    from made.inference import POOR
+    from made.queries.inference import POOR
+    from made.runs.completions import score_known
+    from made.support.files import write_aside
 
     with counting("scoring", len(rows)) as advance:
         found = score_known(model, rows, draws, advance)
@@ -231,7 +231,7 @@ def show(
     data_dir: DataDir = None,
 ) -> None:
     """Draw pictures of a run: masks, network, samples, what a pixel may see, what surprises the model."""
-    from made.experiments.pictures import draw_model, draw_samples, draw_surprise, draw_worked_example
+    from made.runs.pictures import draw_model, draw_samples, draw_surprise, draw_worked_example
 
     if worked_example:
         target = make_folder(out or Path("figures"))
@@ -259,7 +259,7 @@ def summary(
 
 def load_run(run: Path, device: str = "cpu") -> tuple[RunFolder, MADE]:
     """Return the folder of a run, or that of a model file, and the model."""
-    from made.experiments.folder import RunFolder
+    from made.runs.folder import RunFolder
 
     folder = RunFolder(run)
     return folder, folder.load_model(device)
@@ -267,7 +267,7 @@ def load_run(run: Path, device: str = "cpu") -> tuple[RunFolder, MADE]:
 
 def _baselines(folder: RunFolder, rows: FoundRows, data_dir: str | None) -> dict[str, Any]:
     """Score the baselines of the run's training rows on the rows at hand; without those there are none."""
-    from made.experiments.scores import baseline_scores
+    from made.runs.scores import baseline_scores
 
     try:
         scores = baseline_scores(folder.load_data(data_dir), {"rows": rows.codes.cpu().numpy()})
@@ -279,7 +279,7 @@ def _baselines(folder: RunFolder, rows: FoundRows, data_dir: str | None) -> dict
 def _evaluate_masks(model: MADE, rows: FoundRows, counts: list[int], out: Path, as_json: bool) -> None:
     """Report what averaging over masks brings: a table, or JSON, and a picture."""
     from made import plots
-    from made.experiments.masks_averaged import average_masks, check_counts, draw_masks_averaged
+    from made.runs.masks_averaged import average_masks, check_counts, draw_masks_averaged
 
     check_counts(model, counts)
     plots.check_place(out)
@@ -312,7 +312,7 @@ def _draw_picture(
     import numpy as np
 
     from made import plots
-    from made.experiments.pictures import draw_rows
+    from made.runs.pictures import draw_rows
 
     if not 1 <= n <= _ROWS_PER_PICTURE:
         raise InputError(

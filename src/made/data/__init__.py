@@ -12,7 +12,7 @@ from made.data.dataset import Dataset, build, find_column
 from made.data.named import REGISTRY, Description, closest, describe, known, load_named, names
 from made.data.readers import Raw, read, read_with_siblings
 from made.data.row_file import RowFile, open_rows
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = [
     "Dataset",

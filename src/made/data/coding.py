@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["Labels", "encode", "infer_classes", "whole_numbers"]
 

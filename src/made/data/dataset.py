@@ -13,7 +13,7 @@ from made.data.coding import Labels, encode, infer_classes, whole_numbers
 from made.data.image_shape import find_image_shape
 from made.data.readers import SPLITS, Raw
 from made.data.two_dim import draw
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["Dataset", "build", "find_column", "split_rows"]
 

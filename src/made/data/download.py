@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["DownloadError", "cache_dir", "fetch"]
 

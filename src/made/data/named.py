@@ -16,7 +16,7 @@ from made.data import download
 from made.data.coding import whole_numbers
 from made.data.readers import SPLITS, Raw, read
 from made.data.two_dim import flower_table
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["REGISTRY", "Description", "Entry", "closest", "describe", "known", "load_named", "names"]
 

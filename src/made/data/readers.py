@@ -15,7 +15,7 @@ import numpy as np
 
 from made.data.text import TEXT_SUFFIXES, read_text
 from made.data.two_dim import IMAGE_SUFFIXES, as_table, image_table
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["SPLITS", "SUFFIXES", "Raw", "check_file", "read", "read_with_siblings"]
 

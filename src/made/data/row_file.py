@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from made.data.dataset import find_column
 from made.data.readers import check_file
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["RowFile", "open_rows"]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from made.errors import InputError
+from made.support.errors import InputError
 
 __all__ = ["TEXT_SUFFIXES", "read_text"]
 

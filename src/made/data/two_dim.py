@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from made.errors import InputError
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,8 +13,8 @@ from made.plots.masks_averaged import masks_averaged
 from made.plots.matrices import mask_matrices
 from made.plots.networks import network
 from made.plots.pairs import image_pairs
-from made.plots.paper import check_place, save
 from made.plots.pixels import predecessors, surprise
+from made.plots.style import check_place, save
 from made.plots.tables import joint_tables, log_ratios, slices
 
 __all__ = [

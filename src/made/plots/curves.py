@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from made.errors import InputError
 from made.plots.lines import draw_levels
-from made.plots.paper import LETTERS, grow_letters, new_figure
+from made.plots.style import LETTERS, grow_letters, new_figure
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from made.errors import InputError
-from made.plots.paper import grow_letters, new_figure
+from made.plots.style import grow_letters, new_figure
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from made.errors import InputError
-from made.plots.paper import LETTERS, TITLE, degree_colours, new_figure
+from made.plots.style import LETTERS, TITLE, degree_colours, new_figure
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from made.errors import InputError
 from made.plots.grids import checked_images
-from made.plots.paper import LETTERS, new_figure
+from made.plots.style import LETTERS, new_figure
+from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

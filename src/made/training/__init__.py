@@ -1,6 +1,6 @@
 """Training: the loop, schedules, checkpoints, history."""
 
 from made.training.history import History
-from made.training.loop import TrainingDivergedError, fit
+from made.training.trainer import TrainingDivergedError, fit
 
 __all__ = ["History", "TrainingDivergedError", "fit"]

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.base import BaseModel
-from made.checks import row_weights
 from made.data.row_file import RowFile
-from made.errors import InputError
+from made.support.checks import row_weights
+from made.support.errors import InputError
 from made.training.settings import TrainingSettings
 
 __all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "rows_of"]

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from made.base import BaseModel
-from made.errors import InputError
-from made.files import read_tensors, write_tensors
+from made.support.errors import InputError
+from made.support.files import read_tensors, write_tensors
 from made.training.history import History
 from made.training.settings import TrainingSettings
 

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
-from made.checks import row_weights
 from made.data.row_file import RowFile
+from made.support.checks import row_weights
 
 __all__ = ["FEWEST_ROWS", "Parts", "set_apart"]
 

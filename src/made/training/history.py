@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from made.files import write_aside
+from made.support.files import write_aside
 
 __all__ = ["EpochRecord", "History"]
 

@@ -6,7 +6,7 @@ import torch
 
 from made.base import BaseModel
 from made.masked import MaskedModel
-from made.training.captured import CapturedStep
+from made.training.captured_step import CapturedStep
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep, Step
 
@@ -35,7 +35,7 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int) -> Ste
         weights = sum(weight.numel() for weight in model.network.weights)
         pays = 3.0 * weights * settings.batch_size * n_steps > _MULTIPLICATIONS_WORTH_COMPILING
         if pays if settings.compiled is None else settings.compiled:
-            from made.training.live_step import LiveStep
+            from made.training.compiled_step import LiveStep
 
             assert isinstance(model, MaskedModel)
             return LiveStep(model, settings)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from made.checks import share, whole
-from made.errors import InputError
+from made.support.checks import share, whole
+from made.support.errors import InputError
 from made.training.precision import PRECISIONS
 
 __all__ = ["TrainingSettings", "learning_rate", "make_optimizer"]

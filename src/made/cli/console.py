@@ -1,0 +1,197 @@
+"""What the commands print: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from made.runs.masks_averaged import MasksAveraged
+    from made.runs.scores import Score
+
+__all__ = [
+    "command",
+    "counting",
+    "make_folder",
+    "masks_table",
+    "parse_counts",
+    "parse_numbers",
+    "score_table",
+    "tell",
+]
+
+# A log is written to no more often than this.
+_SECONDS_BETWEEN_LINES = 2.0
+
+
+def command() -> str:
+    """Return how this program was called: ``made`` where that is on the path, else its file."""
+    called = Path(sys.argv[0])
+    if called.name != "made" or shutil.which("made") == shutil.which(str(called)):
+        return "made"
+    return os.path.relpath(called) if called.is_absolute() else str(called)
+
+
+def tell(text: str) -> None:
+    """Write a line for the user on standard error."""
+    typer.echo(text, err=True)
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder for results, or say why that cannot be."""
+    from made.support.errors import InputError
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
+    return path
+
+
+def score_table(scores: Mapping[str, Score], unit: str) -> str:
+    """Lay scores out side by side, one line each.
+
+    Parameters
+    ----------
+    scores : mapping of str to Score
+        By what they belong to.
+    unit : str
+        What a row is: ``"row"`` or ``"image"``.
+    """
+    width = max(len(name) for name in scores) + 3
+    lines = [f"{'':{width}}{f'nats per {unit}':>20}{'bits/dim':>12}"]
+    lines += [
+        f"{name:{width}}{f'{score.nll:.3f} ± {score.nll_se:.3f}':>20}{score.bits_per_dim:>12.4f}"
+        for name, score in scores.items()
+    ]
+    return "\n".join(lines)
+
+
+def masks_table(result: MasksAveraged) -> str:
+    """Lay out figures by number of masks, the mixture beside averaged logits, and say what the latter are."""
+    logits = f"logits averaged: {result.logits_are}"
+    lines = [
+        f"{'masks':>8}   {'mixture of the masks':<30}   {logits}",
+        f"{'':8}   {'nats per row':>18}{'bits/dim':>12}   {'nats per row':>18}{'bits/dim':>12}",
+    ]
+    lines += [
+        f"{count:>8,}   {_figures(mixture)}   {_figures(averaged)}"
+        for count, mixture, averaged in zip(result.counts, result.mixture, result.logits, strict=True)
+    ]
+    if not result.one_ordering:
+        lines += [
+            "",
+            "The scores on the right are no log-probabilities: under different orderings the logits of a",
+            "variable have seen different inputs, and exp of the scores does not sum to 1 over all rows.",
+        ]
+    return "\n".join(lines)
+
+
+def _figures(score: Score) -> str:
+    return f"{f'{score.nll:.3f} ± {score.nll_se:.3f}':>18}{score.bits_per_dim:>12.4f}"
+
+
+@contextmanager
+def counting(what: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show how far work on so many rows is, with the time left; yields what tells of rows done.
+
+    A bar on a terminal; a line now and then elsewhere. On standard error: results have the other.
+
+    Parameters
+    ----------
+    what : str
+        What is done with the rows.
+    total : int
+        How many there are.
+    hidden : bool
+        Show nothing.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    if hidden or not console.is_terminal:
+        yield (lambda n: None) if hidden else _LineNowAndThen(what, total).advance
+        return
+    # What is printed meanwhile is a result: rich would move it to standard error, where the bar is.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance(n: int) -> None:
+            bar.advance(task, n)
+
+        yield advance
+
+
+class _LineNowAndThen:
+    """Progress as lines of text, none of them for what is done in a moment."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._done = what, total, 0
+        self._began = self._said = time.monotonic()
+
+    def advance(self, n: int) -> None:
+        from made.training.progress import duration
+
+        self._done += n
+        now = time.monotonic()
+        if now - self._said < _SECONDS_BETWEEN_LINES or self._done >= self._total:
+            return
+        self._said = now
+        left = (now - self._began) / self._done * (self._total - self._done)
+        tell(f"{self._what}: {self._done:,} of {self._total:,} rows, about {duration(left)} left")
+
+
+def parse_numbers(text: str, name: str) -> list[int]:
+    """Read ``"512,512"`` as a list of whole numbers.
+
+    Examples
+    --------
+    >>> parse_numbers("512, 512", "--hidden")
+    [512, 512]
+    """
+    from made.support.errors import InputError
+
+    try:
+        return [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        raise InputError(f"{name} takes whole numbers with commas between, got {text!r}") from None
+
+
+def parse_counts(text: str, name: str) -> list[int]:
+    """Read ``"1,2,4"`` as a list of numbers; ``...`` goes on doubling up to the number after it.
+
+    Raises
+    ------
+    InputError
+        If it is no such list, or empty.
+
+    Examples
+    --------
+    >>> parse_counts("1,2,...,20", "--masks")
+    [1, 2, 4, 8, 16, 20]
+    """
+    from made.support.errors import InputError
+
+    if not text.strip():
+        raise InputError(f"{name} is empty: it takes numbers of masks, as in 1,2,4,8")
+    before, dots, after = text.replace("…", "...").partition("...")
+    if not dots:
+        return parse_numbers(text, name)
+    first = parse_numbers(before.rstrip().removesuffix(","), name)
+    last = parse_numbers(after.lstrip().removeprefix(","), name)
+    doubling = len(first) == 1 or (len(first) > 1 and first[-1] == 2 * first[-2])
+    if not (doubling and first[-1] >= 1 and len(last) == 1 and last[0] > first[-1]):
+        raise InputError(f"{name}: '...' goes on doubling, as in 1,2,4,...,16; got {text!r}")
+    while first[-1] * 2 < last[0]:
+        first.append(first[-1] * 2)
+    return [*first, *last]

@@ -1,0 +1,1 @@
+"""A training step that multiplies and updates active weights only."""

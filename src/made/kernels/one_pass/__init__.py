@@ -1,0 +1,1 @@
+"""Sampling at the cost of one forward pass."""

@@ -1,0 +1,1 @@
+"""Degrees, orderings and the masks that follow from them."""

@@ -1,0 +1,247 @@
+"""Which masks a model has: K pairs of an ordering and a connectivity, each made anew from (seed, k)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from made.masks.degrees import Connectivity, Mask, check_connectivity, draw_connectivity
+from made.masks.ordering import IntArray, check_ordering, natural, random, ranks_of
+from made.masks.receptive_field import ReceptiveField
+from made.support.checks import whole
+from made.support.errors import InputError
+from made.support.uniforms import CONNECTIVITIES, ORDERINGS, Stream
+
+__all__ = ["FRESH", "Mixture"]
+
+#: The word for "a new one at every draw", for orderings and for connectivities.
+FRESH = "fresh"
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """The numbered masks of a model. Nothing is kept: mask k is a function of the seed and k.
+
+    Mask k pairs ordering k mod O with connectivity k mod C, so there are K = lcm(O, C) of them. Number 0 of
+    each is the one named by `ordering` and `connectivity`; the others are drawn. With ``"fresh"`` in place of
+    O or C, every k draws anew and there is no last mask: the density of such a model is then that of the
+    first `fresh_masks` masks, and training goes on to draw the ones after them.
+
+    Parameters
+    ----------
+    n_variables : int
+        D.
+    hidden : tuple of int
+        Sizes of the hidden layers.
+    input_sizes, output_sizes : (D,) int arrays
+        How many input features and outputs each variable has.
+    ordering : "natural", "random", a permutation of 0..D-1, or a list of such
+        A list of permutations are the first orderings, and sets `orderings` to their number if that is 1.
+    orderings : int or "fresh"
+        O.
+    connectivity : "uniform", "even", (D - 1,) weights or the degrees themselves
+    connectivities : int or "fresh"
+        C.
+    seed : int
+    residual : bool
+        Layers of equal size share their degrees, as residual layers need.
+    fresh_masks : int
+        How many masks make up the mixture where draws are fresh.
+    n_context : int
+        How many features of context there are.
+    field : ReceptiveField, optional
+        What limits the layers of every mask further.
+    """
+
+    n_variables: int
+    hidden: tuple[int, ...]
+    input_sizes: IntArray
+    output_sizes: IntArray
+    ordering: str | Sequence[int] | Sequence[Sequence[int]] | NDArray[Any] = "natural"
+    orderings: int | str = 1
+    connectivity: Any = "uniform"
+    connectivities: int | str = 1
+    seed: int = 0
+    residual: bool = False
+    fresh_masks: int = 16
+    n_context: int = 0
+    field: ReceptiveField | None = None
+
+    def __post_init__(self) -> None:
+        """Check everything at the door; what follows trusts it."""
+        if isinstance(self.ordering, str):
+            if self.ordering not in ("natural", "random"):
+                raise InputError(
+                    f"ordering is 'natural', 'random' or a permutation of 0..{self.n_variables - 1}, "
+                    f"got {self.ordering!r}"
+                )
+        else:
+            given = _check_orderings(self.ordering, self.n_variables)
+            object.__setattr__(self, "ordering", given)
+            if self.orderings == 1:
+                object.__setattr__(self, "orderings", len(given))
+        checked = check_connectivity(
+            self.connectivity,
+            self.hidden,
+            self.n_variables,
+            residual=self.residual_layers,
+            context=self.n_context > 0,
+        )
+        object.__setattr__(self, "connectivity", checked)
+        for name in ("orderings", "connectivities"):
+            object.__setattr__(self, name, _check_number(name, getattr(self, name)))
+        object.__setattr__(self, "fresh_masks", whole("fresh_masks", self.fresh_masks, least=1))
+
+    @property
+    def residual_layers(self) -> tuple[bool, ...]:
+        """Whether each hidden layer adds the layer before to its output: where asked, and sizes agree."""
+        return tuple(
+            self.residual and i > 0 and self.hidden[i] == self.hidden[i - 1] for i in range(len(self.hidden))
+        )
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether there is a new mask for every k, without end."""
+        return FRESH in (self.orderings, self.connectivities)
+
+    @property
+    def n_masks(self) -> int:
+        """K, the number of masks whose mean is the density of the model."""
+        if self.is_fresh:
+            return self.fresh_masks
+        return math.lcm(int(self.orderings), int(self.connectivities))
+
+    def mask(self, k: int) -> Mask:
+        """Make mask k.
+
+        Raises
+        ------
+        InputError
+            If there is no mask k.
+
+        Examples
+        --------
+        >>> ones = np.ones(3, dtype=int)
+        >>> two = Mixture(3, (4,), ones, ones, orderings=2, connectivity="even")
+        >>> [two.mask(k).ordering.tolist() for k in range(two.n_masks)]
+        [[0, 1, 2], [1, 2, 0]]
+        """
+        self.check(k)
+        return self._mask(self._ordering(k if self.orderings == FRESH else k % int(self.orderings)), k)
+
+    def given_first(self, groups: IntArray, k: int = 0) -> Mask:
+        """Make a mask of its own: the ordering of mask k, but group by group.
+
+        Only a model of several orderings has learned to cope with such a mask.
+
+        Parameters
+        ----------
+        groups : (D,) int array
+            The group of each variable: those of the lowest number come first.
+        k : int
+            Whose ordering is kept within a group, and whose connectivity is taken.
+
+        Raises
+        ------
+        InputError
+            If the model knows one ordering only.
+        """
+        self.check(k)
+        if self.orderings == 1:
+            raise InputError(
+                "an ordering with the given variables first needs a model trained with several orderings: "
+                "fit with orderings='fresh', or use another method"
+            )
+        ordering = self._ordering(k if self.orderings == FRESH else k % int(self.orderings))
+        return self._mask(ordering[np.argsort(groups[ordering], kind="stable")], k)
+
+    def _mask(self, ordering: IntArray, k: int) -> Mask:
+        ranks = ranks_of(ordering)
+        return Mask(
+            ranks=ranks,
+            connectivity=self._connectivity(
+                k if self.connectivities == FRESH else k % int(self.connectivities)
+            ),
+            input_ranks=np.repeat(ranks, self.input_sizes),
+            output_ranks=np.repeat(ranks, self.output_sizes),
+            n_context=self.n_context,
+            field=self.field,
+        )
+
+    def check(self, k: int) -> int:
+        """Return k, or raise an `InputError` if there is no mask of that number."""
+        if k < 0 or (not self.is_fresh and k >= self.n_masks):
+            raise InputError(f"there is no mask {k}: this model has masks 0..{self.n_masks - 1}")
+        return k
+
+    def training_mask(self, draw: int) -> int:
+        """Return the number of the mask for the given draw of training (draws are counted from 0).
+
+        Cycled masks are gone through in turn. Fresh ones follow after those that evaluation uses, so that the
+        reported figure is about masks that training has not seen, as it would be for any other draw.
+        """
+        return self.n_masks + draw if self.is_fresh else draw % self.n_masks
+
+    def describe(self) -> str:
+        """Say in words which masks make up the density.
+
+        Examples
+        --------
+        >>> ones = np.ones(3, dtype=int)
+        >>> Mixture(3, (4,), ones, ones).describe()
+        'one mask (natural ordering, uniform connectivity)'
+        """
+        ordering = self.ordering if isinstance(self.ordering, str) else "given"
+        connectivity = self.connectivity if isinstance(self.connectivity, str) else "given"
+        if self.n_masks == 1 and not self.is_fresh:
+            return f"one mask ({ordering} ordering, {connectivity} connectivity)"
+        if self.is_fresh:
+            return f"mixture of {self.n_masks} masks drawn with seed {self.seed} (training draws fresh ones)"
+        return (
+            f"mixture of {self.n_masks} masks "
+            f"({self.orderings} orderings, {self.connectivities} connectivities)"
+        )
+
+    def _ordering(self, number: int) -> IntArray:
+        if self.orderings != FRESH:
+            if isinstance(self.ordering, np.ndarray) and number < len(self.ordering):
+                return np.asarray(self.ordering[number], dtype=np.int64)
+            if number == 0 and isinstance(self.ordering, str) and self.ordering == "natural":
+                return natural(self.n_variables)
+        return random(self.n_variables, Stream(self.seed, ORDERINGS, number))
+
+    def _connectivity(self, number: int) -> Connectivity:
+        given = isinstance(self.connectivity, tuple)
+        if given and number == 0 and self.connectivities != FRESH:
+            layers: Connectivity = self.connectivity
+            return layers
+        return draw_connectivity(
+            self.hidden,
+            self.n_variables,
+            "uniform" if given else self.connectivity,
+            stream=Stream(self.seed, CONNECTIVITIES, number),
+            tied=self.residual,
+            shuffle=self.n_masks > 1 or self.is_fresh,
+            context=self.n_context > 0,
+        )
+
+
+def _check_number(name: str, number: int | str) -> int | str:
+    if number == FRESH:
+        return FRESH
+    try:
+        return whole(name, number, least=1)
+    except InputError as error:
+        raise InputError(f"{error}; 'fresh' draws a new one each time") from None
+
+
+def _check_orderings(ordering: Any, n_variables: int) -> IntArray:
+    """Return one permutation, or a list of them, as an (O, D) array."""
+    several = len(ordering) > 0 and isinstance(ordering[0], Sequence | np.ndarray)
+    given = ordering if several else [ordering]
+    return np.stack([check_ordering(one, n_variables) for one in given])

@@ -1,0 +1,1 @@
+"""The masked network: the plain forward pass, and the products that can be passed to it."""

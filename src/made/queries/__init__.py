@@ -1,0 +1,1 @@
+"""Questions about incomplete rows, answered through a small density protocol."""

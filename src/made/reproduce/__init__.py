@@ -1,0 +1,1 @@
+"""The seed's two experiments and their reports."""

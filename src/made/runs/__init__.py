@@ -1,0 +1,1 @@
+"""What the commands do, returning data: fit, score, sample, complete, draw pictures."""

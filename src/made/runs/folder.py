@@ -1,0 +1,185 @@
+"""A run folder: the files that a fit leaves, by name, and what can be read back from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from made import data
+from made.loading import load
+from made.model import MADE
+from made.support.errors import InputError
+from made.support.files import write_aside
+
+__all__ = ["RunFolder"]
+
+_FILES = (
+    "settings.json",
+    "metrics.csv",
+    "batches.csv",
+    "results.json",
+    "model.safetensors",
+    "checkpoint.safetensors",
+    "loss.png",
+    "samples.png",
+)
+_REPLACED = ".replaced"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    path : Path
+        May not exist yet.
+    """
+
+    path: Path
+
+    @property
+    def model_file(self) -> Path:
+        """The trained model."""
+        return self.path / "model.safetensors"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Where ``--resume`` goes on from."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run was begun here."""
+        return any((self.path / name).exists() for name in _FILES)
+
+    def check_free(self, *, force: bool) -> None:
+        """Raise an `InputError` if a new run cannot go here: there is one already and `force` is not set."""
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file: a run needs a folder of its own")
+        if self.holds_run and not force:
+            raise InputError(
+                f"{self.path} already holds a run: use another folder, --resume it, or --force to replace it"
+            )
+
+    def claim(self, *, force: bool) -> None:
+        """Make the folder ready for a new run. One that it replaces is put aside until there is a new model.
+
+        Raises
+        ------
+        InputError
+            If it is not free, or cannot be written to.
+        """
+        self.check_free(force=force)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
+        if not os.access(self.path, os.W_OK):
+            raise InputError(f"cannot write into the folder {self.path}: permission denied")
+        self.forget_replaced()
+        for name in _FILES:
+            if (self.path / name).exists():
+                (self.path / _REPLACED).mkdir(exist_ok=True)
+                os.replace(self.path / name, self.path / _REPLACED / name)
+
+    def forget_replaced(self) -> None:
+        """Delete the run that was replaced: called once the new one has a model."""
+        shutil.rmtree(self.path / _REPLACED, ignore_errors=True)
+
+    def forget_results(self) -> None:
+        """Delete figures and pictures of an earlier model of this run."""
+        for name in ("results.json", "samples.png"):
+            (self.path / name).unlink(missing_ok=True)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where the data of the run came from: name, data_dir and seed."""
+        own = self.read_json("settings.json").get("data")
+        if not isinstance(own, dict) or not {"name", "data_dir", "seed"} <= set(own):
+            raise InputError(f"{self.path / 'settings.json'} does not say which data the run was on")
+        return own
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write settings or results."""
+        write_aside(self.path / name, (json.dumps(content, indent=2) + "\n").encode())
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read settings or results."""
+        file = self.path / name
+        try:
+            content = json.loads(file.read_text())
+        except FileNotFoundError:
+            raise InputError(f"{self.path} holds no run: there is no {name} in it") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read {file}: {error}") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{file} does not hold settings")
+        return content
+
+    def load_model(self, device: str = "cpu") -> MADE:
+        """Load the trained model."""
+        if not self.path.exists():
+            raise InputError(f"there is no run folder {self.path}")
+        if self.path.is_dir() and not self.model_file.exists():
+            raise InputError(
+                f"{self.path} holds no trained model ({self.model_file.name}); see made fit --help"
+            )
+        model = load(self.path if self.path.is_file() else self.model_file, device)
+        if not isinstance(model, MADE):
+            raise InputError(f"{self.path} holds an autoencoder, which has no likelihood and draws no rows")
+        return model
+
+    def load_data(self, data_dir: str | None = None) -> data.Dataset:
+        """Load the data set of the run, split as it was."""
+        own = self.origin
+        dataset = data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
+        return dataset.with_context(self.context_places) if self.context_places else dataset
+
+    @property
+    def context_places(self) -> list[int]:
+        """Which columns of the data are context, counted from 0; none for a model file without its run."""
+        if not (self.path / "settings.json").exists():
+            return []
+        places: list[int] = self.origin.get("context", [])
+        return places
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The names of the columns, where the data had some."""
+        if not (self.path / "settings.json").exists():
+            return None
+        names: list[str] | None = self.read_json("settings.json").get("columns")
+        return names
+
+    @property
+    def context_columns(self) -> list[str] | None:
+        """The names of the columns of context, where the data had some."""
+        if not (self.path / "settings.json").exists():
+            return None
+        names: list[str] | None = self.read_json("settings.json").get("context_columns")
+        return names
+
+    @property
+    def all_columns(self) -> list[str] | None:
+        """The names of variables and context in the order of the file, where it had a header."""
+        names, of_context = self.columns, self.context_columns or []
+        if names is None:
+            return None
+        together = list(names)
+        for place, name in sorted(zip(self.context_places, of_context, strict=True)):
+            together.insert(place, name)
+        # Columns that were numbered for want of a header have no names to compare with.
+        return None if together == [f"x{d}" for d in range(len(together))] else together
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """The shape of an image, where rows are images."""
+        if not (self.path / "settings.json").exists():
+            return None
+        shape = self.read_json("settings.json").get("image_shape")
+        return None if shape is None else (shape[0], shape[1])

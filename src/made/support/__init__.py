@@ -1,0 +1,1 @@
+"""What every floor stands on: errors, checks, uniforms, devices, files, versions."""

@@ -1,0 +1,60 @@
+"""Checks at the door that several rooms share: whole numbers, switches, shares, weights of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from made.support.errors import InputError
+
+__all__ = ["row_weights", "share", "switch", "whole"]
+
+
+def whole(name: str, value: object, least: int = 0) -> int:
+    """Return a whole number as an int, or say what is wrong with it.
+
+    Examples
+    --------
+    >>> whole("epochs", 0, least=1)
+    Traceback (most recent call last):
+        ...
+    made.support.errors.InputError: epochs must be a whole number of at least 1, got 0
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def switch(name: str, value: object) -> bool:
+    """Return a yes or no as a bool, or say what is wrong with it."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} is True or False, got {value!r}")
+    return bool(value)
+
+
+def share(name: str, value: object) -> float:
+    """Return a share in [0, 1) as a float, or say what is wrong with it."""
+    if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
+        raise InputError(f"{name} is a share in [0, 1), got {value!r}")
+    return float(value)
+
+
+def row_weights(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Return one weight per row as float64, or say what is wrong with them.
+
+    Parameters
+    ----------
+    sample_weight : array
+        (n,), finite, at least 0 and not 0 everywhere.
+    n : int
+        How many rows there are.
+    """
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError("sample_weight must be one weight per row, a number each") from None
+    if weight.shape != (n,):
+        raise InputError(f"sample_weight must be one weight per row, shape ({n},), got {weight.shape}")
+    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
+        raise InputError("sample_weight must be finite and at least 0, with a sum above 0")
+    return weight

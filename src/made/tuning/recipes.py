@@ -1,0 +1,233 @@
+"""Recipes: which network and which training ``made fit`` takes when nothing else is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from made.data import Dataset
+from made.model import MADE
+from made.support.errors import InputError
+from made.tuning.candidates import candidates, when_set_by_hand
+from made.tuning.chow_liu_init import build_as_tree, can_be_tree
+from made.variables.row_type import variables_for
+
+__all__ = [
+    "DEFAULT",
+    "MODEL_SETTINGS",
+    "RECIPES",
+    "Figures",
+    "Recipe",
+    "build_model",
+    "find_recipe",
+    "recipe_for",
+]
+
+#: What a recipe or a user may set of a model, beside variables, seed and context.
+MODEL_SETTINGS = (
+    "hidden", "ordering", "orderings", "connectivity", "connectivities", "activation", "residual", "direct",
+    "dropout", "input_dropout", "field", "fresh_masks",
+)  # fmt: skip
+
+# What all recipes share. Direct connections let every output see every variable before it, whatever the width
+# of the layers; evenly spaced degrees leave none out by chance.
+_MODEL: dict[str, Any] = {
+    "hidden": (512, 512),
+    "connectivity": "even",
+    "activation": "relu",
+    "residual": True,
+    "direct": True,
+    "dropout": 0.1,
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a recipe gave where it was measured with `benchmarks/quality.py`: the mean over seeds.
+
+    Attributes
+    ----------
+    data : str
+        The data set.
+    valid, test : float
+        NLL in nats per row.
+    minutes : float
+        Of training.
+    megabytes : int
+        The most memory that the process had.
+    """
+
+    data: str
+    valid: float
+    test: float
+    minutes: float
+    megabytes: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings with a name.
+
+    Attributes
+    ----------
+    name : str
+        What `made fit --recipe` calls it.
+    about : str
+        What it is for, in a few words.
+    model, training : mapping
+        Arguments of `MADE` and of `made.fit`.
+    is_tree : bool
+        Whether a model starts as the Chow-Liu tree of the training rows, where it can.
+    figures : tuple of Figures
+        What is to be expected, by data set.
+    """
+
+    name: str
+    about: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    is_tree: bool = False
+    figures: tuple[Figures, ...] = ()
+
+    def model_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of `MADE`; those given replace the recipe's."""
+        unknown = set(given) - set(MODEL_SETTINGS)
+        if unknown:
+            raise InputError(
+                f"a model has no setting {sorted(unknown)[0]!r}; there are {', '.join(MODEL_SETTINGS)}"
+            )
+        return {**_MODEL, **self.model, **given}
+
+
+DEFAULT = Recipe(
+    "default",
+    "any data: size and regularization are compared by validation, the rest follows from the rows",
+    figures=(
+        Figures("nltcs", valid=5.93, test=5.99, minutes=6.2, megabytes=509),
+        Figures("mushrooms", valid=9.55, test=9.57, minutes=3.8, megabytes=502),
+        Figures("dna", valid=79.10, test=79.01, minutes=7.1, megabytes=531),
+        Figures("binarized_mnist", valid=86.60, test=85.83, minutes=25.4, megabytes=1308),
+    ),
+)
+
+_MNIST = Recipe(
+    "mnist",
+    "images of 28 x 28: units see a neighbourhood, and images are shifted by a pixel at first",
+    model={
+        "hidden": (2352, 2352, 2352, 2352),
+        "dropout": 0.15,
+        "field": {"grid": (28, 28), "reach": 6},
+    },
+    training={"epochs": 90, "batch_size": 256, "learning_rate": 2e-3, "shift": 1},
+    figures=(Figures("binarized_mnist", valid=84.16, test=83.60, minutes=24.8, megabytes=1652),),
+)
+_MNIST_QUICK = Recipe(
+    "mnist-quick",
+    "the same with layers of 1,568 and a tenth of the units dropped, for fewer epochs",
+    model={**_MNIST.model, "hidden": (1568, 1568, 1568, 1568), "dropout": 0.1},
+    training={**_MNIST.training, "epochs": 60},
+    figures=(Figures("binarized_mnist", valid=85.53, test=84.85, minutes=9.1, megabytes=1110),),
+)
+_DNA = Recipe(
+    "dna",
+    "few rows, mostly noise: 8 orderings; half of all units and three in ten inputs dropped, for long",
+    model={"orderings": 8, "dropout": 0.5, "input_dropout": 0.3},
+    training={"epochs": 1500, "batch_size": 100, "ema": 0.998},
+    figures=(Figures("dna", valid=78.75, test=78.64, minutes=5.2, megabytes=538),),
+)
+_MUSHROOMS = Recipe(
+    "mushrooms",
+    "few rows, hardly any noise: from the Chow-Liu tree, three layers, six in ten units dropped",
+    model={"hidden": (768, 768, 768), "dropout": 0.6},
+    training={"epochs": 250, "batch_size": 100, "patience": 50, "ema": 0.998},
+    is_tree=True,
+    figures=(Figures("mushrooms", valid=9.53, test=9.55, minutes=1.6, megabytes=518),),
+)
+_NLTCS = Recipe(
+    "nltcs",
+    "few columns, enough rows: 4 orderings, a tenth of the units dropped",
+    model={"orderings": 4},
+    training={"epochs": 80, "batch_size": 256, "ema": 0.998},
+    figures=(Figures("nltcs", valid=5.93, test=5.99, minutes=1.0, megabytes=502),),
+)
+
+#: All recipes by name.
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (DEFAULT, _MNIST, _MNIST_QUICK, _DNA, _MUSHROOMS, _NLTCS)
+}
+
+
+def recipe_for(
+    name: str, n_rows: int, chosen: str | None = None, image: tuple[int, int] | None = None
+) -> Recipe:
+    """Return the recipe of that name; the default one with what suits so many training rows.
+
+    Parameters
+    ----------
+    name : str
+        Of the recipe.
+    n_rows : int
+        How many training rows there are.
+    chosen : str, optional
+        Which candidate it is, by what is said about it; by default what is taken without trying.
+    image : (rows, columns), optional
+        Shape of the images that the rows are, if they are.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe or candidate.
+    """
+    recipe = find_recipe(name)
+    if recipe is not DEFAULT:
+        return recipe
+    tried = {own.about: own for own in (*candidates(n_rows, image=image), *candidates(n_rows, 0))}
+    if chosen is not None and chosen not in tried:
+        raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
+    own = when_set_by_hand(n_rows) if chosen is None else tried[chosen]
+    return replace(recipe, model=own.model, training=own.training, is_tree=own.is_tree)
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in RECIPES:
+        raise InputError(f"there is no recipe {name!r}; made recipes lists them: {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def build_model(
+    data: Dataset, seed: int, given: Mapping[str, Any], coding: str | None = None, recipe: Recipe = DEFAULT
+) -> MADE:
+    """Build the model for a data set: the recipe's, but for what is given.
+
+    Parameters
+    ----------
+    data : Dataset
+        Says what the variables are, and the context.
+    seed : int
+        Of the masks and the initial weights.
+    given : mapping
+        Arguments of `MADE` that replace those of the recipe.
+    coding : str, optional
+        Of categorical variables. By default one-hot; scaled for points of a joint table, whose codes are
+        places along an axis.
+    recipe : Recipe
+        What is taken where nothing is given.
+    """
+    if coding is None:
+        coding = "one-hot" if data.table is None else "scaled"
+    variables = variables_for(data.classes, data.labels, coding)
+    context = 0 if data.context is None else variables_for(data.context.classes, data.context.labels)
+    settings = recipe.model_settings(given)
+    model = MADE(variables, seed=seed, context=context, **settings)
+    by_hand = {"ordering", "orderings", "direct"} & set(given)
+    if recipe.is_tree and not by_hand and can_be_tree(model):
+        return build_as_tree(variables, settings, data.train, seed)
+    return model

@@ -1,0 +1,1 @@
+"""What a value is, how it enters the network, and which distribution leaves it."""

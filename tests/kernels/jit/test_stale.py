@@ -1,0 +1,58 @@
+"""Compiled code is forgotten when a file of the room has changed, and only then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from made.kernels.jit import stale
+from made.kernels.jit.stale import forget_stale_code
+
+
+@pytest.fixture
+def loop(tmp_path):
+    """A loop with code on disk, beside that of another."""
+
+    def draw():
+        """Stand in for a compiled loop."""
+
+    draw._cache = SimpleNamespace(cache_path=str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    for name in ("one.draw-12.py311.nbi", "one.draw-12.py311.1.nbc", "one.other-5.py311.nbi"):
+        (tmp_path / "cache" / name).write_bytes(b"code")
+    return draw
+
+
+def kept(tmp_path):
+    return sorted(path.name for path in (tmp_path / "cache").iterdir() if path.suffix in (".nbi", ".nbc"))
+
+
+def test_code_without_a_stamp_is_forgotten_once(loop, tmp_path):
+    forget_stale_code(loop)
+    assert kept(tmp_path) == ["one.other-5.py311.nbi"]
+    (tmp_path / "cache" / "one.draw-12.py311.nbi").write_bytes(b"new code")
+    forget_stale_code(loop)
+    assert "one.draw-12.py311.nbi" in kept(tmp_path)
+
+
+def test_code_is_forgotten_when_a_file_changes(loop, tmp_path, monkeypatch):
+    room = tmp_path / "kernels"
+    room.mkdir()
+    (room / "tiles.py").write_text("old = 1")
+    monkeypatch.setattr(stale, "__file__", str(room / "stale.py"))
+    forget_stale_code(loop)
+    (tmp_path / "cache" / "one.draw-12.py311.nbi").write_bytes(b"new code")
+    (room / "tiles.py").write_text("new = 1")
+    forget_stale_code(loop)
+    assert kept(tmp_path) == ["one.other-5.py311.nbi"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_left_alone(loop, tmp_path, monkeypatch):
+    def refuse(path: Path, content: bytes) -> None:
+        raise PermissionError(13, "denied")
+
+    monkeypatch.setattr(stale, "write_aside", refuse)
+    forget_stale_code(loop)
+    assert not (tmp_path / "cache" / "made-kernels.sha256").exists()

@@ -1,0 +1,253 @@
+"""One-pass sampling against its plain twin, given the same uniforms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import made
+from made.kernels.one_pass.batch import sample_one_pass
+from made.kernels.one_pass.plan import make_plan
+from made.network.network import ACTIVATIONS
+from made.sampling import sample_rows
+from made.support.uniforms import row_uniforms
+
+TOLERANCE = 1e-4
+
+
+def draw_both(model, u, k=0, codes=None, context=None):
+    """The same rows from both samplers under mask k."""
+    mask = model.mask(k)
+    features = None if context is None else torch.from_numpy(context)
+    with torch.no_grad():
+        plain = sample_rows(
+            lambda rows: model.outputs(rows, k, context=features),
+            model.variables,
+            mask.ordering,
+            torch.from_numpy(u),
+            None if codes is None else torch.from_numpy(codes),
+        )
+    plan = make_plan(model.network, mask, model.variables)
+    return plain.numpy(), sample_one_pass(plan, u, codes, context)
+
+
+def distance_to_bracket(model, drawn, u, k=0, context=None):
+    """How far each uniform lies outside the CDF bracket of its value under teacher forcing, (n, D)."""
+    with torch.no_grad():
+        features = None if context is None else torch.from_numpy(context)
+        outputs = model.outputs(model.rows(drawn), k, context=features).double()
+    probabilities = model.variables.probabilities(outputs).numpy()
+    begins = np.concatenate([[0], np.cumsum(model.variables.output_sizes)])
+    outside = np.empty(u.shape)
+    for d in range(model.n_variables):
+        own = probabilities[:, begins[d] : begins[d + 1]]
+        if isinstance(model.variables.block_of(d), made.Bernoulli):
+            own = np.hstack([1 - own, own])
+        edges = np.hstack([np.zeros((len(u), 1)), np.cumsum(own, axis=1)])
+        low = np.take_along_axis(edges, drawn[:, d : d + 1], 1)[:, 0]
+        high = np.take_along_axis(edges, drawn[:, d : d + 1] + 1, 1)[:, 0]
+        outside[:, d] = np.maximum(low - u[:, d], u[:, d] - high)
+    return outside
+
+
+def assert_twins(model, u, k=0, codes=None, context=None):
+    plain, fast = draw_both(model, u, k, codes, context)
+    is_given = np.zeros(u.shape, dtype=bool) if codes is None else codes >= 0
+    if codes is not None:
+        np.testing.assert_array_equal(fast[is_given], codes[is_given])
+    outside = np.where(is_given, -1, distance_to_bracket(model, fast, u, k, context))
+    assert outside.max() <= TOLERANCE
+    ordering = model.mask(k).ordering
+    ties = np.abs(distance_to_bracket(model, plain, u, k, context)) <= TOLERANCE
+    for row in np.flatnonzero((plain != fast).any(axis=1)):
+        first = next(d for d in ordering if plain[row, d] != fast[row, d])
+        assert ties[row, first], (row, first)
+
+
+def some_codes(model, n, share, seed=0):
+    """Random codes (n, D), another pattern of -1 in every row; with share 0 none is given, with 1 all are."""
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(0, model.variables.n_values, (n, model.n_variables))
+    return np.where(generator.random(codes.shape) < share, codes, -1)
+
+
+def some_context(model, n, seed=0):
+    n_features = model.context.n_features
+    return np.random.default_rng(seed).normal(size=(n, n_features)).astype(np.float32) if n_features else None
+
+
+# A row alone, rows one by one, and bundles of 32 with one row, with all but one, and in strips of four.
+SIZES = [1, 2, 9, 10, 31, 32, 33, 65, 200]
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_twins_on_random_models(draw_model, randomize, data):
+    model = draw_model(data)
+    randomize(model, scale=2.0)
+    n = data.draw(st.sampled_from(SIZES), label="n")
+    u = row_uniforms(data.draw(st.integers(0, 99), label="seed"), 0, n, model.n_variables)
+    share = data.draw(st.sampled_from([None, 0.0, 0.3, 0.8, 1.0]), label="share given")
+    codes = None if share is None else some_codes(model, n, share)
+    for k in range(model.n_masks):
+        assert_twins(model, u, k, codes)
+
+
+VARIABLES = {
+    "bits": [made.Bernoulli(9)],
+    "one-hot": [made.Categorical(4, n=7)],
+    "all": [
+        made.Bernoulli(2),
+        made.Categorical(3),
+        made.Categorical(5, coding="bumps", smooth=1),
+        made.Categorical(3, coding="raw"),
+    ],
+    "one": [made.Bernoulli(1)],
+}
+
+
+@pytest.mark.parametrize("variables", VARIABLES)
+@pytest.mark.parametrize("hidden", [(), (17,), (20, 20, 20)])
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("n", [1, 7, 100])
+def test_twins_with_context_and_given_values(randomize, variables, hidden, direct, n):
+    model = made.MADE(
+        VARIABLES[variables], hidden, "random", context=3, direct=direct, residual=True, orderings=2
+    )
+    randomize(model, scale=2.0)
+    u = row_uniforms(0, 0, n, model.n_variables)
+    for k in range(2):
+        assert_twins(model, u, k, None, some_context(model, n))
+        assert_twins(model, u, k, some_codes(model, n, 0.4), some_context(model, n))
+
+
+def test_context_moves_the_first_variable_by_way_of_units_of_degree_0(randomize):
+    model = randomize(made.MADE(made.Bernoulli(4), (16,), context=2, activation="tanh"), scale=3.0)
+    assert (model.mask().connectivity[0] == 0).any()
+    with torch.no_grad():
+        model.network.context.zero_()
+        model.network.biases[-1].zero_()
+    context = np.array([[9, 0], [-9, 0]], dtype=np.float32)
+    _, fast = draw_both(model, np.full((2, 4), 0.5), context=context)
+    assert sorted(fast[:, 0]) == [0, 1]
+
+
+def test_a_given_value_that_the_model_rules_out_is_taken_and_feeds_what_follows():
+    model = made.MADE(made.Bernoulli(2), hidden=(), direct=True)
+    with torch.no_grad():
+        model.network.biases[-1].copy_(torch.tensor([-torch.inf, -5.0]))
+        model.network.direct[1, 0] = 10.0
+    plan = make_plan(model.network, model.mask(), model.variables)
+    u = np.full((40, 2), 0.5)
+    for n in (1, 5, 40):
+        codes = np.tile(np.array([[1, -1]]), (n, 1))
+        assert (sample_one_pass(plan, u[:n], codes) == 1).all()
+        assert (sample_one_pass(plan, u[:n], codes * 0 - 1) == 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 5, 40])
+def test_narrow_codes_and_uniforms_that_are_columns_of_a_wider_table(randomize, n):
+    model = randomize(made.MADE([made.Bernoulli(5), made.Categorical(4)], hidden=(9,)))
+    plan = make_plan(model.network, model.mask(), model.variables)
+    table = row_uniforms(0, 0, n, 8)
+    expected = sample_one_pass(plan, table[:, :6].copy())
+    assert expected.dtype == np.int64
+    for u in (table[:, :6], np.asfortranarray(table[:, :6])):
+        narrow = sample_one_pass(plan, u, dtype=np.uint8)
+        assert narrow.dtype == np.uint8
+        np.testing.assert_array_equal(narrow, expected)
+
+
+def test_no_rows():
+    model = made.MADE([made.Bernoulli(5)], hidden=(9,))
+    plan = make_plan(model.network, model.mask(), model.variables)
+    assert sample_one_pass(plan, np.empty((0, 5))).shape == (0, 5)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("n", [1, 300])
+def test_every_activation(randomize, activation, n):
+    model = made.MADE(made.Bernoulli(12), hidden=(20, 20), activation=activation, residual=True, seed=1)
+    assert_twins(randomize(model, scale=3.0), row_uniforms(0, 0, n, 12))
+
+
+@pytest.mark.parametrize("n", [*SIZES, 1025])
+@pytest.mark.parametrize("n_variables", [1, 31, 32, 33, 100])
+def test_every_edge_of_panels_bundles_and_strips(randomize, n, n_variables):
+    model = made.MADE(made.Bernoulli(n_variables), hidden=(40, 50), ordering="random", direct=True)
+    assert_twins(randomize(model, scale=2.0), row_uniforms(0, 0, n, n_variables))
+
+
+def test_wide_categories_with_bumps_and_smoothing(randomize):
+    variables = [made.Categorical(300, coding="bumps", smooth=4), made.Categorical(50), made.Bernoulli(2)]
+    model = made.MADE(variables, hidden=(30, 30), ordering=[2, 0, 3, 1], direct=True)
+    assert_twins(randomize(model), row_uniforms(0, 0, 400, 4))
+
+
+def test_a_mask_sparser_than_the_rules(randomize):
+    model = randomize(made.MADE(made.Bernoulli(10), hidden=(30, 30)), scale=2.0)
+    with torch.no_grad():
+        for weight in model.network.weights:
+            weight.mul_(torch.rand(weight.shape, generator=torch.Generator().manual_seed(0)) < 0.3)
+    assert_twins(model, row_uniforms(0, 0, 200, 10))
+
+
+def test_a_row_does_not_depend_on_how_many_are_drawn_with_it(randomize):
+    model = randomize(made.MADE(made.Bernoulli(40), hidden=(30, 30)), scale=2.0)
+    whole = model.sample(1500, seed=3, method="one-pass")
+    portions = [
+        model.sample(n, seed=3, first=first, method="one-pass")
+        for first, n in ((0, 1), (1, 499), (500, 1000))
+    ]
+    # Sums are made in other orders for other numbers of rows: rows may part at a tie, and only there.
+    assert (whole != torch.cat(portions)).any(dim=1).sum() <= 2
+
+
+def test_a_class_without_mass_is_never_drawn():
+    model = made.MADE(made.Categorical(4), hidden=())
+    with torch.no_grad():
+        model.network.biases[-1].copy_(torch.tensor([-torch.inf, 0.0, -torch.inf, 0.0]))
+    u = np.array([[0.0], [0.25], [0.5], [1 - 2**-53]])
+    plan = make_plan(model.network, model.mask(), model.variables)
+    assert sample_one_pass(plan, u)[:, 0].tolist() == [1, 1, 3, 3]
+
+
+def test_certain_bits_stay_certain():
+    model = made.MADE(made.Bernoulli(2), hidden=())
+    with torch.no_grad():
+        model.network.biases[-1].copy_(torch.tensor([-torch.inf, torch.inf]))
+    u = np.array([[0.0, 0.5], [1 - 2**-53, 1 - 2**-53]])
+    plan = make_plan(model.network, model.mask(), model.variables)
+    assert sample_one_pass(plan, u).tolist() == [[0, 1], [0, 1]]
+
+
+def test_the_model_takes_it_and_notices_new_weights(randomize):
+    model = randomize(made.MADE(made.Bernoulli(20), hidden=(30,), orderings=2), scale=2.0)
+    first = model.sample(300, seed=0)
+    assert torch.equal(first, model.sample(300, seed=0, method="one-pass"))
+    agreeing = (first == model.sample(300, seed=0, method="plain")).all(dim=1).float().mean()
+    assert agreeing > 0.99
+    with torch.no_grad():
+        model.network.biases[-1].fill_(50.0)
+    assert bool((model.sample(300, seed=0) == 1).all())
+    model.network.biases[-1].data = torch.full((20,), -50.0)  # behind autograd's back
+    assert bool((model.sample(300, seed=0) == 0).all())
+
+
+def test_an_unknown_method_is_refused(refused):
+    with refused("method", "'plain'", "'fast'"):
+        made.MADE(made.Bernoulli(2), hidden=(3,)).sample(1, method="fast")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_torch_keeps_its_number_of_threads(threads):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        made.MADE(made.Bernoulli(3), hidden=(4,)).sample(200, seed=0, method="one-pass")
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,218 @@
+"""Which rows a command is about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import made
+from made import data
+from made.runs.folder import RunFolder
+from made.runs.rows import context_of_values, find_rows, part_columns
+from made.runs.run import run
+
+
+@pytest.fixture
+def find(finished):
+    """`find_rows` for the finished run."""
+    job, outcome = finished
+    return lambda *arguments, **switches: find_rows(
+        RunFolder(job.folder), outcome.model, *arguments, **switches
+    )
+
+
+@pytest.mark.parametrize("split", [None, "train", "valid", "test", "all"])
+@pytest.mark.parametrize("by_path", [False, True])
+def test_own_data_are_split_as_the_fit_did(find, finished, split, by_path):
+    job, outcome = finished
+    found = find(job.data if by_path else None, split)
+    assert found.split == (split or "test")
+    parts = outcome.dataset.splits
+    expected = np.concatenate(list(parts.values())) if split == "all" else parts[found.split]
+    np.testing.assert_array_equal(found.codes.numpy(), expected)
+    assert len(found.codes) == {"train": 80, "valid": 10, "test": 10, "all": 100}[found.split]
+
+
+def test_own_data_by_relative_path(find, finished, monkeypatch):
+    monkeypatch.chdir(finished[0].folder.parent)
+    np.testing.assert_array_equal(find("table.csv", None).codes.numpy(), finished[1].dataset.test)
+
+
+def test_own_file_can_be_taken_whole_and_in_its_order(find, finished, table):
+    found = find(finished[0].data, None, whole_file=True)
+    assert found.split == "all"
+    np.testing.assert_array_equal(found.codes.numpy(), finished[1].model.codes(table))
+
+
+def test_rows_of_another_file_are_all_of_them(find, tmp_path, write_csv):
+    path = write_csv(tmp_path / "more.csv", [[0, 2, 40], [1, 0, 10]])
+    found = find(str(path))
+    assert (found.name, found.split) == ("more.csv", "all")
+    assert found.codes.tolist() == [[0, 2, 2], [1, 0, 0]]
+
+
+def test_another_file_can_be_split(find, finished, tmp_path, table, write_csv):
+    path = write_csv(tmp_path / "copy.csv", table)
+    np.testing.assert_array_equal(find(str(path), "valid").codes.numpy(), finished[1].dataset.valid)
+
+
+def test_file_with_splits(find, tmp_path, table):
+    np.savez(tmp_path / "splits.npz", train=table[:50], valid=table[50:60], test=table[60:65])
+    path = str(tmp_path / "splits.npz")
+    counts = {split: len(find(path, split).codes) for split in (None, "train", "valid", "test", "all")}
+    assert counts == {None: 5, "train": 50, "valid": 10, "test": 5, "all": 65}
+    assert find(path, None).split == "test"
+    np.testing.assert_array_equal(find(path, "test").codes[:, 1].numpy(), table[60:65, 1])
+
+
+def test_labels_of_a_file_that_lacks_some(find, tmp_path):
+    """A column that holds 20 and 40 alone still means the second and the third class."""
+    np.save(tmp_path / "few.npy", np.array([[0, 0, 40], [0, 0, 20]]))
+    assert find(str(tmp_path / "few.npy")).codes[:, 2].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ([0, 0, 30], ["row 1", "column 2", "30"]),
+        ([0, 3, 10], ["row 1", "column 1", "3"]),
+        ([2, 0, 10], ["row 1", "column 0", "2"]),
+        ([-1, 0, 10], ["row 1", "column 0", "-1"]),
+    ],
+)
+def test_values_that_no_variable_takes(find, tmp_path, refused, write_csv, row, words):
+    path = write_csv(tmp_path / "bad.csv", [[0, 0, 10], row])
+    with refused(*words):
+        find(str(path))
+
+
+def test_refused(find, tmp_path, refused, write_csv):
+    with refused("split", "'tests'", "train, valid, test, all"):
+        find(None, "tests")
+    with refused("2 columns", "3 variables"):
+        find(str(write_csv(tmp_path / "narrow.csv", [[0, 1], [1, 1]], header="a,b")))
+    with refused("nowhere.csv", "no such file"):
+        find(str(tmp_path / "nowhere.csv"))
+    with refused("64 columns", "3"):
+        find("digits")
+
+
+def test_model_file_without_settings(finished, tmp_path, refused, table, write_csv):
+    _, outcome = finished
+    file = tmp_path / "lonely.safetensors"
+    outcome.model.save(file)
+    path = write_csv(tmp_path / "rows.csv", table[:4])
+    assert len(find_rows(RunFolder(file), outcome.model, str(path)).codes) == 4
+    with refused("lonely.safetensors"):
+        find_rows(RunFolder(file), outcome.model, None)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_named_sets(tmp_path, job_for):
+    job = job_for("digits", tmp_path / "run", training={"epochs": 1})
+    outcome = run(job)
+    digits = data.load("digits")
+    for name in (None, "digits"):
+        found = find_rows(RunFolder(job.folder), outcome.model, name)
+        assert (found.name, found.split) == ("digits", "test")
+        np.testing.assert_array_equal(found.codes.numpy(), digits.test)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_table_is_drawn_again(tmp_path, job_for):
+    table = np.outer([0.5, 0.25, 0.25], [0.2, 0.3, 0.5])
+    np.save(tmp_path / "table.npy", table)
+    np.save(tmp_path / "other.npy", table.T.copy())
+    job = job_for(tmp_path / "table.npy", tmp_path / "run", training={"epochs": 1, "batch_size": 8192})
+    outcome = run(job)
+    folder = RunFolder(job.folder)
+    np.testing.assert_array_equal(find_rows(folder, outcome.model, None).codes, outcome.dataset.test)
+    found = find_rows(folder, outcome.model, str(tmp_path / "other.npy"), "train")
+    assert found.codes.shape == (80_000, 2)
+
+
+def test_name_with_a_hyphen_is_the_same_set(finished, tmp_path, refused):
+    """`made.data.load` takes two-dim for two_dim, and so does everything else."""
+    with refused("2 columns"):
+        find_rows(RunFolder(finished[0].folder), finished[1].model, "two-dim")
+
+
+# context
+
+
+@pytest.fixture
+def find_given_b(conditional):
+    """`find_rows` for the run that is conditional on column b, the middle one."""
+    job, outcome = conditional
+    return lambda *arguments, **switches: find_rows(
+        RunFolder(job.folder), outcome.model, *arguments, **switches
+    )
+
+
+@pytest.mark.parametrize("split", [None, "train", "all"])
+def test_own_data_bring_their_context(find_given_b, conditional, split):
+    own = conditional[1].dataset
+    found = find_given_b(None, split)
+    for part, rows in ((own, found.codes), (own.context, found.context)):
+        expected = np.concatenate(list(part.splits.values())) if split == "all" else part.splits[found.split]
+        np.testing.assert_array_equal(rows.numpy(), expected)
+
+
+@pytest.mark.parametrize("with_header", [True, False])
+def test_context_of_a_file_is_parted_by_place(find_given_b, tmp_path, table, with_header):
+    path = tmp_path / "more.csv"
+    text = "\n".join(",".join(map(str, row)) for row in table[:9])
+    path.write_text(("a,b,c\n" if with_header else "") + text)
+    found = find_given_b(str(path))
+    assert found.codes.tolist() == [[row[0], [10, 20, 40].index(row[2])] for row in table[:9]]
+    assert found.context.tolist() == [[row[1]] for row in table[:9]]
+    np.save(tmp_path / "more.npy", table[:9])
+    again = find_given_b(str(tmp_path / "more.npy"))
+    np.testing.assert_array_equal(again.context, found.context)
+    np.testing.assert_array_equal(again.codes, found.codes)
+
+
+def test_a_model_file_without_its_run_has_its_context_last(conditional, tmp_path, table, write_csv):
+    _, outcome = conditional
+    outcome.model.save(tmp_path / "lonely.safetensors")
+    path = write_csv(tmp_path / "rows.csv", table[:9, [0, 2, 1]], header="a,c,b")
+    found = find_rows(RunFolder(tmp_path / "lonely.safetensors"), outcome.model, str(path))
+    assert found.context.tolist() == table[:9, [1]].tolist()
+    assert found.codes[:, 0].tolist() == table[:9, 0].tolist()
+
+
+def test_context_that_does_not_fit(find_given_b, tmp_path, refused, write_csv):
+    with refused("narrow.csv", "2 columns", "takes 3", "2 variables and 1 of context"):
+        find_given_b(str(write_csv(tmp_path / "narrow.csv", [[0, 1], [1, 1]], header="a,c")))
+    with refused("bad.csv", "context", "row 1", "3"):
+        find_given_b(str(write_csv(tmp_path / "bad.csv", [[0, 2, 10], [0, 3, 10]])))
+    with refused("label.csv", "row 0", "30"):
+        find_given_b(str(write_csv(tmp_path / "label.csv", [[0, 2, 30]])))
+
+
+def test_part_columns(conditional, finished):
+    model = conditional[1].model
+    rows = np.arange(12).reshape(4, 3)
+    for places, variables in (([1], [0, 2]), ([0], [1, 2]), ([], [0, 1])):
+        mine, context = part_columns(rows, model, places)
+        np.testing.assert_array_equal(mine, rows[:, variables])
+        np.testing.assert_array_equal(context, rows[:, places or [2]])
+    mine, context = part_columns(rows, finished[1].model, [])
+    assert mine is rows
+    assert context is None
+
+
+def test_context_keeps_its_order_and_labels(refused):
+    """Places are in the order of the context's columns; labels are as the file has them."""
+    context = [made.Categorical([10, 20, 40]), made.Bernoulli(1)]
+    model = made.MADE(made.Bernoulli(1), (4,), context=context)
+    rows = np.array([[0, 1, 40], [1, 0, 10]])
+    mine, given = part_columns(rows, model, [2, 0])
+    assert mine.tolist() == [[1], [0]]
+    assert given.tolist() == [[40, 0], [10, 1]]
+    assert context_of_values(given, model).tolist() == [[2, 0], [0, 1]]
+    assert context_of_values(None, model) is None
+    with refused("row 1", "lacks age"):
+        context_of_values(np.array([[10, 0], [np.nan, 1]]), model, ["age", "sex"])
+    with refused("row 0", "lacks column 1 of the context"):
+        context_of_values(np.array([[10, np.nan]]), model)

@@ -1,0 +1,429 @@
+"""The main job: what a run leaves in its folder, how it goes on, and what it never touches."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import made
+from made.runs.folder import RunFolder
+from made.runs.run import Job, run
+from made.runs.scores import score_model
+from made.training import TrainingDivergedError
+from made.tuning.candidates import Candidate
+
+ALL = {
+    "settings.json",
+    "metrics.csv",
+    "batches.csv",
+    "results.json",
+    "model.safetensors",
+    "checkpoint.safetensors",
+    "loss.png",
+    "samples.png",
+}
+
+
+def content(folder):
+    """All files in a folder by name, byte by byte."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def mark(folder):
+    """Change the settings without changing what they say, so that it shows if they are written again."""
+    (folder / "settings.json").write_text((folder / "settings.json").read_text() + "\n")
+
+
+def read(folder, name):
+    return json.loads((folder / name).read_text(), parse_constant=pytest.fail)
+
+
+def test_every_file_is_there(finished):
+    job, outcome = finished
+    assert set(content(job.folder)) == ALL
+    assert all(path.parent == job.folder and path.exists() for path in outcome.files)
+    for name in ("loss.png", "samples.png"):
+        with Image.open(job.folder / name) as image:
+            assert image.format == "PNG"
+            assert min(image.size) > 150
+    assert len((job.folder / "metrics.csv").read_text().splitlines()) == 5  # header, epochs 0..3
+    assert len((job.folder / "batches.csv").read_text().splitlines()) == 1 + 3 * 3
+
+
+def test_results_are_those_of_the_saved_model(finished):
+    job, outcome = finished
+    results = read(job.folder, "results.json")
+    model = made.load(job.folder / "model.safetensors")
+    for split in ("valid", "test"):
+        log_prob = model.log_prob(outcome.dataset.splits[split])
+        assert results["model"][split]["nll"] == pytest.approx(-log_prob.mean().item(), abs=1e-9)
+        assert results["model"][split]["n"] == len(log_prob) == 10
+        assert outcome.scores[split].as_dict() == results["model"][split]
+    assert set(results["baselines"]) == {"product of marginals", "Chow-Liu tree"}
+    assert results["best_epoch"] == outcome.history.best_epoch
+    assert (results["ended"], results["epochs"]) == ("finished", 3)
+    assert "one mask" in results["masks"]
+    assert results["model"]["valid"]["nll"] == pytest.approx(min(outcome.history.valid_nll), abs=1e-9)
+
+
+def test_settings_say_it_all(finished):
+    job, outcome = finished
+    settings = read(job.folder, "settings.json")
+    assert settings["data"] == {"name": job.data, "data_dir": None, "seed": 1}
+    assert settings["columns"] == ["a", "b", "c"]
+    assert settings["image_shape"] is None
+    assert settings["full"]["model"] == json.loads(json.dumps(outcome.model.settings()))
+    assert settings["full"]["training"]["batch_size"] == 32
+    assert settings["full"]["training"]["seed"] == 1
+    assert settings["versions"]["made"] == made.__version__
+    assert Job.of(job.folder, "cpu") == job
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_same_job_same_run(finished, tmp_path, job_for):
+    job, outcome = finished
+    again = run(job_for(job.data, tmp_path / "again", seed=1))
+    assert again.scores == outcome.scores
+    assert content(tmp_path / "again")["model.safetensors"] == content(job.folder)["model.safetensors"]
+    other = run(job_for(job.data, tmp_path / "other", seed=2))
+    assert other.scores != outcome.scores
+
+
+def test_run_in_place_needs_force(finished, tmp_path, job_for, refused):
+    data, folder = finished[0].data, tmp_path / "run"
+    run(job_for(data, folder))
+    before = content(folder)
+    with refused("already holds a run"):
+        run(job_for(data, folder, seed=5))
+    assert content(folder) == before
+    run(job_for(data, folder, seed=5), force=True)
+    assert read(folder, "settings.json")["data"]["seed"] == 5
+    assert set(content(folder)) == ALL
+
+
+BAD_JOBS = {
+    "data": {"data": "nowhere.csv"},
+    "model": {"model": {"hidden": [0]}},
+    "ordering": {"model": {"ordering": [0, 0, 1]}},
+    "setting": {"model": {"depth": 3}},
+    "coding": {"coding": "two-hot"},
+    "epochs": {"training": {"epochs": 0}},
+    "rate": {"training": {"learning_rate": -1.0}},
+    "optimizer": {"training": {"optimizer": "sgd"}},
+    "seed": {"seed": -1},
+    "device": {"device": "banana"},
+}
+
+
+@pytest.mark.parametrize("changes", BAD_JOBS.values(), ids=BAD_JOBS)
+def test_nothing_is_written_when_something_is_wrong(finished, tmp_path, job_for, refused, changes):
+    settings = {"data": finished[0].data, **changes}
+    with refused():
+        run(job_for(settings.pop("data"), tmp_path / "run", **settings))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("changes", BAD_JOBS.values(), ids=BAD_JOBS)
+def test_force_replaces_nothing_when_something_is_wrong(finished, tmp_path, job_for, refused, changes):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "model.safetensors").write_text("earlier")
+    settings = {"data": finished[0].data, **changes}
+    with refused():
+        run(job_for(settings.pop("data"), folder, **settings), force=True)
+    assert content(folder) == {"model.safetensors": b"earlier"}
+
+
+def test_bad_rows_write_nothing(tmp_path, job_for, refused):
+    (tmp_path / "bad.csv").write_text("a,b\n1,0\n1,nan\n0,1\n0,0\n")
+    with refused("nan"):
+        run(job_for(tmp_path / "bad.csv", tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def press(monkeypatch):
+    """A function that has Ctrl-C pressed during the given step of the next fit."""
+
+    def arrange(step):
+        plain, calls = made.MADE.loss, []
+
+        def loss(self, *args, **kwargs):
+            calls.append(1)
+            if len(calls) == step:
+                signal.raise_signal(signal.SIGINT)
+            return plain(self, *args, **kwargs)
+
+        monkeypatch.setattr(made.MADE, "loss", loss)
+
+    return arrange
+
+
+def test_interrupted_run_goes_on(finished, tmp_path, job_for, press):
+    whole, expected = finished
+    job = job_for(whole.data, tmp_path / "run", seed=1)
+    press(step=5)
+    outcome = run(job)
+    assert outcome.history.ended == "interrupted"
+    assert outcome.scores == {}
+    assert not (job.folder / "results.json").exists()
+    half = made.load(job.folder / "model.safetensors")
+    assert -half.log_prob(outcome.dataset.valid).mean().item() == pytest.approx(
+        min(outcome.history.valid_nll), abs=1e-9
+    )
+    assert all(path.exists() for path in outcome.files)
+
+    resumed = run(Job.of(job.folder, "cpu"), resume=True)
+    assert resumed.scores == expected.scores
+    assert resumed.history.batch_losses == expected.history.batch_losses
+    assert set(content(job.folder)) == ALL
+    assert content(job.folder)["model.safetensors"] == content(whole.folder)["model.safetensors"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
+    """Interrupted while settings are compared, it compares again; then what was chosen stands."""
+
+    def candidates(_n_rows, _n_valid=None, *, trees=True, image=None):
+        return [
+            Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
+        ]
+
+    for module in ("runs.run", "tuning.recipes"):
+        monkeypatch.setattr(f"made.{module}.candidates", candidates)
+    job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run", model={}, training={})
+    with monkeypatch.context() as patch:
+        plain = made.MADE.loss
+
+        def loss(self, *args, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+            return plain(self, *args, **kwargs)
+
+        patch.setattr(made.MADE, "loss", loss)
+        with pytest.raises(KeyboardInterrupt):
+            run(job)
+    assert set(content(job.folder)) == {"settings.json"}
+    assert Job.of(job.folder, "cpu").chosen is None
+
+    outcome = run(Job.of(job.folder, "cpu"), resume=True)
+    chosen = Job.of(job.folder, "cpu").chosen
+    assert outcome.history.ended == "finished"
+    assert outcome.model.hidden == (int(chosen),)
+    assert (job.folder / "results.json").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_what_was_chosen_for_images_is_found_again(tmp_path, job_for, monkeypatch):
+    """It depends on the shape of the images, when a run goes on as well."""
+
+    def candidates(_n_rows, _n_valid=None, *, trees=True, image=None):
+        field = {"hidden": (32, 32), "field": {"grid": image, "reach": 2}}
+        return [
+            Candidate("lazy", {"hidden": (4,)}, {"epochs": 3, "learning_rate": 1e-9}),
+            Candidate(f"images of {image}", field, {"epochs": 8, "batch_size": 32}),
+        ]
+
+    for module in ("runs.run", "tuning.recipes"):
+        monkeypatch.setattr(f"made.{module}.candidates", candidates)
+    job = job_for("digits", tmp_path / "run", model={}, training={})
+    run(job)
+    own = Job.of(job.folder, "cpu")
+    assert own.chosen == "images of (8, 8)"
+    longer = replace(own, training={**own.training, "epochs": 9})
+    outcome = run(longer, resume=True)
+    assert outcome.model.mixture.field.grid == (8, 8)
+    assert outcome.history.epochs[-1].epoch == 9
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_figures_in_the_folder_are_those_of_its_model(finished, tmp_path, job_for, press):
+    """An extension that is interrupted leaves no results of the earlier model behind."""
+    job = job_for(finished[0].data, tmp_path / "run", seed=1)
+    run(job)
+    press(step=5)
+    longer = job_for(job.data, job.folder, seed=1, training={**job.training, "epochs": 6})
+    outcome = run(longer, resume=True)
+    assert outcome.history.ended == "interrupted"
+    model = made.load(job.folder / "model.safetensors")
+    if (job.folder / "results.json").exists():
+        noted = read(job.folder, "results.json")["model"]["valid"]["nll"]
+        assert noted == pytest.approx(-model.log_prob(outcome.dataset.valid).mean().item(), abs=1e-9)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_resume_extends(finished, tmp_path, job_for):
+    job = job_for(finished[0].data, tmp_path / "run", seed=1)
+    run(job)
+    outcome = run(job_for(job.data, job.folder, seed=1, training={**job.training, "epochs": 5}), resume=True)
+    assert outcome.history.epochs[-1].epoch == 5
+    assert read(job.folder, "results.json")["epochs"] == 5
+    assert Job.of(job.folder).training["epochs"] == 5
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 2},
+        {"model": {"hidden": [9]}},
+        {"training": {"epochs": 3, "batch_size": 16}},
+        {"training": {"epochs": 0, "batch_size": 32}},
+    ],
+    ids=["seed", "model", "training", "epochs"],
+)
+def test_refused_resume_changes_nothing(finished, tmp_path, job_for, refused, changes):
+    job = job_for(finished[0].data, tmp_path / "run")
+    run(job)
+    mark(job.folder)
+    before = content(job.folder)
+    with refused():
+        run(job_for(job.data, job.folder, **changes), resume=True)
+    assert content(job.folder) == before
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_resume_with_changed_rows_changes_nothing(tmp_path, table, write_csv, job_for, refused):
+    path = write_csv(tmp_path / "table.csv", table)
+    job = job_for(path, tmp_path / "run")
+    run(job)
+    mark(job.folder)
+    before = content(job.folder)
+    write_csv(path, table[::-1])
+    with refused("the same data"):
+        run(job, resume=True)
+    assert content(job.folder) == before
+
+
+def test_resume_of_nothing(finished, tmp_path, job_for, refused):
+    with refused("holds no run"):
+        Job.of(tmp_path)
+    with refused(str(tmp_path / "run")):
+        run(job_for(finished[0].data, tmp_path / "run"), resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_divergence_leaves_the_best_model_and_the_record(finished, tmp_path, job_for):
+    training = {"epochs": 300, "batch_size": 8, "learning_rate": 1e9, "schedule": "constant", "patience": 300}
+    job = job_for(finished[0].data, tmp_path / "run", training=training)
+    with pytest.raises(TrainingDivergedError) as caught:
+        run(job)
+    model = made.load(job.folder / "model.safetensors")
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
+    lines = (job.folder / "batches.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(caught.value.history.batch_losses)
+    assert not (job.folder / "results.json").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(
+    ("model", "n_masks"),
+    [({"orderings": 2}, 2), ({"orderings": "fresh"}, 16), ({"ordering": "random"}, 1)],
+)
+def test_other_masks(tmp_path, table, write_csv, job_for, model, n_masks):
+    job = job_for(write_csv(tmp_path / "t.csv", table), tmp_path / "run", model={"hidden": [8], **model})
+    outcome = run(job)
+    again = RunFolder(job.folder).load_model()
+    assert again.n_masks == n_masks
+    assert -again.log_prob(outcome.dataset.test).mean().item() == pytest.approx(outcome.scores["test"].nll)
+
+
+def test_images_run(tmp_path, job_for):
+    images = (np.random.default_rng(0).random((40, 3, 4)) < 0.3).astype(np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    outcome = run(job_for(tmp_path / "images.npy", tmp_path / "run"))
+    assert RunFolder(tmp_path / "run").image_shape == (3, 4)
+    assert outcome.dataset.n_variables == 12
+    assert RunFolder(tmp_path / "run").columns is None
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_few_rows(tmp_path, job_for):
+    """Test sets of one row have no standard error; the files stay valid JSON."""
+    np.save(tmp_path / "few.npy", np.eye(5, dtype=np.uint8))
+    run(job_for(tmp_path / "few.npy", tmp_path / "run"))
+    assert read(tmp_path / "run", "results.json")["model"]["test"]["nll_se"] is None
+    assert run(Job.of(tmp_path / "run", "cpu"), resume=True).history.ended == "finished"
+
+
+# context
+
+
+def test_a_conditional_run_keeps_its_context_by_number(conditional):
+    job, outcome = conditional
+    settings = read(job.folder, "settings.json")
+    assert settings["data"]["context"] == [1]  # it was asked for by name
+    assert (settings["columns"], settings["context_columns"]) == (["a", "c"], ["b"])
+    assert Job.of(job.folder, "cpu").context == (1,)
+    folder = RunFolder(job.folder)
+    assert (folder.context_places, folder.columns, folder.context_columns) == ([1], ["a", "c"], ["b"])
+    own = folder.load_data()
+    np.testing.assert_array_equal(own.test, outcome.dataset.test)
+    np.testing.assert_array_equal(own.context.test, outcome.dataset.context.test)
+    assert set(content(job.folder)) == ALL
+
+
+def test_results_of_a_conditional_run_are_given_the_context(conditional):
+    job, outcome = conditional
+    results = read(job.folder, "results.json")["model"]
+    model, own = made.load(job.folder / "model.safetensors"), outcome.dataset
+    for split in ("valid", "test"):
+        log_prob = score_model(model, own.splits[split], context=own.context_of(split))
+        assert results[split]["nll"] == pytest.approx(-log_prob.mean().item(), abs=1e-9)
+    wrong = (own.context.test.astype(int) + 1) % 3
+    assert -model.log_prob(own.test, context=wrong).mean().item() > results["test"]["nll"] + 1
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_context_that_matters_helps(conditional, tmp_path, job_for):
+    """Column b decides column c: what is left to learn is one bit."""
+    job, outcome = conditional
+    plain = tmp_path / "plain.csv"
+    np.savetxt(
+        plain, np.loadtxt(job.data, delimiter=",", skiprows=1)[:, [0, 2]], fmt="%d", delimiter=",",
+        header="a,c", comments="",
+    )  # fmt: skip
+    without = run(job_for(plain, tmp_path / "run", seed=1, training=job.training))
+    np.testing.assert_array_equal(without.dataset.test, outcome.dataset.test)
+    assert outcome.scores["test"].nll < without.scores["test"].nll - 0.8
+    assert outcome.scores["test"].nll < np.log(2) + 0.2
+    # The baselines see no context.
+    assert outcome.baselines["product of marginals"] == without.baselines["product of marginals"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_conditional_run_goes_on(conditional, tmp_path, job_for, press):
+    whole, _ = conditional
+    short = {"epochs": 4, "batch_size": 16}
+    straight = run(job_for(whole.data, tmp_path / "straight", seed=1, context=("b",), training=short))
+    press(step=7)
+    job = job_for(whole.data, tmp_path / "run", seed=1, context=("b",), training=short)
+    assert run(job).history.ended == "interrupted"
+    resumed = run(Job.of(job.folder, "cpu"), resume=True)
+    assert resumed.scores == straight.scores
+    assert resumed.history.batch_losses == straight.history.batch_losses
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_resume_with_other_context_changes_nothing(conditional, tmp_path, job_for, refused):
+    job = job_for(conditional[0].data, tmp_path / "run", context=("b",))
+    run(job)
+    mark(job.folder)
+    before = content(job.folder)
+    for context in ((), ("a",), ("b", "a")):
+        with refused():
+            run(replace(job, context=context), resume=True)
+    assert content(job.folder) == before
+
+
+@pytest.mark.parametrize("context", [("d",), (3,), ("b", 1), ("a", "b", "c")])
+def test_context_that_makes_no_sense_writes_nothing(finished, tmp_path, job_for, refused, context):
+    with refused():
+        run(job_for(finished[0].data, tmp_path / "run", context=context))
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,194 @@
+"""Drawn rows on their way to a file: in portions, the same as at one go, and never half a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+
+import made
+from made.runs import samples
+from made.runs.samples import csv_text, draw_portions, rows_per_portion, value_type, write_rows
+
+B, C = made.Bernoulli, made.Categorical
+MODELS = {
+    "bits": B(5),
+    "codes": [B(2), C(5), C(300)],
+    "numbers": [B(1), C([10, 20, -300])],
+    "fractions": [B(1), C([0.5, 1.25])],
+    "words": [C(12), C(["a", "naïve", "a, b"]), C([1, 2.5]), B(1)],
+}
+
+
+def write_drawn(path, model, n, seed, columns=None):
+    write_rows(path, model, n, draw_portions(model, n, seed), columns)
+
+
+@pytest.fixture(params=MODELS)
+def model(request, randomize):
+    return randomize(made.MADE(MODELS[request.param], (8,), seed=3), scale=2.0)
+
+
+@pytest.fixture
+def small_portions(monkeypatch):
+    """Portions of seven rows."""
+    monkeypatch.setattr(samples, "rows_per_portion", lambda model: 7)
+
+
+@pytest.mark.usefixtures("small_portions")
+@pytest.mark.parametrize("n", [0, 1, 7, 25])
+def test_portions_are_the_rows_of_one_go(model, n):
+    done = []
+    portions = list(draw_portions(model, n, 4, done.append))
+    assert [len(rows) for rows in portions] == done == [7] * (n // 7) + [n % 7] * (n % 7 > 0)
+    together = np.concatenate([np.zeros((0, model.n_variables), int), *portions])
+    np.testing.assert_array_equal(together, model.sample(n, seed=4).numpy())
+
+
+@pytest.mark.usefixtures("small_portions")
+@pytest.mark.parametrize("n", [0, 25])
+def test_npy_holds_the_values_of_one_go(model, tmp_path, n):
+    write_drawn(tmp_path / "x.npy", model, n, 4)
+    found = np.load(tmp_path / "x.npy", allow_pickle=False)
+    values = model.values(model.sample(n, seed=4))
+    assert found.shape == (n, model.n_variables)
+    assert found.dtype == value_type(model)
+    np.testing.assert_array_equal(found, values.astype(str) if values.dtype == object else values)
+
+
+@pytest.mark.usefixtures("small_portions")
+@pytest.mark.parametrize("name", ["bits", "codes", "numbers", "fractions"])
+def test_npy_is_the_file_that_numpy_writes(tmp_path, name):
+    model = made.MADE(MODELS[name], (8,))
+    write_drawn(tmp_path / "x.npy", model, 30, 0)
+    whole = io.BytesIO()
+    np.save(whole, model.values(model.sample(30, seed=0)))
+    assert (tmp_path / "x.npy").read_bytes() == whole.getvalue()
+
+
+def test_text_is_as_wide_as_the_longest_label_or_code():
+    assert value_type(made.MADE(MODELS["words"], (8,))) == np.dtype("<U5")  # naïve
+    assert value_type(made.MADE([C(20_000), C(["a", "b"])], ())) == np.dtype("<U5")  # 19999
+    # A column of whole numbers and fractions is one of fractions: 1 is written 1.0.
+    assert value_type(made.MADE([C([1, 2.5]), C(["a", "b"])], ())) == np.dtype("<U3")
+
+
+def test_text_in_slices_is_as_wide(monkeypatch):
+    model = made.MADE([C(12), C(["a", "b"])], ())
+    monkeypatch.setattr(samples, "_NUMBERS_PER_PORTION", 6)
+    assert value_type(model) == np.dtype("<U2")
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_csv_holds_the_values_of_one_go(model, tmp_path):
+    names = [f"n{i}" for i in range(model.n_variables)]
+    write_drawn(tmp_path / "x.csv", model, 25, 4, names)
+    content = (tmp_path / "x.csv").read_bytes()
+    assert content == "".join(csv_text(model, draw_portions(model, 25, 4), names)).encode()
+    assert b"\r" not in content
+    header, *rows = csv.reader(io.StringIO(content.decode()))
+    assert header == names
+    values = model.values(model.sample(25, seed=4))
+    assert rows == [[str(value) for value in row] for row in values.tolist()]
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_rows_share_what_is_given(tmp_path):
+    model = made.MADE(B(3), (8,), context=1)
+    given, context = np.array([-1, 1, -1]), np.array([0.5])
+    rows = np.concatenate(list(draw_portions(model, 25, 4, given=given, context=context)))
+    assert (rows[:, 1] == 1).all()
+    want = model.sample(25, seed=4, given={1: 1}, context=[0.5])
+    np.testing.assert_array_equal(rows, want.numpy())
+
+
+def test_csv_without_names_or_rows(model):
+    text = "".join(csv_text(model, []))
+    assert text == ",".join(f"x{i}" for i in range(model.n_variables)) + "\n"
+
+
+def test_a_portion_is_some_batches_of_the_model(monkeypatch):
+    model = made.MADE(B(50), (8,))
+
+    def portion(batch, **limits):
+        monkeypatch.setattr(type(model), "rows_per_batch", batch)
+        for name, limit in limits.items():
+            monkeypatch.setattr(samples, name, limit)
+        return rows_per_portion(model)
+
+    assert portion(4096) == 8192
+    assert portion(300) == 9900
+    assert portion(20_000) == 20_000  # never less than the model itself takes
+    assert portion(300, _NUMBERS_PER_PORTION=50 * 1000) == 900  # wide rows: fewer
+
+
+def test_the_model_is_asked_for_no_more_than_a_portion(monkeypatch, tmp_path):
+    model = made.MADE(B(4), (4,))
+    own, asked = model.sample, []
+
+    def sample(n, *others, **settings):
+        asked.append(n)
+        return own(n, *others, **settings)
+
+    monkeypatch.setattr(model, "sample", sample)
+    write_drawn(tmp_path / "x.npy", model, 20_000, 0)
+    assert max(asked) <= rows_per_portion(model) < 20_000
+    assert sum(asked) == 20_000
+
+
+@pytest.mark.parametrize("ending", ["npy", "csv"])
+def test_memory_is_that_of_a_portion(monkeypatch, tmp_path, ending):
+    model = made.MADE(C(300, n=20), hidden=())
+    rows = model.sample(1000, seed=0).numpy()
+    monkeypatch.setattr(samples, "rows_per_portion", lambda model: 1000)
+    # The model's own arithmetic is not what is measured here; new rows of numpy's are.
+    monkeypatch.setattr(model, "sample", lambda n, seed=None, *, first=0: torch.from_numpy(rows[:n].copy()))
+    write_drawn(tmp_path / f"warm.{ending}", model, 1000, 0)
+
+    def peak(n):
+        tracemalloc.start()
+        try:
+            write_drawn(tmp_path / f"x.{ending}", model, n, 0)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(2_000), peak(60_000)
+    assert many < 1.2 * few
+    assert many < 0.6 * os.path.getsize(tmp_path / f"x.{ending}")
+
+
+@pytest.mark.usefixtures("small_portions")
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
+@pytest.mark.parametrize("ending", ["npy", "csv"])
+def test_an_error_midway_leaves_the_earlier_file_and_no_other(model, monkeypatch, tmp_path, ending, error):
+    path = tmp_path / f"x.{ending}"
+    path.write_bytes(b"earlier")
+    own, during = model.sample, []
+
+    def sample(n, seed=None, *, first=0):
+        during.append(len(list(tmp_path.iterdir())))
+        if first >= 14:
+            raise error
+        return own(n, seed, first=first)
+
+    monkeypatch.setattr(model, "sample", sample)
+    with pytest.raises(type(error)):
+        write_drawn(path, model, 25, 0)
+    assert during == [2, 2, 2]  # there was a file beside it meanwhile
+    assert path.read_bytes() == b"earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bad_numbers_are_refused(refused, tmp_path):
+    model = made.MADE(B(2), (4,))
+    with refused("number of rows", "-1"):
+        write_drawn(tmp_path / "x.npy", model, -1, 0)
+    with refused("cannot write", "nowhere"):
+        write_drawn(tmp_path / "nowhere" / "x.csv", model, 1, 0)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,86 @@
+"""One call from rows to a model: what is built, tried, chosen and said."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import made
+from made.tuning.candidates import Candidate
+from made.tuning.candidates import candidates as real_candidates
+
+# The module, not the function of the same name.
+module = importlib.import_module("made.tuning.auto")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Small networks and few epochs: what is chosen among is not the question here."""
+
+    def candidates(n_rows, n_valid, *, trees=True, image=None):
+        if not n_valid:
+            return real_candidates(n_rows, n_valid)
+        return [
+            Candidate("small", {"hidden": (8,), "dropout": 0.5}, {"epochs": 2}),
+            Candidate("wide", {"hidden": (64,), "dropout": 0.1}, {"epochs": 12, "batch_size": 32}),
+        ]
+
+    monkeypatch.setattr(module, "candidates", candidates)
+
+
+def _rows(n=600, d=6):
+    draw = np.random.default_rng(0)
+    first = draw.integers(0, 2, (n, 1))
+    return np.where(draw.random((n, d)) < 0.9, first, 1 - first)
+
+
+def test_the_best_candidate_is_returned(quick, capsys):
+    rows = _rows()
+    model = made.estimate(rows[:500], rows[500:], progress=True)
+    assert model.hidden == (64,)
+    said = capsys.readouterr().err
+    for words in ("comparing 2 settings", "small: validation NLL", "wide: validation NLL", "chosen: wide"):
+        assert words in said
+    assert -float(model.log_prob(rows[500:]).mean()) < 6 * np.log(2) - 0.5
+
+
+def test_without_validation_rows_some_are_set_apart_and_it_is_said(quick, capsys):
+    made.estimate(_rows(), progress=True)
+    assert "60 of the 600 training rows were set apart" in capsys.readouterr().err
+
+
+def test_few_rows_are_all_trained_on(quick, capsys):
+    model = made.estimate(_rows(40), progress=True)
+    assert model.hidden == (512, 512)
+    said = capsys.readouterr().err
+    assert "40 rows are too few" in said
+    assert "too few validation rows to compare settings; taken: 50% of units dropped, weight decay 20" in said
+
+
+def test_columns_say_what_they_are(quick):
+    rows = np.stack([np.arange(300) % 2, np.arange(300) % 5, np.arange(300) % 3], axis=1)
+    model = made.estimate(rows)
+    assert model.variables.n_values.tolist() == [2, 5, 3]
+
+
+def test_labels_are_translated(quick):
+    rows = np.stack([np.arange(300) % 2, (np.arange(300) % 3) * 100 + 7], axis=1)
+    model = made.estimate(rows)
+    assert model.codes(rows[:3]).tolist() == [[0, 0], [1, 1], [0, 2]]
+    assert np.isfinite(model.log_prob(model.codes(rows)).numpy()).all()
+
+
+def test_variables_may_be_given(quick):
+    model = made.estimate(_rows(), variables=made.Categorical(4, n=6))
+    assert model.variables.n_values.tolist() == [4] * 6
+
+
+@pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.zeros(5), np.full((50, 2), 0.5), np.zeros((4, 0))])
+def test_bad_rows_are_refused(refused, rows):
+    with refused("rows"):
+        made.estimate(rows)
+
+
+def test_the_same_seed_gives_the_same_model(quick):
+    first, again = (made.estimate(_rows(), seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.log_prob(_rows(50)), again.log_prob(_rows(50)))

@@ -1,0 +1,98 @@
+"""The default recipe: what it says, and what replaces it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from made.baselines import ChowLiuTree
+from made.data import Raw
+from made.data.dataset import build
+from made.training.settings import TrainingSettings
+from made.tuning.candidates import candidates
+from made.tuning.recipes import DEFAULT, RECIPES, build_model, find_recipe, recipe_for
+
+
+@pytest.fixture(scope="module")
+def dataset(table):
+    return build(Raw("table", {"all": table}), "table")
+
+
+def test_defaults_build(dataset):
+    model = build_model(dataset, 5, {"hidden": (8, 8)})
+    settings = model.settings()
+    defaults = DEFAULT.model_settings({})
+    for name in set(defaults) - {"hidden"}:
+        assert settings[name] == defaults[name]
+    assert settings["seed"] == 5
+    assert model.hidden == (8, 8)
+    assert model.variables.n_values.tolist() == [2, 3, 3]
+    assert model.codes([[1, 2, 40]]).tolist() == [[1, 2, 2]]
+
+
+@pytest.mark.parametrize(("coding", "n_inputs"), [("one-hot", 7), ("scaled", 3), ("raw", 3)])
+def test_coding(dataset, coding, n_inputs):
+    assert build_model(dataset, 0, {"hidden": (4,)}, coding).variables.n_inputs == n_inputs
+
+
+def test_unknown_setting(dataset, refused):
+    with refused("'width'", "hidden"):
+        build_model(dataset, 0, {"width": 4})
+
+
+def test_binary_sets_are_bernoulli():
+    rows = np.eye(12, dtype=np.uint8)
+    model = build_model(build(Raw("eye", {"all": rows}), "eye"), 0, {"hidden": (4,)})
+    assert repr(model.variables) == "Variables([Bernoulli(12)])"
+
+
+def test_other_optimizers_bring_their_own_settings():
+    settings = TrainingSettings(**{**DEFAULT.training, "optimizer": "adam"})
+    own = TrainingSettings(optimizer="adam")
+    assert (settings.peak, settings.decay, settings.schedule) == (own.peak, own.decay, own.schedule)
+
+
+def test_the_default_adapts_to_the_number_of_rows():
+    few, many = recipe_for("default", 1_000), recipe_for("default", 200_000)
+    assert few.model["dropout"] > many.model["dropout"]
+    assert few.training["epochs"] > many.training["epochs"]
+    assert recipe_for("default", 1_000) == few
+
+
+def test_another_candidate_may_be_chosen(refused):
+    tried = candidates(1_000)
+    assert recipe_for("default", 1_000, tried[-1].about).model == tried[-1].model
+    with refused("settings that are no more", "begin a new run"):
+        recipe_for("default", 1_000, "magic")
+
+
+def test_images_have_candidates_of_their_own(refused):
+    of_images = candidates(1_000, image=(20, 20))[-1]
+    assert recipe_for("default", 1_000, of_images.about, (20, 20)).model == of_images.model
+    with refused("settings that are no more"):
+        recipe_for("default", 1_000, of_images.about)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_have_settings_that_are_known(name):
+    recipe = find_recipe(name)
+    assert recipe.name == name
+    recipe.model_settings({})
+    TrainingSettings(**recipe.training)
+
+
+def test_unknown_recipe(refused):
+    with refused("no recipe 'soup'", "made recipes", "default"):
+        find_recipe("soup")
+
+
+def test_a_recipe_may_start_as_the_tree(dataset):
+    recipe = replace(DEFAULT, is_tree=True)
+    tree = ChowLiuTree(dataset.train, dataset.classes)
+    model = build_model(dataset, 0, {"hidden": (8,)}, recipe=recipe)
+    np.testing.assert_allclose(model.log_prob(dataset.test).numpy(), tree.log_prob(dataset.test), atol=1e-4)
+    # What is set by hand, and codings that cannot say it, start from the marginals.
+    for given, coding in (({"ordering": "random"}, None), ({"direct": False}, None), ({}, "scaled")):
+        assert build_model(dataset, 0, {"hidden": (8,), **given}, coding, recipe).is_untouched
