@@ -218,7 +218,7 @@ class Made(MadeLoop):
 
     def log_prob(self, rows: Tensor) -> Tensor:
         """Ask the model, once its weights are where they belong."""
-        self.stepping.settle()
+        self.stepping.sync()
         return super().log_prob(rows)
 
 

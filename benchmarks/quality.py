@@ -32,9 +32,9 @@ _PUBLISHED = {
 _FIT = """
 import json, sys
 from pathlib import Path
-from made.runs.run import Job, run
+from made.runs.run import RunConfig, run
 about = json.loads(sys.argv[1])
-job = Job(about["data"], Path(about["folder"]), about["seed"], about["data_dir"], {}, about["training"],
+job = RunConfig(about["data"], Path(about["folder"]), about["seed"], about["data_dir"], {}, about["training"],
           device="cpu", recipe=about["recipe"])
 outcome = run(job, progress=True)
 status = Path("/proc/self/status").read_text().split()

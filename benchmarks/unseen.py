@@ -177,7 +177,7 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "Chow-Liu": -float(np.mean(tree.log_prob(rows.test))),
         "truth": rows.truth,
-        "masks": model.mixture.describe(),
+        "masks": model.mask_set.describe(),
     }
     if own.tries_all:
         tried = {}

@@ -36,10 +36,10 @@ def test_shapes(model):
     assert model.encode(X).shape == (10, 5)
     assert model.decode(model.encode(X)).shape == (10, 10)
     assert model.reconstruct(X).shape == X.shape
-    assert model.row_losses(X).shape == (10,)
+    assert model.nll(X).shape == (10,)
     for n in (0, 1):
         assert model.reconstruct(X[:n]).shape == (n, 6)
-        assert model.row_losses(X[:n]).shape == (n,)
+        assert model.nll(X[:n]).shape == (n,)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_it_learns_to_copy():
         model.loss(X).backward()
         optimizer.step()
     assert model.reconstruct(X).tolist() == X.tolist()
-    assert float(model.row_losses(X).mean()) == pytest.approx(model.loss(X).item(), abs=1e-4)
+    assert float(model.nll(X).mean()) == pytest.approx(model.loss(X).item(), abs=1e-4)
     assert model.loss(X).item() < 0.05 < before
 
 
@@ -78,7 +78,7 @@ def test_dropout_acts_in_the_loss_alone(randomize):
     model = randomize(made.Autoencoder(MIXED, (9, 5, 9), activation="tanh", dropout=0.5))
     plain = randomize(made.Autoencoder(MIXED, (9, 5, 9), activation="tanh"))
     assert torch.equal(model.encode(X), plain.encode(X))
-    assert torch.equal(model.row_losses(X), plain.row_losses(X))
+    assert torch.equal(model.nll(X), plain.nll(X))
     losses = [model.loss(X, generator=torch.Generator().manual_seed(seed)).item() for seed in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
 
@@ -92,14 +92,14 @@ def test_file_and_back(randomize, tmp_path):
     assert again.settings() == model.settings()
     assert again.settings().items() >= settings.items()
     assert torch.equal(again.encode(X), model.encode(X))
-    assert torch.equal(again.row_losses(X), model.row_losses(X))
+    assert torch.equal(again.nll(X), model.nll(X))
 
 
 def test_with_marginals_set_it_scores_as_the_product_of_marginals():
     model = made.Autoencoder(MIXED, (8,))
     model.set_marginals(X)
     expected = made.baselines.ProductOfMarginals(X, [2, 2, 2, 2, 3, 3]).log_prob(X)
-    np.testing.assert_allclose(-model.row_losses(X).numpy(), expected, atol=1e-4)
+    np.testing.assert_allclose(-model.nll(X).numpy(), expected, atol=1e-4)
 
 
 def test_summary_says_that_everything_lives(model):
@@ -125,7 +125,7 @@ def test_settings_that_make_no_sense_are_refused(refused, settings, words):
 
 
 def test_bad_rows_are_refused(refused, model):
-    for door in (model.encode, model.reconstruct, model.row_losses, model.loss):
+    for door in (model.encode, model.reconstruct, model.nll, model.loss):
         with refused("row 0, column 4", "holds 3"):
             door([[0, 1, 0, 1, 3, 0]])
 
@@ -135,7 +135,7 @@ def test_it_takes_no_context(refused, model):
     assert model.network.context is None
     with pytest.raises(TypeError, match="context"):
         made.Autoencoder(MIXED, (4,), context=2)
-    for door in (model.loss, model.row_losses, lambda x, **c: made.fit(model, x, epochs=1, **c)):
+    for door in (model.loss, model.nll, lambda x, **c: made.fit(model, x, epochs=1, **c)):
         with refused("takes no context"):
             door(X, context=[[1, 2]] * 10)
 
@@ -143,6 +143,6 @@ def test_it_takes_no_context(refused, model):
 def test_incomplete_rows_are_refused(refused, model):
     holes = X.astype(float)
     holes[3, 1] = np.nan
-    for door in (model.encode, model.reconstruct, model.row_losses, model.loss):
+    for door in (model.encode, model.reconstruct, model.nll, model.loss):
         with refused("row 3, column 1", "NaN"):
             door(holes)

@@ -177,7 +177,7 @@ def test_with_marginals_set_it_is_the_product_of_marginals(case, weighted):
     n_values = model.variables.n_values
     train, test = (rng.binomial(n_values - 1, 0.2, size=(n, len(n_values))) for n in (57, 40))
     weight = rng.integers(0, 5, size=57) * 0.75 if weighted else None
-    assert model.is_untouched
+    assert model.at_initialization
     model.set_marginals(train, weight)
     expected = ProductOfMarginals(train, n_values.tolist(), sample_weight=weight).log_prob(test)
     np.testing.assert_allclose(model.log_prob(test).numpy(), expected, atol=1e-4, rtol=0)
@@ -208,7 +208,7 @@ def test_weights_that_make_no_sense_are_refused(refused, weight):
     model = build("binary")
     with refused("sample_weight"):
         model.set_marginals(np.zeros((4, 7)), weight)
-    assert model.is_untouched
+    assert model.at_initialization
 
 
 def test_an_untrained_model_is_uniform(states):

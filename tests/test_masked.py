@@ -52,7 +52,7 @@ def test_tensors_are_the_matrices_of_the_mask(settings, number):
     has_direct = model.network.direct is not None
     for k in (0, 2, 1, 2):
         assert same(model._mask_tensors(k), MaskTensors.of(model.mask(k), CPU, direct=has_direct))
-    own = model.mixture.given_first(np.array([1, 0, 1, 0, 1]))
+    own = model.mask_set.given_first(np.array([1, 0, 1, 0, 1]))
     assert same(model._mask_tensors(own), MaskTensors.of(own, CPU, direct=has_direct))
 
 
@@ -76,8 +76,8 @@ def test_training_and_scores_are_the_same_with_nothing_kept(monkeypatch, setting
 def test_masks_of_the_density_are_made_once_and_others_for_as_long_as_they_are_the_latest(monkeypatch):
     model = build(orderings="fresh", fresh_masks=2)
     made_anew = []
-    make = model.mixture.mask
-    monkeypatch.setattr(type(model.mixture), "mask", lambda self, k: made_anew.append(k) or make(k))
+    make = model.mask_set.mask
+    monkeypatch.setattr(type(model.mask_set), "mask", lambda self, k: made_anew.append(k) or make(k))
     for k in (0, 1, 0, 2, 2, 1, 2, 3, 2):
         model._mask_tensors(k)
     assert made_anew == [0, 1, 2, 3, 2]

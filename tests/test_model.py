@@ -68,7 +68,7 @@ def test_loss_of_no_rows_is_refused(refused, model):
 def test_values_are_checked_at_every_door(refused, model):
     bad = X.copy()
     bad[30, 2] = 5
-    for door in (model.loss, model.log_prob, model.set_marginals, model.rows, model.row_losses):
+    for door in (model.loss, model.log_prob, model.set_marginals, model.rows, model.nll):
         with refused("row 30, column 2", "holds 5"):
             door(bad)
 
@@ -106,14 +106,14 @@ def test_an_own_training_loop_needs_loss_and_an_optimizer():
 @pytest.mark.parametrize("name", ["model", "mixture"])
 def test_memory_is_bounded_by_batches(name, request, monkeypatch):
     model = request.getfixturevalue(name)
-    whole = [model.log_prob(X), model.log_prob(X, per_variable=True, mask=0), model.row_losses(X)]
+    whole = [model.log_prob(X), model.log_prob(X, per_variable=True, mask=0), model.nll(X)]
     sizes = []
     monkeypatch.setattr("made.base._NUMBERS_PER_BATCH", 5 * max(model.widths))
     inner = model.network.forward
     monkeypatch.setattr(
         model.network, "forward", lambda x, *a, **k: sizes.append(len(x)) or inner(x, *a, **k)
     )
-    again = [model.log_prob(X), model.log_prob(X, per_variable=True, mask=0), model.row_losses(X)]
+    again = [model.log_prob(X), model.log_prob(X, per_variable=True, mask=0), model.nll(X)]
     assert max(sizes) == model.rows_per_batch == 5
     assert sum(sizes) == len(X) * (2 * model.n_masks + 1)
     for one, other in zip(whole, again, strict=True):
@@ -128,9 +128,9 @@ def test_log_prob_keeps_no_graph(model):
 
 
 def test_row_losses_are_what_validation_compares(mixture):
-    assert torch.equal(mixture.row_losses(X), -mixture.log_prob(X))
-    assert torch.equal(mixture.row_losses(X, masks=2), -mixture.log_prob(X, mask=[0, 1]))
-    assert torch.equal(mixture.row_losses(X, masks=99), -mixture.log_prob(X))
+    assert torch.equal(mixture.nll(X), -mixture.log_prob(X))
+    assert torch.equal(mixture.nll(X, masks=2), -mixture.log_prob(X, mask=[0, 1]))
+    assert torch.equal(mixture.nll(X, masks=99), -mixture.log_prob(X))
 
 
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 4)])
@@ -318,7 +318,7 @@ def test_outputs_take_a_mask_itself(mixture):
     for k in (1, 0, 2, 1):
         assert torch.equal(mixture.outputs(codes, mixture.mask(k)), mixture.outputs(codes, k))
     groups = np.array([1, 0, 1, 0, 1])
-    mask = mixture.mixture.given_first(groups)
+    mask = mixture.mask_set.given_first(groups)
     own = mixture.outputs(codes, mask)
     assert all(not torch.allclose(own, mixture.outputs(codes, k)) for k in range(3))
     changed = codes.clone()

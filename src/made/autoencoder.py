@@ -12,7 +12,7 @@ from torch import Tensor
 from made.base import BaseModel
 from made.network.network import Network
 from made.network.summary import Summary, summarize
-from made.support.checks import share, switch, whole
+from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
 from made.variables.discrete import Variable
 
@@ -66,10 +66,10 @@ class Autoencoder(BaseModel):
         if not self.hidden:
             raise InputError("an autoencoder needs at least one hidden layer, for its code")
         middle = (len(self.hidden) - 1) // 2
-        self.code_layer = middle if code_layer is None else whole("code_layer", code_layer)
+        self.code_layer = middle if code_layer is None else check_int("code_layer", code_layer)
         if self.code_layer >= len(self.hidden):
             raise InputError(f"code_layer is a hidden layer 0..{len(self.hidden) - 1}, got {code_layer}")
-        self.residual = switch("residual", residual)
+        self.residual = check_bool("residual", residual)
         self.network = Network(
             self.variables.n_inputs,
             self.hidden,
@@ -78,7 +78,7 @@ class Autoencoder(BaseModel):
             residual=[
                 residual and i > 0 and size == self.hidden[i - 1] for i, size in enumerate(self.hidden)
             ],
-            dropout=share("dropout", dropout),
+            dropout=check_fraction("dropout", dropout),
         )
         below = [self.variables.n_variables, *self.hidden[:-1]]
         live = [torch.full((size,), float(n)) for n, size in zip(below, self.hidden, strict=True)]
@@ -100,7 +100,7 @@ class Autoencoder(BaseModel):
         return outputs
 
     @torch.no_grad()
-    def row_losses(
+    def nll(
         self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
     ) -> Tensor:
         """Return the cross entropy of each row's reconstruction in nats, (n,): no likelihood."""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from made.network.network import Network
-from made.support.checks import row_weights, whole
+from made.support.checks import check_int, row_weights
 from made.support.errors import InputError
 from made.support.files import write_tensors
 from made.variables.context import Context
@@ -58,7 +58,7 @@ class BaseModel(nn.Module):
         self.variables = Variables(variables)
         self.context = Context(context)
         self.hidden = _check_hidden(hidden)
-        self.seed = whole("seed", seed)
+        self.seed = check_int("seed", seed)
 
     @property
     def n_variables(self) -> int:
@@ -88,7 +88,7 @@ class BaseModel(nn.Module):
         """Return the network's outputs (n, n_outputs) for codes (n, D) and rows of context."""
 
     @abstractmethod
-    def row_losses(
+    def nll(
         self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
     ) -> Tensor:
         """Return what validation compares: (n,) float64, in nats. At most so many masks are used."""
@@ -232,7 +232,7 @@ class BaseModel(nn.Module):
         self.network.biases[-1].copy_(outputs)
 
     @property
-    def is_untouched(self) -> bool:
+    def at_initialization(self) -> bool:
         """Whether the outputs are still as they were made: no weights, no biases."""
         network = self.network
         ways = [network.weights[-1], network.biases[-1], network.direct, network.context]
@@ -263,4 +263,4 @@ def _check_hidden(hidden: int | Sequence[int]) -> tuple[int, ...]:
     sizes = [hidden] if isinstance(hidden, int | float | np.number) else hidden
     if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str):
         raise InputError(f"hidden sizes are a list of whole numbers, got {hidden!r}")
-    return tuple(whole("each of the hidden sizes", size, least=1) for size in sizes)
+    return tuple(check_int("each of the hidden sizes", size, least=1) for size in sizes)

@@ -14,14 +14,14 @@ from torch import Tensor
 from made.base import BaseModel
 from made.kernels.one_pass.sampler import OnePassSampler
 from made.masks.degrees import Mask
-from made.masks.mask_set import Mixture
+from made.masks.mask_set import MaskSet
 from made.masks.ordering import IntArray
 from made.masks.receptive_field import ReceptiveField
 from made.network.network import MaskTensors, Network
 from made.network.summary import Summary, summarize
 from made.queries.inference import Density
 from made.sampling import sample_rows
-from made.support.checks import share, switch
+from made.support.checks import check_bool, check_fraction
 from made.variables.discrete import Variable
 
 __all__ = ["MaskedModel"]
@@ -37,7 +37,7 @@ class MaskedModel(BaseModel):
 
     Attributes
     ----------
-    mixture : Mixture
+    mixture : MaskSet
         The numbered masks.
     """
 
@@ -61,7 +61,7 @@ class MaskedModel(BaseModel):
         field: ReceptiveField | dict[str, Any] | None = None,
     ) -> None:
         super().__init__(variables, hidden, seed, context)
-        self.mixture = Mixture(
+        self.mask_set = MaskSet(
             n_variables=self.variables.n_variables,
             hidden=self.hidden,
             input_sizes=self.variables.input_sizes,
@@ -71,7 +71,7 @@ class MaskedModel(BaseModel):
             connectivity=connectivity,
             connectivities=connectivities,
             seed=self.seed,
-            residual=switch("residual", residual),
+            residual=check_bool("residual", residual),
             fresh_masks=fresh_masks,
             n_context=self.context.n_features,
             field=ReceptiveField.for_variables(field, self.variables.n_variables),
@@ -81,10 +81,10 @@ class MaskedModel(BaseModel):
             self.hidden,
             self.variables.n_outputs,
             activation=activation,
-            residual=self.mixture.residual_layers,
-            direct=switch("direct", direct),
-            dropout=share("dropout", dropout),
-            input_dropout=share("input_dropout", input_dropout),
+            residual=self.mask_set.residual_layers,
+            direct=check_bool("direct", direct),
+            dropout=check_fraction("dropout", dropout),
+            input_dropout=check_fraction("input_dropout", input_dropout),
             n_context=self.context.n_features,
         )
         self._initialize()
@@ -96,20 +96,20 @@ class MaskedModel(BaseModel):
     @property
     def n_masks(self) -> int:
         """K, the number of masks whose mixture the model is."""
-        return self.mixture.n_masks
+        return self.mask_set.n_masks
 
     @property
     def has_one_mask(self) -> bool:
         """Whether there is one mask for good, in training and in evaluation."""
-        return self.n_masks == 1 and not self.mixture.is_fresh
+        return self.n_masks == 1 and not self.mask_set.is_fresh
 
     def mask(self, k: int = 0) -> Mask:
         """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
-        return self.mixture.mask(k)
+        return self.mask_set.mask(k)
 
     def training_mask(self, draw: int) -> int:
-        """Return the number of the mask for the given draw of training; see `Mixture.training_mask`."""
-        return self.mixture.training_mask(draw)
+        """Return the number of the mask for the given draw of training; see `MaskSet.training_mask`."""
+        return self.mask_set.training_mask(draw)
 
     def outputs(
         self,
@@ -135,7 +135,7 @@ class MaskedModel(BaseModel):
         """
         tensors = None if self.has_one_mask else self._mask_tensors(mask)
         if not isinstance(mask, Mask):
-            self.mixture.check(mask)
+            self.mask_set.check(mask)
         dtype = self.network.biases[-1].dtype
         outputs: Tensor = self.network(
             self.variables.inputs(codes, dtype),
@@ -222,7 +222,7 @@ class MaskedModel(BaseModel):
         """
         which = "" if self.has_one_mask else f", of which this is mask {mask}"
         return summarize(
-            f"MADE of {self.n_variables:,} variables: {self.mixture.describe()}{which}",
+            f"MADE of {self.n_variables:,} variables: {self.mask_set.describe()}{which}",
             self.widths,
             self.mask(mask),
             self.variables.input_sizes,
@@ -232,8 +232,8 @@ class MaskedModel(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """Return the JSON-ready arguments that build this model again, weights apart."""
-        mixture = self.mixture
-        ordering, connectivity = mixture.ordering, mixture.connectivity
+        mask_set = self.mask_set
+        ordering, connectivity = mask_set.ordering, mask_set.connectivity
         if isinstance(connectivity, tuple):
             connectivity = [layer.tolist() for layer in connectivity]
         return {
@@ -241,17 +241,17 @@ class MaskedModel(BaseModel):
             "hidden": list(self.hidden),
             "ordering": ordering if isinstance(ordering, str) else _plain(np.asarray(ordering).tolist()),
             "seed": self.seed,
-            "orderings": mixture.orderings,
+            "orderings": mask_set.orderings,
             "connectivity": connectivity.tolist() if isinstance(connectivity, np.ndarray) else connectivity,
-            "connectivities": mixture.connectivities,
+            "connectivities": mask_set.connectivities,
             "activation": self.network.activation,
-            "residual": mixture.residual,
+            "residual": mask_set.residual,
             "direct": self.network.direct is not None,
             "dropout": self.network.dropout,
             "input_dropout": self.network.input_dropout,
-            "fresh_masks": mixture.fresh_masks,
+            "fresh_masks": mask_set.fresh_masks,
             **({"context": self.context.settings()} if self.context else {}),
-            **({"field": mixture.field.settings()} if mixture.field else {}),
+            **({"field": mask_set.field.settings()} if mask_set.field else {}),
         }
 
     def _initialize(self) -> None:

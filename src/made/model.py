@@ -14,7 +14,7 @@ from made.kernels.one_pass.sampler import row_uniforms
 from made.masked import MaskedModel
 from made.masks.ordering import IntArray
 from made.queries.inference import Inference
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError
 from made.torch_distribution import RowDistribution
 from made.variables.missing import has_unknown, read_given, read_incomplete
@@ -141,7 +141,7 @@ class MADE(MaskedModel):
         masks = self._chosen(mask)
         if per_variable and len(masks) > 1:
             raise InputError(
-                f"per_variable needs one mask, and this model is a {self.mixture.describe()}: pass mask=k"
+                f"per_variable needs one mask, and this model is a {self.mask_set.describe()}: pass mask=k"
             )
         if has_unknown(x):
             if per_variable or grad:
@@ -170,7 +170,7 @@ class MADE(MaskedModel):
             total = torch.logsumexp(torch.stack(by_mask), dim=0) if grad else total
             return total - float(np.log(len(masks)))
 
-    def row_losses(
+    def nll(
         self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
     ) -> Tensor:
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
@@ -216,11 +216,11 @@ class MADE(MaskedModel):
         -------
         (n, D) tensor of codes: uint8, or int64 where a variable has more than 256 classes
         """
-        n, first = whole("n, the number of rows to draw,", n), whole("first", first)
+        n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
         key = (
             int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
             if seed is None
-            else whole("seed", seed)
+            else check_int("seed", seed)
         )
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
@@ -259,13 +259,13 @@ class MADE(MaskedModel):
         mask : int or sequence of int, optional
             Which masks.
         groups : (D,) int array, optional
-            Go through the variables group by group, see `Mixture.given_first`: under masks not its own.
+            Go through the variables group by group, see `MaskSet.given_first`: under masks not its own.
         **settings
             Of `made.queries.inference.Inference`.
         """
         return Inference(
             self.variables,
-            lambda k: self.density(k, None if groups is None else self.mixture.given_first(groups, k)),
+            lambda k: self.density(k, None if groups is None else self.mask_set.given_first(groups, k)),
             self._chosen(mask),
             rows_per_batch=self.rows_per_batch,
             **settings,
@@ -314,7 +314,7 @@ class MADE(MaskedModel):
         if mask is None:
             return list(range(self.n_masks))
         given = [mask] if isinstance(mask, int | np.integer) else mask
-        masks = [self.mixture.check(int(k)) for k in given]
+        masks = [self.mask_set.check(int(k)) for k in given]
         if not masks:
             raise InputError("a mixture needs at least one mask, got none")
         return masks

@@ -116,23 +116,23 @@ def test_given_first_keeps_the_ordering_of_a_mask_within_each_group(settings):
     model = build(n=7, **settings)
     groups = np.array([2, 0, 1, 0, 2, 0, 2])
     for k in range(3):
-        mask, own = model.mixture.given_first(groups, k), model.mask(k)
+        mask, own = model.mask_set.given_first(groups, k), model.mask(k)
         expected = [d for group in (0, 1, 2) for d in own.ordering.tolist() if groups[d] == group]
         assert mask.ordering.tolist() == expected
         assert degrees(mask) == degrees(own)
-    assert {tuple(model.mixture.given_first(groups, k).ordering) for k in range(3)} != {tuple(expected)}
+    assert {tuple(model.mask_set.given_first(groups, k).ordering) for k in range(3)} != {tuple(expected)}
 
 
 def test_given_first_of_one_group_is_the_mask_itself():
     model = build(orderings=3)
     for k in range(3):
-        mask = model.mixture.given_first(np.zeros(5, dtype=int), k)
+        mask = model.mask_set.given_first(np.zeros(5, dtype=int), k)
         assert all(map(np.array_equal, mask.layers, model.mask(k).layers))
 
 
 def test_given_first_repeats_ranks_over_features():
     model = made.MADE([made.Categorical(3), made.Bernoulli(1), made.Categorical(2)], (4,), orderings=2)
-    mask = model.mixture.given_first(np.array([1, 1, 0]))
+    mask = model.mask_set.given_first(np.array([1, 1, 0]))
     assert mask.ordering[0] == 2
     assert (
         mask.input_ranks.tolist() == mask.output_ranks.tolist() == np.repeat(mask.ranks, [3, 1, 2]).tolist()
@@ -142,7 +142,7 @@ def test_given_first_repeats_ranks_over_features():
 def test_given_first_makes_a_distribution(randomize, states):
     model = randomize(build(orderings=3), scale=2.0)
     codes = model.rows(states(model))
-    mask = model.mixture.given_first(np.array([1, 0, 1, 0, 1]))
+    mask = model.mask_set.given_first(np.array([1, 0, 1, 0, 1]))
     p = model.variables.log_prob(model.outputs(codes, mask), codes).sum(dim=1).exp()
     assert float(p.detach().sum()) == pytest.approx(1, abs=1e-5)
 
@@ -150,9 +150,9 @@ def test_given_first_makes_a_distribution(randomize, states):
 def test_given_first_needs_several_orderings(refused):
     for settings in ({}, {"connectivities": 4}, {"connectivities": "fresh"}):
         with refused("several orderings", "orderings='fresh'", "another method"):
-            build(**settings).mixture.given_first(np.zeros(5, dtype=int))
+            build(**settings).mask_set.given_first(np.zeros(5, dtype=int))
     with refused("no mask 3", "0..2"):
-        build(orderings=3).mixture.given_first(np.zeros(5, dtype=int), 3)
+        build(orderings=3).mask_set.given_first(np.zeros(5, dtype=int), 3)
 
 
 # Context

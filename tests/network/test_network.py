@@ -55,7 +55,7 @@ def test_the_stored_linear_map_has_the_right_gradients(model):
 def test_dead_weights_are_zero_at_the_start(masked_weights, settings):
     model = made.MADE(MIXED, **{"hidden": (16, 16), **settings})
     assert all_dead_are_zero(masked_weights(model))
-    assert model.network.dead_weights() == 0
+    assert model.network.count_violations() == 0
     for weight, mask in masked_weights(model)[: len(model.hidden)]:
         assert (weight[mask] != 0).all()
 
@@ -81,7 +81,7 @@ def test_dead_weights_are_counted(model, masked_weights):
     with torch.no_grad():
         for weight, mask in masked_weights(model):
             weight[tuple((~mask).nonzero()[0])] = 0.1
-    assert model.network.dead_weights() == len(masked_weights(model)) == 4
+    assert model.network.count_violations() == len(masked_weights(model)) == 4
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -198,7 +198,7 @@ def test_no_weight_of_context_is_dead(randomize, masked_weights):
     first = masked_weights(model)[0][1]
     assert first.shape == (8, 11)
     assert first[:, 9:].all()
-    assert model.network.dead_weights() == 0
+    assert model.network.count_violations() == 0
     assert not Network(4, (8,), 3).context
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 import made
 from made.network import sparse_linear
-from made.network.sparse_linear import Picked, linear
+from made.network.sparse_linear import SparseOneHot, linear
 from made.variables.row_type import Variables
 
 ALL, NONE = 1, 10**9
@@ -35,7 +35,7 @@ def picks(draw):
     placed = [(is_picked, int(end) - size, size) for (is_picked, size), end in zip(kinds, ends, strict=True)]
     picked = [(first, size) for is_picked, first, size in placed if is_picked]
     columns = [first + i for is_picked, first, size in placed if not is_picked for i in range(size)]
-    return Picked(
+    return SparseOneHot(
         codes=torch.stack([torch.randint(size, (n,), generator=generator) for _, size in picked]),
         firsts=tuple(first for first, _ in picked),
         sizes=tuple(size for _, size in picked),
@@ -67,7 +67,7 @@ def test_twins(x, kind, has_bias, seed):
         if gathered:
             out = linear(own, leaves[1], mask, b)
         else:
-            out = functional.linear(own.laid_out(), leaves[1] * live, b)
+            out = functional.linear(own.dense(), leaves[1] * live, b)
         (out * outward).sum().backward()
         found.append(
             (out, *(leaf.grad for leaf in leaves[: 2 + has_bias] if len(x.columns) or leaf is leaves[1]))
@@ -85,8 +85,8 @@ def test_laid_out_are_the_features(generator):
         x = variables.inputs(rows, torch.float32)
     assert x.firsts == (0, 4, 9)
     assert x.n_features == 12
-    assert torch.equal(x.laid_out(), variables.encode(rows))
-    assert torch.equal(x.beside(context).laid_out(), torch.cat([variables.encode(rows), context], dim=1))
+    assert torch.equal(x.dense(), variables.encode(rows))
+    assert torch.equal(x.beside(context).dense(), torch.cat([variables.encode(rows), context], dim=1))
 
 
 SETTINGS = {
@@ -129,7 +129,7 @@ def test_a_model_has_the_outputs_and_gradients_of_the_plain_path(
         )
     for one, other in zip(*found, strict=True):
         close(one, other)
-    assert model.network.dead_weights() == 0
+    assert model.network.count_violations() == 0
 
 
 def test_no_features_are_laid_out(monkeypatch):

@@ -412,7 +412,7 @@ def agnostic(request, small_one):
 def own_ordering(model, row, k=0, then=()):
     """Mask k's ordering, but with the known variables of a row first, then some, then the rest."""
     place = {d: 0 if row[d] >= 0 else 1 if d in then else 2 for d in range(4)}
-    return model.mixture.given_first(np.array([place[d] for d in range(4)]), k)
+    return model.mask_set.given_first(np.array([place[d] for d in range(4)]), k)
 
 
 def prefix_log_prob(model, mask, row, context):
@@ -576,7 +576,7 @@ def test_context_of_a_wrong_kind_is_refused_by_every_question(refused, small_one
 def test_no_rows(small):
     nothing = np.zeros((0, 4))
     for method in ("auto", "exact", "estimate", "given-first"):
-        if method == "given-first" and small.model.mixture.orderings == 1:
+        if method == "given-first" and small.model.mask_set.orderings == 1:
             continue
         answer = made.marginal(small.model, nothing, method=method, **small.context)
         assert answer.log_prob.shape == (0,)

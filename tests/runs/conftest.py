@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from made.runs.run import Job, Outcome, run
+from made.runs.run import RunConfig, RunResult, run
 
 MODEL = {"hidden": [8], "dropout": 0.0}
 TRAINING = {"epochs": 3, "batch_size": 32}
@@ -43,12 +43,12 @@ def write_csv() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def job_for() -> Callable[..., Job]:
+def job_for() -> Callable[..., RunConfig]:
     """A function that makes a quick job."""
 
-    def make(data: Any, folder: Path, **changes: Any) -> Job:
+    def make(data: Any, folder: Path, **changes: Any) -> RunConfig:
         settings = {"seed": 0, "data_dir": None, "model": MODEL, "training": TRAINING, "device": "cpu"}
-        return Job(data=str(data), folder=folder, **{**settings, **changes})
+        return RunConfig(data=str(data), folder=folder, **{**settings, **changes})
 
     return make
 
@@ -58,8 +58,8 @@ def finished(
     tmp_path_factory: pytest.TempPathFactory,
     table: np.ndarray,
     write_csv: Callable[..., Path],
-    job_for: Callable[..., Job],
-) -> tuple[Job, Outcome]:
+    job_for: Callable[..., RunConfig],
+) -> tuple[RunConfig, RunResult]:
     """A run on the table, with seed 1; do not change it."""
     folder = tmp_path_factory.mktemp("finished")
     job = job_for(write_csv(folder / "table.csv", table), folder / "run", seed=1)
@@ -71,8 +71,8 @@ def conditional(
     tmp_path_factory: pytest.TempPathFactory,
     table: np.ndarray,
     write_csv: Callable[..., Path],
-    job_for: Callable[..., Job],
-) -> tuple[Job, Outcome]:
+    job_for: Callable[..., RunConfig],
+) -> tuple[RunConfig, RunResult]:
     """A run on the table given its column b, which decides column c; do not change it."""
     folder = tmp_path_factory.mktemp("conditional")
     data = write_csv(folder / "table.csv", table)

@@ -119,7 +119,7 @@ def test_under_one_ordering_averaged_logits_sum_to_one_and_are_not_the_mixture(b
 )
 def test_whether_orderings_are_shared_is_looked_up(settings, shared):
     model = made.MADE(made.Bernoulli(3), (4,), **settings)
-    n_masks = 3 if model.mixture.is_fresh else model.n_masks
+    n_masks = 3 if model.mask_set.is_fresh else model.n_masks
     assert average_masks(model, [[0, 1, 1]], [n_masks]).one_ordering == shared
     alone = average_masks(model, [[0, 1, 1]], [1])
     assert alone.one_ordering
@@ -155,7 +155,7 @@ def test_no_mask_is_kept(monkeypatch):
     """What is alive while masks are averaged is the same after 3 of them and after 30."""
     monkeypatch.setattr("made.masked._BYTES_KEPT", 0)  # none of them fits
     model = made.MADE(made.Bernoulli(16), (64,), orderings="fresh", connectivities="fresh")
-    own, made_anew, alive, numbers = model.mixture.mask, [], [], []
+    own, made_anew, alive, numbers = model.mask_set.mask, [], [], []
 
     def mask(k):
         one = own(k)
@@ -171,7 +171,7 @@ def test_no_mask_is_kept(monkeypatch):
             numbers.append(sum(tensor.numel() for tensor in tensors))
         return result
 
-    object.__setattr__(model.mixture, "mask", mask)
+    object.__setattr__(model.mask_set, "mask", mask)
     monkeypatch.setattr(model, "outputs", outputs)
     average_masks(model, np.eye(16, dtype=np.uint8), [1, 32])
     assert {k for k, _ in made_anew} == set(range(32))  # each was asked for

@@ -13,7 +13,7 @@ from PIL import Image
 
 import made
 from made.runs.folder import RunFolder
-from made.runs.run import Job, run
+from made.runs.run import RunConfig, run
 from made.runs.scores import score_model
 from made.training import TrainingDivergedError
 from made.tuning.candidates import Candidate
@@ -82,7 +82,7 @@ def test_settings_say_it_all(finished):
     assert settings["full"]["training"]["batch_size"] == 32
     assert settings["full"]["training"]["seed"] == 1
     assert settings["versions"]["made"] == made.__version__
-    assert Job.of(job.folder, "cpu") == job
+    assert RunConfig.of(job.folder, "cpu") == job
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -179,7 +179,7 @@ def test_interrupted_run_goes_on(finished, tmp_path, job_for, press):
     )
     assert all(path.exists() for path in outcome.files)
 
-    resumed = run(Job.of(job.folder, "cpu"), resume=True)
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
     assert resumed.scores == expected.scores
     assert resumed.history.batch_losses == expected.history.batch_losses
     assert set(content(job.folder)) == ALL
@@ -209,10 +209,10 @@ def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_fo
         with pytest.raises(KeyboardInterrupt):
             run(job)
     assert set(content(job.folder)) == {"settings.json"}
-    assert Job.of(job.folder, "cpu").chosen is None
+    assert RunConfig.of(job.folder, "cpu").chosen is None
 
-    outcome = run(Job.of(job.folder, "cpu"), resume=True)
-    chosen = Job.of(job.folder, "cpu").chosen
+    outcome = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    chosen = RunConfig.of(job.folder, "cpu").chosen
     assert outcome.history.ended == "finished"
     assert outcome.model.hidden == (int(chosen),)
     assert (job.folder / "results.json").exists()
@@ -233,11 +233,11 @@ def test_what_was_chosen_for_images_is_found_again(tmp_path, job_for, monkeypatc
         monkeypatch.setattr(f"made.{module}.candidates", candidates)
     job = job_for("digits", tmp_path / "run", model={}, training={})
     run(job)
-    own = Job.of(job.folder, "cpu")
+    own = RunConfig.of(job.folder, "cpu")
     assert own.chosen == "images of (8, 8)"
     longer = replace(own, training={**own.training, "epochs": 9})
     outcome = run(longer, resume=True)
-    assert outcome.model.mixture.field.grid == (8, 8)
+    assert outcome.model.mask_set.field.grid == (8, 8)
     assert outcome.history.epochs[-1].epoch == 9
 
 
@@ -263,7 +263,7 @@ def test_resume_extends(finished, tmp_path, job_for):
     outcome = run(job_for(job.data, job.folder, seed=1, training={**job.training, "epochs": 5}), resume=True)
     assert outcome.history.epochs[-1].epoch == 5
     assert read(job.folder, "results.json")["epochs"] == 5
-    assert Job.of(job.folder).training["epochs"] == 5
+    assert RunConfig.of(job.folder).training["epochs"] == 5
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -302,7 +302,7 @@ def test_resume_with_changed_rows_changes_nothing(tmp_path, table, write_csv, jo
 
 def test_resume_of_nothing(finished, tmp_path, job_for, refused):
     with refused("holds no run"):
-        Job.of(tmp_path)
+        RunConfig.of(tmp_path)
     with refused(str(tmp_path / "run")):
         run(job_for(finished[0].data, tmp_path / "run"), resume=True)
     assert not (tmp_path / "run").exists()
@@ -349,7 +349,7 @@ def test_few_rows(tmp_path, job_for):
     np.save(tmp_path / "few.npy", np.eye(5, dtype=np.uint8))
     run(job_for(tmp_path / "few.npy", tmp_path / "run"))
     assert read(tmp_path / "run", "results.json")["model"]["test"]["nll_se"] is None
-    assert run(Job.of(tmp_path / "run", "cpu"), resume=True).history.ended == "finished"
+    assert run(RunConfig.of(tmp_path / "run", "cpu"), resume=True).history.ended == "finished"
 
 
 # context
@@ -360,7 +360,7 @@ def test_a_conditional_run_keeps_its_context_by_number(conditional):
     settings = read(job.folder, "settings.json")
     assert settings["data"]["context"] == [1]  # it was asked for by name
     assert (settings["columns"], settings["context_columns"]) == (["a", "c"], ["b"])
-    assert Job.of(job.folder, "cpu").context == (1,)
+    assert RunConfig.of(job.folder, "cpu").context == (1,)
     folder = RunFolder(job.folder)
     assert (folder.context_places, folder.columns, folder.context_columns) == ([1], ["a", "c"], ["b"])
     own = folder.load_data()
@@ -405,7 +405,7 @@ def test_a_conditional_run_goes_on(conditional, tmp_path, job_for, press):
     press(step=7)
     job = job_for(whole.data, tmp_path / "run", seed=1, context=("b",), training=short)
     assert run(job).history.ended == "interrupted"
-    resumed = run(Job.of(job.folder, "cpu"), resume=True)
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
     assert resumed.scores == straight.scores
     assert resumed.history.batch_losses == straight.history.batch_losses
 

@@ -23,12 +23,12 @@ def test_older_weights_count_less():
     average = WeightAverage(model, decay=0.9)
     _fill(model, 1.0)
     for step in range(1, 200):
-        average.follow(step)
+        average.update(step)
     # From step 80 on each step counts 0.9 times what the next one does; before, fewer did.
     value = float(average.weights["network.biases.0"][0])
     assert 1 - 0.9 ** (199 - 80) - 1e-5 < value <= 1
     _fill(model, 3.0)
-    average.follow(200)
+    average.update(200)
     assert float(average.weights["network.biases.0"][0]) == pytest.approx(3 - 2 * 0.9**8, rel=1e-4)
 
 
@@ -38,7 +38,7 @@ def test_the_first_weights_are_forgotten_soon():
     average = WeightAverage(model, decay=0.9999)
     _fill(model, 1.0)
     for step in range(1, 401):
-        average.follow(step)
+        average.update(step)
     assert float(average.weights["network.biases.0"][0]) < 1.1
 
 
@@ -67,7 +67,7 @@ def test_a_fit_leaves_the_average_of_its_best_epoch(compiled):
         assert nll == pytest.approx(min(history.valid_nll), rel=1e-6)
         models.append(model)
     assert not torch.equal(models[0].network.biases[0], models[1].network.biases[0])
-    assert models[1].network.dead_weights() == 0
+    assert models[1].network.count_violations() == 0
 
 
 def test_a_resumed_fit_has_the_same_average(tmp_path):

@@ -6,7 +6,7 @@ import torch
 
 import made
 from made.training.batches import Batch
-from made.training.compiled_step import LiveStep
+from made.training.compiled_step import CompiledStep
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
 
@@ -34,7 +34,7 @@ def _train(kind, network, variables, n, steps=5, **settings):
     rows = _rows(model, n)
     draw = torch.Generator()
     losses = [float(step.take(Batch(rows), 0, 0.01, draw.manual_seed(i))) for i in range(steps)]
-    step.settle()
+    step.sync()
     return model, step, losses
 
 
@@ -43,7 +43,7 @@ def _train(kind, network, variables, n, steps=5, **settings):
 @pytest.mark.parametrize("n", [32, 45])
 def test_it_is_the_plain_step(network, variables, n):
     plain, plain_step, plain_losses = _train(PlainStep, network, variables, n)
-    live, live_step, live_losses = _train(LiveStep, network, variables, n)
+    live, live_step, live_losses = _train(CompiledStep, network, variables, n)
     np.testing.assert_allclose(live_losses, plain_losses, rtol=1e-12)
     for name, tensor in plain.state_dict().items():
         torch.testing.assert_close(live.state_dict()[name], tensor, rtol=1e-9, atol=1e-11)
@@ -51,12 +51,12 @@ def test_it_is_the_plain_step(network, variables, n):
     assert state.keys() == wanted.keys()
     for name, tensor in wanted.items():
         torch.testing.assert_close(state[name], tensor, rtol=1e-9, atol=1e-11)
-    assert live.network.dead_weights() == 0
+    assert live.network.count_violations() == 0
 
 
 def test_context_and_weights_of_rows_count():
     models = []
-    for kind in (PlainStep, LiveStep):
+    for kind in (PlainStep, CompiledStep):
         model = made.MADE(made.Bernoulli(12), hidden=(20,), context=3, direct=True).double()
         step = kind(model, TrainingSettings())
         draw = torch.Generator().manual_seed(0)
@@ -64,14 +64,16 @@ def test_context_and_weights_of_rows_count():
         batch = Batch(_rows(model, 21), context, torch.rand(21, generator=draw).double())
         for i in range(4):
             step.take(batch, 0, 0.01, draw.manual_seed(i))
-        step.settle()
+        step.sync()
         models.append(model)
     for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("ordering", ["natural", "random"])
-@pytest.mark.parametrize("kinds", [(PlainStep, LiveStep), (LiveStep, PlainStep), (LiveStep, LiveStep)])
+@pytest.mark.parametrize(
+    "kinds", [(PlainStep, CompiledStep), (CompiledStep, PlainStep), (CompiledStep, CompiledStep)]
+)
 def test_each_kind_goes_on_where_another_stopped(ordering, kinds):
     network = {"hidden": (30, 20), "ordering": ordering}
     whole, _, _ = _train(PlainStep, network, made.Bernoulli(15), 20, steps=6)
@@ -81,7 +83,7 @@ def test_each_kind_goes_on_where_another_stopped(ordering, kinds):
     second.restore(state)
     for i in range(3, 6):
         second.take(Batch(_rows(model, 20)), 0, 0.01, torch.Generator().manual_seed(i))
-    second.settle()
+    second.sync()
     for one, other in zip(whole.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
 

@@ -4,7 +4,7 @@ import pytest
 
 import made
 from made.training import make_step as module
-from made.training.compiled_step import LiveStep
+from made.training.compiled_step import CompiledStep
 from made.training.make_step import make_step
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
@@ -19,12 +19,12 @@ def test_compiling_is_for_long_fits():
     per_step = 3.0 * 2 * 100 * 200 * 128
     few = int(module._MULTIPLICATIONS_WORTH_COMPILING / per_step)
     assert _kind(model, few) is PlainStep
-    assert _kind(model, few + 2) is LiveStep
+    assert _kind(model, few + 2) is CompiledStep
 
 
 def test_what_is_asked_for_overrules():
     model = made.MADE(made.Bernoulli(10), hidden=(20,))
-    assert _kind(model, compiled=True) is LiveStep
+    assert _kind(model, compiled=True) is CompiledStep
     assert _kind(model, 10**12, compiled=False) is PlainStep
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import made
+from made.network import block_linear, sparse_linear
 from made.training import steps
 from made.training.batches import Batch
 from made.training.settings import TrainingSettings
@@ -53,7 +54,7 @@ def test_gradients_of_portions_are_added_up_in_place(monkeypatch, fewest_classes
         assert not model.network._adds_gradients
         if numbers < 2**23:
             assert len(places) == 1
-        assert model.network.dead_weights() == 0
+        assert model.network.count_violations() == 0
         found.append([weight.grad for weight in model.parameters()] + list(model.parameters()))
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9)

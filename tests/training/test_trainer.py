@@ -172,7 +172,7 @@ def test_global_generators_are_left_alone(tiny, rows, valid, same_weights):
 
 
 def test_only_training_is_in_bfloat16(tiny, rows, valid, monkeypatch):
-    model, seen = tiny(), {"loss": set(), "row_losses": set()}
+    model, seen = tiny(), {"loss": set(), "nll": set()}
     for name, within in seen.items():
         plain = getattr(model, name)
 
@@ -182,7 +182,7 @@ def test_only_training_is_in_bfloat16(tiny, rows, valid, monkeypatch):
 
         monkeypatch.setattr(model, name, spied)
     fit(model, rows, valid, epochs=2, precision="bfloat16")
-    assert seen == {"loss": {"medium"}, "row_losses": {"highest"}}
+    assert seen == {"loss": {"medium"}, "nll": {"highest"}}
     assert torch.get_float32_matmul_precision() == "highest"
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
 
@@ -254,7 +254,7 @@ def test_bad_weights_are_refused(tiny, rows, refused, weight, words):
     model = tiny()
     with refused("sample_weight", *words):
         fit(model, rows, sample_weight=weight)
-    assert model.is_untouched
+    assert model.at_initialization
 
 
 # Masks
@@ -296,7 +296,7 @@ def test_validation_uses_so_many_masks(tiny, rows, valid):
 def test_dead_weights_stay_zero(tiny, rows, valid):
     model = tiny(hidden=(8, 8), direct=True)
     fit(model, rows, valid, epochs=3)
-    assert model.network.dead_weights() == 0
+    assert model.network.count_violations() == 0
     assert model.network.direct.any()
 
 
@@ -307,7 +307,7 @@ def test_autoencoder_is_trained_too(rows, valid):
         -ProductOfMarginals(rows, [2] * 6).log_prob(valid).mean(), abs=1e-5
     )
     assert history.best.valid_nll < history.epochs[0].valid_nll - 1
-    assert model.row_losses(valid).mean().item() == pytest.approx(min(history.valid_nll), abs=1e-6)
+    assert model.nll(valid).mean().item() == pytest.approx(min(history.valid_nll), abs=1e-6)
     assert (model.reconstruct(valid).numpy() == valid).mean() > 0.85
 
 
@@ -535,4 +535,4 @@ def test_context_that_makes_no_sense_is_refused(tiny, rows, valid, parted, refus
         fit(tiny(), rows, context=parted[0])
     with refused("takes no context"):
         fit(tiny(), rows, valid, valid_context=parted[1])
-    assert model.is_untouched
+    assert model.at_initialization

@@ -63,5 +63,5 @@ def test_images_are_tried_as_images(n_rows):
     for own in of_images:
         assert own.about.startswith("images of 8 x 10: layers of 512 that see 6 pixels")
         model = made.MADE(made.Bernoulli(80), **DEFAULT.model_settings(own.model))
-        assert model.mixture.field.grid == (8, 10)
+        assert model.mask_set.field.grid == (8, 10)
         assert TrainingSettings(**own.training).shift == 1

@@ -95,4 +95,4 @@ def test_a_recipe_may_start_as_the_tree(dataset):
     np.testing.assert_allclose(model.log_prob(dataset.test).numpy(), tree.log_prob(dataset.test), atol=1e-4)
     # What is set by hand, and codings that cannot say it, start from the marginals.
     for given, coding in (({"ordering": "random"}, None), ({"direct": False}, None), ({}, "scaled")):
-        assert build_model(dataset, 0, {"hidden": (8,), **given}, coding, recipe).is_untouched
+        assert build_model(dataset, 0, {"hidden": (8,), **given}, coding, recipe).at_initialization

@@ -273,7 +273,7 @@ def test_a_sample_row_has_the_context_of_its_row(model, contexts, monkeypatch):
 
 def test_an_untrained_model_is_the_product_of_marginals_whatever_the_context(model, contexts):
     fresh = type(model).from_settings(model.settings())
-    assert fresh.is_untouched
+    assert fresh.at_initialization
     rng = np.random.default_rng(0)
     train, test = (
         rng.binomial(fresh.variables.n_values - 1, 0.3, size=(n, fresh.n_variables)) for n in (40, 20)
@@ -311,10 +311,10 @@ def test_labels_of_context_come_back(tmp_path, randomize):
 def test_weights_of_context_alone_are_a_trained_model():
     """`fit` must not set its marginals anew."""
     model = made.MADE(B(2), (4,), context=1)
-    assert model.is_untouched
+    assert model.at_initialization
     with torch.no_grad():
         model.network.context[0, 0] = 0.5
-    assert not model.is_untouched
+    assert not model.at_initialization
 
 
 # What is learned
@@ -355,7 +355,7 @@ def test_every_door_asks_for_context(refused, randomize):
         lambda **c: model.log_prob([[None, 1, 1]] * 3, **c),
         lambda **c: model.log_prob(rows, per_variable=True, **c),
         lambda **c: model.loss(rows, **c),
-        lambda **c: model.row_losses(rows, **c),
+        lambda **c: model.nll(rows, **c),
         lambda **c: model.sample(3, **c),
         lambda **c: model.sample(3, given={0: 1}, **c),
         lambda **c: made.fit(model, rows, epochs=1, **c),

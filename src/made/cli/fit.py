@@ -12,7 +12,7 @@ from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from made.data import Dataset
-    from made.runs.run import Job, Outcome
+    from made.runs.run import RunConfig, RunResult
 
 __all__ = ["demo", "fit", "recipes"]
 
@@ -138,7 +138,7 @@ def fit(
         "ema": ema,
     }
     given_model, given_training = _given(model), _given(training)
-    from made.runs.run import Job
+    from made.runs.run import RunConfig
 
     if resume:
         others = {
@@ -153,7 +153,7 @@ def fit(
     elif data is None:
         raise InputError(f"made fit needs DATA: a name ({NAMES}) or a path")
     else:
-        job = Job(
+        job = RunConfig(
             data=data,
             folder=out,
             seed=0 if seed is None else seed,
@@ -175,9 +175,9 @@ def demo(
 ) -> None:
     """Train on 8x8 digits in under a minute: the exact likelihood of held-out images, and new ones."""
     from made.runs.folder import RunFolder
-    from made.runs.run import Job
+    from made.runs.run import RunConfig
 
-    job = Job(
+    job = RunConfig(
         data="digits",
         folder=out,
         seed=0,
@@ -185,7 +185,7 @@ def demo(
         model={"dropout": 0.1},
         training={"epochs": 40, "batch_size": 64, "patience": 20, "ema": 0.0},
     )
-    again = RunFolder(out).holds_run and Job.of(out).settings() == job.settings()
+    again = RunFolder(out).holds_run and RunConfig.of(out).settings() == job.settings()
     tell("A masked autoencoder learns the distribution of 8x8 images of digits, pixel by pixel.")
     _run(job, resume=False, force=again, progress=True)
 
@@ -212,7 +212,7 @@ def recipes() -> None:
     )
 
 
-def _run(job: Job, *, resume: bool, force: bool, progress: bool) -> None:
+def _run(job: RunConfig, *, resume: bool, force: bool, progress: bool) -> None:
     from made.runs.run import run
 
     outcome = run(job, resume=resume, force=force, progress=progress)
@@ -221,7 +221,7 @@ def _run(job: Job, *, resume: bool, force: bool, progress: bool) -> None:
         raise typer.Exit(_INTERRUPTED)
 
 
-def _report(job: Job, outcome: Outcome) -> None:
+def _report(job: RunConfig, outcome: RunResult) -> None:
     folder, dataset = job.folder, outcome.dataset
     unit = "row" if dataset.image_shape is None else "image"
     rows = ", ".join(f"{len(part):,} {split}" for split, part in dataset.splits.items())
@@ -231,7 +231,7 @@ def _report(job: Job, outcome: Outcome) -> None:
     if dataset.context is not None:
         names = ", ".join(dataset.context.columns or [f"{dataset.context.n_variables} columns"])
         typer.echo(f"  conditional on {names}, which the baselines do not see")
-    typer.echo(f"model: {outcome.model.mixture.describe()}; {outcome.history}")
+    typer.echo(f"model: {outcome.model.mask_set.describe()}; {outcome.history}")
     if outcome.history.ended == "interrupted":
         best = outcome.history.best_epoch
         typer.echo(
@@ -268,12 +268,14 @@ def _context_example(dataset: Dataset) -> str:
     return ' --context "' + ",".join(f"{n}={v}" for n, v in zip(names, labels, strict=True)) + '"'
 
 
-def _resumed(out: Path, data: str | None, data_dir: str | None, device: str, given: dict[str, Any]) -> Job:
+def _resumed(
+    out: Path, data: str | None, data_dir: str | None, device: str, given: dict[str, Any]
+) -> RunConfig:
     from dataclasses import replace
 
-    from made.runs.run import Job
+    from made.runs.run import RunConfig
 
-    job = Job.of(out, device)
+    job = RunConfig.of(out, device)
     if data is not None and replace(job, data=data).settings()["data"]["name"] != job.data:
         raise InputError(
             f"the run in {out} is on {job.data}, not on {data}: leave DATA out, or choose another RUN"

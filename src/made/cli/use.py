@@ -77,12 +77,12 @@ def evaluate(
         result = score_rows(score_model(model, rows.codes, advance, rows.context), model.n_variables)
     baselines = _baselines(folder, rows, data_dir)
     if as_json:
-        about = {"split": rows.split, "data": rows.name, "masks": model.mixture.describe()}
+        about = {"split": rows.split, "data": rows.name, "masks": model.mask_set.describe()}
         beside = {name: baseline.as_dict() for name, baseline in baselines.items()}
         typer.echo(json.dumps({**result.as_dict(), **about, "baselines": beside}))
         return
     typer.echo(
-        f"{rows.name}, {rows.split}: {result.n:,} rows, exact NLL under the {model.mixture.describe()}\n"
+        f"{rows.name}, {rows.split}: {result.n:,} rows, exact NLL under the {model.mask_set.describe()}\n"
     )
     typer.echo(score_table({"this model": result, **baselines}, "row"))
 
@@ -287,10 +287,10 @@ def _evaluate_masks(model: MADE, rows: FoundRows, counts: list[int], out: Path, 
         result = average_masks(model, rows.codes, counts, advance, context=rows.context)
     about = f"{rows.name}, {rows.split}: {len(rows.codes):,} rows"
     if as_json:
-        where = {"split": rows.split, "data": rows.name, "model": model.mixture.describe()}
+        where = {"split": rows.split, "data": rows.name, "model": model.mask_set.describe()}
         typer.echo(json.dumps({**where, **result.as_dict(), "picture": str(out)}))
     else:
-        typer.echo(f"{about}, by number of masks averaged; the model: {model.mixture.describe()}\n")
+        typer.echo(f"{about}, by number of masks averaged; the model: {model.mask_set.describe()}\n")
         typer.echo(masks_table(result))
     draw_masks_averaged(out, result, about)
     tell(f"picture: {out}")

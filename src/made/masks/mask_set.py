@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from made.masks.degrees import Connectivity, Mask, check_connectivity, draw_connectivity
 from made.masks.ordering import IntArray, check_ordering, natural, random, ranks_of
 from made.masks.receptive_field import ReceptiveField
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.uniforms import CONNECTIVITIES, ORDERINGS, Stream
 
-__all__ = ["FRESH", "Mixture"]
+__all__ = ["FRESH", "MaskSet"]
 
 #: The word for "a new one at every draw", for orderings and for connectivities.
 FRESH = "fresh"
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class MaskSet:
     """The numbered masks of a model. Nothing is kept: mask k is a function of the seed and k.
 
     Mask k pairs ordering k mod O with connectivity k mod C, so there are K = lcm(O, C) of them. Number 0 of
@@ -95,7 +95,7 @@ class Mixture:
         object.__setattr__(self, "connectivity", checked)
         for name in ("orderings", "connectivities"):
             object.__setattr__(self, name, _check_number(name, getattr(self, name)))
-        object.__setattr__(self, "fresh_masks", whole("fresh_masks", self.fresh_masks, least=1))
+        object.__setattr__(self, "fresh_masks", check_int("fresh_masks", self.fresh_masks, least=1))
 
     @property
     def residual_layers(self) -> tuple[bool, ...]:
@@ -127,7 +127,7 @@ class Mixture:
         Examples
         --------
         >>> ones = np.ones(3, dtype=int)
-        >>> two = Mixture(3, (4,), ones, ones, orderings=2, connectivity="even")
+        >>> two = MaskSet(3, (4,), ones, ones, orderings=2, connectivity="even")
         >>> [two.mask(k).ordering.tolist() for k in range(two.n_masks)]
         [[0, 1, 2], [1, 2, 0]]
         """
@@ -193,7 +193,7 @@ class Mixture:
         Examples
         --------
         >>> ones = np.ones(3, dtype=int)
-        >>> Mixture(3, (4,), ones, ones).describe()
+        >>> MaskSet(3, (4,), ones, ones).describe()
         'one mask (natural ordering, uniform connectivity)'
         """
         ordering = self.ordering if isinstance(self.ordering, str) else "given"
@@ -235,7 +235,7 @@ def _check_number(name: str, number: int | str) -> int | str:
     if number == FRESH:
         return FRESH
     try:
-        return whole(name, number, least=1)
+        return check_int(name, number, least=1)
     except InputError as error:
         raise InputError(f"{error}; 'fresh' draws a new one each time") from None
 

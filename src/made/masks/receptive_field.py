@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError
 
 __all__ = ["EVERYWHERE", "ReceptiveField"]
@@ -51,8 +51,10 @@ class ReceptiveField:
         sides = self.grid
         if not isinstance(sides, Sequence | np.ndarray) or len(sides) != 2:
             raise InputError(f"grid is the number of rows and columns of an image, got {sides!r}")
-        object.__setattr__(self, "grid", tuple(whole("a side of the grid", side, least=1) for side in sides))
-        object.__setattr__(self, "reach", whole("reach", self.reach, least=1))
+        object.__setattr__(
+            self, "grid", tuple(check_int("a side of the grid", side, least=1) for side in sides)
+        )
+        object.__setattr__(self, "reach", check_int("reach", self.reach, least=1))
 
     @classmethod
     def for_variables(cls, field: Any, n_variables: int) -> ReceptiveField | None:

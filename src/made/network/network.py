@@ -23,7 +23,7 @@ from torch.nn import functional
 from made.masks.degrees import Mask
 from made.network import sparse_linear
 from made.network.block_linear import Block, linear, live_blocks
-from made.network.sparse_linear import Picked
+from made.network.sparse_linear import SparseOneHot
 from made.support.errors import InputError
 
 __all__ = ["ACTIVATIONS", "MaskTensors", "Network", "Product"]
@@ -88,8 +88,8 @@ def _stored_masked(x: Tensor, weight: Tensor, mask: Tensor, bias: Tensor | None)
     return out
 
 
-def _product_of(x: Tensor | Picked, weight: Tensor, bias: Tensor | None) -> Tensor:
-    if isinstance(x, Picked):
+def _product_of(x: Tensor | SparseOneHot, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if isinstance(x, SparseOneHot):
         return sparse_linear.linear(x, weight, None, bias)
     return functional.linear(x, weight, bias)
 
@@ -213,7 +213,7 @@ class Network(nn.Module):
         finally:
             self._adds_gradients = False
 
-    def dead_weights(self) -> int:
+    def count_violations(self) -> int:
         """Count weights that the stored mask rules out and that are not zero: none, unless tampered with."""
         if not self.has_stored_mask:
             return 0
@@ -256,7 +256,7 @@ class Network(nn.Module):
 
     def forward(
         self,
-        x: Tensor | Picked,
+        x: Tensor | SparseOneHot,
         mask: MaskTensors | None = None,
         *,
         context: Tensor | None = None,
@@ -267,7 +267,7 @@ class Network(nn.Module):
 
         Parameters
         ----------
-        x : Tensor or Picked
+        x : Tensor or SparseOneHot
             Input features, (n, n_inputs); one-hot ones may be codes, see `Variables.inputs`.
         mask : MaskTensors, optional
             The mask to apply, where none is stored.
@@ -283,10 +283,10 @@ class Network(nn.Module):
         (n, n_outputs) tensor
         """
         if drop and self.input_dropout > 0:
-            x = _drop(x.laid_out() if isinstance(x, Picked) else x, self.input_dropout, generator)
+            x = _drop(x.dense() if isinstance(x, SparseOneHot) else x, self.input_dropout, generator)
         h = x
         if context is not None and self.n_hidden > 0:
-            h = x.beside(context) if isinstance(x, Picked) else torch.cat([x, context], dim=1)
+            h = x.beside(context) if isinstance(x, SparseOneHot) else torch.cat([x, context], dim=1)
         for i in range(self.n_hidden):
             h = self.hidden_layer(i, h, mask, drop=drop, generator=generator)
         out = self.output_layer(h, x, mask)
@@ -297,7 +297,7 @@ class Network(nn.Module):
     def hidden_layer(
         self,
         i: int,
-        h: Tensor | Picked,
+        h: Tensor | SparseOneHot,
         mask: MaskTensors | None = None,
         *,
         drop: bool = False,
@@ -312,7 +312,9 @@ class Network(nn.Module):
         assert isinstance(h, Tensor)  # codes enter the first layer alone, which adds nothing to its output
         return h + out
 
-    def output_layer(self, h: Tensor | Picked, x: Tensor | Picked, mask: MaskTensors | None = None) -> Tensor:
+    def output_layer(
+        self, h: Tensor | SparseOneHot, x: Tensor | SparseOneHot, mask: MaskTensors | None = None
+    ) -> Tensor:
         """Run the last layer on the last hidden layer h and, for direct connections, the inputs x."""
         out = self._linear(h, self.n_hidden, mask)
         if self.direct is None:
@@ -324,19 +326,19 @@ class Network(nn.Module):
             direct = _product_of(x, own, None)
         return out + direct
 
-    def _linear(self, h: Tensor | Picked, i: int, mask: MaskTensors | None) -> Tensor:
+    def _linear(self, h: Tensor | SparseOneHot, i: int, mask: MaskTensors | None) -> Tensor:
         weight, bias = self.weights[i], self.biases[i]
         if self.has_stored_mask:
             return self._stored(f"mask_{i}", h, weight, bias)
         return _product_of(h, weight if mask is None else weight * mask.layers[i], bias)
 
-    def _stored(self, name: str, h: Tensor | Picked, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _stored(self, name: str, h: Tensor | SparseOneHot, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Multiply with a weight that is zero where the mask of that name is."""
         if self._product is not None:
-            return self._product(name, h.laid_out() if isinstance(h, Picked) else h, bias)
+            return self._product(name, h.dense() if isinstance(h, SparseOneHot) else h, bias)
         mask, blocks = self.get_buffer(name), self._blocks[name]
         into = weight.grad if self._adds_gradients else None
-        if isinstance(h, Picked):
+        if isinstance(h, SparseOneHot):
             return sparse_linear.linear(h, weight, mask, bias, into)
         if blocks is None or not self.leaves_dead_out or h.device.type != "cpu":
             return _stored_masked(h, weight, mask, bias)

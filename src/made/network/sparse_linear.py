@@ -2,7 +2,7 @@
 
 Of the thousand features of a variable with a thousand classes, one is 1 and 999 are 0: picking a column does
 what multiplying with all of them does, in a fraction of the time and of the memory. The plain twin lays the
-features out (`Picked.laid_out`) and multiplies.
+features out (`SparseOneHot.dense`) and multiplies.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["FEWEST_CLASSES", "Picked", "linear"]
+__all__ = ["FEWEST_CLASSES", "SparseOneHot", "linear"]
 
 #: Features of variables with fewer classes are laid out: then multiplying is as fast.
 FEWEST_CLASSES = 128
 
 
-class Picked(NamedTuple):
+class SparseOneHot(NamedTuple):
     """Input features of n rows, of which some that are one-hot are left as codes.
 
     Attributes
@@ -45,27 +45,27 @@ class Picked(NamedTuple):
         """How many features there are in all."""
         return sum(self.sizes) + len(self.columns)
 
-    def beside(self, context: Tensor) -> Picked:
+    def beside(self, context: Tensor) -> SparseOneHot:
         """Return the same rows with features of context (n, C) after their own."""
         added = torch.arange(self.n_features, self.n_features + context.shape[1])
         return self._replace(
             others=torch.cat([self.others, context], dim=1), columns=torch.cat([self.columns, added])
         )
 
-    def laid_out(self) -> Tensor:
+    def dense(self) -> Tensor:
         """Return all features, (n, n_features)."""
         ones = _one_hot(self.codes, self.firsts, self.n_features, self.others)
         return ones.index_copy(1, self.columns, self.others)
 
 
 def linear(
-    x: Picked, weight: Tensor, mask: Tensor | None, bias: Tensor | None, into: Tensor | None = None
+    x: SparseOneHot, weight: Tensor, mask: Tensor | None, bias: Tensor | None, into: Tensor | None = None
 ) -> Tensor:
     """Return x times the transposed weight, plus the bias.
 
     Parameters
     ----------
-    x : Picked
+    x : SparseOneHot
         Of n rows.
     weight : (n_out, n_features) tensor
         Zero where the mask is.

@@ -17,7 +17,7 @@ from made.model import MADE
 from made.queries.inference import ENUMERATED, ESTIMATED, EXACT, Evidence, Inference, of_rows
 from made.queries.modes import joint_modes, variable_modes
 from made.queries.results import Completion, Conditional, Marginal
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.missing import UNKNOWN, check_variable, read_given, read_incomplete
 
@@ -156,8 +156,8 @@ def complete(
     question = _Question(model, method, mask, seed, draws, max_states)
     codes = read_incomplete(model.variables, rows, unknown)
     features = model.context_rows(context, len(codes))
-    start = whole("first", first)
-    each = 1 if number is None else whole("number, of completions per row,", number)
+    start = check_int("first", first)
+    each = 1 if number is None else check_int("number, of completions per row,", number)
     filled = np.empty((len(codes), each, codes.shape[1]), dtype=np.int64)
     found: list[tuple[IntArray, Evidence, tuple[str, ...]]] = []
     for chosen, inference in question.inferences(codes):
@@ -277,9 +277,9 @@ class _Question:
         self.is_given_first = method == "given-first"
         self.mask = mask
         self.settings: dict[str, Any] = {
-            "seed": whole("seed", seed),
-            "draws": whole("draws", draws, least=2),
-            "max_states": 1 if method == "estimate" else whole("max_states", max_states, least=1),
+            "seed": check_int("seed", seed),
+            "draws": check_int("draws", draws, least=2),
+            "max_states": 1 if method == "estimate" else check_int("max_states", max_states, least=1),
             "exact": method == "exact",
         }
 

@@ -80,7 +80,7 @@ def _figures(result: RecipeResult) -> dict[str, Any]:
     return {
         "title": result.recipe.title,
         "model": dict(result.recipe.model),
-        "masks": result.model.mixture.describe(),
+        "masks": result.model.mask_set.describe(),
         "best epoch": result.history.best_epoch,
         "epochs": result.history.epochs[-1].epoch,
         "valid": result.valid.as_dict(),

@@ -20,7 +20,7 @@ from made.queries.questions import complete, marginal
 from made.queries.results import Completion, Marginal
 from made.runs.folder import RunFolder
 from made.runs.rows import context_of_values, find_rows, in_order, part_columns
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.missing import UNKNOWN
 from made.variables.row_type import Variables
@@ -160,7 +160,7 @@ def score_known(
     advance: Callable[[int], None] = lambda n: None,
 ) -> Marginal:
     """Return log p of what is known in each row, which is what `made.marginal` answers, in portions."""
-    inference = model.inference(draws=whole("draws", draws, least=2))
+    inference = model.inference(draws=check_int("draws", draws, least=2))
     parts = [np.zeros((3, 0))]
     for some in _portions(len(rows)):
         part = rows[some]

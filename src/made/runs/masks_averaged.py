@@ -15,7 +15,7 @@ from torch import Tensor
 from made import plots
 from made.model import MADE
 from made.runs.scores import RunningScore, Score
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError
 
 __all__ = ["MasksAveraged", "average_masks", "check_counts", "draw_masks_averaged", "log_probs_averaged"]
@@ -78,16 +78,16 @@ def check_counts(model: MADE, counts: Sequence[int]) -> tuple[int, ...]:
     >>> check_counts(made.MADE(made.Bernoulli(3), hidden=(4,), orderings=4), [1, 4, 2, 2])
     (1, 2, 4)
     """
-    checked = tuple(sorted({whole("the number of masks to average", count, least=1) for count in counts}))
+    checked = tuple(sorted({check_int("the number of masks to average", count, least=1) for count in counts}))
     if not checked:
         raise InputError("no number of masks to average was given: name at least one, such as 1")
-    if model.mixture.is_fresh or checked[-1] <= model.n_masks:
+    if model.mask_set.is_fresh or checked[-1] <= model.n_masks:
         return checked
     more = "train a model with fresh orderings or connectivities for as many as you like"
     if model.n_masks == 1:
         raise InputError(f"cannot average {checked[-1]} masks, for this model has one: ask for 1, or {more}")
     raise InputError(
-        f"cannot average {checked[-1]} masks, for this model is a {model.mixture.describe()}: "
+        f"cannot average {checked[-1]} masks, for this model is a {model.mask_set.describe()}: "
         f"ask for at most {model.n_masks}, or {more}"
     )
 
@@ -219,7 +219,7 @@ def _log_prob(model: MADE, outputs: Tensor, codes: Tensor) -> Tensor:
 
 def _share_ordering(model: MADE, n_masks: int) -> bool:
     """Whether the first masks have one ordering; where they differ, the second of them says so."""
-    if model.mixture.orderings == 1:
+    if model.mask_set.orderings == 1:
         return True
     first = model.mask(0).ordering
     return all((model.mask(k).ordering == first).all() for k in range(1, n_masks))

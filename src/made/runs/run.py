@@ -23,13 +23,13 @@ from made.tuning.chow_liu_init import can_be_tree
 from made.tuning.recipes import DEFAULT, build_model, find_recipe, recipe_for
 from made.tuning.successive_halving import choose
 
-__all__ = ["Job", "Outcome", "run"]
+__all__ = ["RunConfig", "RunResult", "run"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
+class RunConfig:
     """What is to be run.
 
     Parameters
@@ -85,7 +85,7 @@ class Job:
         }
 
     @classmethod
-    def of(cls, folder: Path, device: str = "auto") -> Job:
+    def of(cls, folder: Path, device: str = "auto") -> RunConfig:
         """Read the job of a run folder."""
         settings, own = RunFolder(folder).read_json("settings.json"), RunFolder(folder).origin
         return cls(
@@ -104,7 +104,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """What came of a job.
 
     Attributes
@@ -129,12 +129,12 @@ class Outcome:
     files: list[Path]
 
 
-def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool = False) -> Outcome:
+def run(job: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = False) -> RunResult:
     """Run a job, or go on with one.
 
     Parameters
     ----------
-    job : Job
+    job : RunConfig
         What to run.
     resume : bool
         Go on from the checkpoint in the folder.
@@ -193,7 +193,7 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
         draw_loss(folder.path / "loss.png", history, lines, f"Training on {dataset.name}"),
     ]
     if history.ended == "interrupted":
-        return Outcome(dataset, model, history, {}, baselines, files)
+        return RunResult(dataset, model, history, {}, baselines, files)
     scores = {
         split: score_rows(
             score_model(model, dataset.splits[split], context=dataset.context_of(split)), dataset.n_variables
@@ -202,10 +202,10 @@ def run(job: Job, *, resume: bool = False, force: bool = False, progress: bool =
     }
     folder.write_json("results.json", _results(scores, baselines, history, model))
     files.append(draw_samples(folder.path / "samples.png", model, dataset, job.seed))
-    return Outcome(dataset, model, history, scores, baselines, files)
+    return RunResult(dataset, model, history, scores, baselines, files)
 
 
-def _prepare(job: Job, dataset: data.Dataset) -> tuple[MADE, dict[str, Any]]:
+def _prepare(job: RunConfig, dataset: data.Dataset) -> tuple[MADE, dict[str, Any]]:
     """Build the model, and say how it is trained: the recipe's settings, but for what the user has set."""
     recipe = recipe_for(job.recipe, len(dataset.train), job.chosen, _image(dataset))
     training = {**recipe.training, **job.training, "seed": job.seed}
@@ -219,7 +219,7 @@ def _image(dataset: data.Dataset) -> tuple[int, int] | None:
     return dataset.image_shape if len(set(dataset.classes)) == 1 else None
 
 
-def _choose(job: Job, dataset: data.Dataset, *, trees: bool, progress: bool) -> str:
+def _choose(job: RunConfig, dataset: data.Dataset, *, trees: bool, progress: bool) -> str:
     """Say which candidate of the default recipe suits the data, where the user has set nothing."""
 
     def build(candidate: Candidate) -> MADE:
@@ -253,7 +253,9 @@ def _save(folder: RunFolder, model: MADE, history: History, described: dict[str,
     folder.forget_replaced()
 
 
-def _described(job: Job, dataset: data.Dataset, model: MADE, training: Mapping[str, Any]) -> dict[str, Any]:
+def _described(
+    job: RunConfig, dataset: data.Dataset, model: MADE, training: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         **job.settings(),
         "image_shape": dataset.image_shape,
@@ -278,7 +280,7 @@ def _results(
             name: {split: score.as_dict() for split, score in by_split.items()}
             for name, by_split in baselines.items()
         },
-        "masks": model.mixture.describe(),
+        "masks": model.mask_set.describe(),
         "best_epoch": history.best_epoch,
         "ended": history.ended,
         "epochs": history.epochs[-1].epoch,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
 from made.model import MADE
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.files import writing_aside
 
 __all__ = ["csv_text", "draw_portions", "rows_per_portion", "value_type", "write_rows"]
@@ -75,7 +75,7 @@ def draw_portions(
     InputError
         If n is no number of rows.
     """
-    n, portion = whole("n, the number of rows to draw,", n), rows_per_portion(model)
+    n, portion = check_int("n, the number of rows to draw,", n), rows_per_portion(model)
     conditions: dict[str, Any] = {} if context is None else {"context": context}
     if given is not None:
         conditions["given"] = np.where(given < 0, np.nan, given)
@@ -131,7 +131,7 @@ def write_rows(
     InputError
         If the file cannot be written; one that was there before survives.
     """
-    n = whole("n, the number of rows to draw,", n)
+    n = check_int("n, the number of rows to draw,", n)
     with writing_aside(path) as file:
         if Path(path).suffix != ".npy":
             for text in csv_text(model, portions, columns):

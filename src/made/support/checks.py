@@ -7,15 +7,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from made.support.errors import InputError
 
-__all__ = ["row_weights", "share", "switch", "whole"]
+__all__ = ["check_bool", "check_fraction", "check_int", "row_weights"]
 
 
-def whole(name: str, value: object, least: int = 0) -> int:
+def check_int(name: str, value: object, least: int = 0) -> int:
     """Return a whole number as an int, or say what is wrong with it.
 
     Examples
     --------
-    >>> whole("epochs", 0, least=1)
+    >>> check_int("epochs", 0, least=1)
     Traceback (most recent call last):
         ...
     made.support.errors.InputError: epochs must be a whole number of at least 1, got 0
@@ -25,14 +25,14 @@ def whole(name: str, value: object, least: int = 0) -> int:
     return int(value)
 
 
-def switch(name: str, value: object) -> bool:
+def check_bool(name: str, value: object) -> bool:
     """Return a yes or no as a bool, or say what is wrong with it."""
     if not isinstance(value, bool | np.bool_):
         raise InputError(f"{name} is True or False, got {value!r}")
     return bool(value)
 
 
-def share(name: str, value: object) -> float:
+def check_fraction(name: str, value: object) -> float:
     """Return a share in [0, 1) as a float, or say what is wrong with it."""
     if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
         raise InputError(f"{name} is a share in [0, 1), got {value!r}")

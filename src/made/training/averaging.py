@@ -34,7 +34,7 @@ class WeightAverage:
         self.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
     @torch.no_grad()
-    def follow(self, step: int) -> None:
+    def update(self, step: int) -> None:
         """Take the weights after a step into account, steps counted from 1; most are passed over."""
         if not self.is_due(step):
             return

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from made.kernels.jit.threads import as_many_threads_as_torch
-from made.kernels.masked_adam.active_weight import AdamNumbers, LiveWeight
+from made.kernels.masked_adam.active_weight import ActiveWeight, AdamNumbers
 from made.kernels.one_pass.plan import VECTOR
 from made.masked import MaskedModel
 from made.masks.ordering import IntArray
@@ -17,10 +17,10 @@ from made.training.checkpoint import Weights
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
 
-__all__ = ["LiveStep"]
+__all__ = ["CompiledStep"]
 
 
-class LiveStep(PlainStep):
+class CompiledStep(PlainStep):
     """The plain step with other products: in the backward pass they also update their weights.
 
     Only biases, and weights that no mask limits, have gradients that are left to torch's optimizer. All
@@ -48,7 +48,7 @@ class LiveStep(PlainStep):
 
     def state(self) -> Weights:
         """Return the optimizer's state."""
-        self.settle()
+        self.sync()
         return super().state()
 
     def restore(self, state: Weights) -> None:
@@ -56,10 +56,10 @@ class LiveStep(PlainStep):
         super().restore(state)
         self._take_over()
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Bring the model's weights up to date."""
         for name, live in self._live.items():
-            live.settle()
+            live.sync()
             self.optimizer.state[self._weights[name]]["step"].fill_(self._steps)
 
     def _linear(self, name: str, h: Tensor, bias: Tensor | None) -> Tensor:
@@ -77,14 +77,14 @@ class LiveStep(PlainStep):
         inputs = mask.feature_ranks if network.n_hidden else mask.input_ranks
         columns = {first: _order(inputs), "mask_direct": _order(mask.input_ranks)}
         rows = {last: _order(mask.output_ranks), "mask_direct": _order(mask.output_ranks)}
-        self._live: dict[str, LiveWeight] = {}
+        self._live: dict[str, ActiveWeight] = {}
         for name, weight in self._weights.items():
             state = self.optimizer.state[weight]
             if not state:
                 state["step"] = torch.zeros(())
                 state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
             self._steps = int(state["step"])
-            self._live[name] = LiveWeight(
+            self._live[name] = ActiveWeight(
                 weight,
                 state["exp_avg"],
                 state["exp_avg_sq"],

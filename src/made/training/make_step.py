@@ -35,10 +35,10 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int) -> Ste
         weights = sum(weight.numel() for weight in model.network.weights)
         pays = 3.0 * weights * settings.batch_size * n_steps > _MULTIPLICATIONS_WORTH_COMPILING
         if pays if settings.compiled is None else settings.compiled:
-            from made.training.compiled_step import LiveStep
+            from made.training.compiled_step import CompiledStep
 
             assert isinstance(model, MaskedModel)
-            return LiveStep(model, settings)
+            return CompiledStep(model, settings)
     return PlainStep(model, settings)
 
 

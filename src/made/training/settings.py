@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from made.support.checks import share, whole
+from made.support.checks import check_fraction, check_int
 from made.support.errors import InputError
 from made.training.precision import PRECISIONS
 
@@ -89,19 +89,19 @@ class TrainingSettings:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         for name in ("epochs", "batch_size", "resample_every", "valid_masks"):
-            object.__setattr__(self, name, whole(name, getattr(self, name), least=1))
+            object.__setattr__(self, name, check_int(name, getattr(self, name), least=1))
         if self.patience is not None:
-            object.__setattr__(self, "patience", whole("patience", self.patience, least=1))
-        object.__setattr__(self, "seed", whole("seed", self.seed))
+            object.__setattr__(self, "patience", check_int("patience", self.patience, least=1))
+        object.__setattr__(self, "seed", check_int("seed", self.seed))
         if not (self.peak > 0 and math.isfinite(self.peak)):
             raise InputError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not (self.decay >= 0 and math.isfinite(self.decay)):
             raise InputError(f"weight_decay must be at least 0, got {self.weight_decay}")
         if self.schedule not in _SCHEDULES:
             raise InputError(f"schedule is one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
-        object.__setattr__(self, "warmup", share("warmup", self.warmup))
-        object.__setattr__(self, "ema", share("ema", self.ema))
-        object.__setattr__(self, "shift", whole("shift", self.shift))
+        object.__setattr__(self, "warmup", check_fraction("warmup", self.warmup))
+        object.__setattr__(self, "ema", check_fraction("ema", self.ema))
+        object.__setattr__(self, "shift", check_int("shift", self.shift))
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 

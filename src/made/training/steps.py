@@ -53,7 +53,7 @@ class Step(ABC):
         """Take over the optimizer's state, and the weights that the model has now."""
 
     @abstractmethod
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Bring the model's weights up to date, where they are elsewhere in between."""
 
 
@@ -97,7 +97,7 @@ class PlainStep(Step):
         """Take over the optimizer's state."""
         restore_optimizer(self.optimizer, state)
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Do nothing: the model's weights are those that are trained."""
 
     @staticmethod

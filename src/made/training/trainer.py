@@ -173,7 +173,7 @@ resample_every, valid_masks, precision, compiled, ema, shift
     held_out = None
     if valid_rows is not None:
         held_out = Batch(valid_rows, model.context_rows(valid_context, len(valid_rows)))
-    if model.is_untouched:
+    if model.at_initialization:
         batches.set_marginals(model)
     sitting = _Sitting(model, settings, batches, held_out)
     sitting.history.notes += [note] if note else []
@@ -278,8 +278,8 @@ class _Sitting:
             self.unseen.append(self.stepping.take(batch, mask, rate, self.generator))
         self.step += 1
         if self.average is not None and self.average.is_due(self.step):
-            self.stepping.settle()
-            self.average.follow(self.step)
+            self.stepping.sync()
+            self.average.update(self.step)
         ends = self.step % self.steps_per_epoch == 0
         if ends or len(self.unseen) == (1 if self.model.device.type == "cpu" else _STEPS_BETWEEN_LOOKS):
             self._look()
@@ -315,7 +315,7 @@ class _Sitting:
         )
 
     def _end_epoch(self, screen: Progress, on_epoch: Callable[[EpochRecord], None] | None) -> None:
-        self.stepping.settle()
+        self.stepping.sync()
         with contextlib.nullcontext() if self.average is None else self.average.in_place():
             nll, error = self._look_at_weights()
         epoch = self.step // self.steps_per_epoch
@@ -339,7 +339,7 @@ class _Sitting:
         """Validate the model as it is, and keep its weights where they are the best so far."""
         nll, error = (None, None)
         if self.valid is not None:
-            losses = self.model.row_losses(self.valid.rows, self.settings.valid_masks, self.valid.context)
+            losses = self.model.nll(self.valid.rows, self.settings.valid_masks, self.valid.context)
             nll, error = mean_and_error(losses)
         # Without validation the last epoch that did no harm is what a diverging fit can fall back on.
         best = not self._did_harm() if nll is None else all(nll < other for other in self.history.valid_nll)
@@ -393,9 +393,9 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
 
 def _grid(model: BaseModel) -> tuple[int, int]:
     """Return the shape of the images of a model, which their shifting needs."""
-    if not isinstance(model, MaskedModel) or model.mixture.field is None:
+    if not isinstance(model, MaskedModel) or model.mask_set.field is None:
         raise InputError("shift is for models of images: give MADE a field={'grid': (28, 28), 'reach': 6}")
-    return model.mixture.field.grid
+    return model.mask_set.field.grid
 
 
 def _mix(seed: int, step: int) -> int:

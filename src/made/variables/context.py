@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.discrete import Variable
 from made.variables.row_type import Variables
@@ -48,7 +48,7 @@ class Context:
     def __init__(self, context: int | Variable | Sequence[Variable] = 0) -> None:
         if isinstance(context, int | np.integer | bool):
             self.variables = None
-            self.n_columns = self.n_features = whole("context, the number of its features,", context)
+            self.n_columns = self.n_features = check_int("context, the number of its features,", context)
         else:
             self.variables = Variables(context)
             self.n_columns = self.variables.n_variables

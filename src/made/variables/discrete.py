@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from made.support.checks import whole
+from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables import cross_entropy
 
@@ -132,7 +132,7 @@ class Bernoulli(Variable):
     output_size = 1
 
     def __init__(self, n: int = 1) -> None:
-        self.n = whole("Bernoulli: n", n, least=1)
+        self.n = check_int("Bernoulli: n", n, least=1)
 
     def encode(self, codes: Tensor) -> Tensor:
         """Return the codes as they are, in float32."""
@@ -208,11 +208,11 @@ class Categorical(Variable):
         self, classes: int | Sequence[Label], n: int = 1, coding: str = "one-hot", smooth: float = 0.0
     ) -> None:
         if isinstance(classes, int | np.integer):
-            self.n_values = whole("Categorical: the number of classes", classes, least=1)
+            self.n_values = check_int("Categorical: the number of classes", classes, least=1)
         else:
             self.labels = _check_labels(classes)
             self.n_values = len(self.labels)
-        self.n = whole("Categorical: n", n, least=1)
+        self.n = check_int("Categorical: n", n, least=1)
         if coding not in self.codings:
             raise InputError(f"coding is one of {', '.join(map(repr, self.codings))}, got {coding!r}")
         if not isinstance(smooth, int | float | np.number) or not 0 <= smooth < np.inf:

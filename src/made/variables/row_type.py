@@ -13,7 +13,7 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.network import sparse_linear
-from made.network.sparse_linear import Picked
+from made.network.sparse_linear import SparseOneHot
 from made.support.errors import InputError
 from made.variables.discrete import KINDS, Bernoulli, Categorical, Label, Variable
 
@@ -123,7 +123,7 @@ class Variables:
         n_wide = sum(block.n * block.input_size for block, own in zip(self.blocks, wide, strict=True) if own)
         return tuple(own and 2 * n_wide > self.n_inputs for own in wide)
 
-    def inputs(self, codes: Tensor, dtype: torch.dtype) -> Tensor | Picked:
+    def inputs(self, codes: Tensor, dtype: torch.dtype) -> Tensor | SparseOneHot:
         """Turn codes (rows, D) into what the network takes: features; on the CPU, wide one-hot ones as codes.
 
         Parameters
@@ -140,7 +140,7 @@ class Variables:
         others = [block.encode(own) for leaves, (block, own) in parts if not leaves]
         kept = np.repeat(leaves_codes, [block.n for block in self.blocks])
         firsts = np.cumsum(self.input_sizes) - self.input_sizes
-        return Picked(
+        return SparseOneHot(
             codes=torch.cat([own for leaves, (_, own) in parts if leaves], dim=1).t().long().contiguous(),
             firsts=tuple(firsts[kept].tolist()),
             sizes=tuple(self.input_sizes[kept].tolist()),

@@ -23,7 +23,7 @@ from made.kernels.masked_adam import panels
 from made.kernels.one_pass.plan import VECTOR
 from made.masks.degrees import BoolArray
 
-__all__ = ["AdamNumbers", "LiveWeight"]
+__all__ = ["ActiveWeight", "AdamNumbers"]
 
 Numbers = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -50,7 +50,7 @@ class AdamNumbers(NamedTuple):
         return cls(1 - rate * decay, corrected, 1 - beta1, beta2, 1 - beta2, eps * root)
 
 
-class LiveWeight:
+class ActiveWeight:
     """One weight, its moments and its plan.
 
     Parameters
@@ -106,7 +106,7 @@ class LiveWeight:
         out: Tensor = _LiveProduct.apply(h, bias, anchor, self)
         return out
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Bring the tensors up to date."""
         mine = self._weight, self._first, self._second
         if self.rows is not None or self.columns is not None:
@@ -174,7 +174,7 @@ class LiveWeight:
 
 class _LiveProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, h: Tensor, bias: Tensor | None, anchor: Tensor, live: LiveWeight) -> Tensor:
+    def forward(ctx: Any, h: Tensor, bias: Tensor | None, anchor: Tensor, live: ActiveWeight) -> Tensor:
         x = live.features(h)
         ctx.x, ctx.n, ctx.live = x, len(h), live
         out = torch.from_numpy(live.forward(x))
