@@ -10,7 +10,7 @@ import torch
 
 import made
 from made.sampling import sample_rows
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 MIXED = [made.Bernoulli(3), made.Categorical(3, n=2), made.Categorical(1)]
 
@@ -80,7 +80,7 @@ def test_one_mask_of_a_mixture(randomize):
 
 def test_variables_are_drawn_in_order_each_given_those_before():
     """A chain written by hand: the first is a coin, each next one repeats the one before it."""
-    variables, ordering = Variables(made.Bernoulli(4)), np.array([2, 0, 3, 1])
+    variables, ordering = RowType(made.Bernoulli(4)), np.array([2, 0, 3, 1])
     seen = []
 
     def outputs_of(codes):

@@ -14,7 +14,7 @@ from made.network.network import Network
 from made.network.summary import Summary, summarize
 from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
-from made.variables.discrete import Variable
+from made.variables.base import Variable
 
 __all__ = ["Autoencoder"]
 
@@ -115,7 +115,7 @@ class Autoencoder(BaseModel):
     @torch.no_grad()
     def encode(self, x: ArrayLike | Tensor) -> Tensor:
         """Return the code of each row: (n, size of the code layer)."""
-        h = self.variables.encode(self.rows(x))
+        h = self.variables.features(self.rows(x))
         for i in range(self.code_layer + 1):
             h = self.network.hidden_layer(i, h)
         return h

@@ -16,9 +16,9 @@ from made.network.network import Network
 from made.support.checks import check_int, row_weights
 from made.support.errors import InputError
 from made.support.files import write_tensors
+from made.variables.base import Variable
 from made.variables.context import Context
-from made.variables.discrete import Variable
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = ["BaseModel"]
 
@@ -34,7 +34,7 @@ class BaseModel(nn.Module):
 
     Attributes
     ----------
-    variables : Variables
+    variables : RowType
         What a row is.
     context : Context
         What the model is conditioned on, if anything.
@@ -55,7 +55,7 @@ class BaseModel(nn.Module):
         context: int | Variable | Sequence[Variable] = 0,
     ) -> None:
         super().__init__()
-        self.variables = Variables(variables)
+        self.variables = RowType(variables)
         self.context = Context(context)
         self.hidden = _check_hidden(hidden)
         self.seed = check_int("seed", seed)
@@ -164,7 +164,7 @@ class BaseModel(nn.Module):
         return -(log_prob if weight is None else log_prob * weight).mean()
 
     def rows(self, x: ArrayLike | Tensor) -> Tensor:
-        """Return `x` as checked codes (n, D) on the model's device; see `Variables.rows`."""
+        """Return `x` as checked codes (n, D) on the model's device; see `RowType.rows`."""
         return self.variables.rows(x).to(self.device)
 
     def context_rows(self, context: ArrayLike | Tensor | None, n: int) -> Tensor | None:
@@ -188,11 +188,11 @@ class BaseModel(nn.Module):
         return (codes[i : i + size] for i in range(0, len(codes), size))
 
     def codes(self, x: ArrayLike) -> NDArray[np.int64]:
-        """Translate rows of labels into codes; see `Variables.codes`."""
+        """Translate rows of labels into codes; see `RowType.codes`."""
         return self.variables.codes(x)
 
     def values(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
-        """Translate codes into labels; see `Variables.values`."""
+        """Translate codes into labels; see `RowType.values`."""
         return self.variables.values(codes.cpu() if isinstance(codes, Tensor) else codes)
 
     @torch.no_grad()
@@ -253,9 +253,9 @@ class BaseModel(nn.Module):
     def from_settings(cls: type[Self], settings: dict[str, Any]) -> Self:
         """Build the model that `settings` describes."""
         arguments = dict(settings)
-        variables = list(Variables.from_settings(arguments.pop("variables")).blocks)
+        variables = list(RowType.from_settings(arguments.pop("variables")).blocks)
         if isinstance(arguments.get("context"), list):
-            arguments["context"] = list(Variables.from_settings(arguments["context"]).blocks)
+            arguments["context"] = list(RowType.from_settings(arguments["context"]).blocks)
         return cls(variables, **arguments)
 
 

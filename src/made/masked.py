@@ -22,7 +22,7 @@ from made.network.summary import Summary, summarize
 from made.queries.inference import Density
 from made.sampling import sample_rows
 from made.support.checks import check_bool, check_fraction
-from made.variables.discrete import Variable
+from made.variables.base import Variable
 
 __all__ = ["MaskedModel"]
 
@@ -33,7 +33,7 @@ _BYTES_KEPT = 2**28
 
 
 class MaskedModel(BaseModel):
-    """Variables, masks and a network that belong together; `MADE` says what the arguments are.
+    """RowType, masks and a network that belong together; `MADE` says what the arguments are.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class MaskedModel(BaseModel):
         outputs: Tensor = self.network(
             self.variables.inputs(codes, dtype),
             tensors,
-            context=None if context is None else self.context.encode(context).to(dtype),
+            context=None if context is None else self.context.features(context).to(dtype),
             drop=drop,
             generator=generator,
         )
@@ -176,7 +176,7 @@ class MaskedModel(BaseModel):
             The fast way, or its plain twin.
         """
         if method == "one-pass":
-            features = None if context is None else self.context.encode(context)
+            features = None if context is None else self.context.features(context)
             return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
         with torch.no_grad():
             return sample_rows(

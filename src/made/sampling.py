@@ -9,14 +9,14 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.variables.missing import UNKNOWN
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = ["sample_rows"]
 
 
 def sample_rows(
     outputs_of: Callable[[Tensor], Tensor],
-    variables: Variables,
+    variables: RowType,
     ordering: IntArray,
     u: Tensor,
     codes: Tensor | None = None,
@@ -27,7 +27,7 @@ def sample_rows(
     ----------
     outputs_of : callable
         Maps codes (n, D) to the network's outputs (n, n_outputs) under one mask.
-    variables : Variables
+    variables : RowType
         What the columns are.
     ordering : (D,) int array
         Of that mask.

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, constraints
 
 from made.support.errors import InputError
 from made.variables.context import Context
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = ["RowDistribution"]
 
@@ -20,7 +20,7 @@ __all__ = ["RowDistribution"]
 class _Model(Protocol):
     """What a distribution asks of a model."""
 
-    variables: Variables
+    variables: RowType
     context: Context
 
     @property

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 import made
-from made.network import sparse_linear
-from made.network.sparse_linear import SparseOneHot, linear
-from made.variables.row_type import Variables
+from made.network.sparse_linear import linear
+from made.variables import sparse_one_hot
+from made.variables.row_type import RowType
+from made.variables.sparse_one_hot import SparseOneHot
 
 ALL, NONE = 1, 10**9
 
@@ -77,16 +78,16 @@ def test_twins(x, kind, has_bias, seed):
 
 
 def test_laid_out_are_the_features(generator):
-    variables = Variables([made.Categorical(4, n=2), made.Bernoulli(1), made.Categorical(3)])
+    variables = RowType([made.Categorical(4, n=2), made.Bernoulli(1), made.Categorical(3)])
     rows = torch.stack([torch.randint(k, (5,), generator=generator) for k in (4, 4, 2, 3)], dim=1)
     context = torch.randn(5, 2, generator=generator)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sparse_linear, "FEWEST_CLASSES", ALL)
+        patch.setattr(sparse_one_hot, "FEWEST_CLASSES", ALL)
         x = variables.inputs(rows, torch.float32)
     assert x.firsts == (0, 4, 9)
     assert x.n_features == 12
-    assert torch.equal(x.dense(), variables.encode(rows))
-    assert torch.equal(x.beside(context).dense(), torch.cat([variables.encode(rows), context], dim=1))
+    assert torch.equal(x.dense(), variables.features(rows))
+    assert torch.equal(x.beside(context).dense(), torch.cat([variables.features(rows), context], dim=1))
 
 
 SETTINGS = {
@@ -118,7 +119,7 @@ def test_a_model_has_the_outputs_and_gradients_of_the_plain_path(
     context = torch.randn(9, 2, generator=generator).double() if model.context else None
     found = []
     for fewest in (ALL, NONE):
-        monkeypatch.setattr(sparse_linear, "FEWEST_CLASSES", fewest)
+        monkeypatch.setattr(sparse_one_hot, "FEWEST_CLASSES", fewest)
         assert any(model.variables.leaves_codes) == (fewest == ALL)
         model.zero_grad()
         loss = sum(model.loss(rows, mask, context=context, check=False) for mask in range(model.n_masks))
@@ -133,10 +134,10 @@ def test_a_model_has_the_outputs_and_gradients_of_the_plain_path(
 
 
 def test_no_features_are_laid_out(monkeypatch):
-    model = made.MADE(made.Categorical(sparse_linear.FEWEST_CLASSES, n=2), hidden=(6,), direct=True)
+    model = made.MADE(made.Categorical(sparse_one_hot.FEWEST_CLASSES, n=2), hidden=(6,), direct=True)
     monkeypatch.setattr(made.Categorical, "encode", None)
     model.loss([[3, 100], [2, 0]]).backward()
-    assert model.network.weights[0].shape == (6, 2 * sparse_linear.FEWEST_CLASSES)
+    assert model.network.weights[0].shape == (6, 2 * sparse_one_hot.FEWEST_CLASSES)
     assert model.log_prob([[1, 2]]).isfinite().all()
     assert made.Autoencoder(made.Categorical(200, n=2), hidden=(4,)).loss([[3, 100]]).isfinite()
 
@@ -146,7 +147,7 @@ def test_no_features_are_laid_out(monkeypatch):
     [
         ([made.Categorical(127)], (False,)),
         ([made.Categorical(128)], (True,)),
-        ([made.Categorical(500, coding="bumps")], (False,)),
+        ([made.Categorical(500, coding="radial-basis")], (False,)),
         ([made.Bernoulli(784), made.Categorical(200)], (False, False)),
         (
             [made.Bernoulli(100), made.Categorical(200), made.Categorical(5), made.Categorical(300)],
@@ -155,7 +156,7 @@ def test_no_features_are_laid_out(monkeypatch):
     ],
 )
 def test_codes_are_left_where_there_are_many_classes(variables, leaves):
-    assert Variables(variables).leaves_codes == leaves
+    assert RowType(variables).leaves_codes == leaves
 
 
 @pytest.mark.parametrize("orderings", [1, 2])
@@ -166,7 +167,7 @@ def test_a_second_derivative_is_that_of_the_plain_path(monkeypatch, randomize, o
     rows = torch.tensor([[1, 19, 0], [2, 2, 7]])
     found = []
     for fewest in (ALL, NONE):
-        monkeypatch.setattr(sparse_linear, "FEWEST_CLASSES", fewest)
+        monkeypatch.setattr(sparse_one_hot, "FEWEST_CLASSES", fewest)
         weights = list(model.network.weights)
         first = torch.autograd.grad(model.loss(rows), weights, create_graph=True)
         found.append(torch.autograd.grad(sum(each.square().sum() for each in first), weights))
@@ -191,7 +192,7 @@ def test_transforms_of_torch_see_through_it(monkeypatch, randomize):
 
     found = []
     for fewest in (ALL, NONE):
-        monkeypatch.setattr(sparse_linear, "FEWEST_CLASSES", fewest)
+        monkeypatch.setattr(sparse_one_hot, "FEWEST_CLASSES", fewest)
         found.append(gradient())
     for name, one in found[0].items():
         close(one, found[1][name])

@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 import made
 from made.queries.inference import ENUMERATED, ESTIMATED, EXACT, Density, Inference
 from made.support.errors import PoorEstimateWarning
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 
 def asked(small, rows, **options):
@@ -277,7 +277,7 @@ def by_hand(first, second, ordering=(0, 1)):
     return lambda number: Density(number, ranks, log_prob, draw)
 
 
-COINS = Variables(made.Bernoulli(2))
+COINS = RowType(made.Bernoulli(2))
 COPY, FLIP = [[0.99, 0.01], [0.01, 0.99]], [[0.01, 0.99], [0.99, 0.01]]
 
 

@@ -10,7 +10,7 @@ import pytest
 import made
 from made.queries.inference import Density, Inference
 from made.queries.modes import joint_modes, variable_modes
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 ROW = np.array([1, 2, 0, 1])
 
@@ -70,7 +70,7 @@ def test_search_climbs_from_where_it_starts():
         return np.log(np.where(codes == 1, 0.9, 0.1))
 
     density = Density(0, np.arange(1, 8), log_prob, lambda u, codes, context: np.maximum(codes, 0))
-    inference = Inference(Variables(made.Bernoulli(7)), lambda k: density, [0], max_states=1, draws=3)
+    inference = Inference(RowType(made.Bernoulli(7)), lambda k: density, [0], max_states=1, draws=3)
     row = np.array([[-1, -1, 0, -1, -1, -1, 0]])
     codes, exact = joint_modes(inference, row, None, inference.evidence(row, None), np.arange(1))
     assert codes.tolist() == [[1, 1, 0, 1, 1, 1, 0]]
@@ -138,7 +138,7 @@ def test_a_trap_for_each_variable_alone():
     density = Density(0, np.array([1, 2]), log_prob, draw)
     row = np.array([[-1, -1]])
     for max_states in (1, 4):
-        inference = Inference(Variables(made.Bernoulli(2)), lambda k: density, [0], max_states=max_states)
+        inference = Inference(RowType(made.Bernoulli(2)), lambda k: density, [0], max_states=max_states)
         evidence = inference.evidence(row, None)
         assert variable_modes(inference, row, None, evidence, np.arange(1))[0].tolist() == [[0, 1]]
         assert joint_modes(inference, row, None, evidence, np.arange(1))[0].tolist() == [[1, 1]]

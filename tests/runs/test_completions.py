@@ -26,7 +26,7 @@ from made.runs.completions import (
 )
 from made.runs.folder import RunFolder
 from made.runs.run import run
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 
 @pytest.fixture
@@ -266,9 +266,7 @@ def test_no_picture(tmp_path, refused, n, number, shape, name, words):
 
 # values as a user writes them
 
-VARIABLES = Variables(
-    [made.Bernoulli(2), made.Categorical([10, 20, 40]), made.Categorical(["no", "yes", "0"])]
-)
+VARIABLES = RowType([made.Bernoulli(2), made.Categorical([10, 20, 40]), made.Categorical(["no", "yes", "0"])])
 NAMES = ["a", "b", "size", "answer"]
 
 
@@ -321,7 +319,7 @@ def test_values_that_make_no_sense(text, words, refused):
 
 def test_many_values_are_not_all_listed(refused):
     with refused("it takes 0, 1, 2, 3, 4, 5, ..., 299"):
-        parse_values("x0=300", "--given", Variables(made.Categorical(300)), None)
+        parse_values("x0=300", "--given", RowType(made.Categorical(300)), None)
 
 
 def test_given_values_are_a_row_of_codes(folder):

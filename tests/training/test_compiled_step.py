@@ -10,7 +10,7 @@ from made.training.compiled_step import CompiledStep
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
 
-_MIXED = [made.Categorical(4, n=5), made.Bernoulli(9), made.Categorical(7, coding="bumps")]
+_MIXED = [made.Categorical(4, n=5), made.Bernoulli(9), made.Categorical(7, coding="radial-basis")]
 _NETWORKS = [
     {"hidden": (40, 30)},
     {"hidden": (64, 64, 64), "residual": True, "direct": True, "activation": "tanh"},

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 import made
-from made.network import block_linear, sparse_linear
+from made.network import block_linear
 from made.training import steps
 from made.training.batches import Batch
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
+from made.variables import sparse_one_hot
 
 
 def _batch(n: int = 37) -> Batch:
@@ -39,7 +40,7 @@ def test_portions_add_up_to_the_whole_batch(monkeypatch, weighted):
 def test_gradients_of_portions_are_added_up_in_place(monkeypatch, fewest_classes, settings):
     monkeypatch.setattr(block_linear, "_SMALL", 0)
     monkeypatch.setattr(block_linear, "_ROWS", 3)
-    monkeypatch.setattr(sparse_linear, "FEWEST_CLASSES", fewest_classes)
+    monkeypatch.setattr(sparse_one_hot, "FEWEST_CLASSES", fewest_classes)
     batch = _batch()
     batch = batch._replace(context=torch.ones(37, 1).double() if "context" in settings else None)
     found = []

@@ -60,7 +60,7 @@ def test_numbers_come_in_many_forms(rows):
     checked = Context(2).rows(rows, n=2)
     assert checked.dtype == torch.float32
     assert checked.tolist() == [[1, 0.5], [0, -1]]
-    assert Context(2).encode(checked) is checked
+    assert Context(2).features(checked) is checked
 
 
 def test_variables_are_coded_as_those_of_a_row():
@@ -73,7 +73,7 @@ def test_variables_are_coded_as_those_of_a_row():
     ):
         checked = own.rows(rows, n=2)
         assert checked.tolist() == [[2, 1], [0, 0]]
-        assert own.encode(checked).tolist() == [[0, 0, 1, 1], [1, 0, 0, 0]]
+        assert own.features(checked).tolist() == [[0, 0, 1, 1], [1, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("rows", [[1, 2], [[1, 2]], np.array([1, 2]), torch.tensor([1.0, 2.0])])
@@ -186,7 +186,7 @@ def test_probabilities_sum_to_one_for_every_context(model, contexts, states):
 def test_context_reaches_every_output(model, states):
     """Of the first variable of the ordering too, where several libraries have it reach nothing."""
     codes = model.rows(states(model)[:1])
-    x = model.variables.encode(codes)
+    x = model.variables.features(codes)
     generator = torch.Generator().manual_seed(0)
     for k in range(model.n_masks):
         mask = None if model.has_one_mask else model._mask_tensors(k)

@@ -30,7 +30,7 @@ def tensor(*numbers):
     ],
 )
 def test_how_a_value_enters(variable, codes, features):
-    encoded = variable.encode(torch.tensor(codes, dtype=torch.uint8))
+    encoded = variable.features(torch.tensor(codes, dtype=torch.uint8))
     assert encoded.dtype == torch.float32
     assert encoded.tolist() == features
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import made
 from made.variables.missing import has_unknown, read_given, read_incomplete
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 NAN = float("nan")
-NUMBERS = Variables([made.Bernoulli(2), made.Categorical(3)])
-LABELS = Variables([made.Categorical(["no", "yes"]), made.Bernoulli(1), made.Categorical(["red", "green"])])
+NUMBERS = RowType([made.Bernoulli(2), made.Categorical(3)])
+LABELS = RowType([made.Categorical(["no", "yes"]), made.Bernoulli(1), made.Categorical(["red", "green"])])
 ROWS = [[0, 1, 2], [1, 0, 1]]
 MARKED = [[0, -1, 2], [-1, 0, -1]]  # of ROWS; -1 where unknown
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import made
 from made.variables.discrete import Bernoulli, Categorical
-from made.variables.row_type import Variables, variables_for
+from made.variables.row_type import RowType, variables_for
 
-MIXED = Variables([Bernoulli(1), Categorical(3, n=2), Categorical(4)])
+MIXED = RowType([Bernoulli(1), Categorical(3, n=2), Categorical(4)])
 
 
 @pytest.mark.parametrize("K", [2, 200, 256, 300, 70_000])
@@ -23,7 +23,7 @@ MIXED = Variables([Bernoulli(1), Categorical(3, n=2), Categorical(4)])
 )
 def test_every_type_of_number_is_read(K, dtype):
     x = np.array([[1, 0], [0, 1]]).astype(dtype)
-    rows = Variables(Categorical(K, n=2)).rows(x)
+    rows = RowType(Categorical(K, n=2)).rows(x)
     assert rows.tolist() == [[1, 0], [0, 1]]
     assert rows.dtype == (torch.uint8 if K <= 256 else torch.int64)
 
@@ -31,7 +31,7 @@ def test_every_type_of_number_is_read(K, dtype):
 @pytest.mark.parametrize("K", [2, 200, 256, 300])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64, torch.float32, torch.bool])
 def test_every_type_of_tensor_is_read(K, dtype):
-    assert Variables(Categorical(K, n=2)).rows(torch.eye(2, dtype=dtype)).tolist() == [[1, 0], [0, 1]]
+    assert RowType(Categorical(K, n=2)).rows(torch.eye(2, dtype=dtype)).tolist() == [[1, 0], [0, 1]]
 
 
 def test_rows_of_a_sample_are_read_at_the_border_of_bytes():
@@ -51,7 +51,7 @@ def test_read_only_and_reversed_arrays_are_read_in_silence():
 
 
 def test_the_largest_codes_survive():
-    variables = Variables([Categorical(256), Categorical(100_000)])
+    variables = RowType([Categorical(256), Categorical(100_000)])
     assert variables.rows(np.array([[255, 99_999]])).tolist() == [[255, 99_999]]
 
 
@@ -80,7 +80,7 @@ def test_the_first_bad_entry_is_the_first_in_its_row(refused):
     x = np.zeros((5, 3), int)
     x[3, 0] = x[1, 2] = 7
     with refused("row 1, column 2", "holds 7"):
-        Variables(Bernoulli(3)).rows(x)
+        RowType(Bernoulli(3)).rows(x)
 
 
 def test_the_first_bad_row_counts_over_all_kinds(refused):
@@ -92,7 +92,7 @@ def test_the_first_bad_row_counts_over_all_kinds(refused):
 
 def test_true_is_no_code_of_a_single_class(refused):
     with refused("row 0, column 0"):
-        Variables(Categorical(1)).rows(np.array([[True]]))
+        RowType(Categorical(1)).rows(np.array([[True]]))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ LABELS = st.lists(
 
 @given(st.lists(LABELS, min_size=1, max_size=3))
 def test_labels_are_translated_and_back(columns):
-    variables = Variables([Categorical(labels) for labels in columns])
+    variables = RowType([Categorical(labels) for labels in columns])
     n = max(map(len, columns))
     codes = np.array([[i % len(labels) for labels in columns] for i in range(n)])
     rows = np.array([[labels[i % len(labels)] for labels in columns] for i in range(n)], dtype=object)
@@ -140,7 +140,7 @@ def test_labels_are_translated_and_back(columns):
 
 
 def test_labels_beside_columns_of_codes():
-    variables = Variables([Bernoulli(1), Categorical(["no", "yes"]), Categorical([10, 30])])
+    variables = RowType([Bernoulli(1), Categorical(["no", "yes"]), Categorical([10, 30])])
     codes = np.array([[1, 0, 1], [0, 1, 0]])
     values = variables.values(codes)
     assert values.tolist() == [[1, "no", 30], [0, "yes", 10]]
@@ -151,7 +151,7 @@ def test_labels_beside_columns_of_codes():
 
 
 def test_numbers_of_a_file_stand_for_labels_of_text_and_the_other_way():
-    variables = Variables(Categorical([10, 20]))
+    variables = RowType(Categorical([10, 20]))
     assert variables.codes([["20"], ["10"]]).tolist() == [[1], [0]]
     assert variables.codes([[20], [10]]).tolist() == [[1], [0]]
     assert variables.codes(np.array([[20.0]])).tolist() == [[1]]
@@ -165,12 +165,12 @@ def test_rows_of_strings_are_scored():
 
 
 def test_a_label_itself_comes_before_what_looks_like_it():
-    variables = Variables(Categorical(["1", 1]))
+    variables = RowType(Categorical(["1", 1]))
     assert variables.codes(np.array([["1"], [1]], dtype=object)).tolist() == [[0], [1]]
 
 
 def test_an_unknown_label_is_named(refused):
-    variables = Variables([Categorical(["no", "yes"]), Categorical([10, 20])])
+    variables = RowType([Categorical(["no", "yes"]), Categorical([10, 20])])
     with refused("row 1, column 0", "'maybe'", "2 labels"):
         variables.rows([["no", "10"], ["maybe", "10"]])
     with refused("row 0, column 1", "30"):
@@ -182,14 +182,14 @@ def test_an_unknown_label_is_named(refused):
 @pytest.mark.parametrize("code", [-1, 2])
 def test_a_code_without_a_label_is_refused(refused, code):
     with refused(f"{code}"):
-        Variables(Categorical(["no", "yes"])).values([[code]])
+        RowType(Categorical(["no", "yes"])).values([[code]])
 
 
 def test_neighbours_of_one_kind_are_joined():
     blocks = [Bernoulli(1), Bernoulli(2), Categorical(2), Categorical(2, coding="raw"), Categorical([1, 2])]
-    variables = Variables(blocks)
+    variables = RowType(blocks)
     assert [block.n for block in variables.blocks] == [3, 1, 1, 1]
-    again = Variables.from_settings(variables.settings())
+    again = RowType.from_settings(variables.settings())
     assert repr(again) == repr(variables)
 
 
@@ -199,7 +199,7 @@ def test_neighbours_of_one_kind_are_joined():
 )
 def test_what_is_no_variable_is_refused(refused, blocks, words):
     with refused(*words):
-        Variables(blocks)
+        RowType(blocks)
 
 
 def test_variables_for_columns():

@@ -23,8 +23,8 @@ from torch.nn import functional
 from made.masks.degrees import Mask
 from made.network import sparse_linear
 from made.network.block_linear import Block, linear, live_blocks
-from made.network.sparse_linear import SparseOneHot
 from made.support.errors import InputError
+from made.variables.sparse_one_hot import SparseOneHot
 
 __all__ = ["ACTIVATIONS", "MaskTensors", "Network", "Product"]
 
@@ -268,7 +268,7 @@ class Network(nn.Module):
         Parameters
         ----------
         x : Tensor or SparseOneHot
-            Input features, (n, n_inputs); one-hot ones may be codes, see `Variables.inputs`.
+            Input features, (n, n_inputs); one-hot ones may be codes, see `RowType.inputs`.
         mask : MaskTensors, optional
             The mask to apply, where none is stored.
         context : Tensor, optional

@@ -7,55 +7,15 @@ features out (`SparseOneHot.dense`) and multiplies.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["FEWEST_CLASSES", "SparseOneHot", "linear"]
+from made.variables.sparse_one_hot import SparseOneHot, one_hot
 
-#: Features of variables with fewer classes are laid out: then multiplying is as fast.
-FEWEST_CLASSES = 128
-
-
-class SparseOneHot(NamedTuple):
-    """Input features of n rows, of which some that are one-hot are left as codes.
-
-    Attributes
-    ----------
-    codes : (V, n) int64 tensor
-        Of the V variables left so.
-    firsts, sizes : tuple of int
-        Where the features of each begin, and how many there are.
-    others : (n, m) tensor
-        All other features.
-    columns : (m,) int64 tensor
-        Where these are.
-    """
-
-    codes: Tensor
-    firsts: tuple[int, ...]
-    sizes: tuple[int, ...]
-    others: Tensor
-    columns: Tensor
-
-    @property
-    def n_features(self) -> int:
-        """How many features there are in all."""
-        return sum(self.sizes) + len(self.columns)
-
-    def beside(self, context: Tensor) -> SparseOneHot:
-        """Return the same rows with features of context (n, C) after their own."""
-        added = torch.arange(self.n_features, self.n_features + context.shape[1])
-        return self._replace(
-            others=torch.cat([self.others, context], dim=1), columns=torch.cat([self.columns, added])
-        )
-
-    def dense(self) -> Tensor:
-        """Return all features, (n, n_features)."""
-        ones = _one_hot(self.codes, self.firsts, self.n_features, self.others)
-        return ones.index_copy(1, self.columns, self.others)
+__all__ = ["linear"]
 
 
 def linear(
@@ -120,7 +80,7 @@ class _Gathered(torch.autograd.Function):
         (gradient,) = gradients
         mask, codes = ctx.saved_tensors
         if torch.is_grad_enabled():  # a derivative of this derivative is wanted: everything as a whole
-            whole = gradient.t() @ _one_hot(codes, ctx.firsts, ctx.shape[1], gradient)
+            whole = gradient.t() @ one_hot(codes, ctx.firsts, ctx.shape[1], gradient)
             return whole if mask is None else whole * mask, None, None, None, None, None
         by_unit = gradient.t().contiguous()
         out = gradient.new_zeros(ctx.shape) if ctx.into is None else ctx.into
@@ -145,9 +105,3 @@ def _live_units(mask: Tensor | None, firsts: tuple[int, ...]) -> list[tuple[int,
         (first, None if all_see else seen[first:, i : i + 1])
         for i, (first, all_see) in enumerate(zip(dead.tolist(), whole.tolist(), strict=True))
     ]
-
-
-def _one_hot(codes: Tensor, firsts: tuple[int, ...], n_features: int, like: Tensor) -> Tensor:
-    """Return the features of the codes (n, n_features), zero elsewhere."""
-    places = codes + torch.tensor(firsts)[:, None]
-    return like.new_zeros(codes.shape[1], n_features).scatter_(1, places.t(), 1.0)

@@ -26,7 +26,7 @@ from made.masks.ordering import IntArray
 from made.support.errors import InputError, PoorEstimateWarning
 from made.support.uniforms import COMPLETIONS, PARTICLES, Stream
 from made.variables.missing import UNKNOWN
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = [
     "ENUMERATED",
@@ -134,7 +134,7 @@ class Inference:
 
     Parameters
     ----------
-    variables : Variables
+    variables : RowType
         What the columns are.
     density : callable
         Maps the number of a mask to its `Density`.
@@ -154,7 +154,7 @@ class Inference:
 
     def __init__(
         self,
-        variables: Variables,
+        variables: RowType,
         density: Callable[[int], Density],
         masks: Sequence[int],
         *,

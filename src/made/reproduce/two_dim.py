@@ -219,7 +219,7 @@ def _seed_model(classes: tuple[int, int], coding: str, seed: int) -> MADE:
 
 def _own_model(classes: tuple[int, int], width: float, seed: int) -> MADE:
     """Return ours: neighbours along an axis share what is learned, and both orderings are averaged."""
-    variables = [Categorical(k, coding="bumps", smooth=width * k / 200) for k in classes]
+    variables = [Categorical(k, coding="radial-basis", smooth=width * k / 200) for k in classes]
     return MADE(
         variables, hidden=(256, 256), ordering=[[0, 1], [1, 0]], activation="silu", direct=True, seed=seed
     )

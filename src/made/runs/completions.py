@@ -23,7 +23,7 @@ from made.runs.rows import context_of_values, find_rows, in_order, part_columns
 from made.support.checks import check_int
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.missing import UNKNOWN
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = [
     "HALVES",
@@ -253,9 +253,7 @@ def draw_completions(
     return path
 
 
-def parse_values(
-    text: str, option: str, variables: Variables, columns: Sequence[str] | None
-) -> dict[int, Any]:
+def parse_values(text: str, option: str, variables: RowType, columns: Sequence[str] | None) -> dict[int, Any]:
     """Read ``"x3=1,x7=0"`` as codes by variable.
 
     Parameters
@@ -264,7 +262,7 @@ def parse_values(
         What the user wrote.
     option : str
         Where, for messages.
-    variables : Variables
+    variables : RowType
         What the columns are.
     columns : sequence of str or None
         Their names, where the data had some.
@@ -277,7 +275,7 @@ def parse_values(
     Examples
     --------
     >>> from made.variables.discrete import Bernoulli
-    >>> parse_values("x1=1, 2=0", "--given", Variables(Bernoulli(3)), None)
+    >>> parse_values("x1=1, 2=0", "--given", RowType(Bernoulli(3)), None)
     {1: 1, 2: 0}
     """
     values: dict[int, Any] = {}
@@ -357,7 +355,7 @@ def has_holes(path: str) -> bool:
     return any(rows.dtype.kind == "f" and bool(np.isnan(rows).any()) for rows in raw.splits.values())
 
 
-def _code(word: str, option: str, name: str, variables: Variables, place: int) -> int:
+def _code(word: str, option: str, name: str, variables: RowType, place: int) -> int:
     """Return the code of a value as the user wrote it: a label, where there are labels, else the code."""
     block = variables.block_of(place)
     values: list[Any] = list(range(block.n_values)) if block.labels is None else list(block.labels)

@@ -20,7 +20,7 @@ from made.training.batches import Batch
 from made.training.checkpoint import Weights
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
-from made.variables.discrete import Variable
+from made.variables.discrete import Discrete
 
 __all__ = ["CapturedStep", "CudaRecorder", "Recorder"]
 
@@ -207,6 +207,6 @@ def _must_register() -> bool:
     return (int(major), int(minor)) < (2, 14)
 
 
-def _brings_a_table(block: Variable) -> bool:
+def _brings_a_table(block: Discrete) -> bool:
     """Say whether a variable brings a table to the device in every step, which cannot be captured."""
     return block.feature_table is not None or block.output_map is not None

@@ -22,8 +22,8 @@ from made.tuning.candidates import Candidate, candidates
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
 from made.tuning.recipes import DEFAULT
 from made.tuning.successive_halving import choose
-from made.variables.discrete import Variable
-from made.variables.row_type import Variables, variables_for
+from made.variables.base import Variable
+from made.variables.row_type import RowType, variables_for
 
 __all__ = ["candidate_model", "estimate"]
 
@@ -77,7 +77,7 @@ def estimate(
     True
     """
     own = _variables(train, valid) if variables is None else variables
-    row_type = Variables(own)
+    row_type = RowType(own)
     rows: Any = _coded(row_type, train)
     held_out: Any = None if valid is None else _coded(row_type, valid)
     tell: Callable[[str], None] = partial(print, file=sys.stderr) if progress else _log.info
@@ -125,7 +125,7 @@ def _variables(train: ArrayLike, valid: ArrayLike | None) -> list[Variable]:
     return variables_for(classes, labels)
 
 
-def _coded(variables: Variables, rows: ArrayLike) -> Tensor:
+def _coded(variables: RowType, rows: ArrayLike) -> Tensor:
     """Return rows as codes; those of labelled columns hold labels."""
     has_labels = any(block.labels is not None for block in variables.blocks)
     return variables.rows(variables.codes(rows) if has_labels else np.asarray(rows))

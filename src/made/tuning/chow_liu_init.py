@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from made.baselines import ChowLiuTree
 from made.model import MADE
-from made.variables.discrete import Bernoulli, Categorical, Variable
-from made.variables.row_type import Variables
+from made.variables.base import Variable
+from made.variables.discrete import Bernoulli, Categorical
+from made.variables.row_type import RowType
 
 __all__ = ["build_as_tree", "can_be_tree", "tree_ordering"]
 
@@ -65,7 +66,7 @@ def build_as_tree(
     seed : int
         Of the initial weights.
     """
-    tree = ChowLiuTree(rows, Variables(variables).n_values.tolist())
+    tree = ChowLiuTree(rows, RowType(variables).n_values.tolist())
     model = MADE(variables, seed=seed, **{**settings, "ordering": tree_ordering(tree.parents)})
     network, input_sizes, output_sizes = (
         model.network,

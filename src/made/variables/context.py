@@ -12,8 +12,8 @@ from torch import Tensor
 
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.variables.discrete import Variable
-from made.variables.row_type import Variables
+from made.variables.base import Variable
+from made.variables.row_type import RowType
 
 __all__ = ["Context"]
 
@@ -28,7 +28,7 @@ class Context:
 
     Attributes
     ----------
-    variables : Variables or None
+    variables : RowType or None
         None where context is numbers.
     n_columns : int
         Width of a table of context.
@@ -50,7 +50,7 @@ class Context:
             self.variables = None
             self.n_columns = self.n_features = check_int("context, the number of its features,", context)
         else:
-            self.variables = Variables(context)
+            self.variables = RowType(context)
             self.n_columns = self.variables.n_variables
             self.n_features = self.variables.n_inputs
 
@@ -111,16 +111,16 @@ class Context:
             raise InputError(f"context: row {row}, column {column} (counted from 0) is not a finite number")
         return checked.expand(n, -1)
 
-    def encode(self, rows: Tensor) -> Tensor:
+    def features(self, rows: Tensor) -> Tensor:
         """Turn rows of context (n, n_columns) into the network's features (n, n_features), float32."""
-        return rows if self.variables is None else self.variables.encode(rows)
+        return rows if self.variables is None else self.variables.features(rows)
 
     def settings(self) -> int | list[dict[str, Any]]:
         """Return the JSON-ready description that model files hold."""
         return self.n_columns if self.variables is None else self.variables.settings()
 
 
-def _numbers(context: ArrayLike, variables: Variables | None, n: int) -> NDArray[Any]:
+def _numbers(context: ArrayLike, variables: RowType | None, n: int) -> NDArray[Any]:
     try:
         table = np.asarray(context)
         if table.dtype.kind in "OUS" and variables is None:
@@ -138,7 +138,7 @@ def _numbers(context: ArrayLike, variables: Variables | None, n: int) -> NDArray
     return table.astype(np.int64 if variables is not None and table.dtype.kind != "f" else np.float64)
 
 
-def _codes(table: NDArray[Any], variables: Variables) -> NDArray[np.int64]:
+def _codes(table: NDArray[Any], variables: RowType) -> NDArray[np.int64]:
     try:
         return variables.codes(table)
     except InputError as error:

@@ -1,12 +1,11 @@
-"""What a variable is: how its value enters the network and which distribution leaves it.
+"""Variables with finitely many values: Bernoulli and categorical.
 
-A row holds one code per variable: 0 or 1 for a Bernoulli variable, 0..K-1 for a categorical one. To add a
-kind of variable, write one more subclass of `Variable` and name it in `KINDS`.
+A row holds one code per variable: 0 or 1 for a Bernoulli variable, 0..K-1 for a categorical one.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -18,57 +17,38 @@ from torch.nn import functional
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables import cross_entropy
+from made.variables.base import Label, Variable
 
-__all__ = ["KINDS", "Bernoulli", "Categorical", "Label", "Variable"]
-
-Label = str | int | float
-
-# Bumps: how many at most, and their standard deviation in distances between them.
-_MOST_BUMPS = 40
-_BUMP_WIDTH = 2.0
+__all__ = ["Bernoulli", "Categorical", "Discrete"]
 
 
-class Variable(ABC):
-    """`n` variables of one kind, side by side in a row.
+# Largest number of radial basis functions, and their standard deviation in distances between centres.
+_MAX_CENTRES = 40
+_RELATIVE_WIDTH = 2.0
+
+
+class Discrete(Variable):
+    """`n` variables with finitely many values each: Bernoulli or categorical.
 
     Attributes
     ----------
-    n : int
-        How many variables.
     n_values : int
-        How many values each can take.
-    input_size : int
-        Input features per variable.
-    input_power : float
-        Mean square of what a variable brings in over all its features, were its values equally probable.
-    output_size : int
-        Network outputs per variable: the parameters of its distribution.
+        Number of values of each variable.
     labels : tuple or None
         What the codes 0, 1, ... stand for, where they stand for something else.
+    kernel_kind : str
+        How compiled sampling feeds a value to the network: "bernoulli", "one-hot" or "table".
+    feature_table : (n_values, input_size) tensor or None
+        The input features of every code, for kernel_kind "table".
+    output_map : (n_values, n_values) tensor or None
+        A matrix that the outputs are multiplied with, outputs @ map, to become logits.
     """
 
-    kind: ClassVar[str]
-    n: int
     n_values: int
-    input_size: int
-    input_power: float = 1.0
-    output_size: int
     labels: tuple[Label, ...] | None = None
-
-    #: What one-pass sampling makes of a value: "bernoulli", "one-hot" or "table".
     kernel_kind: str
-    #: The input features of every code, (n_values, input_size), for kernel_kind "table".
     feature_table: Tensor | None = None
-    #: A matrix that the outputs are multiplied with, outputs @ map, before they mean anything.
     output_map: Tensor | None = None
-
-    @abstractmethod
-    def encode(self, codes: Tensor) -> Tensor:
-        """Turn codes (rows, n) into input features (rows, n * input_size), float32."""
-
-    @abstractmethod
-    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        """Return log p of codes (rows, n) in nats under outputs (rows, n, output_size): (rows, n)."""
 
     @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor:
@@ -77,22 +57,6 @@ class Variable(ABC):
     @abstractmethod
     def most_probable(self, probabilities: Tensor) -> Tensor:
         """Return the code of the largest probability: (..., output_size) to (...)."""
-
-    @abstractmethod
-    def quantile(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
-        """Return the values at which the CDF passes the uniforms.
-
-        Parameters
-        ----------
-        outputs : (rows, output_size) tensor
-            Of one variable.
-        uniforms : (rows,) float64 tensor
-            In [0, 1).
-
-        Returns
-        -------
-        (rows,) tensor of codes
-        """
 
     @abstractmethod
     def counts(self, codes: Tensor, weight: Tensor) -> Tensor:
@@ -106,12 +70,8 @@ class Variable(ABC):
         has probability zero.
         """
 
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """Return the JSON-ready arguments that build this again (`Variables.from_settings`)."""
 
-
-class Bernoulli(Variable):
+class Bernoulli(Discrete):
     """`n` variables that are 0 or 1; one input feature and one logit each.
 
     Parameters
@@ -134,7 +94,7 @@ class Bernoulli(Variable):
     def __init__(self, n: int = 1) -> None:
         self.n = check_int("Bernoulli: n", n, least=1)
 
-    def encode(self, codes: Tensor) -> Tensor:
+    def features(self, codes: Tensor) -> Tensor:
         """Return the codes as they are, in float32."""
         return codes.float()
 
@@ -174,7 +134,7 @@ class Bernoulli(Variable):
         return f"Bernoulli({self.n})"
 
 
-class Categorical(Variable):
+class Categorical(Discrete):
     """`n` variables with K classes each; K logits leave the network for each of them.
 
     Parameters
@@ -184,10 +144,10 @@ class Categorical(Variable):
         and `MADE.values` translate, and rows of strings are translated by themselves.
     n : int
         How many.
-    coding : "one-hot", "scaled", "raw" or "bumps"
+    coding : "one-hot", "scaled", "raw" or "radial-basis"
         How a code enters the network: as K features of which one is 1, as code / (K - 1) in [0, 1], as the
-        integer itself; or, for classes in an order, as up to 40 overlapping Gaussian bumps along 0..K-1, each
-        standardized over the classes, so that near classes look alike and far ones do not.
+        integer itself; or, for classes in an order, as up to 40 Gaussian radial basis functions along
+        0..K-1, each standardized over the classes, so that near classes look alike and far ones do not.
     smooth : float
         For classes in an order: the logits are averaged along the classes with a Gaussian of this standard
         deviation, in classes. What the model can say about near classes is then alike, which few rows per
@@ -202,7 +162,7 @@ class Categorical(Variable):
     """
 
     kind = "categorical"
-    codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw", "bumps")
+    codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw", "radial-basis")
 
     def __init__(
         self, classes: int | Sequence[Label], n: int = 1, coding: str = "one-hot", smooth: float = 0.0
@@ -228,7 +188,7 @@ class Categorical(Variable):
         if self.feature_table is not None and coding != "scaled":
             self.input_power = max(float((self.feature_table**2).sum(dim=1).mean()), 1.0)
 
-    def encode(self, codes: Tensor) -> Tensor:
+    def features(self, codes: Tensor) -> Tensor:
         """Return the features of each code, after `coding`."""
         if self.feature_table is None:
             # Not torch's one_hot, which makes integers of eight bytes on the way.
@@ -292,12 +252,12 @@ class Categorical(Variable):
 def _features(n_values: int, coding: str) -> Tensor:
     """Return what each code enters the network as where that is not one-hot, (n_values, input_size)."""
     codes = torch.arange(n_values, dtype=torch.float64)
-    if coding == "bumps":
-        centres = torch.linspace(0, n_values - 1, min(n_values, _MOST_BUMPS), dtype=torch.float64)
-        width = _BUMP_WIDTH * max(n_values - 1, 1) / max(len(centres) - 1, 1)
-        bumps = torch.exp(-0.5 * ((codes[:, None] - centres) / width) ** 2)
-        spread = bumps.std(dim=0, correction=0).clamp(min=1e-12)
-        return ((bumps - bumps.mean(dim=0)) / spread).float()
+    if coding == "radial-basis":
+        centres = torch.linspace(0, n_values - 1, min(n_values, _MAX_CENTRES), dtype=torch.float64)
+        width = _RELATIVE_WIDTH * max(n_values - 1, 1) / max(len(centres) - 1, 1)
+        basis = torch.exp(-0.5 * ((codes[:, None] - centres) / width) ** 2)
+        spread = basis.std(dim=0, correction=0).clamp(min=1e-12)
+        return ((basis - basis.mean(dim=0)) / spread).float()
     return (codes / max(n_values - 1, 1) if coding == "scaled" else codes).float()[:, None]
 
 
@@ -320,7 +280,3 @@ def _check_labels(labels: Sequence[Label]) -> tuple[Label, ...]:
     if len(set(plain)) < len(plain):
         raise InputError("the labels of a categorical variable must differ from each other")
     return plain
-
-
-#: The kinds of variable by the name that model files give them.
-KINDS: dict[str, type[Variable]] = {kind.kind: kind for kind in (Bernoulli, Categorical)}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.support.errors import InputError
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = ["UNKNOWN", "has_unknown", "read_given", "read_incomplete"]
 
@@ -36,14 +36,12 @@ def has_unknown(x: Any) -> bool:
     return bool(_unknown(array).any())
 
 
-def read_incomplete(
-    variables: Variables, x: ArrayLike | Tensor, unknown: ArrayLike | None = None
-) -> IntArray:
+def read_incomplete(variables: RowType, x: ArrayLike | Tensor, unknown: ArrayLike | None = None) -> IntArray:
     """Return rows as codes, with -1 where an entry is unknown.
 
     Parameters
     ----------
-    variables : Variables
+    variables : RowType
         What the columns are.
     x : array or tensor
         (n, D): codes, or labels where it holds strings. NaN, None and the masked entries of a masked array
@@ -63,7 +61,7 @@ def read_incomplete(
     Examples
     --------
     >>> from made.variables.discrete import Bernoulli
-    >>> read_incomplete(Variables(Bernoulli(3)), [[0, float("nan"), 1]])
+    >>> read_incomplete(RowType(Bernoulli(3)), [[0, float("nan"), 1]])
     array([[ 0, -1,  1]])
     """
     if isinstance(x, Tensor):
@@ -97,12 +95,12 @@ def read_incomplete(
     return codes
 
 
-def read_given(variables: Variables, given: Mapping[int, Any] | ArrayLike | Tensor) -> IntArray:
+def read_given(variables: RowType, given: Mapping[int, Any] | ArrayLike | Tensor) -> IntArray:
     """Return what is given as incomplete rows.
 
     Parameters
     ----------
-    variables : Variables
+    variables : RowType
         What the columns are.
     given : mapping, or array
         ``{variable: value}``; or a row (D,) or rows (n, D), unknown entries marked as in `read_incomplete`.
@@ -110,7 +108,7 @@ def read_given(variables: Variables, given: Mapping[int, Any] | ArrayLike | Tens
     Examples
     --------
     >>> from made.variables.discrete import Bernoulli
-    >>> read_given(Variables(Bernoulli(3)), {2: 1})
+    >>> read_given(RowType(Bernoulli(3)), {2: 1})
     array([[-1, -1,  1]])
     """
     if not isinstance(given, Mapping):
@@ -129,7 +127,7 @@ def _one_row(given: Any) -> Any:
     return given[None] if isinstance(given, Tensor | np.ndarray) else [given]
 
 
-def check_variable(variables: Variables, variable: Any) -> int:
+def check_variable(variables: RowType, variable: Any) -> int:
     """Return the number of a variable, or say that there is none of that number."""
     whole = isinstance(variable, int | np.integer) and not isinstance(variable, bool)
     if not whole or not 0 <= variable < variables.n_variables:

@@ -12,12 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.network import sparse_linear
-from made.network.sparse_linear import SparseOneHot
 from made.support.errors import InputError
-from made.variables.discrete import KINDS, Bernoulli, Categorical, Label, Variable
+from made.variables import sparse_one_hot
+from made.variables.base import Label, Variable
+from made.variables.discrete import Bernoulli, Categorical, Discrete
+from made.variables.sparse_one_hot import SparseOneHot
 
-__all__ = ["Variables", "variables_for"]
+__all__ = ["RowType", "variables_for"]
+
+#: The kinds of variable by the name that model files give them.
+VARIABLE_KINDS: dict[str, type[Discrete]] = {kind.kind: kind for kind in (Bernoulli, Categorical)}
 
 # Types that torch cannot compare, and what they are read as.
 _ODD_TYPES = {
@@ -28,7 +32,7 @@ _ODD_TYPES = {
 }
 
 
-class Variables:
+class RowType:
     """All variables of a model, in the order of the columns of a row.
 
     Parameters
@@ -51,17 +55,18 @@ class Variables:
 
     Examples
     --------
-    >>> Variables([Bernoulli(1), Bernoulli(2), Categorical(3)])
-    Variables([Bernoulli(3), Categorical(3, n=1, coding='one-hot')])
+    >>> RowType([Bernoulli(1), Bernoulli(2), Categorical(3)])
+    RowType([Bernoulli(3), Categorical(3, n=1, coding='one-hot')])
     """
 
     def __init__(self, blocks: Variable | Sequence[Variable]) -> None:
-        given = list(blocks) if isinstance(blocks, Sequence) else [blocks]
-        for block in given:
-            if not isinstance(block, Variable):
+        given: list[Discrete] = []
+        for block in blocks if isinstance(blocks, Sequence) else [blocks]:
+            if not isinstance(block, Discrete):
                 raise InputError(
                     f"variables are made.Bernoulli(n), made.Categorical(K) or a list of these, got {block!r}"
                 )
+            given.append(block)
         if not given:
             raise InputError("a model needs at least one variable, got an empty list")
         self.blocks = _join(given)
@@ -106,17 +111,17 @@ class Variables:
         self._check(codes, first)
         return codes.to(self.dtype)
 
-    def encode(self, codes: Tensor) -> Tensor:
+    def features(self, codes: Tensor) -> Tensor:
         """Turn codes (rows, D) into the network's input (rows, n_inputs), float32."""
         if len(self.blocks) == 1:
-            return self.blocks[0].encode(codes)
-        return torch.cat([block.encode(columns) for block, columns in self._split(codes)], dim=1)
+            return self.blocks[0].features(codes)
+        return torch.cat([block.features(columns) for block, columns in self._split(codes)], dim=1)
 
     @property
     def leaves_codes(self) -> tuple[bool, ...]:
         """Whether `inputs` leaves the codes of each block as they are."""
         wide = [
-            block.kernel_kind == "one-hot" and block.n_values >= sparse_linear.FEWEST_CLASSES
+            block.kernel_kind == "one-hot" and block.n_values >= sparse_one_hot.FEWEST_CLASSES
             for block in self.blocks
         ]
         # Only where they are most of all features: the others are then multiplied a little slower.
@@ -135,9 +140,9 @@ class Variables:
         """
         leaves_codes = self.leaves_codes
         if codes.device.type != "cpu" or not any(leaves_codes):
-            return self.encode(codes).to(dtype)
+            return self.features(codes).to(dtype)
         parts = list(zip(leaves_codes, self._split(codes), strict=True))
-        others = [block.encode(own) for leaves, (block, own) in parts if not leaves]
+        others = [block.features(own) for leaves, (block, own) in parts if not leaves]
         kept = np.repeat(leaves_codes, [block.n for block in self.blocks])
         firsts = np.cumsum(self.input_sizes) - self.input_sizes
         return SparseOneHot(
@@ -177,7 +182,7 @@ class Variables:
         own = outputs[:, self._outputs[variable] : self._outputs[variable + 1]]
         return block.quantile(own, uniforms)
 
-    def block_of(self, variable: int) -> Variable:
+    def block_of(self, variable: int) -> Discrete:
         """Return the block that a variable belongs to."""
         return self.blocks[int(np.searchsorted(self._columns, variable, side="right")) - 1]
 
@@ -215,7 +220,7 @@ class Variables:
 
         Examples
         --------
-        >>> Variables(Categorical(["no", "yes"], n=2)).codes([["yes", "no"]])
+        >>> RowType(Categorical(["no", "yes"], n=2)).codes([["yes", "no"]])
         array([[1, 0]])
         """
         array = _table(x)
@@ -231,7 +236,7 @@ class Variables:
 
         Examples
         --------
-        >>> Variables(Categorical([10, 20, 30])).values([[2], [0]])
+        >>> RowType(Categorical([10, 20, 30])).values([[2], [0]])
         array([[30],
                [10]])
         """
@@ -255,22 +260,24 @@ class Variables:
         return [block.settings() for block in self.blocks]
 
     @classmethod
-    def from_settings(cls, settings: Sequence[dict[str, Any]]) -> Variables:
+    def from_settings(cls, settings: Sequence[dict[str, Any]]) -> RowType:
         """Build the variables that `settings` describes."""
         blocks = []
         for entry in settings:
             arguments = dict(entry)
             kind = arguments.pop("kind")
-            if kind not in KINDS:
+            if arguments.get("coding") == "bumps":  # as files of 0.1 call it
+                arguments["coding"] = "radial-basis"
+            if kind not in VARIABLE_KINDS:
                 raise InputError(f"unknown kind of variable {kind!r}: written by a newer version of made?")
-            blocks.append(KINDS[kind](**arguments))
+            blocks.append(VARIABLE_KINDS[kind](**arguments))
         return cls(blocks)
 
     def __repr__(self) -> str:
         """Show the blocks."""
-        return f"Variables({list(self.blocks)})"
+        return f"RowType({list(self.blocks)})"
 
-    def _split(self, codes: Tensor) -> list[tuple[Variable, Tensor]]:
+    def _split(self, codes: Tensor) -> list[tuple[Discrete, Tensor]]:
         return [
             (block, codes[:, first : first + block.n])
             for first, block in zip(self._columns, self.blocks, strict=False)
@@ -336,7 +343,7 @@ def variables_for(
     [Bernoulli(2), Categorical(5, n=1, coding='one-hot')]
     """
     labels = [None] * len(classes) if labels is None else labels
-    blocks: list[Variable] = []
+    blocks: list[Discrete] = []
     for n_classes, own in zip(classes, labels, strict=True):
         if own is None and n_classes == 2:
             blocks.append(Bernoulli(1))
@@ -345,10 +352,10 @@ def variables_for(
     return list(_join(blocks))
 
 
-def _join(blocks: Sequence[Variable]) -> tuple[Variable, ...]:
+def _join(blocks: Sequence[Discrete]) -> tuple[Discrete, ...]:
     """Join neighbours that differ in nothing but their number, so that work is done per block."""
 
-    def likeness(block: Variable) -> str:
+    def likeness(block: Discrete) -> str:
         return repr(sorted((block.settings() | {"n": 0}).items(), key=lambda item: item[0]))
 
     joined = []
@@ -375,7 +382,7 @@ def _as_array(labels: Sequence[Label]) -> NDArray[Any]:
     return np.array(labels, dtype=None if of_numbers else object)
 
 
-def _first_bad(codes: Tensor, block: Variable, first: int) -> tuple[int, int] | None:
+def _first_bad(codes: Tensor, block: Discrete, first: int) -> tuple[int, int] | None:
     """Return row and column of the first value that is no code of a block whose columns begin at `first`."""
     largest = block.n_values - 1
     if not codes.is_floating_point() and codes.numel():  # one look at all of them, as they mostly are right
@@ -393,7 +400,7 @@ def _first_bad(codes: Tensor, block: Variable, first: int) -> tuple[int, int] | 
     return row, first + column
 
 
-def _refuse(value: float, row: int, column: int, block: Variable) -> None:
+def _refuse(value: float, row: int, column: int, block: Discrete) -> None:
     where = f"row {row}, column {column} (counted from 0)"
     if value != value:
         raise InputError(f"{where} is NaN: every entry must be known; drop or fill such rows")
@@ -402,7 +409,7 @@ def _refuse(value: float, row: int, column: int, block: Variable) -> None:
     raise InputError(f"{where} holds {value:g}: a {block.kind} variable takes {allowed}{hint}")
 
 
-def _translate(values: NDArray[Any], block: Variable, column: int) -> NDArray[np.int64]:
+def _translate(values: NDArray[Any], block: Discrete, column: int) -> NDArray[np.int64]:
     """Turn one column of labels, or of codes where there are no labels, into codes."""
     if block.labels is not None:
         # A file's text and numbers may stand for the same label ("3" and 3); a label itself comes first.

@@ -102,7 +102,7 @@ VARIABLES = {
     "all": [
         made.Bernoulli(2),
         made.Categorical(3),
-        made.Categorical(5, coding="bumps", smooth=1),
+        made.Categorical(5, coding="radial-basis", smooth=1),
         made.Categorical(3, coding="raw"),
     ],
     "one": [made.Bernoulli(1)],
@@ -182,7 +182,11 @@ def test_every_edge_of_panels_bundles_and_strips(randomize, n, n_variables):
 
 
 def test_wide_categories_with_bumps_and_smoothing(randomize):
-    variables = [made.Categorical(300, coding="bumps", smooth=4), made.Categorical(50), made.Bernoulli(2)]
+    variables = [
+        made.Categorical(300, coding="radial-basis", smooth=4),
+        made.Categorical(50),
+        made.Bernoulli(2),
+    ]
     model = made.MADE(variables, hidden=(30, 30), ordering=[2, 0, 3, 1], direct=True)
     assert_twins(randomize(model), row_uniforms(0, 0, 400, 4))
 

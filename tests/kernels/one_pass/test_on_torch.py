@@ -22,7 +22,7 @@ from made.support.uniforms import row_uniforms
 
 TOLERANCE = 1e-4
 
-CODINGS = ["one-hot", "scaled", "raw", "bumps"]
+CODINGS = ["one-hot", "scaled", "raw", "radial-basis"]
 VARIABLE = st.one_of(
     st.builds(made.Bernoulli, st.integers(1, 3)),
     st.builds(
@@ -157,7 +157,7 @@ def test_context_reaches_the_first_variable(randomize):
 
 
 def test_given_values_stay_and_decide_what_follows(randomize):
-    variables = [made.Bernoulli(3), made.Categorical(4, n=3), made.Categorical(5, n=2, coding="bumps")]
+    variables = [made.Bernoulli(3), made.Categorical(4, n=3), made.Categorical(5, n=2, coding="radial-basis")]
     model = randomize(made.MADE(variables, hidden=(20, 20), ordering="random", direct=True), scale=2.0)
     u, codes = uniforms(200, model), known_values(model, 200)
     sampler = sampler_of(model)
@@ -209,7 +209,11 @@ def test_certain_bits_stay_certain():
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_nothing_waits_for_the_device_or_leaves_it(activation):
     # Tensors on "meta" hold no numbers: whatever looks at one, or mixes devices, raises.
-    variables = [made.Bernoulli(40), made.Categorical(4, n=3), made.Categorical(5, coding="bumps", smooth=1)]
+    variables = [
+        made.Bernoulli(40),
+        made.Categorical(4, n=3),
+        made.Categorical(5, coding="radial-basis", smooth=1),
+    ]
     model = made.MADE(
         variables, hidden=(30, 30), ordering="random", direct=True, residual=True, activation=activation
     )

@@ -33,7 +33,7 @@ def in_order(model):
 
 @pytest.fixture(params=[{}, {"context": 2}, {"direct": True}])
 def model(request, randomize):
-    variables = [made.Bernoulli(5), made.Categorical(3, n=2), made.Categorical(4, coding="bumps")]
+    variables = [made.Bernoulli(5), made.Categorical(3, n=2), made.Categorical(4, coding="radial-basis")]
     return randomize(made.MADE(variables, (20, 30), "random", **request.param))
 
 

@@ -25,7 +25,7 @@ from torch.nn import functional
 from made.kernels.one_pass.plan import Plan
 from made.masks.ordering import IntArray
 from made.network.network import ACTIVATIONS
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = ["TorchSampler"]
 
@@ -107,13 +107,13 @@ class TorchSampler:
     ----------
     plan : Plan
         Of the network under one mask.
-    variables : Variables
+    variables : RowType
         What the columns are.
     device : torch.device or str
         Where rows are drawn; the plan's arrays are brought there once.
     """
 
-    def __init__(self, plan: Plan, variables: Variables, device: torch.device | str) -> None:
+    def __init__(self, plan: Plan, variables: RowType, device: torch.device | str) -> None:
         self.device = torch.empty(0, device=device).device  # with its number, should "cuda" be all it says
         self._capture: Capture | None = None
         if self.device.type == "cuda":
@@ -305,9 +305,7 @@ def _passed(logits: Tensor, uniforms: Tensor) -> Tensor:
     return torch.le(cumulated, below, out=torch.empty_like(cumulated, dtype=torch.int64))
 
 
-def _lay_out(
-    plan: Plan, variables: Variables, bring: Callable[[Any], Tensor]
-) -> tuple[list[_Place], IntArray]:
+def _lay_out(plan: Plan, variables: RowType, bring: Callable[[Any], Tensor]) -> tuple[list[_Place], IntArray]:
     """Return the places, and the inputs in their order: dense ones by place, then one-hot ones by place."""
     blocks = [variables.block_of(d) for d in plan.ordering.tolist()]
     tables = {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from made.masks.degrees import Mask
 from made.network.network import ACTIVATIONS, Network
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = ["KINDS", "VECTOR", "Plan", "make_plan"]
 
@@ -154,7 +154,7 @@ class Plan(NamedTuple):
         return matrix
 
 
-def make_plan(network: Network, mask: Mask, variables: Variables) -> Plan:
+def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
     """Derive the plan of a network under one mask.
 
     A network without hidden layers gets a layer of no units: its one matrix then counts as direct ones.
@@ -261,14 +261,14 @@ def _array(tensor: Any) -> Floats:
     return array
 
 
-def _outputs_by_rank(mask: Mask, variables: Variables) -> Ints:
+def _outputs_by_rank(mask: Mask, variables: RowType) -> Ints:
     """Return the outputs in the order of ranks, those of one variable in their own order."""
     begins = np.concatenate([[0], np.cumsum(variables.output_sizes)])
     parts = [np.arange(begins[d], begins[d + 1]) for d in mask.ordering]
     return np.concatenate(parts).astype(np.int64)
 
 
-def _dense_features(mask: Mask, variables: Variables, kinds: Ints, inputs: Ints) -> Ints:
+def _dense_features(mask: Mask, variables: RowType, kinds: Ints, inputs: Ints) -> Ints:
     """Return the input features that are not one-hot, in the order of ranks."""
     parts = [
         np.arange(inputs[d], inputs[d] + variables.input_sizes[d])
@@ -278,7 +278,7 @@ def _dense_features(mask: Mask, variables: Variables, kinds: Ints, inputs: Ints)
     return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
-def _codings(variables: Variables) -> tuple[Ints, list[Floats]]:
+def _codings(variables: RowType) -> tuple[Ints, list[Floats]]:
     kinds, tables = [], []
     for d in range(variables.n_variables):
         block = variables.block_of(d)

@@ -10,7 +10,7 @@ from torch import Tensor
 from made.kernels.one_pass.plan import Plan, make_plan
 from made.masks.degrees import Mask
 from made.network.network import Network
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 __all__ = ["PlanCache", "parameters_of"]
 
@@ -47,9 +47,7 @@ class PlanCache:
         self._watched: list[Any] = []
         self._values: list[Any] = []
 
-    def get(
-        self, network: Network, variables: Variables, mask: Any, make_mask: Callable[[Any], Mask]
-    ) -> Plan:
+    def get(self, network: Network, variables: RowType, mask: Any, make_mask: Callable[[Any], Mask]) -> Plan:
         """Return the plan of a network under one mask.
 
         Parameters

@@ -16,7 +16,7 @@ from made.masks.degrees import Mask
 from made.masks.ordering import IntArray
 from made.network.network import Network
 from made.support import uniforms
-from made.variables.row_type import Variables
+from made.variables.row_type import RowType
 
 if TYPE_CHECKING:
     from made.kernels.one_pass.on_torch import TorchSampler
@@ -35,7 +35,7 @@ class OnePassSampler:
     def draw(
         self,
         network: Network,
-        variables: Variables,
+        variables: RowType,
         mask: Any,
         make_mask: Callable[[Any], Mask],
         u: NDArray[np.float64],
@@ -48,7 +48,7 @@ class OnePassSampler:
         ----------
         network : Network
             Its weights may change between draws.
-        variables : Variables
+        variables : RowType
             What the columns are.
         mask : hashable
             What names the mask.
@@ -80,7 +80,7 @@ class OnePassSampler:
         """Copy and pickle as one that knows nothing yet."""
         return OnePassSampler, ()
 
-    def _on_device(self, plan: Plan, variables: Variables, device: torch.device) -> TorchSampler:
+    def _on_device(self, plan: Plan, variables: RowType, device: torch.device) -> TorchSampler:
         from made.kernels.one_pass.on_torch import TorchSampler
 
         if self._latest is None or self._latest[0] is not plan or self._latest[1].device != device:

@@ -1,0 +1,82 @@
+"""Encoded rows: the codes of their entries, which of them are known, and the context that belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Checked rows as a model computes with them: slices and batches keep entries and context together.
+
+    Attributes
+    ----------
+    codes : (n, D) tensor
+        The code of every entry; 0 where it is unknown.
+    known : (n, D) bool tensor, optional
+        Which entries are known. None: all of them.
+    context : (n, C) tensor, optional
+        What each row is conditioned on, for a model of p(x | c).
+
+    Examples
+    --------
+    >>> rows = Rows(torch.tensor([[0, 1], [1, 1], [1, 0]]), context=torch.tensor([[0.5], [1.5], [2.5]]))
+    >>> [part.context.tolist() for part in rows.batches(2)]
+    [[[0.5], [1.5]], [[2.5]]]
+    """
+
+    codes: Tensor
+    known: Tensor | None = None
+    context: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.codes)
+
+    def __getitem__(self, some: slice | Tensor) -> Rows:
+        """Return some of the rows, by a slice or by an index tensor."""
+        return Rows(
+            self.codes[some],
+            None if self.known is None else self.known[some],
+            None if self.context is None else self.context[some],
+        )
+
+    def batches(self, size: int) -> Iterator[Rows]:
+        """Go through the rows in batches of `size`; the last may be smaller."""
+        return (self[first : first + size] for first in range(0, len(self), size))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every entry is known."""
+        return self.known is None or bool(self.known.all())
+
+    @property
+    def mask(self) -> Tensor:
+        """(n, D) bool tensor: which entries are known, also where all are."""
+        return torch.ones_like(self.codes, dtype=torch.bool) if self.known is None else self.known
+
+    def to(self, device: torch.device) -> Rows:
+        """Return the rows on a device."""
+        return Rows(*(None if part is None else part.to(device) for part in self._parts()))  # type: ignore[arg-type]
+
+    def repeat(self, n: int) -> Rows:
+        """Return every row n times in succession."""
+        return self[torch.arange(len(self), device=self.codes.device).repeat_interleave(n)]
+
+    @staticmethod
+    def cat(parts: Sequence[Rows]) -> Rows:
+        """Join rows; all parts, at least one, know alike whether they have context."""
+        known = (
+            None if all(part.known is None for part in parts) else torch.cat([part.mask for part in parts])
+        )
+        context = [part.context for part in parts if part.context is not None]
+        return Rows(torch.cat([part.codes for part in parts]), known, torch.cat(context) if context else None)
+
+    def _parts(self) -> tuple[Tensor | None, ...]:
+        return self.codes, self.known, self.context
