@@ -135,7 +135,7 @@ def test_a_model_has_the_outputs_and_gradients_of_the_plain_path(
 
 def test_no_features_are_laid_out(monkeypatch):
     model = made.MADE(made.Categorical(sparse_one_hot.FEWEST_CLASSES, n=2), hidden=(6,), direct=True)
-    monkeypatch.setattr(made.Categorical, "encode", None)
+    monkeypatch.setattr(made.Categorical, "features", None)
     model.loss([[3, 100], [2, 0]]).backward()
     assert model.network.weights[0].shape == (6, 2 * sparse_one_hot.FEWEST_CLASSES)
     assert model.log_prob([[1, 2]]).isfinite().all()
