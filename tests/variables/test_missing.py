@@ -90,7 +90,7 @@ def test_what_comes_in_is_left_alone():
         ([["yes", "0", "green"]], [[1, 0, 1]]),
         (np.ma.masked_array([["yes", "0", "pink"]], [[0, 0, 1]]), [[1, 0, -1]]),
         ([[None, None, None]], [[-1, -1, -1]]),
-        ([[1, None, 0]], [[1, -1, 0]]),  # codes, where there are no strings
+        ([["yes", None, "red"]], [[1, -1, 0]]),
     ],
 )
 def test_labels_with_holes(rows, codes):
@@ -195,7 +195,7 @@ def test_what_is_given(values, codes):
 
 @pytest.mark.parametrize(
     ("values", "codes"),
-    [({2: "green"}, [[-1, -1, 1]]), ({2: 1, 0: 1}, [[1, -1, 1]]), ({0: "yes", 1: 1}, [[1, 1, -1]])],
+    [({2: "green"}, [[-1, -1, 1]]), ({2: "green", 0: "yes"}, [[1, -1, 1]]), ({0: "yes", 1: 1}, [[1, 1, -1]])],
 )
 def test_given_by_label_or_by_code(values, codes):
     assert read_given(LABELS, values).tolist() == codes

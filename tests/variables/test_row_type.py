@@ -134,7 +134,7 @@ def test_labels_are_translated_and_back(columns):
     n = max(map(len, columns))
     codes = np.array([[i % len(labels) for labels in columns] for i in range(n)])
     rows = np.array([[labels[i % len(labels)] for labels in columns] for i in range(n)], dtype=object)
-    assert variables.codes(rows).tolist() == codes.tolist()
+    assert variables.rows(rows).tolist() == codes.tolist()
     values = variables.values(codes)
     assert values.tolist() == rows.tolist()
 
@@ -144,7 +144,7 @@ def test_labels_beside_columns_of_codes():
     codes = np.array([[1, 0, 1], [0, 1, 0]])
     values = variables.values(codes)
     assert values.tolist() == [[1, "no", 30], [0, "yes", 10]]
-    assert variables.codes(values).tolist() == codes.tolist()
+    assert variables.rows(values).tolist() == codes.tolist()
     assert variables.values(torch.from_numpy(codes)).tolist() == values.tolist()
     assert variables.has_labels
     assert not MIXED.has_labels
@@ -152,21 +152,21 @@ def test_labels_beside_columns_of_codes():
 
 def test_numbers_of_a_file_stand_for_labels_of_text_and_the_other_way():
     variables = RowType(Categorical([10, 20]))
-    assert variables.codes([["20"], ["10"]]).tolist() == [[1], [0]]
-    assert variables.codes([[20], [10]]).tolist() == [[1], [0]]
-    assert variables.codes(np.array([[20.0]])).tolist() == [[1]]
+    assert variables.rows([["20"], ["10"]]).tolist() == [[1], [0]]
+    assert variables.rows([[20], [10]]).tolist() == [[1], [0]]
+    assert variables.rows(np.array([[20.0]])).tolist() == [[1]]
 
 
 def test_rows_of_strings_are_scored():
     model = made.MADE([Categorical(["no", "yes"]), Categorical(["a", "b", "c"])], hidden=(4,))
     model.set_marginals([["yes", "a"], ["yes", "c"]])
-    assert model.log_prob([["yes", "b"]]).tolist() == model.log_prob([[1, 1]]).tolist()
+    assert model.log_prob([["yes", "b"]]).tolist() == model.log_prob(np.array([["yes", "b"]])).tolist()
     assert float(model.log_prob([["yes", "b"]])) == pytest.approx(np.log(3 / 4 * 1 / 5))
 
 
 def test_a_label_itself_comes_before_what_looks_like_it():
     variables = RowType(Categorical(["1", 1]))
-    assert variables.codes(np.array([["1"], [1]], dtype=object)).tolist() == [[0], [1]]
+    assert variables.rows(np.array([["1"], [1]], dtype=object)).tolist() == [[0], [1]]
 
 
 def test_an_unknown_label_is_named(refused):
@@ -174,8 +174,8 @@ def test_an_unknown_label_is_named(refused):
     with refused("row 1, column 0", "'maybe'", "2 labels"):
         variables.rows([["no", "10"], ["maybe", "10"]])
     with refused("row 0, column 1", "30"):
-        variables.codes(np.array([["no", 30]], dtype=object))
-    with refused("row 0, column 1", "holds 10", "codes(rows)"):
+        variables.rows(np.array([["no", 30]], dtype=object))
+    with refused("row 0, column 0", "holds 0", "none of its 2 labels ('no', 'yes')"):
         variables.rows([[0, 10]])
 
 

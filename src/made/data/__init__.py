@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from made.data.dataset import Dataset, build, find_column
+from made.data.dataset import Dataset, build
 from made.data.named import REGISTRY, Description, closest, describe, known, load_named, names
 from made.data.readers import Raw, read, read_with_siblings
 from made.data.row_file import RowFile, open_rows
@@ -20,7 +20,6 @@ __all__ = [
     "Raw",
     "RowFile",
     "describe",
-    "find_column",
     "known",
     "load",
     "names",

@@ -9,7 +9,7 @@ import numpy as np
 
 from made.support.errors import InputError
 
-__all__ = ["Labels", "encode", "infer_classes", "whole_numbers"]
+__all__ = ["Labels", "infer_classes", "whole_numbers"]
 
 Labels = tuple["tuple[int, ...] | None", ...]
 """Per variable: None where values are codes, else the value of each code, ascending."""
@@ -126,61 +126,6 @@ def infer_classes(
             classes.append(len(values))
             labels.append(values)
     return tuple(classes), tuple(labels), _label_notes(labels, columns)
-
-
-def encode(
-    rows: np.ndarray[Any, Any],
-    classes: Sequence[int],
-    labels: Labels,
-    source: str = "rows",
-    columns: Sequence[str] | None = None,
-) -> np.ndarray[Any, Any]:
-    """Turn values into codes, with classes and labels that are known already.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, D)
-        Values as a file holds them.
-    classes : sequence of D ints
-        The number of classes of each variable.
-    labels : tuple of D entries
-        None where values are codes, else the original values by code.
-    source : str, default "rows"
-        Where the rows come from, for messages.
-    columns : sequence of str, optional
-        Names of the D columns, for messages.
-
-    Returns
-    -------
-    ndarray of shape (n, D)
-        Codes: uint8 where every variable has at most 256 classes, else int64.
-
-    Raises
-    ------
-    InputError
-        If the number of columns differs or a value is none of its variable's.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> encode(np.array([[2, 30], [0, 10]]), (3, 2), (None, (10, 30)))
-    array([[2, 1],
-           [0, 0]], dtype=uint8)
-    """
-    if rows.ndim != 2 or rows.shape[1] != len(classes):
-        raise InputError(f"{source}: shape {rows.shape} where {len(classes)} columns are expected")
-    values = whole_numbers(rows, source, columns)
-    coded = values.copy() if values.dtype == np.uint8 else values.astype(np.int64)
-    unknown = (coded < 0) | (coded >= np.asarray(classes))
-    for d, known in enumerate(labels):
-        if known is not None:
-            own = values[:, d].astype(np.int64)
-            table = np.asarray(known, dtype=np.int64)
-            places = np.minimum(np.searchsorted(table, own), len(table) - 1)
-            unknown[:, d] = table[places] != own
-            coded[:, d] = places
-    _refuse(unknown, values, source, columns, "none of the values that this variable takes")
-    return coded.astype(np.uint8 if max(classes) <= 256 else np.int64, copy=False)
 
 
 def _distinct(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

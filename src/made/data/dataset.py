@@ -1,60 +1,51 @@
-"""A data set ready for a model: coded train, valid and test rows, and what is known about their variables."""
+"""A data set ready for a model: train, valid and test rows of values, and their schema."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
-from made.data.coding import Labels, encode, infer_classes, whole_numbers
+from made.data.coding import infer_classes, whole_numbers
 from made.data.image_shape import find_image_shape
 from made.data.readers import SPLITS, Raw
 from made.data.two_dim import draw
 from made.support.errors import InputError
+from made.variables.schema import Schema
 
-__all__ = ["Dataset", "build", "find_column", "split_rows"]
+__all__ = ["Dataset", "build", "split_rows"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Train, valid and test rows of codes 0..K-1.
+    """Train, valid and test rows of values, and the schema that says what they are.
 
     Attributes
     ----------
     name : str
         The set's name, or its file's without suffix.
     train, valid, test : ndarray of shape (n, D)
-        Codes: uint8 where every variable has at most 256 classes, else int64.
-    classes : tuple of D ints
-        The number of classes of each variable; 2 for a binary one.
-    labels : tuple of D entries
-        None where values are the codes themselves, else the tuple of the original values by code.
-    image_shape : tuple of two ints, or None
-        Height and width, where a row is an image.
+        Values of the modelled columns as the file has them: uint8 where all lie in 0..255, else int64.
+    schema : Schema
+        Names, kinds, labels, context or not, image shape.
     notes : tuple of str
         What was decided for the user, a sentence each.
     table : ndarray of shape (K1, K2), float64, or None
         The joint table that the rows were drawn from, with sum 1.
-    columns : tuple of D str, or None
-        Column names, where the file has a header.
-    context : Dataset or None
-        The columns that are not modelled but given, row by row; see `with_context`.
+    context : dict of str to ndarray of shape (n, C), or None
+        By split, the values of the columns that are not modelled but given; see `with_context`.
     """
 
     name: str
     train: np.ndarray[Any, Any]
     valid: np.ndarray[Any, Any]
     test: np.ndarray[Any, Any]
-    classes: tuple[int, ...]
-    labels: Labels
-    image_shape: tuple[int, int] | None = None
+    schema: Schema
     notes: tuple[str, ...] = ()
     table: np.ndarray[Any, Any] | None = field(default=None)
-    columns: tuple[str, ...] | None = None
-    context: Dataset | None = None
+    context: Mapping[str, np.ndarray[Any, Any]] | None = None
 
     def with_context(self, names: Sequence[str | int]) -> Dataset:
         """Return the set with some of its columns set apart as the context of the others.
@@ -73,32 +64,23 @@ class Dataset:
         --------
         >>> import numpy as np
         >>> rows = build(Raw("rows.npy", {"all": np.eye(10)}), "rows").with_context([0, 3])
-        >>> rows.context.columns, rows.columns[:3]
-        (('x0', 'x3'), ('x1', 'x2', 'x4'))
+        >>> [column.name for column in rows.schema.context_columns], rows.schema.modelled[0].name
+        (['x0', 'x3'], 'x1')
         """
-        chosen = [find_column(name, self.columns, self.n_variables) for name in names]
-        if not chosen:
+        if not names:
             return self
-        if len(set(chosen)) < len(chosen):
-            raise InputError(f"{self.name}: a column is named twice as context")
-        rest = [d for d in range(self.n_variables) if d not in chosen]
-        if not rest:
-            raise InputError(f"{self.name}: all columns are context, and none is left to model")
-        # Without a header, columns are still called by their places in the file, on both sides.
-        named = replace(self, columns=self.columns or tuple(f"x{d}" for d in range(self.n_variables)))
-        return replace(named._columns(rest), context=named._columns(chosen))
-
-    def _columns(self, chosen: Sequence[int]) -> Dataset:
+        try:
+            schema = self.schema.with_context(names)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
+        places = schema.context_places
+        rest = [d for d in range(self.train.shape[1]) if d not in set(places)]
         return replace(
             self,
-            train=self.train[:, list(chosen)],
-            valid=self.valid[:, list(chosen)],
-            test=self.test[:, list(chosen)],
-            classes=tuple(self.classes[d] for d in chosen),
-            labels=tuple(self.labels[d] for d in chosen),
-            image_shape=None,
+            **{split: rows[:, rest] for split, rows in self.splits.items()},
+            schema=schema,
+            context={split: rows[:, places] for split, rows in self.splits.items()},
             table=None,
-            columns=None if self.columns is None else tuple(self.columns[d] for d in chosen),
         )
 
     @property
@@ -106,60 +88,47 @@ class Dataset:
         """The rows by the name of their split, each of shape (n, D)."""
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
+    def codes(self, split: str) -> np.ndarray[Any, Any]:
+        """Return the codes of the rows of a split, (n, D)."""
+        return self.splits[split] if self._holds_codes else self.schema.encode(self.splits[split]).numpy()
+
     def context_of(self, split: str) -> np.ndarray[Any, Any] | None:
         """Return the context of the rows of a split, (n, C); None where there is none."""
-        return None if self.context is None else self.context.splits[split]
+        return None if self.context is None else self.context[split]
 
     @property
     def n_variables(self) -> int:
         """D, the number of variables."""
-        return len(self.classes)
+        return len(self.schema.modelled)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The number of classes of each variable; 2 for a binary one."""
+        return self.schema.classes
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The names of the variables, where the file has a header."""
+        return tuple(column.name for column in self.schema.modelled) if self.schema.is_named else None
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """Height and width, where a row is an image."""
+        return self.schema.image_shape
 
     @property
     def is_binary(self) -> bool:
         """Whether every variable has two classes whose codes are its values."""
-        return set(self.classes) == {2} and all(known is None for known in self.labels)
+        return set(self.classes) == {2} and self._holds_codes
+
+    @property
+    def _holds_codes(self) -> bool:
+        return all(known is None for known in self.schema.labels)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{len(part):,} {split}" for split, part in self.splits.items())
         kind = "binary" if self.is_binary else "categorical"
         return f"Dataset({self.name!r}: {self.n_variables} {kind} variables; rows: {rows})"
-
-
-def find_column(name: str | int, columns: Sequence[str] | None, n_variables: int) -> int:
-    """Return the place of a column, counted from 0.
-
-    Parameters
-    ----------
-    name : str or int
-        As the header has it; or its number, alone or after an x where there is no header.
-    columns : sequence of D str, or None
-        The header.
-    n_variables : int
-        D.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-
-    Examples
-    --------
-    >>> find_column("age", ["sex", "age"], 2), find_column("x1", None, 2), find_column("0", None, 2)
-    (1, 1, 0)
-    """
-    if columns is not None and name in columns:
-        return list(columns).index(str(name))
-    digits = str(name).removeprefix("x") if columns is None else str(name)
-    if digits.isdecimal() and int(digits) < n_variables:
-        return int(digits)
-    known = f"0..{n_variables - 1}"
-    if columns is not None:
-        close = get_close_matches(str(name), columns, n=3, cutoff=0.5) or list(columns[:5])
-        known = f"{', '.join(close)}{', ...' if len(columns) > len(close) else ''}, or a number {known}"
-    else:
-        known = f"x0..x{n_variables - 1}"
-    raise InputError(f"there is no variable {str(name)!r}; there are {known}")
 
 
 def build(
@@ -204,31 +173,22 @@ def build(
         split: whole_numbers(rows, _where(source, split), columns) for split, rows in raw.splits.items()
     }
     classes, labels, label_notes = infer_classes(values, source, columns)
-    coded = {
-        split: encode(rows, classes, labels, _where(source, split), columns) for split, rows in values.items()
-    }
+    largest = max(int(rows.max()) for rows in values.values())
+    smallest = min(int(rows.min()) for rows in values.values())
+    kind = np.uint8 if smallest >= 0 and largest <= 255 else np.int64
+    compact = {split: rows.astype(kind, copy=False) for split, rows in values.items()}
     if split_seed is not None:
-        parts, split_notes = split_rows(coded, source, split_seed, of_set=True)
+        parts, split_notes = split_rows(compact, source, split_seed, of_set=True)
     else:
-        parts, split_notes = split_rows(coded, source, seed)
-    image_shape = raw.image_shape
+        parts, split_notes = split_rows(compact, source, seed)
+    schema = Schema.of_classes(classes, labels, columns, image_shape=raw.image_shape)
     image_notes: tuple[str, ...] = ()
-    if image_shape is None:
-        image_shape = find_image_shape(parts["train"], classes)
-        if image_shape is not None:
-            height, width = image_shape
+    if raw.image_shape is None and all(known is None for known in labels):
+        schema = schema.with_image_shape(find_image_shape(parts["train"], classes))
+        if schema.image_shape is not None:
+            height, width = schema.image_shape
             image_notes = (f"rows are taken for images of {height} x {width}: so alike are neighbours",)
-    return Dataset(
-        name,
-        train=parts["train"],
-        valid=parts["valid"],
-        test=parts["test"],
-        classes=classes,
-        labels=labels,
-        image_shape=image_shape,
-        notes=(*raw.notes, *label_notes, *split_notes, *image_notes),
-        columns=columns,
-    )
+    return Dataset(name, **parts, schema=schema, notes=(*raw.notes, *label_notes, *split_notes, *image_notes))
 
 
 def split_rows(
@@ -293,8 +253,7 @@ def _from_table(raw: Raw, table: np.ndarray[Any, Any], name: str, seed: int, n_p
         train=points[: n_points - 2 * tenth],
         valid=points[n_points - 2 * tenth : n_points - tenth],
         test=points[n_points - tenth :],
-        classes=(table.shape[0], table.shape[1]),
-        labels=(None, None),
+        schema=Schema.of_classes(table.shape),
         notes=(*raw.notes, note),
         table=table,
     )

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.data.dataset import find_column
 from made.data.readers import check_file
 from made.support.errors import InputError
+from made.variables.column import find_column
 
 __all__ = ["RowFile", "open_rows"]
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made import data, plots
-from made.data import find_column
 from made.masks.ordering import IntArray
 from made.model import MADE
 from made.queries.questions import complete, marginal
@@ -22,6 +21,7 @@ from made.runs.folder import RunFolder
 from made.runs.rows import context_of_values, find_rows, in_order, part_columns
 from made.support.checks import check_int
 from made.support.errors import InputError, PoorEstimateWarning
+from made.variables.column import find_column
 from made.variables.missing import UNKNOWN
 from made.variables.row_type import RowType
 

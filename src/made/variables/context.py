@@ -91,25 +91,30 @@ class Context:
             )
         if context is None:
             raise InputError(f"this model is conditional: give it context, ({n}, {self.n_columns})")
-        table = (
-            context if isinstance(context, Tensor) else torch.as_tensor(_numbers(context, self.variables, n))
-        )
-        if table.ndim == 1:
-            table = table[:, None] if self.n_columns == 1 and len(table) == n else table[None, :]
+        table = _table(context, self.variables)
+        if table.ndim == 1:  # of a single column one entry per row, else one row
+            is_column = self.n_columns == 1 and len(table) == n
+            table = table[:, None] if is_column else table[None, :]
         if table.ndim != 2:
             raise InputError(f"context is a table ({n}, {self.n_columns}), got shape {tuple(table.shape)}")
         if table.shape[1] != self.n_columns:
             raise InputError(f"context has {table.shape[1]} columns, the model takes {self.n_columns}")
         if len(table) not in (1, n):
             raise InputError(f"context has {len(table)} rows for {n} rows of data: one each, or one for all")
-        try:
-            checked = table.float() if self.variables is None else self.variables.rows(table)
-        except InputError as error:
-            raise InputError(f"context: {error}") from None
-        if self.variables is None and not bool(torch.isfinite(checked).all()):
-            row, column = (int(i) for i in (~torch.isfinite(checked)).nonzero()[0])
+        return self._checked(table).expand(n, -1)
+
+    def _checked(self, table: Tensor | NDArray[Any]) -> Tensor:
+        if self.variables is not None:
+            try:
+                return self.variables.rows(table)
+            except InputError as error:
+                raise InputError(f"context: {error}") from None
+        numbers = torch.as_tensor(table).float()
+        wrong = ~torch.isfinite(numbers)
+        if bool(wrong.any()):
+            row, column = (int(i) for i in wrong.nonzero()[0])
             raise InputError(f"context: row {row}, column {column} (counted from 0) is not a finite number")
-        return checked.expand(n, -1)
+        return numbers
 
     def features(self, rows: Tensor) -> Tensor:
         """Turn rows of context (n, n_columns) into the network's features (n, n_features), float32."""
@@ -120,30 +125,16 @@ class Context:
         return self.n_columns if self.variables is None else self.variables.settings()
 
 
-def _numbers(context: ArrayLike, variables: RowType | None, n: int) -> NDArray[Any]:
+def _table(context: ArrayLike | Tensor, variables: RowType | None) -> Tensor | NDArray[Any]:
+    """Return context as a tensor or an array: of numbers, where it is numbers."""
+    if isinstance(context, Tensor):
+        return context
     try:
         table = np.asarray(context)
-        if table.dtype.kind in "OUS" and variables is None:
+        if variables is None and table.dtype.kind in "OUS":
             table = table.astype(np.float64)
     except (TypeError, ValueError):
         raise InputError("context is a table of numbers, one row per row of the data") from None
-    if variables is not None and table.dtype.kind in "OUS":
-        # A flat list of labels is one row; or, of a single column, one entry per row.
-        if table.ndim < 2:
-            is_column = variables.n_variables == 1 and table.shape == (n,)
-            table = table.reshape((-1, 1) if is_column else (1, -1))
-        return _codes(table, variables)
-    if table.dtype.kind not in "biuf":
+    if table.dtype.kind not in ("biufOUS" if variables is not None else "biuf"):
         raise InputError(f"context holds numbers, got an array of {table.dtype}")
-    return table.astype(np.int64 if variables is not None and table.dtype.kind != "f" else np.float64)
-
-
-def _codes(table: NDArray[Any], variables: RowType) -> NDArray[np.int64]:
-    try:
-        return variables.codes(table)
-    except InputError as error:
-        if table.shape[-1] != variables.n_variables:
-            raise InputError(
-                f"context has {table.shape[-1]} columns, the model takes {variables.n_variables}"
-            ) from None
-        raise InputError(f"context: {error}") from None
+    return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -91,7 +91,7 @@ class RowType:
         Parameters
         ----------
         x : (n, D) array or tensor
-            Codes; or labels, when it holds strings.
+            Values: a column with labels holds labels, any other holds its codes 0..K-1.
         first : int
             What messages call the first of these rows: its number in a file, where `x` is a slice of one.
 
@@ -103,8 +103,16 @@ class RowType:
         ------
         InputError
             If the shape is wrong or a value is none of its variable's: names the first bad row and column.
+
+        Examples
+        --------
+        >>> RowType([Categorical(["no", "yes"]), Categorical([10, 20, 30])]).rows([["yes", 10], ["no", 30]])
+        tensor([[1, 0],
+                [0, 2]], dtype=torch.uint8)
         """
-        codes = x if isinstance(x, Tensor) else self._tensor(x)
+        if isinstance(x, Tensor) and self.has_labels:
+            x = x.detach().cpu().numpy()
+        codes = x if isinstance(x, Tensor) else self._tensor(x, first)
         self._check_shape(tuple(codes.shape))
         if codes.dtype in _ODD_TYPES:
             codes = codes.to(_ODD_TYPES[codes.dtype])
@@ -201,38 +209,8 @@ class RowType:
         parts = [block.marginals(total) for block, total in zip(self.blocks, totals, strict=True)]
         return torch.cat([part.flatten() for part in parts])
 
-    def codes(self, x: ArrayLike) -> NDArray[np.int64]:
-        """Translate labels into codes; columns without labels must hold codes already.
-
-        Parameters
-        ----------
-        x : (n, D) array
-            Rows as the user has them.
-
-        Returns
-        -------
-        (n, D) int64 array
-
-        Raises
-        ------
-        InputError
-            If a value is no label of its variable: names the first bad row and column.
-
-        Examples
-        --------
-        >>> RowType(Categorical(["no", "yes"], n=2)).codes([["yes", "no"]])
-        array([[1, 0]])
-        """
-        array = _table(x)
-        self._check_shape(array.shape)
-        codes = np.empty(array.shape, dtype=np.int64)
-        for first, block in zip(self._columns, self.blocks, strict=False):
-            for column in range(first, first + block.n):
-                codes[:, column] = _translate(array[:, column], block, column)
-        return codes
-
     def values(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
-        """Translate codes into labels: the inverse of `codes`, an object array where labels are strings.
+        """Turn codes into values: the inverse of `rows`, an object array where labels are strings.
 
         Examples
         --------
@@ -240,7 +218,7 @@ class RowType:
         array([[30],
                [10]])
         """
-        array = self.rows(codes).cpu().numpy()
+        array = self._checked_codes(codes).cpu().numpy()
         columns: list[NDArray[Any]] = []
         for first, block in zip(self._columns, self.blocks, strict=False):
             for column in range(first, first + block.n):
@@ -287,10 +265,16 @@ class RowType:
         own = outputs[:, self._outputs[self._columns[i]] : self._outputs[self._columns[i + 1]]]
         return own.reshape(len(outputs), self.blocks[i].n, self.blocks[i].output_size)
 
-    def _tensor(self, x: ArrayLike) -> Tensor:
+    def _checked_codes(self, codes: ArrayLike | Tensor) -> Tensor:
+        table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.asarray(codes))
+        self._check_shape(tuple(table.shape))
+        self._check(table, 0)
+        return table
+
+    def _tensor(self, x: ArrayLike, first: int) -> Tensor:
         array = _table(x)
-        if array.dtype.kind in "OUS":
-            array = self.codes(array)
+        if array.dtype.kind in "OUS" or self.has_labels:
+            array = self._translated(array, first)
         elif array.dtype.kind not in "biuf":
             raise InputError(f"rows hold numbers, got an array of {array.dtype}")
         elif array.dtype.kind == "u" and array.dtype.itemsize > 1:
@@ -298,6 +282,14 @@ class RowType:
         # torch takes neither foreign byte orders nor, without a warning, arrays that may not be written to
         array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
         return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+    def _translated(self, array: NDArray[Any], first: int) -> NDArray[np.int64]:
+        self._check_shape(array.shape)
+        codes = np.empty(array.shape, dtype=np.int64)
+        for begin, block in zip(self._columns, self.blocks, strict=False):
+            for column in range(begin, begin + block.n):
+                codes[:, column] = _translate(array[:, column], block, column, first)
+        return codes
 
     def _check(self, codes: Tensor, first_row: int) -> None:
         """Raise at the first row with a value that is no code of its variable."""
@@ -405,37 +397,61 @@ def _refuse(value: float, row: int, column: int, block: Discrete) -> None:
     if value != value:
         raise InputError(f"{where} is NaN: every entry must be known; drop or fill such rows")
     allowed = "0 or 1" if isinstance(block, Bernoulli) else f"a whole number 0..{block.n_values - 1}"
-    hint = "; translate labels with codes(rows)" if block.labels is not None else ""
-    raise InputError(f"{where} holds {value:g}: a {block.kind} variable takes {allowed}{hint}")
+    raise InputError(f"{where} holds {value:g}: a {block.kind} variable takes {allowed}")
 
 
-def _translate(values: NDArray[Any], block: Discrete, column: int) -> NDArray[np.int64]:
+def _translate(values: NDArray[Any], block: Discrete, column: int, first: int) -> NDArray[np.int64]:
     """Turn one column of labels, or of codes where there are no labels, into codes."""
     if block.labels is not None:
-        # A file's text and numbers may stand for the same label ("3" and 3); a label itself comes first.
-        places: dict[Any, int] = {str(label): i for i, label in enumerate(block.labels)}
-        places |= {label: i for i, label in enumerate(block.labels)}
-        codes = [places.get(value.item() if isinstance(value, np.generic) else value, -1) for value in values]
-        if -1 in codes:
-            row = codes.index(-1)
-            value = values[row]
-            shown = f"{value:g}" if isinstance(value, float | np.floating) else repr(str(value))
-            some = ", ".join(map(str, block.labels[:6])) + (", ..." if len(block.labels) > 6 else "")
-            raise InputError(
-                f"row {row}, column {column} (counted from 0) holds {shown}, "
-                f"which is none of its {len(block.labels)} labels ({some})"
-            )
-        return np.array(codes, dtype=np.int64)
+        codes = _codes_of_labels(values, block.labels)
+        if (codes < 0).any():
+            row = int(np.flatnonzero(codes < 0)[0])
+            _refuse_label(values[row], first + row, column, block.labels)
+        return codes
     numbers = np.empty(len(values))
     for row, value in enumerate(values):
         try:
             numbers[row] = float(value)
         except (TypeError, ValueError):
             raise InputError(
-                f"row {row}, column {column} (counted from 0) holds {str(value)!r}, "
+                f"row {first + row}, column {column} (counted from 0) holds {str(value)!r}, "
                 "but its variable has no labels: it takes numbers"
             ) from None
     place = _first_bad(torch.from_numpy(numbers)[:, None], block, column)
     if place is not None:
-        _refuse(numbers[place[0]], place[0], column, block)
+        _refuse(numbers[place[0]], first + place[0], column, block)
     return numbers.astype(np.int64)
+
+
+def _codes_of_labels(values: NDArray[Any], labels: Sequence[Label]) -> NDArray[np.int64]:
+    """Return the code of each value, -1 where it is no label."""
+    if values.dtype.kind in "biu" and all(isinstance(label, int) for label in labels):
+        known = np.asarray(labels)
+        order = np.argsort(known, kind="stable")
+        places = np.minimum(np.searchsorted(known[order], values), len(known) - 1)
+        found: NDArray[np.int64] = np.where(known[order][places] == values, order[places], -1)
+        return found
+    # The text and the numbers of a file may stand for the same label ("3" and 3); a label itself comes first.
+    codes: dict[Any, int] = {str(label): i for i, label in enumerate(labels)}
+    codes |= {label: i for i, label in enumerate(labels)}
+    return np.array([_code_of_label(value, codes) for value in values.tolist()], dtype=np.int64)
+
+
+def _code_of_label(value: Any, codes: Mapping[Any, int]) -> int:
+    try:
+        code = codes.get(value)
+    except TypeError:  # a list, say, which is no label
+        return -1
+    if code is None and isinstance(value, int | float) and not isinstance(value, bool):
+        code = codes.get(f"{value:.17g}")
+    return -1 if code is None else code
+
+
+def _refuse_label(value: Any, row: int, column: int, labels: Sequence[Label]) -> None:
+    plain = value.item() if isinstance(value, np.generic) else value
+    shown = f"{plain:g}" if isinstance(plain, float) else repr(plain)
+    some = ", ".join(map(repr, labels[:6])) + (", ..." if len(labels) > 6 else "")
+    raise InputError(
+        f"row {row}, column {column} (counted from 0) holds {shown}, "
+        f"which is none of its {len(labels)} labels ({some})"
+    )

@@ -1,0 +1,104 @@
+"""One column of a table: its name, its kind and what its values are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from made.support.errors import InputError
+
+__all__ = ["NUMBER", "Column", "find_column"]
+
+#: The kind of a context column that is a plain number, fed to the network as it is.
+NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        ``"bernoulli"``, ``"categorical"``; or ``"number"``, for context that enters as it is.
+    arguments : mapping
+        What else makes the variable: classes, coding, smooth (see `made.Categorical`).
+    is_context : bool
+        Whether the model is conditioned on it instead of modelling it.
+    note : str
+        Anything worth knowing about it.
+    """
+
+    name: str
+    kind: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    is_context: bool = False
+    note: str = ""
+
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """The values that the codes 0, 1, ... stand for; None where values are codes already."""
+        classes = self.arguments.get("classes")
+        return tuple(classes) if isinstance(classes, Sequence) else None
+
+    @property
+    def n_values(self) -> int | None:
+        """Number of values; None for a number."""
+        if self.kind == NUMBER:
+            return None
+        classes = self.arguments.get("classes", 2)
+        return len(classes) if isinstance(classes, Sequence) else int(classes)
+
+    def describe(self) -> str:
+        """Return its values in a few words.
+
+        Examples
+        --------
+        >>> Column("colour", "categorical", {"classes": ["red", "green"]}).describe()
+        "'red', 'green'"
+        """
+        if self.n_values is None:
+            return "any number"
+        if self.labels is None:
+            return f"0..{self.n_values - 1}"
+        some = ", ".join(map(repr, self.labels[:4]))
+        return some + (f", ... {self.n_values:,} in all" if self.n_values > 4 else "")
+
+
+def find_column(name: str | int, columns: Sequence[str] | None, n_columns: int) -> int:
+    """Return the place of a column, counted from 0.
+
+    Parameters
+    ----------
+    name : str or int
+        As the header has it; or its number, alone or after an x where there is no header.
+    columns : sequence of str, or None
+        The header.
+    n_columns : int
+        How many there are.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+
+    Examples
+    --------
+    >>> find_column("age", ["sex", "age"], 2), find_column("x1", None, 2), find_column("0", None, 2)
+    (1, 1, 0)
+    """
+    if columns is not None and name in columns:
+        return list(columns).index(str(name))
+    digits = str(name).removeprefix("x") if columns is None else str(name)
+    if digits.isdecimal() and int(digits) < n_columns:
+        return int(digits)
+    known = f"0..{n_columns - 1}"
+    if columns is not None:
+        close = get_close_matches(str(name), columns, n=3, cutoff=0.5) or list(columns[:5])
+        known = f"{', '.join(close)}{', ...' if len(columns) > len(close) else ''}, or a number {known}"
+    else:
+        known = f"x0..x{n_columns - 1}"
+    raise InputError(f"there is no variable {str(name)!r}; there are {known}")

@@ -1,0 +1,374 @@
+"""What the columns of a row are: names, kinds, labels, which are context, and whether a row is an image.
+
+One object, held by the model and written into its file. Values become codes, and codes values, here and
+nowhere else. The module needs numpy alone: data sets have a schema before there is any model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from made.support.errors import InputError
+from made.variables import frames
+from made.variables.column import NUMBER, Column, find_column
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from made.variables.context import Context
+    from made.variables.row_type import RowType
+
+__all__ = ["Schema"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table in their order, context included. It never changes: edits return a new one.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        At least one that is modelled.
+    image_shape : (height, width), optional
+        Of the image that the modelled columns are, where they are one.
+    is_named : bool
+        Whether the names are the user's, and not x0, x1, ... for want of any.
+
+    Examples
+    --------
+    >>> schema = Schema.of_classes([2, 3], [None, ("red", "green", "blue")], names=["sold", "colour"])
+    >>> print(schema)
+    column  kind         values                 measure
+    sold    bernoulli    0..1                   mass
+    colour  categorical  'red', 'green', 'blue' mass
+    >>> schema.decode([[1, 2]])
+    array([[1, 'blue']], dtype=object)
+    """
+
+    columns: tuple[Column, ...]
+    image_shape: tuple[int, int] | None = None
+    is_named: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that the names differ, that something is modelled, and that the image has its pixels."""
+        if len(set(self.names)) < len(self.columns):
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise InputError(f"two columns are called {twice!r}: give each a name of its own")
+        if not self.modelled:
+            raise InputError("all columns are context, and none is left to model")
+        if self.image_shape is not None:
+            height, width = self.image_shape
+            if height * width != len(self.modelled):
+                raise InputError(
+                    f"images of {height} x {width} have {height * width} pixels, "
+                    f"and there are {len(self.modelled)} modelled columns"
+                )
+
+    @classmethod
+    def of_classes(
+        cls,
+        classes: Sequence[int],
+        labels: Sequence[Sequence[Any] | None] | None = None,
+        names: Sequence[str] | None = None,
+        *,
+        coding: str = "one-hot",
+        image_shape: tuple[int, int] | None = None,
+    ) -> Schema:
+        """Return the schema of columns with these numbers of classes; two without labels are Bernoulli.
+
+        Parameters
+        ----------
+        classes : sequence of D ints
+            K of each column.
+        labels : sequence of D entries, optional
+            The labels of each column, or None where values are codes.
+        names : sequence of D str, optional
+            x0, x1, ... by default.
+        coding : str
+            Of the categorical columns, see `made.Categorical`.
+        image_shape : (height, width), optional
+            Where a row is an image.
+        """
+        known = [None] * len(classes) if labels is None else labels
+        columns = []
+        for d, (n_values, own) in enumerate(zip(classes, known, strict=True)):
+            name = f"x{d}" if names is None else names[d]
+            if own is None and n_values == 2:
+                columns.append(Column(name, "bernoulli"))
+            else:
+                values = n_values if own is None else list(own)
+                columns.append(Column(name, "categorical", {"classes": values, "coding": coding}))
+        return cls(tuple(columns), image_shape, is_named=names is not None)
+
+    @classmethod
+    def of_variables(cls, variables: RowType, context: Context | None = None) -> Schema:
+        """Return the schema of a model's variables and context: x0, x1, ..., then c0, c1, ..."""
+        columns = [Column(f"x{d}", *own) for d, own in enumerate(_columns_of(variables.settings()))]
+        if context is not None:
+            settings = context.settings()
+            own_context = [(NUMBER, {})] * settings if isinstance(settings, int) else _columns_of(settings)
+            columns += [Column(f"c{d}", *own, is_context=True) for d, own in enumerate(own_context)]
+        return cls(tuple(columns), is_named=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all columns, in the order of the table."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def modelled(self) -> tuple[Column, ...]:
+        """The columns that are modelled: the variables of a row."""
+        return tuple(column for column in self.columns if not column.is_context)
+
+    @cached_property
+    def context_columns(self) -> tuple[Column, ...]:
+        """The columns that the model is conditioned on."""
+        return tuple(column for column in self.columns if column.is_context)
+
+    @property
+    def context_places(self) -> list[int]:
+        """Where in the table the columns of context are, counted from 0."""
+        return [place for place, column in enumerate(self.columns) if column.is_context]
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The number of classes of each modelled column."""
+        return tuple(int(column.n_values or 0) for column in self.modelled)
+
+    @property
+    def labels(self) -> tuple[tuple[Any, ...] | None, ...]:
+        """The labels of each modelled column; None where values are codes."""
+        return tuple(column.labels for column in self.modelled)
+
+    @cached_property
+    def row_type(self) -> RowType:
+        """The modelled columns as variables."""
+        from made.variables.row_type import RowType
+
+        return RowType.from_settings(_settings_of(self.modelled))
+
+    @cached_property
+    def context(self) -> Context:
+        """The columns of context as a model takes them."""
+        from made.variables.context import Context
+        from made.variables.row_type import RowType
+
+        if all(column.kind == NUMBER for column in self.context_columns):
+            return Context(len(self.context_columns))
+        return Context(RowType.from_settings(_settings_of(self.context_columns)).blocks)
+
+    def rename(self, names: Mapping[str, str] | Sequence[str]) -> Schema:
+        """Return the schema with other names: ``{old: new}``, or one for every column."""
+        if isinstance(names, Mapping):
+            for name in names:
+                self.place(name)
+            new = [names.get(column.name, column.name) for column in self.columns]
+        else:
+            new = list(names)
+        if len(new) != len(self.columns):
+            raise InputError(f"{len(new)} names for {len(self.columns)} columns: give each one name")
+        columns = tuple(replace(column, name=name) for column, name in zip(self.columns, new, strict=True))
+        return replace(self, columns=columns, is_named=True)
+
+    def with_note(self, name: str, note: str) -> Schema:
+        """Return the schema with a note on one column."""
+        place = self.place(name)
+        columns = [replace(own, note=note) if d == place else own for d, own in enumerate(self.columns)]
+        return replace(self, columns=tuple(columns))
+
+    def with_image_shape(self, shape: tuple[int, int] | None) -> Schema:
+        """Return the schema of rows that are images of this height and width; None: that are none."""
+        return replace(self, image_shape=None if shape is None else (int(shape[0]), int(shape[1])))
+
+    def with_context(self, names: Sequence[str | int]) -> Schema:
+        """Return the schema with these columns as context, by name or by number counted from 0."""
+        places = [self.place(name) for name in names]
+        if len(set(places)) < len(places):
+            raise InputError("a column is named twice as context")
+        columns = [replace(own, is_context=d in places) for d, own in enumerate(self.columns)]
+        return replace(self, columns=tuple(columns), image_shape=None if places else self.image_shape)
+
+    def place(self, name: str | int) -> int:
+        """Return where in the table a column is; see `find_column`."""
+        return find_column(name, self.names if self.is_named else None, len(self.columns))
+
+    def variable(self, name: str | int) -> int:
+        """Return the number of a modelled column among the variables, by its name or that number itself."""
+        names = [column.name for column in self.modelled]
+        if isinstance(name, str) and name in names:
+            return names.index(name)
+        return find_column(name, names if self.is_named else None, len(names))
+
+    def same_columns(self, other: Schema) -> bool:
+        """Say whether nothing but names, notes and the image shape differ."""
+        return [replace(own, name="", note="") for own in self.columns] == [
+            replace(own, name="", note="") for own in other.columns
+        ]
+
+    def table_of(self, rows: Any) -> tuple[Any, Any]:
+        """Part a table into the values of the modelled columns and those of context.
+
+        Parameters
+        ----------
+        rows : data frame, or (n, D) or (n, D + C) array
+            A frame's columns are found by name, whatever their order; those of an array by place. An array
+            of D columns has no context.
+
+        Returns
+        -------
+        modelled, context
+            Context is None where there is none.
+
+        Raises
+        ------
+        InputError
+            If a frame lacks a column, or has none of the names.
+        """
+        if frames.is_frame(rows):
+            return self._of_frame(rows)
+        shape = np.shape(rows)
+        if not self.context_columns or len(shape) != 2 or shape[1] != len(self.columns):
+            return rows, None
+        places = self.context_places
+        others = [d for d in range(len(self.columns)) if d not in set(places)]
+        table = rows if hasattr(rows, "shape") else np.asarray(rows, dtype=object)
+        return table[:, others], table[:, places]
+
+    def encode(self, rows: ArrayLike | Tensor) -> Tensor:
+        """Turn values of the modelled columns into codes, (n, D); see `RowType.rows`.
+
+        Examples
+        --------
+        >>> Schema.of_classes([3], [(10, 20, 30)]).encode([[30], [10]]).tolist()
+        [[2], [0]]
+        """
+        return self.row_type.rows(self.table_of(rows)[0])
+
+    def decode(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
+        """Turn codes (n, D) into values: the inverse of `encode`."""
+        return self.row_type.values(codes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the schema, JSON-ready; columns that are alike but for their names are written once."""
+        notes = {column.name: column.note for column in self.columns if column.note}
+        return {
+            "columns": [
+                {"kind": kind, **dict(arguments), "n": n, **({"context": True} if is_context else {})}
+                for (kind, arguments, is_context), n in _runs(self.columns)
+            ],
+            "names": list(self.names) if self.is_named else None,
+            "image_shape": None if self.image_shape is None else list(self.image_shape),
+            **({"notes": notes} if notes else {}),
+        }
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> Schema:
+        """Read what `as_dict` wrote."""
+        columns: list[Column] = []
+        for entry in entries["columns"]:
+            own = {"n": 1, "context": False, **entry}
+            n, kind, is_context = own.pop("n"), own.pop("kind"), own.pop("context")
+            columns += [Column("", kind, own, is_context)] * n
+        names = entries.get("names") or _numbered(columns)
+        notes = entries.get("notes", {})
+        named = (
+            replace(column, name=name, note=notes.get(name, ""))
+            for column, name in zip(columns, names, strict=True)
+        )
+        shape = entries.get("image_shape")
+        return cls(tuple(named), None if shape is None else tuple(shape), entries.get("names") is not None)
+
+    def __str__(self) -> str:
+        """Lay the columns out as a table; runs of numbered columns that are alike take one line."""
+        lines = [("column", "kind", "values", "measure")]
+        for own in self._groups():
+            first, last = own[0], own[-1]
+            name = first.name if len(own) == 1 else f"{first.name}..{last.name}"
+            measure = "context" if first.is_context else "mass"
+            lines.append(
+                (name, first.kind, first.describe(), measure + (f"  {first.note}" if first.note else ""))
+            )
+        widths = [max(len(line[i]) for line in lines) for i in range(3)]
+        text = [
+            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}} {measure}"
+            for name, kind, values, measure in lines
+        ]
+        if self.image_shape is not None:
+            text.append(f"rows are images of {self.image_shape[0]} x {self.image_shape[1]}")
+        return "\n".join(text)
+
+    def _groups(self) -> list[list[Column]]:
+        if self.is_named:
+            return [[column] for column in self.columns]
+        return [
+            list(own)
+            for _, own in groupby(
+                self.columns, key=lambda c: (c.kind, repr(c.arguments), c.is_context, c.note)
+            )
+        ]
+
+    def _of_frame(self, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        names = frames.names_of(frame)
+        if not self.is_named:  # nothing to match by: the places count
+            if len(names) not in (len(self.columns), len(self.modelled)):
+                raise InputError(
+                    f"the table has {len(names)} columns, the model has {len(self.modelled)} variables"
+                )
+            return self.table_of(frames.values_of(frame, names))
+        lacking = [column.name for column in self.modelled if column.name not in names]
+        if lacking:
+            raise InputError(
+                f"the table has no column {lacking[0]!r}: the model knows {_listed(self.names)}, "
+                f"the table has {_listed(names)}"
+            )
+        modelled = frames.values_of(frame, [column.name for column in self.modelled])
+        own_context = [column.name for column in self.context_columns]
+        if not own_context or not set(own_context) <= set(names):
+            return modelled, None
+        return modelled, frames.values_of(frame, own_context)
+
+
+def _columns_of(settings: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Return kind and arguments of every variable that `RowType.settings` describes."""
+    columns: list[tuple[str, dict[str, Any]]] = []
+    for entry in settings:
+        arguments = dict(entry)
+        kind, n = arguments.pop("kind"), arguments.pop("n")
+        columns += [(kind, arguments)] * n
+    return columns
+
+
+def _runs(columns: Sequence[Column]) -> list[tuple[tuple[str, Mapping[str, Any], bool], int]]:
+    """Return what neighbouring columns share but for their names, and how many there are of each."""
+    runs: list[tuple[tuple[str, Mapping[str, Any], bool], int]] = []
+    for column in columns:
+        own = (column.kind, column.arguments, column.is_context)
+        if runs and runs[-1][0] == own:
+            runs[-1] = (own, runs[-1][1] + 1)
+        else:
+            runs.append((own, 1))
+    return runs
+
+
+def _settings_of(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    return [{"kind": kind, **dict(arguments), "n": n} for (kind, arguments, _), n in _runs(columns)]
+
+
+def _numbered(columns: Sequence[Column]) -> list[str]:
+    numbers = {False: 0, True: 0}
+    names = []
+    for column in columns:
+        names.append(f"{'c' if column.is_context else 'x'}{numbers[column.is_context]}")
+        numbers[column.is_context] += 1
+    return names
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
