@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.data.dataset import build, find_column, split_rows
+from made.data.dataset import build, split_rows
 from made.data.readers import Raw
 from made.support.errors import InputError
 
@@ -55,8 +55,9 @@ def test_coding_is_shared_by_the_splits():
     splits = {"train": np.array([[10], [10]]), "valid": np.array([[30]]), "test": np.array([[20]])}
     data = build(Raw("a.csv", splits, columns=("age",)), "a")
     assert data.classes == (3,)
-    assert data.labels == ((10, 20, 30),)
-    assert [part.tolist() for part in data.splits.values()] == [[[0], [0]], [[2]], [[1]]]
+    assert data.schema.labels == ((10, 20, 30),)
+    assert [part.tolist() for part in data.splits.values()] == [[[10], [10]], [[30]], [[20]]]
+    assert [data.codes(split).tolist() for split in data.splits] == [[[0], [0]], [[2]], [[1]]]
     assert data.notes == (
         "column 0 (age) (counted from 0) holds labels that are not 0 to K-1: coded in ascending order",
     )
@@ -80,7 +81,7 @@ def test_points_of_a_table():
         "test": (100, 2),
     }
     assert data.classes == (2, 3)
-    assert data.labels == (None, None)
+    assert data.schema.labels == (None, None)
     assert data.train.dtype == np.uint8
     assert data.table is table
     assert data.notes == ("first", "1,000 points drawn from the joint table with seed 4, split 80/10/10")
@@ -110,45 +111,7 @@ def test_arrays_that_make_no_data_set(splits, message):
         build(Raw("a.npz", splits), "a")
 
 
-# columns by name and number; context
-
-
-@pytest.mark.parametrize(
-    ("name", "columns", "place"),
-    [
-        ("age", ["sex", "age", "job"], 1),
-        ("2", ["sex", "age", "job"], 2),
-        (0, ["sex", "age", "job"], 0),
-        ("1", ["2", "0", "1"], 2),  # a name stands before a number
-        ("x1", ["x1", "x0", "b"], 0),
-        ("x1", None, 1),
-        ("2", None, 2),
-        (2, None, 2),
-    ],
-)
-def test_find_column(name, columns, place):
-    assert find_column(name, columns, 3) == place
-
-
-@pytest.mark.parametrize(
-    ("name", "columns", "message"),
-    [
-        ("aeg", ["sex", "age", "job"], "no variable 'aeg'; there are age, ..., or a number 0..2"),
-        ("zzzz", ["sex", "age", "job"], "there are sex, age, job, or a number 0..2"),
-        ("Age", ["sex", "age", "job"], "no variable 'Age'; there are age"),
-        ("x1", ["sex", "age", "job"], "no variable 'x1'"),
-        ("3", ["sex", "age", "job"], "no variable '3'"),
-        ("-1", ["sex", "age", "job"], "no variable '-1'"),
-        (-1, None, "no variable '-1'; there are x0..x2"),
-        ("x3", None, "no variable 'x3'; there are x0..x2"),
-        ("age", None, "there are x0..x2"),
-        ("", None, "no variable ''"),
-        ("1.0", None, "no variable '1.0'"),
-    ],
-)
-def test_columns_that_are_not_there(name, columns, message):
-    with pytest.raises(InputError, match=message):
-        find_column(name, columns, 3)
+# context
 
 
 @pytest.fixture
@@ -171,10 +134,12 @@ def people():
 def test_with_context(people, names):
     parted = people.with_context(names)
     assert parted.columns == ("age", "job")
-    assert parted.context.columns == ("size", "sex")
-    assert (parted.n_variables, parted.context.n_variables) == (2, 2)
-    assert (parted.classes, parted.context.classes) == ((3, 2), (3, 2))
-    assert (parted.labels, parted.context.labels) == ((None, None), ((10, 20, 40), None))
+    given = parted.schema.context_columns
+    assert [column.name for column in given] == ["size", "sex"]
+    assert (parted.n_variables, len(given)) == (2, 2)
+    assert (parted.classes, tuple(column.n_values for column in given)) == ((3, 2), (3, 2))
+    assert parted.schema.labels == (None, None)
+    assert [column.labels for column in given] == [(10, 20, 40), None]
     for split, rows in people.splits.items():
         np.testing.assert_array_equal(parted.splits[split], rows[:, [1, 3]])
         np.testing.assert_array_equal(parted.context_of(split), rows[:, [2, 0]])
@@ -190,8 +155,8 @@ def test_no_context(people):
 def test_context_without_a_header_is_called_by_place(people):
     bare = build(Raw("p.npy", {"all": np.concatenate(list(people.splits.values()))}), "p")
     parted = bare.with_context(["x3", 1])
-    assert parted.context.columns == ("x3", "x1")
-    assert parted.columns == ("x0", "x2")
+    assert [column.name for column in parted.schema.context_columns] == ["x3", "x1"]
+    assert [column.name for column in parted.schema.modelled] == ["x0", "x2"]
 
 
 def test_rows_given_context_are_no_images():
@@ -200,7 +165,7 @@ def test_rows_given_context_are_no_images():
     table = build(Raw("t.npy", {}, table=np.full((2, 3), 1 / 6)), "t", n_points=100)
     parted = table.with_context([1])
     assert parted.table is None
-    assert (parted.classes, parted.context.classes) == ((2,), (3,))
+    assert (parted.classes, parted.schema.context_columns[0].n_values) == ((2,), 3)
 
 
 @pytest.mark.parametrize(

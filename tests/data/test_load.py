@@ -16,7 +16,7 @@ def test_a_file_by_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.csv").write_text("a,b\n" + "0,10\n1,30\n" * 10)
     data = made.data.load("rows.csv", seed=np.int64(2))
-    assert (data.name, data.classes, data.labels) == ("rows", (2, 2), (None, (10, 30)))
+    assert (data.name, data.classes, data.schema.labels) == ("rows", (2, 2), (None, (10, 30)))
     assert data.columns == ("a", "b")
     assert {split: len(rows) for split, rows in data.splits.items()} == {"train": 16, "valid": 2, "test": 2}
     assert data.notes[-1] == "one array of 20 rows: split 80/10/10 with seed 2"

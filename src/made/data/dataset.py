@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from made.data.coding import infer_classes, whole_numbers
-from made.data.image_shape import find_image_shape
+from made.data.columns import infer_schema, split_name, whole_numbers
 from made.data.readers import SPLITS, Raw
 from made.data.two_dim import draw
 from made.support.errors import InputError
@@ -73,11 +72,13 @@ class Dataset:
             schema = self.schema.with_context(names)
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from None
-        places = schema.context_places
+        places = list(schema.context_places)
         rest = [d for d in range(self.train.shape[1]) if d not in set(places)]
         return replace(
             self,
-            **{split: rows[:, rest] for split, rows in self.splits.items()},
+            train=self.train[:, rest],
+            valid=self.valid[:, rest],
+            test=self.test[:, rest],
             schema=schema,
             context={split: rows[:, places] for split, rows in self.splits.items()},
             table=None,
@@ -90,7 +91,10 @@ class Dataset:
 
     def codes(self, split: str) -> np.ndarray[Any, Any]:
         """Return the codes of the rows of a split, (n, D)."""
-        return self.splits[split] if self._holds_codes else self.schema.encode(self.splits[split]).numpy()
+        if self._holds_codes:
+            return self.splits[split]
+        codes: np.ndarray[Any, Any] = self.schema.encode(self.splits[split]).codes.numpy()
+        return codes
 
     def context_of(self, split: str) -> np.ndarray[Any, Any] | None:
         """Return the context of the rows of a split, (n, C); None where there is none."""
@@ -168,11 +172,10 @@ def build(
     if raw.table is not None:
         return _from_table(raw, raw.table, name, seed, n_points)
     source, columns = raw.source, raw.columns
-    _check_shapes(raw.splits, source)
+    schema, schema_notes = infer_schema(raw.splits, source, columns, raw.image_shape)
     values = {
-        split: whole_numbers(rows, _where(source, split), columns) for split, rows in raw.splits.items()
+        split: whole_numbers(rows, split_name(source, split), columns) for split, rows in raw.splits.items()
     }
-    classes, labels, label_notes = infer_classes(values, source, columns)
     largest = max(int(rows.max()) for rows in values.values())
     smallest = min(int(rows.min()) for rows in values.values())
     kind = np.uint8 if smallest >= 0 and largest <= 255 else np.int64
@@ -181,14 +184,9 @@ def build(
         parts, split_notes = split_rows(compact, source, split_seed, of_set=True)
     else:
         parts, split_notes = split_rows(compact, source, seed)
-    schema = Schema.of_classes(classes, labels, columns, image_shape=raw.image_shape)
-    image_notes: tuple[str, ...] = ()
-    if raw.image_shape is None and all(known is None for known in labels):
-        schema = schema.with_image_shape(find_image_shape(parts["train"], classes))
-        if schema.image_shape is not None:
-            height, width = schema.image_shape
-            image_notes = (f"rows are taken for images of {height} x {width}: so alike are neighbours",)
-    return Dataset(name, **parts, schema=schema, notes=(*raw.notes, *label_notes, *split_notes, *image_notes))
+    return Dataset(
+        name, parts["train"], parts["valid"], parts["test"], schema, (*raw.notes, *schema_notes, *split_notes)
+    )
 
 
 def split_rows(
@@ -257,22 +255,6 @@ def _from_table(raw: Raw, table: np.ndarray[Any, Any], name: str, seed: int, n_p
         notes=(*raw.notes, note),
         table=table,
     )
-
-
-def _check_shapes(splits: Mapping[str, np.ndarray[Any, Any]], source: str) -> None:
-    for split, rows in splits.items():
-        if len(rows) == 0:
-            raise InputError(f"{_where(source, split)}: no rows; give at least one")
-        if rows.shape[1] == 0:
-            raise InputError(f"{_where(source, split)}: no columns; a row needs at least one variable")
-    widths = {split: rows.shape[1] for split, rows in splits.items()}
-    if len(set(widths.values())) > 1:
-        listed = ", ".join(f"{split} {width}" for split, width in widths.items())
-        raise InputError(f"{source}: the splits differ in their number of columns: {listed}")
-
-
-def _where(source: str, split: str) -> str:
-    return source if split == "all" else f"{source}, {split}"
 
 
 def _rows(n: int) -> str:

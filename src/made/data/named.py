@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from made.data import download
-from made.data.coding import whole_numbers
+from made.data.columns import whole_numbers
 from made.data.readers import SPLITS, Raw, read
 from made.data.two_dim import flower_table
 from made.support.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from made.loading import load
 from made.model import MADE
 from made.support.errors import InputError
 from made.support.files import write_aside
+from made.variables.schema import Schema
 
 __all__ = ["RunFolder"]
 
@@ -132,54 +133,32 @@ class RunFolder:
         model = load(self.path if self.path.is_file() else self.model_file, device)
         if not isinstance(model, MADE):
             raise InputError(f"{self.path} holds an autoencoder, which has no likelihood and draws no rows")
+        if not model.schema.is_named and (self.path / "settings.json").exists():
+            model.schema = self._schema_of_version_0_1(model.schema)
         return model
+
+    def _schema_of_version_0_1(self, schema: Schema) -> Schema:
+        """Return a model's schema with what runs of version 0.1 noted beside the model: names, image shape."""
+        settings = self.read_json("settings.json")
+        names, own_context = settings.get("columns"), settings.get("context_columns") or []
+        places, shape = settings.get("data", {}).get("context", []), settings.get("image_shape")
+        if places:
+            columns = list(schema.modelled)
+            for place, column in sorted(
+                zip(places, schema.context_columns, strict=True), key=lambda own: own[0]
+            ):
+                columns.insert(place, column)
+            schema = replace(schema, columns=tuple(columns), context_places=tuple(places))
+        if names is not None:
+            together = list(names)
+            for place, name in sorted(zip(places, own_context, strict=True)):
+                together.insert(place, name)
+            if together != [f"x{d}" for d in range(len(together))]:
+                schema = schema.rename(together)
+        return schema if shape is None else schema.with_image_shape(shape)
 
     def load_data(self, data_dir: str | None = None) -> data.Dataset:
         """Load the data set of the run, split as it was."""
         own = self.origin
         dataset = data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
-        return dataset.with_context(self.context_places) if self.context_places else dataset
-
-    @property
-    def context_places(self) -> list[int]:
-        """Which columns of the data are context, counted from 0; none for a model file without its run."""
-        if not (self.path / "settings.json").exists():
-            return []
-        places: list[int] = self.origin.get("context", [])
-        return places
-
-    @property
-    def columns(self) -> list[str] | None:
-        """The names of the columns, where the data had some."""
-        if not (self.path / "settings.json").exists():
-            return None
-        names: list[str] | None = self.read_json("settings.json").get("columns")
-        return names
-
-    @property
-    def context_columns(self) -> list[str] | None:
-        """The names of the columns of context, where the data had some."""
-        if not (self.path / "settings.json").exists():
-            return None
-        names: list[str] | None = self.read_json("settings.json").get("context_columns")
-        return names
-
-    @property
-    def all_columns(self) -> list[str] | None:
-        """The names of variables and context in the order of the file, where it had a header."""
-        names, of_context = self.columns, self.context_columns or []
-        if names is None:
-            return None
-        together = list(names)
-        for place, name in sorted(zip(self.context_places, of_context, strict=True)):
-            together.insert(place, name)
-        # Columns that were numbered for want of a header have no names to compare with.
-        return None if together == [f"x{d}" for d in range(len(together))] else together
-
-    @property
-    def image_shape(self) -> tuple[int, int] | None:
-        """The shape of an image, where rows are images."""
-        if not (self.path / "settings.json").exists():
-            return None
-        shape = self.read_json("settings.json").get("image_shape")
-        return None if shape is None else (shape[0], shape[1])
+        return dataset.with_context(own.get("context", []))

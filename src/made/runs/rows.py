@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from made import data
 from made.data.dataset import split_rows
 from made.model import MADE
 from made.runs.folder import RunFolder
 from made.support.errors import InputError
+from made.variables.rows import Rows
+from made.variables.schema import Schema
 
-__all__ = ["FoundRows", "context_of_values", "find_rows", "in_order", "part_columns"]
+__all__ = ["FoundRows", "find_rows", "part_table"]
 
 _SPLITS = ("train", "valid", "test", "all")
 
@@ -28,19 +29,17 @@ class FoundRows:
 
     Attributes
     ----------
-    codes : (n, D) tensor
+    rows : Rows
+        With their context, for a model of p(x | c).
     name : str
         Of the data set, or of the file.
     split : str
         Which of its rows these are.
-    context : (n, C) tensor or None
-        What the rows are conditioned on, for a model of p(x | c).
     """
 
-    codes: Tensor
+    rows: Rows
     name: str
     split: str
-    context: Tensor | None = None
 
 
 def find_rows(
@@ -87,21 +86,20 @@ def find_rows(
         seed = own["seed"]
     if data.known(name) is not None:
         return _of_dataset(data.load(name, data_dir=data_dir, seed=seed), model, split)
-    return _of_file(name, model, split, seed, folder)
+    return _of_file(name, model, split, seed)
 
 
 def _of_dataset(dataset: data.Dataset, model: MADE, split: str | None) -> FoundRows:
     split = split or "test"
 
-    def chosen(part: data.Dataset) -> NDArray[Any]:
-        return np.concatenate(list(part.splits.values())) if split == "all" else part.splits[split]
+    def chosen(splits: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate(list(splits.values())) if split == "all" else splits[split]
 
-    rows = chosen(dataset)
     context = None if dataset.context is None else chosen(dataset.context)
-    return FoundRows(model.rows(rows), dataset.name, split, model.context_rows(context, len(rows)))
+    return FoundRows(model.encode(chosen(dataset.splits), context), dataset.name, split)
 
 
-def _of_file(name: str, model: MADE, split: str | None, seed: int, folder: RunFolder) -> FoundRows:
+def _of_file(name: str, model: MADE, split: str | None, seed: int) -> FoundRows:
     raw = data.read(name)
     if raw.table is not None:
         return _of_dataset(data.load(name, seed=seed), model, split)
@@ -109,28 +107,52 @@ def _of_file(name: str, model: MADE, split: str | None, seed: int, folder: RunFo
         split = "all" if "all" in raw.splits else "test"
     rows = raw.rows if split == "all" else split_rows(raw.splits, raw.source, seed)[0][split]
     try:
-        rows = in_order(rows, raw.columns, folder)
-        rows, given = part_columns(rows, model, folder.context_places)
-        # Labels are as the file has them; the model knows which codes they stand for.
-        codes = model.rows(model.codes(rows) if model.variables.has_labels else rows)
-        context = context_of_values(given, model, folder.context_columns)
+        encoded = model.encode(*part_table(model.schema, rows, raw.columns))
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
-    return FoundRows(codes, Path(name).name, split, context)
+    return FoundRows(encoded, Path(name).name, split)
 
 
-def in_order(rows: NDArray[Any], names: Sequence[str] | None, folder: RunFolder) -> NDArray[Any]:
-    """Return rows with their columns in the order of the run's data, told by the names in the header.
+def part_table(
+    schema: Schema, table: NDArray[Any], names: Sequence[str] | None
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Part the columns of a file into those of the variables and those of the context.
+
+    Parameters
+    ----------
+    schema : Schema
+        What the model knows.
+    table : (n, D + C) array
+        As the file has it.
+    names : sequence of str, optional
+        Its header: the columns are found by name, whatever their order.
 
     Raises
     ------
     InputError
-        If the header names other columns than those that the run was fitted on.
+        If the header names other columns, the width is wrong, or context is missing.
     """
-    known = folder.all_columns
-    if names is None or known is None or list(names) == known or len(names) != len(known):
+    table = _in_order(schema, table, names)
+    n_context = len(schema.context_columns)
+    if n_context and (table.ndim != 2 or table.shape[1] != len(schema.columns)):
+        raise InputError(
+            f"rows have {table.shape[-1]} columns, the model takes {len(schema.columns)}: "
+            f"{len(schema.modelled)} variables and {n_context} of context"
+        )
+    rows, context = schema.table_of(table)
+    if context is not None and context.dtype.kind == "f" and np.isnan(context).any():
+        row, column = (int(i) for i in np.argwhere(np.isnan(context))[0])
+        name = schema.context_columns[column].name
+        raise InputError(f"row {row} (counted from 0) lacks {name}, which is context and must be known")
+    return rows, context
+
+
+def _in_order(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) -> NDArray[Any]:
+    """Return a table with its columns in the order of the schema, told by the names in the header."""
+    known = schema.names
+    if names is None or not schema.is_named or tuple(names) == known or len(names) != len(known):
         return (
-            rows  # without a header on both sides there is nothing to compare; widths are checked elsewhere
+            table  # without a header on both sides there is nothing to compare; widths are checked elsewhere
         )
     foreign = [name for name in names if name not in known]
     if foreign or len(set(names)) < len(names):
@@ -139,47 +161,4 @@ def in_order(rows: NDArray[Any], names: Sequence[str] | None, folder: RunFolder)
             f"the header has {wrong!r} {'twice' if not foreign else ''}where the run was fitted on "
             f"{', '.join(known[:8])}{', ...' if len(known) > 8 else ''}: name the columns alike"
         )
-    return rows[:, [list(names).index(name) for name in known]]
-
-
-def part_columns(
-    rows: NDArray[Any], model: MADE, places: list[int]
-) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Part the columns of a file into those of the variables and those of the context.
-
-    Parameters
-    ----------
-    rows : (n, D + C) array
-        As the file has them.
-    model : MADE
-        Has D variables and C columns of context.
-    places : list of int
-        Which columns are context. Where that is not known they are the last ones.
-    """
-    n_columns = model.context.n_columns
-    if n_columns == 0:
-        return rows, None
-    width = model.n_variables + n_columns
-    if rows.ndim != 2 or rows.shape[1] != width:
-        raise InputError(
-            f"rows have {rows.shape[-1]} columns, the model takes {width}: "
-            f"{model.n_variables} variables and {n_columns} of context"
-        )
-    places = places or list(range(model.n_variables, width))
-    return np.delete(rows, places, axis=1), rows[:, places]
-
-
-def context_of_values(
-    values: NDArray[Any] | None, model: MADE, names: Sequence[str] | None = None
-) -> Tensor | None:
-    """Return context as a model takes it, from values as a file has them; the names are for messages."""
-    if values is None:
-        return None
-    if np.isnan(values).any():
-        row, column = (int(i) for i in np.argwhere(np.isnan(values))[0])
-        name = f"column {column} of the context" if names is None else names[column]
-        raise InputError(f"row {row} (counted from 0) lacks {name}, which is context and must be known")
-    known = model.context.variables
-    if known is not None and known.has_labels:
-        values = known.codes(values)
-    return model.context_rows(values, len(values))
+    return table[:, [list(names).index(name) for name in known]]

@@ -1,4 +1,4 @@
-"""The main job: fit a model on a data set, and leave settings, metrics, model and pictures in a folder."""
+"""The main config: fit a model on a data set, and leave settings, metrics, model and pictures in a folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,10 @@ from made.model import MADE
 from made.runs.folder import RunFolder
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
-from made.support.devices import find_device
 from made.support.versions import environment
-from made.training import History, TrainingDivergedError, fit
-from made.training.settings import TrainingSettings
-from made.tuning.candidates import Candidate, candidates
-from made.tuning.chow_liu_init import can_be_tree
-from made.tuning.recipes import DEFAULT, build_model, find_recipe, recipe_for
-from made.tuning.successive_halving import choose
+from made.training import History, TrainingDivergedError
+from made.tuning.auto import Pipeline
+from made.tuning.recipes import DEFAULT, find_recipe
 
 __all__ = ["RunConfig", "RunResult", "run"]
 
@@ -105,7 +101,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a job.
+    """What came of a config.
 
     Attributes
     ----------
@@ -129,12 +125,12 @@ class RunResult:
     files: list[Path]
 
 
-def run(job: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = False) -> RunResult:
-    """Run a job, or go on with one.
+def run(config: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = False) -> RunResult:
+    """Run a config, or go on with one.
 
     Parameters
     ----------
-    job : RunConfig
+    config : RunConfig
         What to run.
     resume : bool
         Go on from the checkpoint in the folder.
@@ -148,40 +144,35 @@ def run(job: RunConfig, *, resume: bool = False, force: bool = False, progress: 
     InputError
         If anything given makes no sense. Nothing is written before data and settings are checked.
     """
-    folder = RunFolder(job.folder)
-    find_recipe(job.recipe)
+    folder = RunFolder(config.folder)
+    find_recipe(config.recipe)
     if not resume:
         folder.check_free(force=force)  # before time is spent on the data
-    dataset = data.load(job.data, data_dir=job.data_dir, seed=job.seed, progress=progress)
-    if job.context:
-        places = [data.find_column(name, dataset.columns, dataset.n_variables) for name in job.context]
-        # By number from here on: rows to come may be without a header.
-        job, dataset = replace(job, context=tuple(places)), dataset.with_context(places)
-    model, training = _prepare(job, dataset)  # checked before anything is written
+    dataset = data.load(config.data, data_dir=config.data_dir, seed=config.seed, progress=progress)
+    dataset = dataset.with_context(config.context)
+    # By number from here on: rows to come may be without a header.
+    config = replace(config, context=dataset.schema.context_places)
+    pipeline = _pipeline(config, dataset)
+    model, training = pipeline.prepare(config.chosen)  # checked before anything is written
     if not resume:
         folder.claim(force=force)
-        folder.write_json("settings.json", _described(job, dataset, model, training))
-    by_hand = job.recipe != DEFAULT.name or bool(job.model or job.training)
+        folder.write_json("settings.json", _described(config, dataset, model, training))
     # Also where a run is resumed that was interrupted before anything was chosen.
-    is_open = not by_hand and job.chosen is None and not folder.checkpoint_file.exists()
-    if is_open:
-        job = replace(job, chosen=_choose(job, dataset, trees=can_be_tree(model), progress=progress))
-        model, training = _prepare(job, dataset)
-    described = _described(job, dataset, model, training)
-    if is_open:
+    compares = pipeline.is_open and config.chosen is None and not folder.checkpoint_file.exists()
+    if compares:
+        config = replace(config, chosen=_choose(pipeline, config, progress=progress))
+        model, training = pipeline.prepare(config.chosen)
+    described = _described(config, dataset, model, training)
+    if compares:
         folder.write_json("settings.json", described)
-    baselines = baseline_scores(dataset)
+    baselines = baseline_scores(dataset, tree=lambda: pipeline.tree)
     try:
-        history = fit(
+        history = pipeline.fit(
             model,
-            dataset.train,
-            dataset.valid,
+            training,
             progress=progress,
             checkpoint=folder.checkpoint_file,
-            resume=resume and not is_open,
-            context=dataset.context_of("train"),
-            valid_context=dataset.context_of("valid"),
-            **training,
+            resume=resume and not compares,
         )
     except TrainingDivergedError as diverged:
         _save(folder, model, diverged.history, described)
@@ -196,53 +187,41 @@ def run(job: RunConfig, *, resume: bool = False, force: bool = False, progress: 
         return RunResult(dataset, model, history, {}, baselines, files)
     scores = {
         split: score_rows(
-            score_model(model, dataset.splits[split], context=dataset.context_of(split)), dataset.n_variables
+            score_model(model, model.encode(dataset.splits[split], dataset.context_of(split))),
+            dataset.n_variables,
         )
         for split in ("valid", "test")
     }
     folder.write_json("results.json", _results(scores, baselines, history, model))
-    files.append(draw_samples(folder.path / "samples.png", model, dataset, job.seed))
+    files.append(draw_samples(folder.path / "samples.png", model, dataset, config.seed))
     return RunResult(dataset, model, history, scores, baselines, files)
 
 
-def _prepare(job: RunConfig, dataset: data.Dataset) -> tuple[MADE, dict[str, Any]]:
-    """Build the model, and say how it is trained: the recipe's settings, but for what the user has set."""
-    recipe = recipe_for(job.recipe, len(dataset.train), job.chosen, _image(dataset))
-    training = {**recipe.training, **job.training, "seed": job.seed}
-    TrainingSettings(**training)
-    model = build_model(dataset, job.seed, job.model, job.coding, recipe)
-    return model.to(find_device(job.device)), training
+def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
+    """Return the way from the rows of a data set to a fitted model."""
+    coding = config.coding or ("one-hot" if dataset.table is None else "scaled")
+    schema = dataset.schema.with_coding(coding)
+    return Pipeline(
+        schema,
+        schema.encode(dataset.train, dataset.context_of("train")),
+        schema.encode(dataset.valid, dataset.context_of("valid")),
+        seed=config.seed,
+        recipe=config.recipe,
+        network=config.model,
+        training=config.training,
+        device=config.device,
+    )
 
 
-def _image(dataset: data.Dataset) -> tuple[int, int] | None:
-    """Return the shape of images whose pixels have as many values each: what is moved among them fits."""
-    return dataset.image_shape if len(set(dataset.classes)) == 1 else None
-
-
-def _choose(job: RunConfig, dataset: data.Dataset, *, trees: bool, progress: bool) -> str:
+def _choose(pipeline: Pipeline, config: RunConfig, *, progress: bool) -> str:
     """Say which candidate of the default recipe suits the data, where the user has set nothing."""
-
-    def build(candidate: Candidate) -> MADE:
-        return _prepare(replace(job, chosen=candidate.about), dataset)[0]
-
     try:
-        chosen = choose(
-            candidates(len(dataset.train), len(dataset.valid), trees=trees, image=_image(dataset)),
-            build,
-            dataset.train,
-            dataset.valid,
-            _log.info if progress else _log.debug,
-            seed=job.seed,
-            progress=progress,
-            context=dataset.context_of("train"),
-            valid_context=dataset.context_of("valid"),
-        )
+        return pipeline.choose(_log.info if progress else _log.debug, progress=progress)
     except KeyboardInterrupt:
         _log.warning(
-            "interrupted while settings were compared: made fit -o %s --resume begins again", job.folder
+            "interrupted while settings were compared: made fit -o %s --resume begins again", config.folder
         )
         raise
-    return chosen.about
 
 
 def _save(folder: RunFolder, model: MADE, history: History, described: dict[str, Any]) -> None:
@@ -254,13 +233,10 @@ def _save(folder: RunFolder, model: MADE, history: History, described: dict[str,
 
 
 def _described(
-    job: RunConfig, dataset: data.Dataset, model: MADE, training: Mapping[str, Any]
+    config: RunConfig, dataset: data.Dataset, model: MADE, training: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
-        **job.settings(),
-        "image_shape": dataset.image_shape,
-        "columns": dataset.columns,
-        **({} if dataset.context is None else {"context_columns": dataset.context.columns}),
+        **config.settings(),
         "notes": list(dataset.notes),
         "full": {"model": model.settings(), "training": dict(training)},
         "versions": environment(),

@@ -16,10 +16,10 @@ from made.baselines import ChowLiuTree, ProductOfMarginals
 from made.data import Dataset
 from made.model import MADE
 from made.training.trainer import mean_and_error
+from made.variables.rows import Rows
 
 __all__ = [
     "Baseline",
-    "RunningScore",
     "Score",
     "baseline_scores",
     "fit_baselines",
@@ -73,60 +73,24 @@ def score_rows(log_prob: Tensor | NDArray[np.float64], n_variables: int) -> Scor
     return Score(nll, error, nll / (n_variables * math.log(2)), len(log_prob))
 
 
-class RunningScore:
-    """The score of rows that come in batches, of which nothing is kept but their number, mean and spread.
-
-    Examples
-    --------
-    >>> running = RunningScore(n_variables=2)
-    >>> for batch in np.log([[0.25, 0.5], [0.25, 0.5]]):
-    ...     running.add(torch.from_numpy(batch))
-    >>> running.score() == score_rows(np.log([0.25, 0.5, 0.25, 0.5]), n_variables=2)
-    True
-    """
-
-    def __init__(self, n_variables: int) -> None:
-        self._n_variables = n_variables
-        self._n, self._mean, self._squares = 0, 0.0, 0.0
-
-    def add(self, log_prob: Tensor) -> None:
-        """Take in the log-probabilities (n,) of a batch, in nats."""
-        if len(log_prob) == 0:
-            return
-        values = -log_prob.double()
-        n, mean = self._n + len(values), float(values.mean())
-        # Chan, Golub and LeVeque (1983): deviations from a mean, so that large sums cancel nothing.
-        step = mean - self._mean
-        self._squares += float(((values - mean) ** 2).sum()) + step**2 * self._n * len(values) / n
-        self._mean += step * len(values) / n
-        self._n = n
-
-    def score(self) -> Score:
-        """Return the score of all rows so far; NaN where there are too few for one."""
-        nll = self._mean if self._n else math.nan
-        error = math.sqrt(self._squares / (self._n - 1) / self._n) if self._n > 1 else math.nan
-        return Score(nll, error, nll / (self._n_variables * math.log(2)), self._n)
-
-
-def score_model(
-    model: MADE,
-    rows: NDArray[Any] | Tensor,
-    advance: Callable[[int], None] = lambda n: None,
-    context: NDArray[Any] | Tensor | None = None,
-) -> Tensor:
+def score_model(model: MADE, rows: Rows, advance: Callable[[int], None] = lambda n: None) -> Tensor:
     """Return the log-probability of each row, telling how many rows are done as it goes."""
-    codes = model.rows(rows)
-    given = model.context_rows(context, len(codes))
     parts = [torch.zeros(0, dtype=torch.float64)]
-    for first in range(0, len(codes), model.rows_per_batch):
-        batch = slice(first, first + model.rows_per_batch)
-        parts.append(model.log_prob(codes[batch], context=None if given is None else given[batch]).cpu())
-        advance(len(parts[-1]))
+    for batch in rows.batches(model.rows_per_batch):
+        parts.append(model.log_prob(batch).cpu())
+        advance(len(batch))
     return torch.cat(parts)
 
 
-def fit_baselines(data: Dataset) -> dict[str, Baseline]:
+def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) -> dict[str, Baseline]:
     """Fit the baselines on the training rows, the stronger first.
+
+    Parameters
+    ----------
+    data : Dataset
+        Its training rows.
+    tree : callable, optional
+        Returns their Chow-Liu tree, where it is at hand.
 
     Returns
     -------
@@ -134,26 +98,38 @@ def fit_baselines(data: Dataset) -> dict[str, Baseline]:
         By name. The tree is left out where it would take too long.
     """
     fitted: dict[str, Baseline] = {}
+    train = data.codes("train")
     features = sum(k - 1 for k in data.classes)
     pairs = data.n_variables * (data.n_variables - 1) // 2
     if features <= _MOST_FEATURES_BY_PRODUCT or pairs <= _MOST_PAIRS_BY_TABLE:
-        fitted["Chow-Liu tree"] = ChowLiuTree(data.train, data.classes)
-    fitted["product of marginals"] = ProductOfMarginals(data.train, data.classes)
+        fitted["Chow-Liu tree"] = ChowLiuTree(train, data.classes) if tree is None else tree()
+    fitted["product of marginals"] = ProductOfMarginals(train, data.classes)
     return fitted
 
 
 def baseline_scores(
-    data: Dataset, rows: Mapping[str, NDArray[Any]] | None = None
+    data: Dataset,
+    rows: Mapping[str, NDArray[Any]] | None = None,
+    tree: Callable[[], ChowLiuTree] | None = None,
 ) -> dict[str, dict[str, Score]]:
     """Fit the baselines and score them on rows: the valid and test rows of the data set, or others.
+
+    Parameters
+    ----------
+    data : Dataset
+        On whose training rows they are fitted.
+    rows : mapping of str to (n, D) array, optional
+        Codes by a name.
+    tree : callable, optional
+        As for `fit_baselines`.
 
     Returns
     -------
     dict
         By name of the baseline, then by name of the rows.
     """
-    rows = {split: data.splits[split] for split in ("valid", "test")} if rows is None else rows
+    rows = {split: data.codes(split) for split in ("valid", "test")} if rows is None else rows
     return {
         name: {key: score_rows(baseline.log_prob(part), data.n_variables) for key, part in rows.items()}
-        for name, baseline in fit_baselines(data).items()
+        for name, baseline in fit_baselines(data, tree).items()
     }

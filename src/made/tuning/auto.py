@@ -1,65 +1,76 @@
-"""A model for some rows in one call: built for them and fitted."""
+"""From rows to a fitted model in one call; `made fit` and `made.auto_fit` both go this way."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
-from torch import Tensor
 
-from made.data.coding import infer_classes, whole_numbers
-from made.data.image_shape import find_image_shape
+from made.baselines import ChowLiuTree
+from made.data.columns import infer_schema
 from made.model import MADE
-from made.support.errors import InputError
-from made.training import fit
+from made.support.devices import find_device
+from made.training import History, fit
 from made.training.held_out import set_apart
+from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate, candidates
-from made.tuning.chow_liu_init import build_as_tree, can_be_tree
-from made.tuning.recipes import DEFAULT
+from made.tuning.chow_liu_init import can_be_tree
+from made.tuning.recipes import DEFAULT, build_model, recipe_for
 from made.tuning.successive_halving import choose
-from made.variables.base import Variable
-from made.variables.row_type import RowType, variables_for
+from made.variables.rows import Rows
+from made.variables.schema import Schema
 
-__all__ = ["candidate_model", "estimate"]
+__all__ = ["Pipeline", "auto_fit"]
 
 _log = logging.getLogger(__name__)
 
 
-def estimate(
+def auto_fit(
     train: ArrayLike,
     valid: ArrayLike | None = None,
     *,
-    variables: Variable | Sequence[Variable] | None = None,
+    schema: Schema | None = None,
     seed: int = 0,
+    recipe: str = DEFAULT.name,
+    network: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    device: str = "cpu",
     progress: bool = False,
 ) -> MADE:
-    """Build a model for these rows and fit it.
+    """Build a model for these rows and fit it, as `made fit` does.
 
     Size, regularization and the length of the fit follow from the number of rows; where that leaves a choice,
     shorter fits are compared on the validation rows. What was decided is logged, or shown with `progress`.
 
     Parameters
     ----------
-    train : (n, D) array
-        Training rows: whole numbers, of which each column is a category.
-    valid : (m, D) array, optional
+    train : (n, D) array or data frame
+        Training rows: whole numbers or text, of which each column is a category.
+    valid : (m, D) array or data frame, optional
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
         are, and all rows are trained on with strong weight decay.
-    variables : Variable or sequence of Variable, optional
-        What the columns are, where the values that occur do not tell.
+    schema : Schema, optional
+        What the columns are, where the values that occur do not tell. Of a table with context columns, all
+        columns are given in `train` and `valid`.
     seed : int
         Of everything that is drawn.
+    recipe : str
+        Which recipe's settings; see `made recipes`.
+    network, training : mapping, optional
+        Arguments of `MADE` and of `made.fit` that replace the recipe's; nothing is compared then.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
     progress : bool
         Show a progress bar, and what was decided, on standard error.
 
     Returns
     -------
     MADE
+        Its `schema` says what was found in the columns.
 
     Raises
     ------
@@ -72,60 +83,127 @@ def estimate(
     --------
     >>> import made
     >>> rows = np.repeat(np.eye(4, dtype=int), 30, axis=0)
-    >>> model = made.estimate(rows)
+    >>> model = made.auto_fit(rows)
     >>> bool((model.log_prob(np.eye(4)) > -1.8).all())
     True
     """
-    own = _variables(train, valid) if variables is None else variables
-    row_type = RowType(own)
-    rows: Any = _coded(row_type, train)
-    held_out: Any = None if valid is None else _coded(row_type, valid)
-    tell: Callable[[str], None] = partial(print, file=sys.stderr) if progress else _log.info
-    smallest = MADE(own, hidden=())
+    report: Callable[[str], None] = partial(print, file=sys.stderr) if progress else _log.info
+    if schema is None:
+        schema, notes = infer_schema({"train": train, **({} if valid is None else {"valid": valid})})
+        for note in notes:
+            report(note)
+    rows = schema.encode(train)
+    held_out = None if valid is None else schema.encode(valid)
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
-        parts = set_apart(smallest, rows, seed=seed)
-        tell(parts.note)
-        rows, held_out = parts.train, False if parts.valid is None else parts.valid
-
-    build = partial(candidate_model, variables=own, rows=rows, seed=seed)
-    n_valid = 0 if held_out is False else len(held_out)
-    image = find_image_shape(rows, smallest.variables.n_values.tolist())
-    tried = candidates(len(rows), n_valid, trees=can_be_tree(smallest), image=image)
-    chosen = choose(tried, build, rows, held_out, tell, seed=seed, progress=progress)
-    model = build(chosen)
-    fit(model, rows, held_out, seed=seed, progress=progress, **chosen.training)
+        rows, held_out, note = set_apart(rows, seed=seed)
+        report(note)
+    pipeline = Pipeline(
+        schema, rows, held_out, seed=seed, recipe=recipe, network=network, training=training, device=device
+    )
+    chosen = pipeline.choose(report, progress=progress) if pipeline.is_open else None
+    model, settings = pipeline.prepare(chosen)
+    pipeline.fit(model, settings, progress=progress)
     return model
 
 
-def candidate_model(
-    candidate: Candidate, variables: Variable | Sequence[Variable], rows: ArrayLike, seed: int = 0
-) -> MADE:
-    """Build a candidate's model for some training rows of codes."""
-    settings = DEFAULT.model_settings(candidate.model)
-    if candidate.is_tree:
-        return build_as_tree(variables, settings, rows, seed)
-    return MADE(variables, seed=seed, **settings)
+class Pipeline:
+    """Everything between encoded rows and a fitted model: candidates, their comparison, the final fit.
 
+    Parameters
+    ----------
+    schema : Schema
+        Of the rows.
+    train, valid : Rows
+        Training and validation rows, with their context; valid is None where too few can be spared.
+    seed : int
+        Of masks, weights and the order of rows.
+    recipe : str
+        Name of the recipe.
+    network, training : mapping, optional
+        What replaces the recipe's settings.
+    device : str
+        Where to train.
+    """
 
-def _variables(train: ArrayLike, valid: ArrayLike | None) -> list[Variable]:
-    """Say what the columns of some rows are, from the values that occur."""
-    values = {}
-    for name, rows in (("train", train), ("valid", valid)):
-        if rows is not None:
-            array = np.asarray(rows)
-            if array.ndim != 2 or 0 in array.shape:
-                raise InputError(
-                    f"{name} rows are a table (rows, variables) and not empty, got {array.shape}"
-                )
-            values[name] = whole_numbers(array, f"the {name} rows")
-    classes, labels, notes = infer_classes(values, "the rows")
-    for note in notes:
-        _log.info("%s: model.codes(rows) translates", note)
-    return variables_for(classes, labels)
+    def __init__(
+        self,
+        schema: Schema,
+        train: Rows,
+        valid: Rows | None,
+        *,
+        seed: int = 0,
+        recipe: str = DEFAULT.name,
+        network: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.schema, self.train, self.valid = schema, train, valid
+        self.seed, self.recipe, self.device = seed, recipe, device
+        self.network, self.training = dict(network or {}), dict(training or {})
 
+    @property
+    def is_open(self) -> bool:
+        """Whether settings are to be compared: the default recipe, and nothing set by hand."""
+        return self.recipe == DEFAULT.name and not (self.network or self.training)
 
-def _coded(variables: RowType, rows: ArrayLike) -> Tensor:
-    """Return rows as codes; those of labelled columns hold labels."""
-    has_labels = any(block.labels is not None for block in variables.blocks)
-    return variables.rows(variables.codes(rows) if has_labels else np.asarray(rows))
+    @cached_property
+    def tree(self) -> ChowLiuTree:
+        """The Chow-Liu tree of the training rows: a baseline, and where some candidates start."""
+        return ChowLiuTree(self.train.codes.numpy(), self.schema.classes)
+
+    @property
+    def image(self) -> tuple[int, int] | None:
+        """The shape of images whose pixels have equally many values, so that they can be shifted."""
+        return self.schema.image_shape if len(set(self.schema.classes)) == 1 else None
+
+    def candidates(self) -> list[Candidate]:
+        """Return the candidates for these rows."""
+        return candidates(
+            len(self.train),
+            0 if self.valid is None else len(self.valid),
+            trees=can_be_tree(self.schema),
+            image=self.image,
+        )
+
+    def choose(self, report: Callable[[str], None], *, progress: bool = False) -> str:
+        """Compare the candidates, and return what distinguishes the best one.
+
+        Parameters
+        ----------
+        report : callable
+            Is told what is compared and what came of it, a line at a time.
+        progress : bool
+            Show a progress bar for each fit.
+        """
+
+        def build(candidate: Candidate) -> MADE:
+            return self.prepare(candidate.about)[0]
+
+        chosen = choose(
+            self.candidates(), build, self.train, self.valid, report, seed=self.seed, progress=progress
+        )
+        return chosen.about
+
+    def prepare(self, chosen: str | None = None) -> tuple[MADE, dict[str, Any]]:
+        """Build the model, and return it with the settings of its training.
+
+        Parameters
+        ----------
+        chosen : str, optional
+            Which candidate of the default recipe; by default what is taken without comparing.
+
+        Raises
+        ------
+        InputError
+            If a setting makes no sense.
+        """
+        recipe = recipe_for(self.recipe, len(self.train), chosen, self.image)
+        training = {**recipe.training, **self.training, "seed": self.seed}
+        TrainingSettings(**training)
+        model = build_model(self.schema, self.seed, self.network, recipe, tree=lambda: self.tree)
+        return model.to(find_device(self.device)), training
+
+    def fit(self, model: MADE, training: Mapping[str, Any], **others: Any) -> History:
+        """Fit the model; `others` are what `made.fit` takes besides settings."""
+        return fit(model, self.train, False if self.valid is None else self.valid, **training, **others)

@@ -6,28 +6,27 @@ is a bias and some direct connections, so that the untrained model has the tree'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from made.baselines import ChowLiuTree
 from made.model import MADE
-from made.variables.base import Variable
 from made.variables.discrete import Bernoulli, Categorical
-from made.variables.row_type import RowType
+from made.variables.schema import Schema
 
 __all__ = ["build_as_tree", "can_be_tree", "tree_ordering"]
 
 
-def can_be_tree(model: MADE) -> bool:
+def can_be_tree(schema: Schema) -> bool:
     """Say whether direct connections can hold what one variable says about another, class by class."""
-    return model.context.n_features == 0 and all(
+    return not schema.context and all(
         isinstance(block, Bernoulli)
         or (isinstance(block, Categorical) and block.coding == "one-hot" and block.smooth == 0)
-        for block in model.variables.blocks
+        for block in schema.row_type.blocks
     )
 
 
@@ -50,24 +49,21 @@ def tree_ordering(parents: NDArray[np.intp]) -> list[int]:
     return ordering
 
 
-def build_as_tree(
-    variables: Variable | Sequence[Variable], settings: Mapping[str, Any], rows: ArrayLike, seed: int = 0
-) -> MADE:
-    """Build a model in the ordering of the Chow-Liu tree of some rows, with the tree's conditionals.
+def build_as_tree(schema: Schema, settings: Mapping[str, Any], tree: ChowLiuTree, seed: int = 0) -> MADE:
+    """Build a model in the ordering of a Chow-Liu tree, with the tree's conditionals.
 
     Parameters
     ----------
-    variables : Variable or sequence of Variable
-        Of the model.
+    schema : Schema
+        Of the rows that the tree was fitted on.
     settings : mapping
         The other arguments of `MADE`, with direct connections and without an ordering.
-    rows : (n, D) array
-        Codes of training rows.
+    tree : ChowLiuTree
+        Of the training rows.
     seed : int
         Of the initial weights.
     """
-    tree = ChowLiuTree(rows, RowType(variables).n_values.tolist())
-    model = MADE(variables, seed=seed, **{**settings, "ordering": tree_ordering(tree.parents)})
+    model = MADE(schema, seed=seed, **{**settings, "ordering": tree_ordering(tree.parents)})
     network, input_sizes, output_sizes = (
         model.network,
         model.variables.input_sizes,

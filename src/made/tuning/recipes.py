@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from made.data import Dataset
+from made.baselines import ChowLiuTree
 from made.model import MADE
 from made.support.errors import InputError
 from made.tuning.candidates import candidates, when_set_by_hand
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
-from made.variables.row_type import variables_for
+from made.variables.schema import Schema
 
 __all__ = [
     "DEFAULT",
@@ -203,31 +203,29 @@ def find_recipe(name: str) -> Recipe:
 
 
 def build_model(
-    data: Dataset, seed: int, given: Mapping[str, Any], coding: str | None = None, recipe: Recipe = DEFAULT
+    schema: Schema,
+    seed: int,
+    given: Mapping[str, Any],
+    recipe: Recipe = DEFAULT,
+    tree: Callable[[], ChowLiuTree] | None = None,
 ) -> MADE:
-    """Build the model for a data set: the recipe's, but for what is given.
+    """Build the model for a table: the recipe's, but for what is given.
 
     Parameters
     ----------
-    data : Dataset
-        Says what the variables are, and the context.
+    schema : Schema
+        Says what the columns are, context among them.
     seed : int
         Of the masks and the initial weights.
     given : mapping
         Arguments of `MADE` that replace those of the recipe.
-    coding : str, optional
-        Of categorical variables. By default one-hot; scaled for points of a joint table, whose codes are
-        places along an axis.
     recipe : Recipe
         What is taken where nothing is given.
+    tree : callable, optional
+        Returns the Chow-Liu tree of the training rows, for recipes that start as it.
     """
-    if coding is None:
-        coding = "one-hot" if data.table is None else "scaled"
-    variables = variables_for(data.classes, data.labels, coding)
-    context = 0 if data.context is None else variables_for(data.context.classes, data.context.labels)
     settings = recipe.model_settings(given)
-    model = MADE(variables, seed=seed, context=context, **settings)
     by_hand = {"ordering", "orderings", "direct"} & set(given)
-    if recipe.is_tree and not by_hand and can_be_tree(model):
-        return build_as_tree(variables, settings, data.train, seed)
-    return model
+    if recipe.is_tree and tree is not None and not by_hand and can_be_tree(schema):
+        return build_as_tree(schema, settings, tree(), seed)
+    return MADE(schema, seed=seed, **settings)

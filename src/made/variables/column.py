@@ -26,8 +26,6 @@ class Column:
         ``"bernoulli"``, ``"categorical"``; or ``"number"``, for context that enters as it is.
     arguments : mapping
         What else makes the variable: classes, coding, smooth (see `made.Categorical`).
-    is_context : bool
-        Whether the model is conditioned on it instead of modelling it.
     note : str
         Anything worth knowing about it.
     """
@@ -35,7 +33,6 @@ class Column:
     name: str
     kind: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    is_context: bool = False
     note: str = ""
 
     @property

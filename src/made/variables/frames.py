@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["frame_like", "is_frame", "names_of", "values_of"]
+__all__ = ["frame_like", "is_frame", "is_missing", "names_of", "values_of"]
 
 _LIBRARIES = ("pandas", "polars")
 
@@ -45,6 +45,20 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
     if any(column.dtype.kind not in "biuf" for column in columns):
         columns = [column.astype(object) for column in columns]
     return np.stack(columns, axis=1)
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a value is a mark of a missing entry: None, NaN, NaT or pandas.NA.
+
+    Examples
+    --------
+    >>> [is_missing(value) for value in (None, float("nan"), 0, "")]
+    [True, True, False, False]
+    """
+    if value is None:
+        return True
+    differs = value != value  # NaN and NaT alone differ from themselves; pandas.NA answers NA
+    return differs is True or differs is np.True_ or type(differs).__name__ == "NAType"
 
 
 def frame_like(frame: Any, values: NDArray[Any], names: Sequence[str]) -> Any:

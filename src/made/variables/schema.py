@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from made.variables.context import Context
     from made.variables.row_type import RowType
+    from made.variables.rows import Rows
 
 __all__ = ["Schema"]
 
@@ -36,6 +36,8 @@ class Schema:
     ----------
     columns : tuple of Column
         At least one that is modelled.
+    context_places : tuple of int
+        Where in the table the columns of context are, in the order in which the model takes them.
     image_shape : (height, width), optional
         Of the image that the modelled columns are, where they are one.
     is_named : bool
@@ -53,6 +55,7 @@ class Schema:
     """
 
     columns: tuple[Column, ...]
+    context_places: tuple[int, ...] = ()
     image_shape: tuple[int, int] | None = None
     is_named: bool = True
 
@@ -105,7 +108,7 @@ class Schema:
             else:
                 values = n_values if own is None else list(own)
                 columns.append(Column(name, "categorical", {"classes": values, "coding": coding}))
-        return cls(tuple(columns), image_shape, is_named=names is not None)
+        return cls(tuple(columns), image_shape=image_shape, is_named=names is not None)
 
     @classmethod
     def of_variables(cls, variables: RowType, context: Context | None = None) -> Schema:
@@ -114,8 +117,8 @@ class Schema:
         if context is not None:
             settings = context.settings()
             own_context = [(NUMBER, {})] * settings if isinstance(settings, int) else _columns_of(settings)
-            columns += [Column(f"c{d}", *own, is_context=True) for d, own in enumerate(own_context)]
-        return cls(tuple(columns), is_named=False)
+            columns += [Column(f"c{d}", *own) for d, own in enumerate(own_context)]
+        return cls(tuple(columns), tuple(range(variables.n_variables, len(columns))), is_named=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,17 +128,12 @@ class Schema:
     @cached_property
     def modelled(self) -> tuple[Column, ...]:
         """The columns that are modelled: the variables of a row."""
-        return tuple(column for column in self.columns if not column.is_context)
+        return tuple(column for d, column in enumerate(self.columns) if d not in self.context_places)
 
     @cached_property
     def context_columns(self) -> tuple[Column, ...]:
-        """The columns that the model is conditioned on."""
-        return tuple(column for column in self.columns if column.is_context)
-
-    @property
-    def context_places(self) -> list[int]:
-        """Where in the table the columns of context are, counted from 0."""
-        return [place for place, column in enumerate(self.columns) if column.is_context]
+        """The columns that the model is conditioned on, in the order in which it takes them."""
+        return tuple(self.columns[place] for place in self.context_places)
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -187,13 +185,20 @@ class Schema:
         """Return the schema of rows that are images of this height and width; None: that are none."""
         return replace(self, image_shape=None if shape is None else (int(shape[0]), int(shape[1])))
 
+    def with_coding(self, coding: str) -> Schema:
+        """Return the schema with another coding of the categorical columns, see `made.Categorical`."""
+        columns = [
+            replace(own, arguments={**own.arguments, "coding": coding}) if own.kind == "categorical" else own
+            for own in self.columns
+        ]
+        return replace(self, columns=tuple(columns))
+
     def with_context(self, names: Sequence[str | int]) -> Schema:
         """Return the schema with these columns as context, by name or by number counted from 0."""
-        places = [self.place(name) for name in names]
+        places = tuple(self.place(name) for name in names)
         if len(set(places)) < len(places):
             raise InputError("a column is named twice as context")
-        columns = [replace(own, is_context=d in places) for d, own in enumerate(self.columns)]
-        return replace(self, columns=tuple(columns), image_shape=None if places else self.image_shape)
+        return replace(self, context_places=places, image_shape=None if places else self.image_shape)
 
     def place(self, name: str | int) -> int:
         """Return where in the table a column is; see `find_column`."""
@@ -208,9 +213,10 @@ class Schema:
 
     def same_columns(self, other: Schema) -> bool:
         """Say whether nothing but names, notes and the image shape differ."""
-        return [replace(own, name="", note="") for own in self.columns] == [
-            replace(own, name="", note="") for own in other.columns
-        ]
+        own, others = (
+            [(column.kind, dict(column.arguments)) for column in schema.columns] for schema in (self, other)
+        )
+        return own == others and self.context_places == other.context_places
 
     def table_of(self, rows: Any) -> tuple[Any, Any]:
         """Part a table into the values of the modelled columns and those of context.
@@ -236,20 +242,40 @@ class Schema:
         shape = np.shape(rows)
         if not self.context_columns or len(shape) != 2 or shape[1] != len(self.columns):
             return rows, None
-        places = self.context_places
+        places = list(self.context_places)
         others = [d for d in range(len(self.columns)) if d not in set(places)]
         table = rows if hasattr(rows, "shape") else np.asarray(rows, dtype=object)
         return table[:, others], table[:, places]
 
-    def encode(self, rows: ArrayLike | Tensor) -> Tensor:
-        """Turn values of the modelled columns into codes, (n, D); see `RowType.rows`.
+    def encode(self, rows: Any, context: Any = None) -> Rows:
+        """Turn values into codes.
+
+        Parameters
+        ----------
+        rows : data frame, or (n, D) array or tensor
+            Values as the user has them; see `table_of`.
+        context : (n, C) array or tensor, or (C,) for all rows, optional
+            Where `rows` does not bring it.
+
+        Returns
+        -------
+        Rows
+
+        Raises
+        ------
+        InputError
+            If a value is none of its column's, or the shape is wrong.
 
         Examples
         --------
-        >>> Schema.of_classes([3], [(10, 20, 30)]).encode([[30], [10]]).tolist()
+        >>> Schema.of_classes([3], [(10, 20, 30)]).encode([[30], [10]]).codes.tolist()
         [[2], [0]]
         """
-        return self.row_type.rows(self.table_of(rows)[0])
+        from made.variables.rows import Rows
+
+        modelled, own = self.table_of(rows)
+        codes = self.row_type.rows(modelled)
+        return Rows(codes, None, self.context.rows(own if context is None else context, len(codes)))
 
     def decode(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
         """Turn codes (n, D) into values: the inverse of `encode`."""
@@ -260,9 +286,9 @@ class Schema:
         notes = {column.name: column.note for column in self.columns if column.note}
         return {
             "columns": [
-                {"kind": kind, **dict(arguments), "n": n, **({"context": True} if is_context else {})}
-                for (kind, arguments, is_context), n in _runs(self.columns)
+                {"kind": kind, **dict(arguments), "n": n} for (kind, arguments), n in _runs(self.columns)
             ],
+            "context_places": list(self.context_places),
             "names": list(self.names) if self.is_named else None,
             "image_shape": None if self.image_shape is None else list(self.image_shape),
             **({"notes": notes} if notes else {}),
@@ -273,28 +299,28 @@ class Schema:
         """Read what `as_dict` wrote."""
         columns: list[Column] = []
         for entry in entries["columns"]:
-            own = {"n": 1, "context": False, **entry}
-            n, kind, is_context = own.pop("n"), own.pop("kind"), own.pop("context")
-            columns += [Column("", kind, own, is_context)] * n
-        names = entries.get("names") or _numbered(columns)
+            own = dict(entry)
+            n, kind = own.pop("n"), own.pop("kind")
+            columns += [Column("", kind, own)] * n
+        places = tuple(entries.get("context_places", ()))
+        names = entries.get("names") or _numbered(len(columns), places)
         notes = entries.get("notes", {})
         named = (
             replace(column, name=name, note=notes.get(name, ""))
             for column, name in zip(columns, names, strict=True)
         )
         shape = entries.get("image_shape")
-        return cls(tuple(named), None if shape is None else tuple(shape), entries.get("names") is not None)
+        is_named = entries.get("names") is not None
+        return cls(tuple(named), places, None if shape is None else tuple(shape), is_named)
 
     def __str__(self) -> str:
         """Lay the columns out as a table; runs of numbered columns that are alike take one line."""
         lines = [("column", "kind", "values", "measure")]
-        for own in self._groups():
+        for own, is_context in self._groups():
             first, last = own[0], own[-1]
             name = first.name if len(own) == 1 else f"{first.name}..{last.name}"
-            measure = "context" if first.is_context else "mass"
-            lines.append(
-                (name, first.kind, first.describe(), measure + (f"  {first.note}" if first.note else ""))
-            )
+            measure = ("context" if is_context else "mass") + (f"  {first.note}" if first.note else "")
+            lines.append((name, first.kind, first.describe(), measure))
         widths = [max(len(line[i]) for line in lines) for i in range(3)]
         text = [
             f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}} {measure}"
@@ -304,15 +330,18 @@ class Schema:
             text.append(f"rows are images of {self.image_shape[0]} x {self.image_shape[1]}")
         return "\n".join(text)
 
-    def _groups(self) -> list[list[Column]]:
-        if self.is_named:
-            return [[column] for column in self.columns]
-        return [
-            list(own)
-            for _, own in groupby(
-                self.columns, key=lambda c: (c.kind, repr(c.arguments), c.is_context, c.note)
-            )
-        ]
+    def _groups(self) -> list[tuple[list[Column], bool]]:
+        """Return neighbouring columns that print as one line, and whether they are context."""
+        groups: list[tuple[list[Column], bool]] = []
+        for place, column in enumerate(self.columns):
+            is_context = place in self.context_places
+            if not self.is_named and groups and groups[-1][1] == is_context:
+                last = groups[-1][0][-1]
+                if (last.kind, last.arguments, last.note) == (column.kind, column.arguments, column.note):
+                    groups[-1][0].append(column)
+                    continue
+            groups.append(([column], is_context))
+        return groups
 
     def _of_frame(self, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
         names = frames.names_of(frame)
@@ -345,11 +374,11 @@ def _columns_of(settings: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[s
     return columns
 
 
-def _runs(columns: Sequence[Column]) -> list[tuple[tuple[str, Mapping[str, Any], bool], int]]:
-    """Return what neighbouring columns share but for their names, and how many there are of each."""
-    runs: list[tuple[tuple[str, Mapping[str, Any], bool], int]] = []
+def _runs(columns: Sequence[Column]) -> list[tuple[tuple[str, Mapping[str, Any]], int]]:
+    """Return kind and arguments that neighbouring columns share, and how many there are of each."""
+    runs: list[tuple[tuple[str, Mapping[str, Any]], int]] = []
     for column in columns:
-        own = (column.kind, column.arguments, column.is_context)
+        own = (column.kind, column.arguments)
         if runs and runs[-1][0] == own:
             runs[-1] = (own, runs[-1][1] + 1)
         else:
@@ -358,15 +387,15 @@ def _runs(columns: Sequence[Column]) -> list[tuple[tuple[str, Mapping[str, Any],
 
 
 def _settings_of(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    return [{"kind": kind, **dict(arguments), "n": n} for (kind, arguments, _), n in _runs(columns)]
+    return [{"kind": kind, **dict(arguments), "n": n} for (kind, arguments), n in _runs(columns)]
 
 
-def _numbered(columns: Sequence[Column]) -> list[str]:
-    numbers = {False: 0, True: 0}
-    names = []
-    for column in columns:
-        names.append(f"{'c' if column.is_context else 'x'}{numbers[column.is_context]}")
-        numbers[column.is_context] += 1
+def _numbered(n: int, context_places: Sequence[int]) -> list[str]:
+    """Return x0, x1, ... for the columns that are modelled and c0, c1, ... for context at the end."""
+    names = [f"x{d}" for d in range(n)]
+    n_context = len(context_places)
+    if n_context and tuple(context_places) == tuple(range(n - n_context, n)):
+        names[n - n_context :] = [f"c{d}" for d in range(n_context)]
     return names
 
 

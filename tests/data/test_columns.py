@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.data.coding import encode, infer_classes, whole_numbers
+from made.data.columns import infer_classes, infer_schema, whole_numbers
 from made.support.errors import InputError
+from made.variables.schema import Schema
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,9 @@ def test_classes_of_a_column(column, classes, labels):
     found = infer_classes({"all": rows}, "rows")
     assert found[0] == (classes, 4)
     assert found[1] == (labels, None)
-    codes = encode(rows, found[0], found[1])[:, 0]
+    schema = infer_schema({"all": rows})[0]
+    assert (schema.classes, schema.labels) == found[:2]
+    codes = schema.encode(rows).codes[:, 0].numpy()
     np.testing.assert_array_equal(codes if labels is None else np.array(labels)[codes], column)
 
 
@@ -99,25 +102,51 @@ def test_a_number_is_not_a_category():
     assert infer_classes({"all": rows[:-1]}, "rows")[0] == (10_000,)
 
 
-def test_codes_are_small_where_they_can_be():
-    assert encode(np.array([[255]]), (256,), (None,)).dtype == np.uint8
-    assert encode(np.array([[255]]), (257,), (None,)).dtype == np.int64
-
-
-def test_encode_leaves_its_argument_alone():
-    rows = np.array([[10, 1]], dtype=np.uint8)
-    assert encode(rows, (2, 2), ((10, 20), None)).tolist() == [[0, 1]]
-    assert rows.tolist() == [[10, 1]]
-
-
 @pytest.mark.parametrize("value", [-1, 15, 300])
-def test_encode_refuses_what_a_variable_does_not_take(value):
-    with pytest.raises(InputError, match=rf"row 1, column 0 .* holds {value}: none of the values"):
-        encode(np.array([[10], [value]]), (2,), ((10, 20),))
-    with pytest.raises(InputError, match=rf"rows: row 1, column 0 .* holds {value}: none of the values"):
-        encode(np.array([[0], [value]]), (3,), (None,))
+def test_a_schema_refuses_what_a_column_does_not_take(value):
+    labelled, coded = Schema.of_classes([2], [(10, 20)]), Schema.of_classes([3])
+    with pytest.raises(InputError, match=rf"row 1, column 0 .* holds {value}, which is none of its 2 labels"):
+        labelled.encode(np.array([[10], [value]]))
+    with pytest.raises(InputError, match=rf"row 1, column 0 .* holds {value}: a categorical variable takes"):
+        coded.encode(np.array([[0], [value]]))
 
 
-def test_encode_refuses_another_number_of_columns():
-    with pytest.raises(InputError, match=r"shape \(1, 2\) where 3 columns are expected"):
-        encode(np.zeros((1, 2)), (2, 2, 2), (None,) * 3)
+def test_text_is_a_category():
+    rows = [["red", 1, 10], ["blue", 0, 30], ["red", 1, 10]]
+    schema, _ = infer_schema({"train": rows})
+    assert schema.classes == (2, 2, 2)
+    assert schema.labels == (("blue", "red"), None, (10, 30))
+    assert schema.encode(rows).codes.tolist() == [[1, 1, 0], [0, 0, 1], [1, 1, 0]]
+    assert schema.decode([[1, 1, 0]]).tolist() == [["red", 1, 10]]
+
+
+def test_a_constant_text_gets_a_second_class():
+    assert infer_schema({"train": [["a"], ["a"]]})[0].labels == (("a", "not a"),)
+
+
+class NAType:
+    """Stands for pandas.NA, which answers comparisons with itself."""
+
+    def __eq__(self, other):
+        return self
+
+    def __ne__(self, other):
+        return self
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("mark", [None, float("nan"), NAType(), np.datetime64("NaT")])
+def test_missing_entries_are_named(mark):
+    with pytest.raises(InputError, match=r"the rows, train: row 1, column 0 .* is missing: fill it or drop"):
+        infer_schema({"train": np.array([["red", 1], [mark, 0]], dtype=object)})
+
+
+def test_other_things_are_refused():
+    with pytest.raises(InputError, match=r"column 1 .* holds neither whole numbers nor text"):
+        infer_schema({"train": np.array([["red", [1]], ["blue", {}]], dtype=object)})
+    with pytest.raises(InputError, match="the rows, train: no rows; give at least one"):
+        infer_schema({"train": np.zeros((0, 3))})
