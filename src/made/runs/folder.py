@@ -138,16 +138,14 @@ class RunFolder:
         return model
 
     def _schema_of_version_0_1(self, schema: Schema) -> Schema:
-        """Return a model's schema with what runs of version 0.1 noted beside the model: names, image shape."""
+        """Return a schema with what runs of version 0.1 noted beside the model: names, image shape."""
         settings = self.read_json("settings.json")
         names, own_context = settings.get("columns"), settings.get("context_columns") or []
         places, shape = settings.get("data", {}).get("context", []), settings.get("image_shape")
         if places:
-            columns = list(schema.modelled)
-            for place, column in sorted(
-                zip(places, schema.context_columns, strict=True), key=lambda own: own[0]
-            ):
-                columns.insert(place, column)
+            columns, own = list(schema.modelled), dict(zip(places, schema.context_columns, strict=True))
+            for place in sorted(own):
+                columns.insert(place, own[place])
             schema = replace(schema, columns=tuple(columns), context_places=tuple(places))
         if names is not None:
             together = list(names)

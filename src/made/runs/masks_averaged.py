@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made import plots
 from made.model import MADE
-from made.runs.scores import RunningScore, Score
+from made.runs.scores import Score, score_rows
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.variables.rows import Rows
 
 __all__ = ["MasksAveraged", "average_masks", "check_counts", "draw_masks_averaged", "log_probs_averaged"]
 
@@ -95,11 +96,9 @@ def check_counts(model: MADE, counts: Sequence[int]) -> tuple[int, ...]:
 @torch.no_grad()
 def log_probs_averaged(
     model: MADE,
-    codes: Tensor,
+    rows: Rows,
     counts: Sequence[int],
     advance: Callable[[int], None] = lambda n: None,
-    *,
-    context: Tensor | None = None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Score rows by the first k masks of a model, for several k: rightly, and with their logits averaged.
 
@@ -110,14 +109,12 @@ def log_probs_averaged(
     ----------
     model : MADE
         Whose masks are averaged.
-    codes : (n, D) tensor
-        As ``model.rows`` returns them; at once, so not too many.
+    rows : Rows
+        As ``model.encode`` returns them; they are scored at once, so one batch.
     counts : sequence of int
         The k, as `check_counts` returns them.
     advance : callable
         Told the number of rows, once per mask.
-    context : (n, C) tensor, optional
-        As ``model.context_rows`` returns it, for a model of p(x | c).
 
     Yields
     ------
@@ -129,21 +126,21 @@ def log_probs_averaged(
         these outputs have seen different variables: no chain rule joins them, and exp of this does not sum
         to 1 over all states.
     """
-    log_sum = torch.full((len(codes),), -torch.inf, dtype=torch.float64, device=codes.device)
+    log_sum = torch.full((len(rows),), -torch.inf, dtype=torch.float64, device=rows.codes.device)
     output_sum: Tensor | float = 0.0
     for k in range(counts[-1]):
-        outputs = model.outputs(codes, k, context=context)
-        log_sum = torch.logaddexp(log_sum, _log_prob(model, outputs, codes))
+        outputs = model.outputs(rows, k)
+        log_sum = torch.logaddexp(log_sum, _log_prob(model, outputs, rows.codes))
         output_sum = output_sum + outputs.double()
         if k + 1 in counts:
             mean = (output_sum / (k + 1)).to(outputs.dtype)
-            yield k + 1, log_sum - math.log(k + 1), _log_prob(model, mean, codes)
-        advance(len(codes))
+            yield k + 1, log_sum - math.log(k + 1), _log_prob(model, mean, rows.codes)
+        advance(len(rows))
 
 
 def average_masks(
     model: MADE,
-    rows: NDArray[Any] | Tensor,
+    rows: ArrayLike | Rows,
     counts: Sequence[int],
     advance: Callable[[int], None] = lambda n: None,
     *,
@@ -151,18 +148,19 @@ def average_masks(
 ) -> MasksAveraged:
     """Return the NLL of rows by number of masks averaged.
 
-    Memory grows neither with the number of rows nor with that of masks.
+    Rows are gone through in batches and masks one after the other: memory is bounded but for two numbers per
+    row and count.
 
     Parameters
     ----------
     model : MADE
         Whose masks are averaged.
-    rows : (n, D) array or tensor
+    rows : (n, D) array, or Rows
         What is scored.
     counts : sequence of int
         Numbers of masks, in any order.
     advance : callable
-        Told of so many rows scored under one mask; n times the largest count in all.
+        Told the number of rows scored under one mask; n times the largest count in all.
     context : array or tensor, optional
         (n, C), or (C,) for all rows: for a model of p(x | c).
 
@@ -182,21 +180,23 @@ def average_masks(
     'not a distribution'
     """
     counts = check_counts(model, counts)
-    mixture = {count: RunningScore(model.n_variables) for count in counts}
-    logits = {count: RunningScore(model.n_variables) for count in counts}
-    codes, size = model.rows(rows), model.rows_per_batch
-    given = model.context_rows(context, len(codes))
-    for i, batch in enumerate(model.batches(codes)):
-        own = None if given is None else given[i * size : (i + 1) * size]
-        for count, of_mixture, of_logits in log_probs_averaged(model, batch, counts, advance, context=own):
-            mixture[count].add(of_mixture)
-            logits[count].add(of_logits)
+    mixture: dict[int, list[Tensor]] = {count: [] for count in counts}
+    logits: dict[int, list[Tensor]] = {count: [] for count in counts}
+    for batch in model.encode(rows, context).batches(model.rows_per_pass):
+        for count, of_mixture, of_logits in log_probs_averaged(model, batch, counts, advance):
+            mixture[count].append(of_mixture)
+            logits[count].append(of_logits)
     return MasksAveraged(
         counts=counts,
-        mixture=tuple(running.score() for running in mixture.values()),
-        logits=tuple(running.score() for running in logits.values()),
+        mixture=_scores(mixture, model),
+        logits=_scores(logits, model),
         one_ordering=_share_ordering(model, counts[-1]),
     )
+
+
+def _scores(parts: dict[int, list[Tensor]], model: MADE) -> tuple[Score, ...]:
+    nothing = torch.zeros(0, dtype=torch.float64, device=model.device)
+    return tuple(score_rows(torch.cat([nothing, *own]), model.n_variables) for own in parts.values())
 
 
 def draw_masks_averaged(path: Path, result: MasksAveraged, title: str) -> Path:
