@@ -8,40 +8,25 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from made import baselines, data, plots
-    from made.autoencoder import Autoencoder
-    from made.loading import load
-    from made.model import MADE
-    from made.queries.questions import complete, conditional, marginal
-    from made.support.errors import InputError, PoorEstimateWarning
-    from made.training import History, fit
-    from made.tuning.auto import estimate
-    from made.variables.discrete import Bernoulli, Categorical
-    from made.variables.row_type import variables_for
-
-__all__ = [
-    "MADE",
-    "Autoencoder",
-    "Bernoulli",
-    "Categorical",
-    "History",
-    "InputError",
-    "PoorEstimateWarning",
-    "__version__",
-    "baselines",
-    "complete",
-    "conditional",
-    "data",
-    "estimate",
-    "fit",
-    "load",
-    "marginal",
-    "plots",
-    "variables_for",
-]
-
-__version__ = "0.1.0"
+if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
+    from made import baselines as baselines
+    from made import data as data
+    from made import plots as plots
+    from made.autoencoder import Autoencoder as Autoencoder
+    from made.loading import load as load
+    from made.model import MADE as MADE
+    from made.queries.questions import complete as complete
+    from made.queries.questions import conditional as conditional
+    from made.queries.questions import marginal as marginal
+    from made.support.errors import InputError as InputError
+    from made.support.errors import PoorEstimateWarning as PoorEstimateWarning
+    from made.support.versions import VERSION as __version__
+    from made.training import History as History
+    from made.training import fit as fit
+    from made.tuning.auto import auto_fit as auto_fit
+    from made.variables.discrete import Bernoulli as Bernoulli
+    from made.variables.discrete import Categorical as Categorical
+    from made.variables.schema import Schema as Schema
 
 _HOMES = {
     "MADE": "made.model",
@@ -51,18 +36,22 @@ _HOMES = {
     "History": "made.training",
     "InputError": "made.support.errors",
     "PoorEstimateWarning": "made.support.errors",
+    "Schema": "made.variables.schema",
+    "auto_fit": "made.tuning.auto",
     "complete": "made.queries.questions",
     "conditional": "made.queries.questions",
-    "estimate": "made.tuning.auto",
     "fit": "made.training",
     "load": "made.loading",
     "marginal": "made.queries.questions",
-    "variables_for": "made.variables.row_type",
 }
 _MODULES = ("baselines", "data", "plots")
 
+__all__ = sorted([*_HOMES, *_MODULES, "__version__"])
+
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("made.support.versions").VERSION
     if name in _MODULES:
         return importlib.import_module(f"made.{name}")
     if name in _HOMES:
@@ -71,4 +60,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

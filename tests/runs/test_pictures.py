@@ -70,7 +70,7 @@ def images():
 def categories(table):
     """Rows with three kinds of columns, a model for them, and 20 samples."""
     dataset = build(Raw("table", {"all": table}, columns=("a", "b", "c")), "table")
-    model = made.MADE(made.variables_for(dataset.classes, dataset.labels), hidden=(8,))
+    model = made.MADE(dataset.schema, hidden=(8,))
     return dataset, model, model.sample(20, seed=0).numpy()
 
 

@@ -17,7 +17,6 @@ from made.runs.scores import Score, score_model, score_rows
 from made.support.errors import InputError
 from made.training import History, fit
 from made.training.history import EpochRecord
-from made.variables.row_type import variables_for
 
 __all__ = ["RECIPES", "MnistPlan", "Recipe", "RecipeResult", "load_images", "nearest", "reproduce_recipe"]
 
@@ -159,7 +158,7 @@ def reproduce_recipe(
         Show bars.
     """
     began = time.monotonic()
-    model = MADE(variables_for(dataset.classes), seed=plan.seed, **recipe.model)
+    model = MADE(dataset.schema, seed=plan.seed, **recipe.model)
     grids: dict[int, Rows] = {}
 
     def draw(record: EpochRecord) -> None:

@@ -1,15 +1,11 @@
-"""What a result was computed with: versions, threads, machine."""
+"""The version of made, and what else a figure may depend on: libraries, threads, machine."""
 
 from __future__ import annotations
 
-import platform
+__all__ = ["VERSION", "environment"]
 
-import numpy as np
-import torch
-
-import made
-
-__all__ = ["environment"]
+#: The one place where it stands; the build reads it from here.
+VERSION = "0.2.0"
 
 
 def environment() -> dict[str, str | int]:
@@ -20,8 +16,13 @@ def environment() -> dict[str, str | int]:
     >>> sorted(environment())
     ['made', 'numpy', 'processor', 'python', 'threads', 'torch']
     """
+    import platform
+
+    import numpy as np
+    import torch
+
     return {
-        "made": made.__version__,
+        "made": VERSION,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
