@@ -20,13 +20,14 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.queries.questions import marginal as marginal
     from made.support.errors import InputError as InputError
     from made.support.errors import PoorEstimateWarning as PoorEstimateWarning
-    from made.support.versions import VERSION as __version__
     from made.training import History as History
     from made.training import fit as fit
     from made.tuning.auto import auto_fit as auto_fit
     from made.variables.discrete import Bernoulli as Bernoulli
     from made.variables.discrete import Categorical as Categorical
     from made.variables.schema import Schema as Schema
+
+    __version__: str
 
 _HOMES = {
     "MADE": "made.model",

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from made.cli import complete, data, fit, reproduce, use
+from made.cli import complete, data, evaluate, fit, reproduce, sample, score, show
 from made.support.errors import InputError
 
 __all__ = ["app", "main"]
@@ -26,12 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(fit.fit)
-app.command()(use.evaluate)
-app.command()(use.sample)
+app.command()(evaluate.evaluate)
+app.command()(sample.sample)
 app.command()(complete.complete)
-app.command()(use.score)
-app.command()(use.show)
-app.command()(use.summary)
+app.command()(score.score)
+app.command()(show.show)
+app.command()(show.summary)
 app.command()(data.data)
 app.command()(fit.recipes)
 app.command()(fit.demo)

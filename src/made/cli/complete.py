@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import counting, tell
-from made.cli.use import DataDir, Device, Run, load_run
+from made.cli.options import DataDir, Device, Run, load_run
 from made.support.errors import InputError
 
 if TYPE_CHECKING:

@@ -47,9 +47,9 @@ class Schema:
     --------
     >>> schema = Schema.of_classes([2, 3], [None, ("red", "green", "blue")], names=["sold", "colour"])
     >>> print(schema)
-    column  kind         values                 measure
-    sold    bernoulli    0..1                   mass
-    colour  categorical  'red', 'green', 'blue' mass
+    column  kind         values                  measure
+    sold    bernoulli    0..1                    mass
+    colour  categorical  'red', 'green', 'blue'  mass
     >>> schema.decode([[1, 2]])
     array([[1, 'blue']], dtype=object)
     """
@@ -289,7 +289,8 @@ class Schema:
                 {"kind": kind, **dict(arguments), "n": n} for (kind, arguments), n in _runs(self.columns)
             ],
             "context_places": list(self.context_places),
-            "names": list(self.names) if self.is_named else None,
+            "names": None if list(self.names) == _numbered(len(self.columns)) else list(self.names),
+            "is_named": self.is_named,
             "image_shape": None if self.image_shape is None else list(self.image_shape),
             **({"notes": notes} if notes else {}),
         }
@@ -303,15 +304,14 @@ class Schema:
             n, kind = own.pop("n"), own.pop("kind")
             columns += [Column("", kind, own)] * n
         places = tuple(entries.get("context_places", ()))
-        names = entries.get("names") or _numbered(len(columns), places)
+        names = entries.get("names") or _numbered(len(columns))
         notes = entries.get("notes", {})
         named = (
             replace(column, name=name, note=notes.get(name, ""))
             for column, name in zip(columns, names, strict=True)
         )
         shape = entries.get("image_shape")
-        is_named = entries.get("names") is not None
-        return cls(tuple(named), places, None if shape is None else tuple(shape), is_named)
+        return cls(tuple(named), places, None if shape is None else tuple(shape), entries["is_named"])
 
     def __str__(self) -> str:
         """Lay the columns out as a table; runs of numbered columns that are alike take one line."""
@@ -323,7 +323,7 @@ class Schema:
             lines.append((name, first.kind, first.describe(), measure))
         widths = [max(len(line[i]) for line in lines) for i in range(3)]
         text = [
-            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}} {measure}"
+            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}}  {measure}"
             for name, kind, values, measure in lines
         ]
         if self.image_shape is not None:
@@ -390,13 +390,8 @@ def _settings_of(columns: Sequence[Column]) -> list[dict[str, Any]]:
     return [{"kind": kind, **dict(arguments), "n": n} for (kind, arguments), n in _runs(columns)]
 
 
-def _numbered(n: int, context_places: Sequence[int]) -> list[str]:
-    """Return x0, x1, ... for the columns that are modelled and c0, c1, ... for context at the end."""
-    names = [f"x{d}" for d in range(n)]
-    n_context = len(context_places)
-    if n_context and tuple(context_places) == tuple(range(n - n_context, n)):
-        names[n - n_context :] = [f"c{d}" for d in range(n_context)]
-    return names
+def _numbered(n: int) -> list[str]:
+    return [f"x{d}" for d in range(n)]
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

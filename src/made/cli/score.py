@@ -1,0 +1,107 @@
+"""``made score``: the log-probability of every row."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from made.cli.console import counting, tell
+from made.cli.options import DataDir, Device, Run, Split, load_run
+from made.support.errors import InputError
+
+if TYPE_CHECKING:
+    from made.model import MADE
+    from made.runs.completions import IncompleteRows
+
+__all__ = ["score"]
+
+
+def score(
+    run: Run,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A name or a path of rows.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="A .csv file [the screen].")
+    ] = None,
+    split: Split = None,
+    per_variable: Annotated[
+        bool, typer.Option("--per-variable", help="A column per variable as well: which entries surprise.")
+    ] = False,
+    data_dir: DataDir = None,
+    draws: Annotated[
+        int, typer.Option(help="Per row and mask, where log p of an incomplete row is estimated.")
+    ] = 1000,
+    device: Device = "cpu",
+) -> None:
+    """Write the log-probability of every row in nats: the lower, the more surprising.
+
+    Of rows with unknown entries (empty, ?, NA or NaN in a file) it is that of what is known, with its
+    standard error, which is 0 where the answer is exact.
+    """
+    import numpy as np
+
+    from made.runs.completions import find_incomplete_rows, has_holes
+    from made.runs.rows import find_rows
+    from made.runs.scores import score_model
+    from made.support.files import write_aside
+
+    folder, model = load_run(run, device)
+    if has_holes(data):
+        if per_variable:
+            raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
+        _score_incomplete(model, find_incomplete_rows(folder, model, data), draws, out)
+        return
+    found = find_rows(folder, model, data, split, data_dir, whole_file=True)
+    with counting("scoring", len(found.rows)) as advance:
+        table = score_model(model, found.rows, advance).numpy()[:, None]
+    names = ["log_prob"]
+    if per_variable:
+        # In a mixture there is one for each mask; the first has the ordering that was asked for.
+        parts = model.log_prob(found.rows, per_variable=True, mask=0)
+        table = np.hstack([table, parts.cpu().numpy()])
+        names += [column.name for column in model.schema.modelled]
+        if model.n_masks > 1:
+            tell(
+                f"log_prob is that of the mixture of {model.n_masks} masks; the columns of variables are "
+                "under mask 0, each given those before it in its ordering, and add up to its log p"
+            )
+    text = io.StringIO()
+    np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
+    if out is None:
+        typer.echo(text.getvalue(), nl=False)
+        return
+    write_aside(out, text.getvalue().encode())
+    tell(
+        f"log p of {len(table):,} rows ({found.name}, {found.split}), mean {table[:, 0].mean():.3f} nats: {out}"
+    )
+
+
+def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path | None) -> None:
+    """Write log p of what is known in each row, and its standard error."""
+    import numpy as np
+
+    from made.queries.inference import POOR
+    from made.runs.completions import score_known
+    from made.support.files import write_aside
+
+    with counting("scoring", len(rows)) as advance:
+        found = score_known(model, rows, draws, advance)
+    text = io.StringIO()
+    table = np.stack([found.log_prob, found.error], axis=1)
+    np.savetxt(text, table, fmt="%.9g", delimiter=",", header="log_prob,standard_error", comments="")
+    if out is None:
+        typer.echo(text.getvalue(), nl=False)
+    else:
+        write_aside(out, text.getvalue().encode())
+    estimated, weak = np.isfinite(found.ess).sum(), found.ess[found.ess < POOR]
+    place = "" if out is None else f": {out}"
+    tell(
+        f"log p of what is known in {len(table):,} rows ({rows.name}), {estimated:,} of them estimated{place}"
+    )
+    if len(weak):
+        tell(
+            f"  {len(weak):,} of the estimates {'rests' if len(weak) == 1 else 'rest'} on few effective "
+            f"draws, {weak.min():.1f} at the worst: raise --draws"
+        )
