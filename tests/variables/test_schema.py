@@ -158,16 +158,14 @@ def test_alike_columns_are_written_once():
         "columns": [{"kind": "bernoulli", "n": 784}],
         "context_places": [],
         "names": None,
+        "is_named": False,
         "image_shape": [28, 28],
     }
 
 
 def test_the_schema_of_variables_is_theirs():
-    blocks = [
-        made.Bernoulli(2),
-        made.Categorical(["a", "b"]),
-        made.Categorical(5, coding="scaled", smooth=1.0),
-    ]
+    smooth = made.Categorical(5, coding="scaled", smooth=1.0)
+    blocks = [made.Bernoulli(2), made.Categorical(["a", "b"]), smooth]
     schema = Schema.of_variables(RowType(blocks), Context([made.Categorical(3)]))
     assert schema.names == ("x0", "x1", "x2", "x3", "c0")
     assert schema.context_places == (4,)
@@ -186,7 +184,6 @@ def test_variables_by_name_or_number(refused):
 
 
 def test_a_column_describes_its_values():
-    assert (
-        Column("x", "categorical", {"classes": list(range(7, 17))}).describe() == "7, 8, 9, 10, ... 10 in all"
-    )
+    ten = Column("x", "categorical", {"classes": list(range(7, 17))})
+    assert ten.describe() == "7, 8, 9, 10, ... 10 in all"
     assert Column("x", "number").describe() == "any number"
