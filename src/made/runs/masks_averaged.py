@@ -17,6 +17,7 @@ from made.model import MADE
 from made.runs.scores import RunningScore, Score
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.variables.rows import Rows
 
 __all__ = ["MasksAveraged", "average_masks", "check_counts", "draw_masks_averaged", "log_probs_averaged"]
 
@@ -184,11 +185,11 @@ def average_masks(
     counts = check_counts(model, counts)
     mixture = {count: RunningScore(model.n_variables) for count in counts}
     logits = {count: RunningScore(model.n_variables) for count in counts}
-    codes, size = model.rows(rows), model.rows_per_batch
-    given = model.context_rows(context, len(codes))
-    for i, batch in enumerate(model.batches(codes)):
-        own = None if given is None else given[i * size : (i + 1) * size]
-        for count, of_mixture, of_logits in log_probs_averaged(model, batch, counts, advance, context=own):
+    codes = model.rows(rows)
+    encoded = Rows(codes, context=model.context_rows(context, len(codes)))
+    for batch in encoded.batches(model.rows_per_pass):
+        scores = log_probs_averaged(model, batch.codes, counts, advance, context=batch.context)
+        for count, of_mixture, of_logits in scores:
             mixture[count].add(of_mixture)
             logits[count].add(of_logits)
     return MasksAveraged(
