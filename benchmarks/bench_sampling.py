@@ -67,10 +67,11 @@ def _model(n_variables: int, hidden: tuple[int, ...], bias: float = 0.0) -> made
     model = made.MADE(made.Bernoulli(n_variables), hidden)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for weight in model.network.weights:
-            weight.normal_(generator=generator).mul_(1.5 / weight.shape[1] ** 0.5)
+        for weight, mask in zip(model.network.weights, model.mask(0).layers, strict=True):
+            weight.normal_(generator=generator).mul_(1.5 / weight.shape[1] ** 0.5).mul_(
+                torch.from_numpy(mask)
+            )
         model.network.biases[-1].fill_(bias)
-    model.network.store_mask(model.mask(0))  # dead weights to zero
     return model
 
 

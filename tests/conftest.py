@@ -43,7 +43,7 @@ def randomize() -> Callable[..., Any]:
 
 def dead_pairs(model: BaseModel) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """The weights of a model with one mask, each with its matrix; nothing for other models."""
-    if not model.network.has_stored_mask:
+    if not getattr(model, "has_one_mask", False):
         return []
     mask = model.mask(0)
     pairs = list(zip(model.network.weights, mask.layers, strict=True))

@@ -11,6 +11,7 @@ import torch
 import made
 from made.sampling import sample_rows
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
 MIXED = [made.Bernoulli(3), made.Categorical(3, n=2), made.Categorical(1)]
 
@@ -83,15 +84,16 @@ def test_variables_are_drawn_in_order_each_given_those_before():
     variables, ordering = RowType(made.Bernoulli(4)), np.array([2, 0, 3, 1])
     seen = []
 
-    def outputs_of(codes):
-        seen.append(codes.clone())
-        outputs = torch.zeros(codes.shape)
+    def pick(rows, variable, uniforms):
+        seen.append(rows.codes.clone())
+        outputs = torch.zeros(rows.codes.shape)
         for before, after in itertools.pairwise(ordering):
-            outputs[:, after] = torch.where(codes[:, before] == 1, torch.inf, -torch.inf)
-        return outputs
+            outputs[:, after] = torch.where(rows.codes[:, before] == 1, torch.inf, -torch.inf)
+        return variables.quantile(outputs, variable, uniforms)
 
     u = torch.rand((64, 4), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    rows = sample_rows(outputs_of, variables, ordering, u)
+    nothing = torch.zeros((64, 4), dtype=torch.uint8)
+    rows = sample_rows(pick, ordering, u, Rows(nothing, nothing.bool()))
     assert torch.equal(rows, (u[:, [2]] >= 0.5).to(torch.uint8).expand(64, 4))
     for place, codes in enumerate(seen):
         assert torch.equal(codes[:, ordering[:place]], rows[:, ordering[:place]])
@@ -117,11 +119,14 @@ def test_codes_that_are_given_stay_and_the_others_are_drawn_after_them(randomize
     u = torch.rand((200, 6), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ordering = model.mask().ordering
 
-    def draw(codes=None):
-        return sample_rows(lambda rows: model.outputs(rows).detach(), model.variables, ordering, u, codes)
+    def pick(rows, variable, uniforms):
+        return model.variables.quantile(model.outputs(rows.codes).detach(), variable, uniforms)
 
-    free = draw()
-    assert torch.equal(draw(torch.full((200, 6), -1)), free)
+    def draw(codes):
+        return sample_rows(pick, ordering, u, Rows(codes.clamp(min=0).to(torch.uint8), codes >= 0))
+
+    free = draw(torch.full((200, 6), -1))
+    assert torch.equal(model._sample_under(0, u.numpy(), model._unknown_rows(200, None), "plain"), free)
     some = torch.where(torch.arange(200)[:, None] % 3 == torch.arange(6) % 3, free.long(), -1)
     assert torch.equal(draw(some), free)  # given what would have been drawn, the rest is what it was
     other = torch.full((200, 6), -1)

@@ -15,6 +15,7 @@ from made.network.summary import Summary, summarize
 from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
 from made.variables.base import Variable
+from made.variables.rows import Rows
 
 __all__ = ["Autoencoder"]
 
@@ -33,12 +34,12 @@ class Autoencoder(BaseModel):
         What a row is, as for `MADE`.
     hidden : sequence of int
         Sizes of the hidden layers, at least one. An encoder 512-512 and its mirror are ``(512, 512, 512)``.
+    seed : int
+        Of the initial weights.
     code_layer : int, optional
         Which hidden layer, counted from 0, holds the code. By default the middle one.
     activation, residual, dropout
         As for `MADE`.
-    seed : int
-        Of the initial weights.
 
     Examples
     --------
@@ -81,36 +82,28 @@ class Autoencoder(BaseModel):
             dropout=check_fraction("dropout", dropout),
         )
         below = [self.variables.n_variables, *self.hidden[:-1]]
-        live = [torch.full((size,), float(n)) for n, size in zip(below, self.hidden, strict=True)]
+        fan_in = [torch.full((size,), float(n)) for n, size in zip(below, self.hidden, strict=True)]
         power = torch.full((self.hidden[0],), float(self.variables.feature_powers.sum()))
-        self.network.initialize(live, power, torch.Generator().manual_seed(self.seed % 2**63))
+        self.network.initialize(fan_in, power, torch.Generator().manual_seed(self.seed % 2**63))
 
-    def outputs(
-        self,
-        codes: Tensor,
-        mask: int = 0,
-        *,
-        context: Tensor | None = None,
-        drop: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return the network's outputs (n, n_outputs) for codes (n, D); no masks, no context."""
-        x = self.variables.inputs(codes, self.network.biases[-1].dtype)
-        outputs: Tensor = self.network(x, drop=drop, generator=generator)
-        return outputs
+    def outputs(self, codes: Tensor) -> Tensor:
+        """Return the network's outputs (n, n_outputs) for codes (n, D), as `rows` returns them."""
+        return self._outputs(Rows(codes))
 
     @torch.no_grad()
     def nll(
         self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
     ) -> Tensor:
-        """Return the cross entropy of each row's reconstruction in nats, (n,): no likelihood."""
+        """Return the cross entropy of each row's reconstruction in nats, (n,) float64: no likelihood.
+
+        There are neither masks nor context.
+        """
         codes = self.rows(x)
-        self.context_rows(context, len(codes))  # an autoencoder has none, and says so
-        parts = [
-            self.variables.log_prob(self.outputs(rows), rows).double().sum(dim=1)
-            for rows in self.batches(codes)
-        ]
-        return -torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+        self.context_rows(context, len(codes))  # refuses one
+        return self._by_batch(Rows(codes), self._nll)
+
+    def _nll(self, rows: Rows) -> Tensor:
+        return -self.variables.log_prob(self._outputs(rows), rows.codes).double().sum(dim=1)
 
     @torch.no_grad()
     def encode(self, x: ArrayLike | Tensor) -> Tensor:
@@ -136,7 +129,7 @@ class Autoencoder(BaseModel):
 
     @torch.no_grad()
     def reconstruct(self, x: ArrayLike | Tensor) -> Tensor:
-        """Return each row as it comes back: the most probable value of every variable, (n, D)."""
+        """Return the reconstruction of each row, (n, D): the most probable value of every variable."""
         return self.variables.most_probable(self.decode(self.encode(x)))
 
     def summary(self) -> Summary:

@@ -1,9 +1,9 @@
-"""What every model has: variables, hidden layers, a network, rows that come in and a file that goes out."""
+"""What MADE and an autoencoder share: rows in, a network, the loss, marginals, a file out."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -13,16 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from made.network.network import Network
+from made.network.products import PreMasked, Product, dense
 from made.support.checks import check_int, row_weights
 from made.support.errors import InputError
 from made.support.files import write_tensors
 from made.variables.base import Variable
 from made.variables.context import Context
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
 __all__ = ["BaseModel"]
 
-# Work that goes through rows in batches keeps about this many numbers at once (16 MiB of float32).
+# Numbers held at once by work that goes through rows in batches (16 MiB of float32).
 _NUMBERS_PER_BATCH = 2**22
 _ROWS_PER_PASS = 1024
 
@@ -40,6 +42,8 @@ class BaseModel(nn.Module):
         What the model is conditioned on, if anything.
     hidden : tuple of int
         Sizes of the hidden layers.
+    widths : tuple of int
+        Sizes of all layers, from the input features to the outputs.
     seed : int
     network : Network
     """
@@ -58,6 +62,7 @@ class BaseModel(nn.Module):
         self.variables = RowType(variables)
         self.context = Context(context)
         self.hidden = _check_hidden(hidden)
+        self.widths = (self.variables.n_inputs, *self.hidden, self.variables.n_outputs)
         self.seed = check_int("seed", seed)
 
     @property
@@ -66,102 +71,10 @@ class BaseModel(nn.Module):
         return self.variables.n_variables
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """Sizes of all layers, from the input features to the outputs."""
-        return (self.variables.n_inputs, *self.hidden, self.variables.n_outputs)
-
-    @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.network.parameters()).device
-
-    @abstractmethod
-    def outputs(
-        self,
-        codes: Tensor,
-        mask: int = 0,
-        *,
-        context: Tensor | None = None,
-        drop: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return the network's outputs (n, n_outputs) for codes (n, D) and rows of context."""
-
-    @abstractmethod
-    def nll(
-        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
-    ) -> Tensor:
-        """Return what validation compares: (n,) float64, in nats. At most so many masks are used."""
-
-    def training_mask(self, draw: int) -> int:
-        """Return the number of the mask for the given draw of training (draws are counted from 0)."""
-        return 0
-
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """Return the JSON-ready arguments that build this model again, weights apart."""
-
-    def loss(
-        self,
-        x: ArrayLike | Tensor,
-        mask: int = 0,
-        *,
-        context: ArrayLike | Tensor | None = None,
-        weight: Tensor | None = None,
-        generator: torch.Generator | None = None,
-        check: bool = True,
-    ) -> Tensor:
-        """Return what training minimizes: the mean cross entropy of the rows, in nats per row.
-
-        Under a mask that is the NLL of the rows under this mask. Differentiable with respect to the weights.
-        Hidden units are dropped here, and nowhere else.
-
-        Parameters
-        ----------
-        x : array or tensor
-            Rows, (n, D).
-        mask : int
-            Which mask. Nothing advances by itself: an own training loop passes the number it wants. (An
-            `Autoencoder` has none, and takes the argument so that both are trained alike.)
-        context : array or tensor, optional
-            (n, C), for a model of p(x | c).
-        weight : Tensor, optional
-            (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
-        generator : torch.Generator, optional
-            Decides which units are dropped.
-        check : bool
-            False trusts `x` and `context` to be tensors on the model's device, as `rows` and `context_rows`
-            return them.
-
-        Examples
-        --------
-        An own training loop needs this and an optimizer:
-
-        >>> import made, torch
-        >>> train = made.data.load("digits").train
-        >>> model = made.MADE(made.Bernoulli(64), hidden=(64,))
-        >>> model.set_marginals(train)
-        >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-        >>> before = model.log_prob(train).mean()
-        >>> for step in range(20):
-        ...     optimizer.zero_grad()
-        ...     model.loss(train[step * 64 : (step + 1) * 64]).backward()
-        ...     _ = optimizer.step()
-        >>> bool(model.log_prob(train).mean() > before)
-        True
-        """
-        codes = self.rows(x) if check or not isinstance(x, Tensor) else x
-        if check or not isinstance(context, Tensor):
-            context = self.context_rows(context, len(codes))
-        if len(codes) == 0:
-            raise InputError("the loss of no rows is undefined: give at least one row")
-        if weight is not None and weight.shape != (len(codes),):
-            raise InputError(
-                f"weight must hold one number per row, ({len(codes)},), got {tuple(weight.shape)}"
-            )
-        outputs = self.outputs(codes, mask, context=context, drop=True, generator=generator)
-        log_prob = self.variables.log_prob(outputs, codes).sum(dim=1)
-        return -(log_prob if weight is None else log_prob * weight).mean()
+        device: torch.device = self.network.biases[-1].device
+        return device
 
     def rows(self, x: ArrayLike | Tensor) -> Tensor:
         """Return `x` as checked codes (n, D) on the model's device; see `RowType.rows`."""
@@ -172,21 +85,6 @@ class BaseModel(nn.Module):
         rows = self.context.rows(context, n)
         return None if rows is None else rows.to(self.device)
 
-    @property
-    def rows_per_batch(self) -> int:
-        """How many rows go through the network at once where memory is to be bounded."""
-        return min(max(_NUMBERS_PER_BATCH // max(self.widths), 1), 4096)
-
-    @property
-    def rows_per_pass(self) -> int:
-        """How many of them a forward pass takes: few enough for what it makes to stay near the processor."""
-        return min(self.rows_per_batch, _ROWS_PER_PASS)
-
-    def batches(self, codes: Tensor) -> Iterator[Tensor]:
-        """Cut codes (n, D) into such batches."""
-        size = self.rows_per_pass
-        return (codes[i : i + size] for i in range(0, len(codes), size))
-
     def codes(self, x: ArrayLike) -> NDArray[np.int64]:
         """Translate rows of labels into codes; see `RowType.codes`."""
         return self.variables.codes(x)
@@ -195,12 +93,105 @@ class BaseModel(nn.Module):
         """Translate codes into labels; see `RowType.values`."""
         return self.variables.values(codes.cpu() if isinstance(codes, Tensor) else codes)
 
+    def loss(
+        self,
+        x: ArrayLike | Tensor,
+        *,
+        context: ArrayLike | Tensor | None = None,
+        weight: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        check: bool = True,
+        multiply: Product | None = None,
+    ) -> Tensor:
+        """Return what training minimizes: the mean cross entropy of the rows, in nats per row.
+
+        Differentiable with respect to the weights. Units are dropped here, and nowhere else.
+
+        Parameters
+        ----------
+        x : array or tensor
+            Rows, (n, D).
+        context : array or tensor, optional
+            (n, C), for a model of p(x | c).
+        weight : Tensor, optional
+            (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
+        generator : torch.Generator, optional
+            Decides which units are dropped.
+        check : bool
+            False trusts `x` and `context` to be tensors on the model's device, as `rows` and `context_rows`
+            return them.
+        multiply : Product, optional
+            How the network multiplies; by default as `training_product` does.
+        """
+        codes = self.rows(x) if check or not isinstance(x, Tensor) else x
+        if check or not isinstance(context, Tensor):
+            context = self.context_rows(context, len(codes))
+        if len(codes) == 0:
+            raise InputError("the loss of no rows is undefined: give at least one row")
+        if weight is not None and weight.shape != (len(codes),):
+            raise InputError(
+                f"weight must hold one number per row, ({len(codes)},), got {tuple(weight.shape)}"
+            )
+        product = self.training_product(0) if multiply is None else multiply
+        return self._loss(Rows(codes, context=context), product, weight, generator)
+
+    def training_product(self, draw: int) -> Product | PreMasked:
+        """Return how the network multiplies for the given draw of training (draws are counted from 0)."""
+        return dense
+
+    @abstractmethod
+    def nll(
+        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
+    ) -> Tensor:
+        """Return what validation compares, (n,) float64 in nats; `masks` limits the masks of a mixture."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return the JSON-ready arguments that build this model again, weights apart."""
+
+    def _outputs(
+        self,
+        rows: Rows,
+        multiply: Product = dense,
+        *,
+        drop: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the network's outputs, (n, n_outputs)."""
+        dtype = self.network.biases[-1].dtype
+        context = None if rows.context is None else self.context.features(rows.context).to(dtype)
+        x = self.variables.inputs(rows.codes, dtype)
+        outputs: Tensor = self.network(x, multiply, context=context, drop=drop, generator=generator)
+        return outputs
+
+    def _loss(
+        self, rows: Rows, multiply: Product, weight: Tensor | None, generator: torch.Generator | None
+    ) -> Tensor:
+        outputs = self._outputs(rows, multiply, drop=True, generator=generator)
+        log_prob = self.variables.log_prob(outputs, rows.codes).sum(dim=1)
+        return -(log_prob if weight is None else log_prob * weight).mean()
+
+    def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
+        """Compute something of rows in batches, and join it."""
+        parts = [compute(batch) for batch in rows.batches(self.rows_per_pass)]
+        return torch.cat(parts) if parts else compute(rows)
+
+    @property
+    def rows_per_batch(self) -> int:
+        """Number of rows in a batch where memory is to be bounded."""
+        return min(max(_NUMBERS_PER_BATCH // max(self.widths), 1), 4096)
+
+    @property
+    def rows_per_pass(self) -> int:
+        """Number of rows in a forward pass: few enough for what it makes to stay near the processor."""
+        return min(self.rows_per_batch, _ROWS_PER_PASS)
+
     @torch.no_grad()
     def set_marginals(self, train: ArrayLike | Tensor, sample_weight: ArrayLike | None = None) -> None:
         """Set the output biases to the smoothed marginals of the training rows.
 
         A model that has not been trained then scores exactly as the product of marginals. `made.fit` does
-        this for a model whose outputs are untouched.
+        this for a model at initialization.
 
         Parameters
         ----------
@@ -213,11 +204,10 @@ class BaseModel(nn.Module):
         if len(codes) == 0:
             raise InputError("no training rows were given: at least one is needed")
         ones = np.ones(len(codes)) if sample_weight is None else row_weights(sample_weight, len(codes))
-        weight = torch.from_numpy(ones)
-        # In slices, for the codes become doubles on the way.
+        # In batches, for the codes become doubles on the way.
         size = max(1, _NUMBERS_PER_BATCH // self.n_variables)
-        starts = range(0, len(codes), size)
-        self.set_marginals_in_slices((codes[i : i + size], weight[i : i + size]) for i in starts)
+        batches = zip(Rows(codes).batches(size), torch.split(torch.from_numpy(ones), size), strict=True)
+        self.set_marginals_in_slices((rows.codes, weight) for rows, weight in batches)
 
     @torch.no_grad()
     def set_marginals_in_slices(self, slices: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -233,11 +223,8 @@ class BaseModel(nn.Module):
 
     @property
     def at_initialization(self) -> bool:
-        """Whether the outputs are still as they were made: no weights, no biases."""
-        network = self.network
-        ways = [network.weights[-1], network.biases[-1], network.direct, network.context]
-        outputs = [tensor for tensor in ways if tensor is not None]
-        return not any(bool(tensor.any()) for tensor in outputs)
+        """Whether everything that leads to the outputs is still zero."""
+        return not any(bool(parameter.any()) for parameter in self.network.output_parameters)
 
     def save(self, path: str | Path) -> None:
         """Write the model to a safetensors file; `made.load` reads it.

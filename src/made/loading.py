@@ -59,7 +59,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
     except (TypeError, KeyError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{path} does not describe a model that this made can build: {first}") from error
-    dead = model.network.count_violations()
-    if dead:
-        raise InputError(f"{path}: {dead} weights that the mask rules out are not zero; the file was altered")
+    violations = model.count_violations() if isinstance(model, MADE) else 0
+    if violations:
+        raise InputError(
+            f"{path}: {violations} weights that the mask rules out are not zero; the file was altered"
+        )
     return model.to(place)  # type: ignore[return-value]

@@ -1,8 +1,9 @@
-"""MADE, the mixture of its masks: log-probability, samples, and what follows from incomplete rows."""
+"""MADE: one masked network whose outputs are the conditionals of one joint distribution."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,34 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.kernels.one_pass.sampler import row_uniforms
-from made.masked import MaskedModel
+from made.base import BaseModel
+from made.kernels.one_pass.sampler import OnePassSampler, row_uniforms
+from made.masks.degrees import Mask
+from made.masks.mask_set import MaskSet
 from made.masks.ordering import IntArray
-from made.queries.inference import Inference
-from made.support.checks import check_int
+from made.masks.receptive_field import ReceptiveField
+from made.masks.tensors import MaskCache, bool_masks, float_masks
+from made.network.network import Network
+from made.network.products import Masked, PreMasked, Product, count_violations
+from made.network.summary import Summary, summarize
+from made.queries.inference import Density, Inference
+from made.sampling import sample_rows
+from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
 from made.torch_distribution import RowDistribution
-from made.variables.missing import has_unknown, read_given, read_incomplete
+from made.variables.base import Variable
+from made.variables.missing import UNKNOWN, has_unknown, read_given, read_incomplete
+from made.variables.rows import Rows
 
 __all__ = ["MADE"]
 
-# Where rows drawn given the same values have to be picked among weighted draws: how many there are.
-_DRAWS_FOR_MANY = 10_000
+# Number of masks over which the fan-in of a unit is averaged at initialization.
+_MASKS_FOR_FAN_IN = 8
+# Number of particles where rows sampled from the same values are picked among weighted ones.
+_PARTICLES_FOR_MANY = 10_000
 
 
-class MADE(MaskedModel):
+class MADE(BaseModel):
     """Masked autoencoder for distribution estimation (Germain et al. 2015, arXiv 1502.03509).
 
     The joint probability of a row is the product of one conditional per variable, all computed by one pass of
@@ -43,12 +56,14 @@ class MADE(MaskedModel):
         Sizes of the hidden layers. An encoder 512-512 and its mirror are ``(512, 512, 512)``.
     ordering : "natural", "random", a permutation of 0..D-1, or a list of permutations
         ``ordering[r]`` is the variable at place r.
+    seed : int
+        Of the masks and of the initial weights.
     orderings : int or "fresh"
         O orderings, cycled; the first is `ordering`, the others are random. ``"fresh"``: a new random one at
         every draw.
     connectivity : "uniform", "even", (D - 1,) weights or one list of degrees per hidden layer
-        How the degrees of the hidden units come about: drawn uniformly from [smallest degree of the layer
-        before, D - 1]; spread evenly; drawn after a distribution over the degrees 1..D-1; or given.
+        Degrees of the hidden units: drawn uniformly from [smallest degree of the layer before, D - 1]; spread
+        evenly; drawn from a distribution over the degrees 1..D-1; or given.
     connectivities : int or "fresh"
         C connectivities, cycled; or a fresh one at every draw.
     activation : str
@@ -58,26 +73,31 @@ class MADE(MaskedModel):
         A hidden layer of the same size as the one before adds that one to its output.
     direct : bool
         Connect the inputs to the outputs as well (section 4.1 of the paper).
-    dropout : float
-        Share of hidden units dropped in `loss`, and only there.
-    input_dropout : float
-        Share of input features, likewise.
+    dropout, input_dropout : float
+        Fraction of hidden units, and of input features, dropped in `loss`, and only there.
     fresh_masks : int
-        With fresh draws: how many masks make up the density, masks 0, 1, ... of the seed.
-    seed : int
-        Of the masks and of the initial weights.
+        With fresh draws: number of masks that make up the density, masks 0, 1, ... of the seed.
     context : int, Variable or sequence of Variable
         What the model is conditioned on, p(x | c): a number of features (best standardized), or variables,
         which are coded as those of a row. Every output sees it, the first of the ordering too.
-
     field : dict, optional
         For images: ``{"grid": (28, 28), "reach": 6}`` limits what a unit sees to a neighbourhood on the grid,
-        so many pixels in each direction; see `ReceptiveField`. Direct connections see everything.
+        6 pixels in each direction; see `ReceptiveField`. Direct connections see everything.
+
+    Attributes
+    ----------
+    mask_set : MaskSet
+        The numbered masks.
+    n_masks : int
+        K, the number of masks whose mixture the model is.
+    has_one_mask : bool
+        Whether there is a single mask, in training and in evaluation. Masked weights are then zero: at
+        initialization, after every step and in files.
 
     Raises
     ------
     InputError
-        If something given makes no sense; the message names it and the remedy.
+        If an argument makes no sense; the message names it and the remedy.
 
     Examples
     --------
@@ -90,6 +110,95 @@ class MADE(MaskedModel):
     """
 
     kind = "MADE"
+
+    def __init__(
+        self,
+        variables: Variable | Sequence[Variable],
+        hidden: int | Sequence[int] = (500,),
+        ordering: str | Sequence[int] | Sequence[Sequence[int]] | NDArray[Any] = "natural",
+        seed: int = 0,
+        *,
+        orderings: int | str = 1,
+        connectivity: Any = "uniform",
+        connectivities: int | str = 1,
+        activation: str = "relu",
+        residual: bool = False,
+        direct: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        fresh_masks: int = 16,
+        context: int | Variable | Sequence[Variable] = 0,
+        field: ReceptiveField | dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(variables, hidden, seed, context)
+        self.mask_set = MaskSet(
+            n_variables=self.variables.n_variables,
+            hidden=self.hidden,
+            input_sizes=self.variables.input_sizes,
+            output_sizes=self.variables.output_sizes,
+            ordering=ordering,
+            orderings=orderings,
+            connectivity=connectivity,
+            connectivities=connectivities,
+            seed=self.seed,
+            residual=check_bool("residual", residual),
+            fresh_masks=fresh_masks,
+            n_context=self.context.n_features,
+            field=ReceptiveField.for_variables(field, self.variables.n_variables),
+        )
+        self.n_masks = self.mask_set.n_masks
+        self.has_one_mask = self.n_masks == 1 and not self.mask_set.is_fresh
+        self.network = Network(
+            self.variables.n_inputs,
+            self.hidden,
+            self.variables.n_outputs,
+            activation=activation,
+            residual=self.mask_set.residual_layers,
+            direct=check_bool("direct", direct),
+            dropout=check_fraction("dropout", dropout),
+            input_dropout=check_fraction("input_dropout", input_dropout),
+            n_context=self.context.n_features,
+        )
+        self._products: MaskCache[Masked | PreMasked] = MaskCache()
+        self._sampler = OnePassSampler()
+        self._initialize()
+
+    def mask(self, k: int = 0) -> Mask:
+        """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
+        return self.mask_set.mask(k)
+
+    def training_mask(self, draw: int) -> int:
+        """Return the number of the mask for the given draw of training; see `MaskSet.training_mask`."""
+        return self.mask_set.training_mask(draw)
+
+    def training_product(self, draw: int) -> Masked | PreMasked:
+        """Return how the network multiplies under the mask of that draw."""
+        return self._product(self.mask_set.training_mask(draw))
+
+    def encode(self, x: ArrayLike | Tensor, context: ArrayLike | Tensor | None = None) -> Rows:
+        """Return rows as the model computes with them, checked and on its device.
+
+        Parameters
+        ----------
+        x : array or tensor
+            (n, D); entries marked NaN or None are unknown.
+        context : array or tensor, optional
+            (n, C), or (C,) for all rows: for a model of p(x | c).
+
+        Examples
+        --------
+        >>> import made
+        >>> rows = made.MADE(made.Bernoulli(3)).encode([[0, None, 1]])
+        >>> rows.codes.tolist(), rows.known.tolist()
+        ([[0, 0, 1]], [[True, False, True]])
+        """
+        if not has_unknown(x):
+            codes = self.rows(x)
+            return Rows(codes, context=self.context_rows(context, len(codes)))
+        codes = torch.from_numpy(read_incomplete(self.variables, x)).to(self.device)
+        known = codes != UNKNOWN
+        context = self.context_rows(context, len(codes))
+        return Rows((codes * known).to(self.variables.dtype), known, context)
 
     def log_prob(
         self,
@@ -126,7 +235,7 @@ class MADE(MaskedModel):
         Warns
         -----
         PoorEstimateWarning
-            If rows are incomplete, had to be estimated, and few draws carry the estimate.
+            If rows are incomplete, had to be estimated, and few particles carry the estimate.
 
         Examples
         --------
@@ -138,37 +247,21 @@ class MADE(MaskedModel):
         >>> model.log_prob([[None, 2]])
         tensor([-1.0986], dtype=torch.float64)
         """
-        masks = self._chosen(mask)
+        masks, rows = self._chosen(mask), self.encode(x, context)
         if per_variable and len(masks) > 1:
             raise InputError(
                 f"per_variable needs one mask, and this model is a {self.mask_set.describe()}: pass mask=k"
             )
-        if has_unknown(x):
+        if rows.known is not None:
             if per_variable or grad:
                 raise InputError(
                     "per_variable and grad need complete rows: fill or drop those with unknown entries"
                 )
-            return self._marginal(x, masks, context)
-        codes = self.rows(x)
-        rows = self.context_rows(context, len(codes))
+            return self._marginal(rows, masks)
         with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
             if per_variable:
-                parts = [self.log_prob_under(masks[0], *batch) for batch in self._batches(codes, rows)]
-                return torch.cat(parts) if parts else codes.double()
-            by_mask = []
-            total = torch.full((len(codes),), -torch.inf, dtype=torch.float64, device=self.device)
-            # Made beforehand: small results that outlast a batch would lie in the memory that the next needs.
-            under = torch.empty_like(total)
-            for k in masks:
-                if grad:  # no running sum: the gradient of logaddexp at -inf is not a number
-                    parts = [self._rows_under(k, *batch) for batch in self._batches(codes, rows)]
-                    by_mask.append(torch.cat(parts) if parts else total)
-                    continue
-                for own, batch in zip(self.batches(under), self._batches(codes, rows), strict=True):
-                    own.copy_(self._rows_under(k, *batch))
-                total = torch.logaddexp(total, under)
-            total = torch.logsumexp(torch.stack(by_mask), dim=0) if grad else total
-            return total - float(np.log(len(masks)))
+                return self._by_batch(rows, lambda batch: self._log_prob_under(masks[0], batch))
+            return self._log_prob(masks, rows)
 
     def nll(
         self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
@@ -176,6 +269,79 @@ class MADE(MaskedModel):
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
         chosen = None if masks is None else range(min(masks, self.n_masks))
         return -self.log_prob(x, mask=chosen, context=context)
+
+    def loss(
+        self,
+        x: ArrayLike | Tensor,
+        mask: int = 0,
+        *,
+        context: ArrayLike | Tensor | None = None,
+        weight: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        check: bool = True,
+        multiply: Product | None = None,
+    ) -> Tensor:
+        """Return what training minimizes: the mean NLL of the rows under one mask, in nats per row.
+
+        Differentiable with respect to the weights. Units are dropped here, and nowhere else.
+
+        Parameters
+        ----------
+        x : array or tensor
+            Rows, (n, D).
+        mask : int
+            Which mask. Nothing advances by itself: an own training loop passes the number it wants.
+        context : array or tensor, optional
+            (n, C), for a model of p(x | c).
+        weight : Tensor, optional
+            (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
+        generator : torch.Generator, optional
+            Decides which units are dropped.
+        check : bool
+            False trusts `x` and `context` to be tensors on the model's device, as `rows` and `context_rows`
+            return them.
+        multiply : Product, optional
+            How the network multiplies, in place of `mask`.
+
+        Examples
+        --------
+        An own training loop needs this and an optimizer:
+
+        >>> import made, torch
+        >>> train = made.data.load("digits").train
+        >>> model = made.MADE(made.Bernoulli(64), hidden=(64,))
+        >>> model.set_marginals(train)
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        >>> before = model.log_prob(train).mean()
+        >>> for step in range(20):
+        ...     optimizer.zero_grad()
+        ...     model.loss(train[step * 64 : (step + 1) * 64]).backward()
+        ...     _ = optimizer.step()
+        >>> bool(model.log_prob(train).mean() > before)
+        True
+        """
+        return super().loss(
+            x,
+            context=context,
+            weight=weight,
+            generator=generator,
+            check=check,
+            multiply=self._product(mask) if multiply is None else multiply,
+        )
+
+    def outputs(self, codes: Tensor, mask: int | Mask = 0, *, context: Tensor | None = None) -> Tensor:
+        """Return the network's outputs (n, n_outputs) under one mask, in one forward pass.
+
+        Parameters
+        ----------
+        codes : (n, D) tensor
+            As `rows` returns them.
+        mask : int or Mask
+            Which mask; or, in a model of several, one of its own making.
+        context : (n, C) tensor, optional
+            As `context_rows` returns it.
+        """
+        return self._outputs(Rows(codes, context=context), self._product(mask))
 
     def sample(
         self,
@@ -195,15 +361,15 @@ class MADE(MaskedModel):
         Parameters
         ----------
         n : int
-            How many; 0 gives an empty table.
+            Number of rows; 0 gives an empty table.
         seed : int, optional
             Without one, rows differ at every call.
         mask : int or sequence of int, optional
             Draw from this mask alone, or from the mixture of these. By default from all K.
         given : mapping or array, optional
-            Values to draw the rest from the conditional of: ``{variable: value}``, or a row (D,) with NaN or
-            None where an entry is unknown, or n such rows (n, D). Exact where the ordering allows it; see
-            `made.complete`, which says so.
+            Observed values to draw the rest from the conditional of: ``{variable: value}``, or a row (D,)
+            with NaN or None where an entry is unknown, or n such rows (n, D). Exact where the ordering allows
+            it; see `made.complete`, which says so.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         first : int
@@ -225,51 +391,18 @@ class MADE(MaskedModel):
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
         masks = self._chosen(mask)
-        rows = self.context_rows(context, n)
+        rows = self._unknown_rows(n, self.context_rows(context, n))
         if given is not None:
-            # One thing given for all rows needs one answer; rows with their own are asked about one by one.
+            # One row of observed values for all needs one answer; several are asked about one by one.
             flat: Any = context
             alike = not (_has_rows(given) or _has_rows(flat) or (n > 1 and np.shape(flat) == (n,)))
-            return self._sample_given(n, key, masks, read_given(self.variables, given), rows, first, alike)
-        batch = self.rows_per_batch
-        parts = [
-            self._sample(
-                row_uniforms(key, first + i, min(batch, n - i), self.n_variables + 1),
-                masks,
-                None if rows is None else rows[i : i + batch],
-                method,
-            )
-            for i in range(0, n, batch)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        empty = torch.zeros((0, self.n_variables), dtype=self.variables.dtype, device=self.device)
-        return torch.cat([empty, *parts])
-
-    def inference(
-        self,
-        mask: int | Sequence[int] | None = None,
-        groups: IntArray | None = None,
-        **settings: Any,
-    ) -> Inference:
-        """Return what answers questions about incomplete rows; `made.marginal` and the like are its faces.
-
-        Parameters
-        ----------
-        mask : int or sequence of int, optional
-            Which masks.
-        groups : (D,) int array, optional
-            Go through the variables group by group, see `MaskSet.given_first`: under masks not its own.
-        **settings
-            Of `made.queries.inference.Inference`.
-        """
-        return Inference(
-            self.variables,
-            lambda k: self.density(k, None if groups is None else self.mask_set.given_first(groups, k)),
-            self._chosen(mask),
-            rows_per_batch=self.rows_per_batch,
-            **settings,
-        )
+            return self._sample_given(key, masks, read_given(self.variables, given), rows, first, alike)
+        parts = []
+        for batch in rows.batches(self.rows_per_batch):
+            u = row_uniforms(key, first, len(batch), self.n_variables + 1)
+            parts.append(self._sample(masks, u, batch, method))
+            first += len(batch)
+        return parts[0] if len(parts) == 1 else torch.cat([rows.codes[:0], *parts])
 
     def distribution(
         self,
@@ -298,17 +431,145 @@ class MADE(MaskedModel):
             self._chosen(mask)
         return RowDistribution(self, context, mask, validate_args=validate_args)
 
-    def _marginal(
-        self, x: ArrayLike | Tensor, masks: list[int], context: ArrayLike | Tensor | None
-    ) -> Tensor:
-        rows = read_incomplete(self.variables, x)
-        evidence = self.inference(masks).evidence(rows, self.context_rows(context, len(rows)))
-        evidence.warn_if_poor(stacklevel=4)
-        return torch.from_numpy(evidence.log_prob).to(self.device)
+    def summary(self, mask: int = 0) -> Summary:
+        """Return the layer table under one mask, and what that mask costs. Print it.
 
-    def _rows_under(self, mask: int, codes: Tensor, context: Tensor | None) -> Tensor:
-        outputs = self.outputs(codes, mask, context=context)
-        return self.variables.log_prob(outputs, codes).sum(dim=1, dtype=torch.float64)
+        Examples
+        --------
+        >>> import made
+        >>> print(made.MADE(made.Bernoulli(3), hidden=(4,), connectivity=[[1, 2, 1, 2]]).summary())
+        MADE of 3 variables: one mask (natural ordering, given connectivity)
+        <BLANKLINE>
+        layer       inputs   units     weights        live   share
+        hidden 1         3       4          12           6   50.0%
+        output           4       3          12           6   50.0%
+        total                               24          12   50.0%
+        <BLANKLINE>
+        31 parameters with the biases
+        every variable is seen, but the last of the ordering, which nothing may see
+        """
+        which = "" if self.has_one_mask else f", of which this is mask {mask}"
+        return summarize(
+            f"MADE of {self.n_variables:,} variables: {self.mask_set.describe()}{which}",
+            self.widths,
+            self.mask(mask),
+            self.variables.input_sizes,
+            residual=self.network.residual,
+            direct=self.network.direct is not None,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the JSON-ready arguments that build this model again, weights apart."""
+        return {
+            "variables": self.variables.settings(),
+            "hidden": list(self.hidden),
+            **self.mask_set.settings(),
+            "activation": self.network.activation,
+            "direct": self.network.direct is not None,
+            "dropout": self.network.dropout,
+            "input_dropout": self.network.input_dropout,
+            **({"context": self.context.settings()} if self.context else {}),
+        }
+
+    def count_violations(self) -> int:
+        """Count weights that the one mask masks and that are not zero: none, unless tampered with."""
+        if not self.has_one_mask:
+            return 0
+        return count_violations(self.network.masked_weights, self._product(0).masks)
+
+    # The mathematics, on checked rows
+
+    def _log_prob(self, masks: Sequence[int], rows: Rows) -> Tensor:
+        """Return log p of each row under the mixture of some masks, (n,) float64."""
+
+        def under(k: int) -> Tensor:
+            return self._by_batch(rows, lambda batch: self._log_prob_under(k, batch).sum(dim=1))
+
+        return reduce(torch.logaddexp, map(under, masks)) - float(np.log(len(masks)))
+
+    def _log_prob_under(self, mask: int | Mask, rows: Rows) -> Tensor:
+        """Return log p of each variable given those before it under one mask, (n, D) float64."""
+        outputs = self._outputs(rows, self._product(mask))
+        return self.variables.log_prob(outputs, rows.codes).double()
+
+    def _sample(self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows, method: str) -> Tensor:
+        """Draw rows from the mixture of some masks; the last uniform of a row says from which."""
+        if len(masks) == 1:
+            return self._sample_under(masks[0], u[:, :-1], rows, method)
+        choice = (u[:, -1] * len(masks)).astype(np.int64)
+        codes = torch.empty((len(u), self.n_variables), dtype=self.variables.dtype, device=self.device)
+        for i, k in enumerate(masks):
+            own = np.flatnonzero(choice == i)
+            if len(own):
+                at = torch.from_numpy(own).to(self.device)
+                codes[at] = self._sample_under(k, u[own, :-1], rows[at], method)
+        return codes
+
+    def _sample_under(
+        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows, method: str = "one-pass"
+    ) -> Tensor:
+        """Draw what is unknown of some rows under one mask; ``u[:, d]`` decides variable d."""
+        if method == "one-pass":
+            features = None if rows.context is None else self.context.features(rows.context)
+            codes = _with_unknown(rows) if rows.mask.cpu().numpy().any() else None
+            return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
+        product = self._product(mask)
+
+        def pick(rows: Rows, variable: int, uniforms: Tensor) -> Tensor:
+            return self.variables.quantile(self._outputs(rows, product), variable, uniforms)
+
+        with torch.no_grad():
+            return sample_rows(pick, self._mask_of(mask).ordering, torch.from_numpy(u).to(self.device), rows)
+
+    def _product(self, mask: int | Mask) -> Masked | PreMasked:
+        """Return how the network multiplies under one mask."""
+        if not isinstance(mask, Mask):
+            self.mask_set.check(mask)
+        if self.has_one_mask:
+            mask = 0
+        again = not isinstance(mask, Mask) and mask < self.n_masks
+        return self._products.get(mask, self.device, self._make_product, again=again)
+
+    def _make_product(self, mask: int | Mask) -> Masked | PreMasked:
+        own, device, direct = self._mask_of(mask), self.device, self.network.direct is not None
+        if self.has_one_mask:
+            return PreMasked.by_blocks(bool_masks(own, device, direct=direct))
+        return Masked(float_masks(own, device, direct=direct))
+
+    def _mask_of(self, mask: int | Mask) -> Mask:
+        return mask if isinstance(mask, Mask) else self.mask(mask)
+
+    def _unknown_rows(self, n: int, context: Tensor | None) -> Rows:
+        """Return n rows of which nothing is known but their context; they take no memory."""
+        codes = torch.zeros((n, 1), dtype=self.variables.dtype, device=self.device)
+        shape = (n, self.n_variables)
+        return Rows(codes.expand(shape), codes.bool().expand(shape), context)
+
+    def _initialize(self) -> None:
+        """Draw the weights, for the fan-in that units have on average over the masks."""
+        masks = [self.mask(k) for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
+
+        def fan_in(layer: int, weight: NDArray[np.float64] | None) -> Tensor:
+            each = [m.layers[layer] for m in masks]
+            seen = [active.sum(axis=1) if weight is None else active @ weight for active in each]
+            return torch.from_numpy(np.mean(seen, axis=0)).float()
+
+        if self.hidden:
+            parts = (self.variables, self.context)
+            shares, powers = (
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("feature_shares", "feature_powers")
+            )
+            self.network.initialize(
+                [fan_in(i, shares if i == 0 else None) for i in range(len(self.hidden))],
+                fan_in(0, powers),
+                torch.Generator().manual_seed(self.seed % 2**63),
+            )
+        if self.has_one_mask:
+            masked = self._product(0).masks
+            with torch.no_grad():
+                for place, weight in self.network.masked_weights.items():
+                    weight.mul_(masked[place])
 
     def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
         if mask is None:
@@ -319,56 +580,83 @@ class MADE(MaskedModel):
             raise InputError("a mixture needs at least one mask, got none")
         return masks
 
-    def _batches(self, codes: Tensor, context: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        size = self.rows_per_pass
-        for i, rows in enumerate(self.batches(codes)):
-            yield rows, None if context is None else context[i * size : (i + 1) * size]
+    # Incomplete rows
 
-    def _sample(
-        self, u: NDArray[np.float64], masks: list[int], context: Tensor | None, method: str
-    ) -> Tensor:
-        if len(masks) == 1:
-            return self.draw_under(masks[0], u[:, :-1], None, context, method=method)
-        # The last uniform of a row says which mask of the mixture it is drawn from.
-        choice = (u[:, -1] * len(masks)).astype(np.int64)
-        codes = torch.empty((len(u), self.n_variables), dtype=self.variables.dtype, device=self.device)
-        for i, k in enumerate(masks):
-            rows = np.flatnonzero(choice == i)
-            if len(rows):
-                at = torch.from_numpy(rows).to(self.device)
-                own = None if context is None else context[at]
-                codes[at] = self.draw_under(k, u[rows, :-1], None, own, method=method)
-        return codes
+    def density(self, k: int, mask: Mask | None = None) -> Density:
+        """Return mask k as inference sees it; or another mask, which takes over the number k."""
+        chosen: int | Mask = k if mask is None else mask
+
+        @torch.no_grad()
+        def log_prob(codes: IntArray, context: Tensor | None) -> NDArray[np.float64]:
+            rows = Rows(torch.from_numpy(codes).to(self.device, self.variables.dtype), context=context)
+            scores: NDArray[np.float64] = self._log_prob_under(chosen, rows).cpu().numpy()
+            return scores
+
+        @torch.no_grad()
+        def draw(u: NDArray[np.float64], codes: IntArray, context: Tensor | None) -> IntArray:
+            given = torch.from_numpy(codes).to(self.device)
+            rows = Rows(given.clamp(min=0).to(self.variables.dtype), given != UNKNOWN, context)
+            return self._sample_under(chosen, u, rows).cpu().numpy().astype(np.int64)
+
+        return Density(k, self._mask_of(chosen).ranks, log_prob, draw)
+
+    def inference(
+        self, mask: int | Sequence[int] | None = None, groups: IntArray | None = None, **settings: Any
+    ) -> Inference:
+        """Return what answers questions about incomplete rows; `made.marginal` and the like are its faces.
+
+        Parameters
+        ----------
+        mask : int or sequence of int, optional
+            Which masks.
+        groups : (D,) int array, optional
+            Go through the variables group by group, see `MaskSet.given_first`: under masks not its own.
+        **settings
+            Of `made.queries.inference.Inference`.
+        """
+        return Inference(
+            self.variables,
+            lambda k: self.density(k, None if groups is None else self.mask_set.given_first(groups, k)),
+            self._chosen(mask),
+            rows_per_batch=self.rows_per_batch,
+            **settings,
+        )
+
+    def _marginal(self, rows: Rows, masks: list[int]) -> Tensor:
+        evidence = self.inference(masks).evidence(_with_unknown(rows), rows.context)
+        evidence.warn_if_poor(stacklevel=4)
+        return torch.from_numpy(evidence.log_prob).to(self.device)
 
     def _sample_given(
-        self,
-        n: int,
-        seed: int,
-        masks: list[int],
-        given: IntArray,
-        context: Tensor | None,
-        first: int,
-        alike: bool,
+        self, seed: int, masks: list[int], given: IntArray, rows: Rows, first: int, alike: bool
     ) -> Tensor:
+        n, context = len(rows), rows.context
         if len(given) not in (1, n):
             raise InputError(f"given holds {len(given)} rows: one for all {n} rows to draw, or one each")
         if not alike:
             given = np.broadcast_to(given, (n, self.n_variables))
-        inference = self.inference(masks, seed=seed, draws=_DRAWS_FOR_MANY if alike else 1000)
+        inference = self.inference(masks, seed=seed, draws=_PARTICLES_FOR_MANY if alike else 1000)
         numbers = np.zeros(1, dtype=np.int64) if alike else np.arange(first, first + n)
-        rows = context[:1] if context is not None and alike else context
+        if context is not None and alike:
+            context = context[:1]
         if n == 0:
             codes = np.zeros((0, self.n_variables), dtype=np.int64)
         else:
-            evidence = inference.evidence(given, rows, numbers)
+            evidence = inference.evidence(given, context, numbers)
             evidence.warn_if_poor(stacklevel=5)
             each, offset = (n, first) if alike else (1, 0)
-            codes = inference.complete(given, rows, evidence, numbers, each, offset)
+            codes = inference.complete(given, context, evidence, numbers, each, offset)
         return torch.from_numpy(codes.reshape(n, self.n_variables)).to(self.device, self.variables.dtype)
 
 
+def _with_unknown(rows: Rows) -> IntArray:
+    """Return codes with -1 where unknown."""
+    codes: IntArray = torch.where(rows.mask, rows.codes.long(), UNKNOWN).cpu().numpy()
+    return codes
+
+
 def _has_rows(given: Any) -> bool:
-    """Return whether something given comes in rows, and is not one for all."""
+    """Return whether observed values come in rows, and are not one for all."""
     if given is None or isinstance(given, Mapping):
         return False
     try:

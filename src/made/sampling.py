@@ -1,4 +1,4 @@
-"""Ancestral sampling, the plain way: one full pass of the network per variable."""
+"""Ancestral sampling, the plain way: each variable is drawn given those before it, one pass for each."""
 
 from __future__ import annotations
 
@@ -8,42 +8,34 @@ import torch
 from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.variables.missing import UNKNOWN
-from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
 __all__ = ["sample_rows"]
 
 
 def sample_rows(
-    outputs_of: Callable[[Tensor], Tensor],
-    variables: RowType,
-    ordering: IntArray,
-    u: Tensor,
-    codes: Tensor | None = None,
+    pick: Callable[[Rows, int, Tensor], Tensor], ordering: IntArray, u: Tensor, rows: Rows
 ) -> Tensor:
-    """Draw rows variable by variable, each from its conditional given those before it.
+    """Draw what is unknown of some rows, variable by variable.
 
     Parameters
     ----------
-    outputs_of : callable
-        Maps codes (n, D) to the network's outputs (n, n_outputs) under one mask.
-    variables : RowType
-        What the columns are.
+    pick : callable
+        Maps rows, a variable and its uniforms (n,) to its codes (n,), given what comes before it in the
+        ordering; what comes after it is still to be drawn.
     ordering : (D,) int array
-        Of that mask.
+        The variables in the order in which they are drawn.
     u : (n, D) float64 tensor
-        ``u[:, d]`` decides variable d, through the inverse of its CDF: rows are a function of uniforms.
-    codes : (n, D) integer tensor, optional
-        Codes that are given, and -1 where one is to be drawn. By default all are drawn.
+        ``u[:, d]`` decides variable d: rows are a function of uniforms.
+    rows : Rows
+        What is known stays.
 
     Returns
     -------
     (n, D) tensor of codes
     """
-    given = torch.full(u.shape, UNKNOWN, device=u.device) if codes is None else codes
-    rows = given.clamp(min=0).to(variables.dtype)
+    codes, known = rows.codes.clone(), rows.mask
     for variable in ordering.tolist():
-        unknown = given[:, variable] == UNKNOWN
-        drawn = variables.quantile(outputs_of(rows), variable, u[:, variable])
-        rows[:, variable] = torch.where(unknown, drawn.to(rows.dtype), rows[:, variable])
-    return rows
+        drawn = pick(Rows(codes, context=rows.context), variable, u[:, variable])
+        codes[:, variable] = torch.where(known[:, variable], codes[:, variable], drawn.to(codes.dtype))
+    return codes

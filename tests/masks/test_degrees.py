@@ -40,10 +40,10 @@ def test_worked_example_second_mask(example):
 
 def test_worked_example_dependence(example, randomize):
     """H = (f(x1), f(x1, x2), f(x1), f(x1, x2)); x1-hat = c, x2-hat = f(x1), x3-hat = f(x1, x2)."""
-    network = randomize(example).network
+    network, product = randomize(example).network, example._product(0)
     x = torch.tensor([0.3, -0.4, 0.8])
-    h = torch.autograd.functional.jacobian(lambda x: network.hidden_layer(0, x[None])[0], x)
-    out = torch.autograd.functional.jacobian(lambda x: network(x[None])[0], x)
+    h = torch.autograd.functional.jacobian(lambda x: network.hidden_layer(0, x[None], product)[0], x)
+    out = torch.autograd.functional.jacobian(lambda x: network(x[None], product)[0], x)
     assert (h != 0).int().tolist() == [[1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 1, 0]]
     assert (out != 0).int().tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
 

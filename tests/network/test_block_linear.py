@@ -1,4 +1,4 @@
-"""Products that leave dead blocks out are those with everything."""
+"""Products that leave masked blocks out are those with everything."""
 
 import copy
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import made
 from made.network import block_linear
-from made.network.block_linear import linear, live_blocks
-from made.network.network import _stored_masked
+from made.network.block_linear import linear, row_blocks
+from made.network.products import PreMasked, masked_gradient_linear
 from made.training.settings import TrainingSettings, make_optimizer
 
 
@@ -23,18 +23,18 @@ def small_blocks(monkeypatch):
 
 
 @st.composite
-def staircases(draw):
+def block_triangular(draw):
     """A mask whose rows are growing prefixes."""
     n_in = draw(st.integers(1, 12))
     prefixes = sorted(draw(st.lists(st.integers(0, n_in), min_size=1, max_size=20)))
     return np.arange(n_in) < np.array(prefixes)[:, None]
 
 
-@given(staircases(), st.booleans(), st.integers(0, 5), st.integers(0, 2**31))
+@given(block_triangular(), st.booleans(), st.integers(0, 5), st.integers(0, 2**31))
 @settings(max_examples=150, deadline=None)
-def test_twins_on_random_staircases(mask, has_bias, n, seed):
+def test_twins_on_random_masks(mask, has_bias, n, seed):
     block_linear._SMALL, block_linear._ROWS = 0, 3
-    blocks = live_blocks(mask)
+    blocks = row_blocks(mask)
     assert blocks is not None
     assert [block.first for block in blocks] == [0, *(block.last for block in blocks[:-1])]
     assert blocks[-1].last == len(mask)
@@ -49,7 +49,7 @@ def test_twins_on_random_staircases(mask, has_bias, n, seed):
     found = []
     for multiply in (
         lambda a, w, b: linear(a, w, matrix, b, blocks),
-        lambda a, w, b: _stored_masked(a, w, matrix, b),
+        lambda a, w, b: masked_gradient_linear(a, w, matrix, b),
     ):
         leaves = [tensor.clone().requires_grad_() for tensor in (x, weight, bias)]
         out = multiply(leaves[0], leaves[1], leaves[2] if has_bias else None)
@@ -60,19 +60,19 @@ def test_twins_on_random_staircases(mask, has_bias, n, seed):
     assert (found[0][2][matrix == 0] == 0).all()
 
 
-def test_what_is_no_staircase_is_multiplied_as_a_whole():
+def test_what_is_not_block_triangular_is_multiplied_as_a_whole():
     tri = np.tri(9, dtype=bool)
-    assert live_blocks(tri) is not None
-    assert live_blocks(tri[::-1]) is None
-    assert live_blocks(tri[:, ::-1]) is None
-    holes = tri.copy()
-    holes[8, 4] = False
-    assert live_blocks(holes) is None
+    assert row_blocks(tri) is not None
+    assert row_blocks(tri[::-1]) is None
+    assert row_blocks(tri[:, ::-1]) is None
+    sparser = tri.copy()
+    sparser[8, 4] = False
+    assert row_blocks(sparser) is None
 
 
 def test_small_weights_are_multiplied_as_a_whole(monkeypatch):
     monkeypatch.setattr(block_linear, "_SMALL", 82)
-    assert live_blocks(np.tri(9, dtype=bool)) is None
+    assert row_blocks(np.tri(9, dtype=bool)) is None
 
 
 def model(**settings):
@@ -88,14 +88,13 @@ def test_a_model_has_the_losses_and_gradients_of_the_plain_path(settings, random
     arguments = {"hidden": (24, 24), "direct": False, **settings}
     fast = randomize(made.MADE(made.Bernoulli(20), seed=1, **arguments), seed=2).double()
     plain = copy.deepcopy(fast)
-    plain.network.leaves_dead_out = False
     # With the inputs out of order, the first layer is multiplied as a whole.
-    assert (fast.network._blocks["mask_0"] is None) == (settings.get("ordering") == "random")
+    assert (0 not in fast._product(0).blocks) == (settings.get("ordering") == "random")
     rows = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (7, 20)).astype(np.uint8))
-    for one in (fast, plain):
-        one.variables.encode = lambda codes: codes.double()
-        one.loss(rows).backward()
-    torch.testing.assert_close(fast.loss(rows), plain.loss(rows), rtol=1e-12, atol=1e-12)
+    losses = [fast.loss(rows), plain.loss(rows, multiply=PreMasked(plain._product(0).masks))]
+    for loss in losses:
+        loss.backward()
+    torch.testing.assert_close(*losses, rtol=1e-12, atol=1e-12)
     for one, other in zip(fast.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-10, atol=1e-12)
 
@@ -103,15 +102,15 @@ def test_a_model_has_the_losses_and_gradients_of_the_plain_path(settings, random
 def test_the_trained_model_is_the_same_up_to_rounding():
     rows = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (64, 20)).astype(np.uint8))
     trained = []
-    for leaves_dead_out in (True, False):
+    for by_blocks in (True, False):
         one = model(direct=True)
-        one.network.leaves_dead_out = leaves_dead_out
+        product = one._product(0) if by_blocks else PreMasked(one._product(0).masks)
         optimizer = make_optimizer(one, TrainingSettings(optimizer="adam"))
         for _ in range(30):
             optimizer.zero_grad()
-            one.loss(rows).backward()
+            one.loss(rows, multiply=product).backward()
             optimizer.step()
-        assert one.network.count_violations() == 0
+        assert one.count_violations() == 0
         trained.append(one.log_prob(rows))
     torch.testing.assert_close(*trained, rtol=1e-4, atol=1e-4)
 
@@ -128,7 +127,7 @@ def test_a_second_derivative_is_that_of_the_plain_path():
     found = [
         torch.autograd.functional.hessian(lambda at, m=m: curved(m, at), x)
         for m in (
-            lambda at: linear(at, weight, matrix, None, live_blocks(mask)),
+            lambda at: linear(at, weight, matrix, None, row_blocks(mask)),
             lambda at: at @ weight.T,
         )
     ]

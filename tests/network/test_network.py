@@ -1,4 +1,4 @@
-"""The network: one stored mask and a mask that is given agree, dead weights stay dead, dropout is told."""
+"""The network: products with one mask and with any mask agree, masked weights stay zero, dropout is told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import torch
 from torch.nn import functional
 
 import made
-from made.network.network import ACTIVATIONS, MaskTensors, Network
+from made.masks.tensors import float_masks
+from made.network.network import ACTIVATIONS, Network
+from made.network.products import Masked
 
 MIXED = [made.Bernoulli(3), made.Categorical(3, n=2)]
 
@@ -33,9 +35,9 @@ def test_a_stored_mask_is_the_mask_given(model):
     )
     given.load_state_dict(stored.state_dict())
     x = torch.randn(7, 9, generator=torch.Generator().manual_seed(0))
-    mask = MaskTensors.of(model.mask(), torch.device("cpu"))
+    mask = Masked(float_masks(model.mask(), torch.device("cpu"), direct=True))
     inputs = [x.clone().requires_grad_() for _ in range(2)]
-    outs = [stored(inputs[0]), given(inputs[1], mask)]
+    outs = [stored(inputs[0], model._product(0)), given(inputs[1], mask)]
     torch.testing.assert_close(*outs)
     for out in outs:
         out.square().sum().backward()
@@ -48,14 +50,14 @@ def test_a_stored_mask_is_the_mask_given(model):
 def test_the_stored_linear_map_has_the_right_gradients(model):
     network = model.network.double()
     x = torch.randn(3, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x, *biases: network(x), (x, *network.biases))
+    assert torch.autograd.gradcheck(lambda x, *biases: network(x, model._product(0)), (x, *network.biases))
 
 
 @pytest.mark.parametrize("settings", [{}, {"direct": True, "residual": True}, {"hidden": ()}])
 def test_dead_weights_are_zero_at_the_start(masked_weights, settings):
     model = made.MADE(MIXED, **{"hidden": (16, 16), **settings})
     assert all_dead_are_zero(masked_weights(model))
-    assert model.network.count_violations() == 0
+    assert model.count_violations() == 0
     for weight, mask in masked_weights(model)[: len(model.hidden)]:
         assert (weight[mask] != 0).all()
 
@@ -81,7 +83,7 @@ def test_dead_weights_are_counted(model, masked_weights):
     with torch.no_grad():
         for weight, mask in masked_weights(model):
             weight[tuple((~mask).nonzero()[0])] = 0.1
-    assert model.network.count_violations() == len(masked_weights(model)) == 4
+    assert model.count_violations() == len(masked_weights(model)) == 4
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -183,8 +185,8 @@ def test_a_stored_mask_is_the_mask_given_with_context(randomize):
     given.load_state_dict(model.network.state_dict())
     generator = torch.Generator().manual_seed(0)
     x, c = torch.randn(7, 9, generator=generator), torch.randn(7, 2, generator=generator)
-    mask = MaskTensors.of(model.mask(), torch.device("cpu"))
-    outs = [model.network(x, context=c), given(x, mask, context=c)]
+    mask = Masked(float_masks(model.mask(), torch.device("cpu"), direct=True))
+    outs = [model.network(x, model._product(0), context=c), given(x, mask, context=c)]
     torch.testing.assert_close(*outs)
     for out in outs:
         out.square().sum().backward()
@@ -198,7 +200,7 @@ def test_no_weight_of_context_is_dead(randomize, masked_weights):
     first = masked_weights(model)[0][1]
     assert first.shape == (8, 11)
     assert first[:, 9:].all()
-    assert model.network.count_violations() == 0
+    assert model.count_violations() == 0
     assert not Network(4, (8,), 3).context
 
 

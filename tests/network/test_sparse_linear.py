@@ -130,7 +130,7 @@ def test_a_model_has_the_outputs_and_gradients_of_the_plain_path(
         )
     for one, other in zip(*found, strict=True):
         close(one, other)
-    assert model.network.count_violations() == 0
+    assert model.count_violations() == 0
 
 
 def test_no_features_are_laid_out(monkeypatch):
@@ -186,7 +186,7 @@ def test_transforms_of_torch_see_through_it(monkeypatch, randomize):
             outputs = torch.func.functional_call(model.network, own, (x, mask))
             return model.variables.log_prob(outputs, rows).sum()
 
-        x, mask = model.variables.inputs(rows, torch.float64), model._mask_tensors(1)
+        x, mask = model.variables.inputs(rows, torch.float64), model._product(1)
         own = {name.removeprefix("network."): weight for name, weight in weights.items()}
         return torch.func.grad(loss)(own)
 

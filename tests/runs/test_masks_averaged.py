@@ -153,7 +153,7 @@ def test_rows_with_context(build, monkeypatch):
 
 def test_no_mask_is_kept(monkeypatch):
     """What is alive while masks are averaged is the same after 3 of them and after 30."""
-    monkeypatch.setattr("made.masked._BYTES_KEPT", 0)  # none of them fits
+    monkeypatch.setattr("made.masks.tensors._BYTES_KEPT", 0)  # none of them fits
     model = made.MADE(made.Bernoulli(16), (64,), orderings="fresh", connectivities="fresh")
     own, made_anew, alive, numbers = model.mask_set.mask, [], [], []
 

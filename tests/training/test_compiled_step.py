@@ -51,7 +51,7 @@ def test_it_is_the_plain_step(network, variables, n):
     assert state.keys() == wanted.keys()
     for name, tensor in wanted.items():
         torch.testing.assert_close(state[name], tensor, rtol=1e-9, atol=1e-11)
-    assert live.network.count_violations() == 0
+    assert live.count_violations() == 0
 
 
 def test_context_and_weights_of_rows_count():

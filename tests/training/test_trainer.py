@@ -296,7 +296,7 @@ def test_validation_uses_so_many_masks(tiny, rows, valid):
 def test_dead_weights_stay_zero(tiny, rows, valid):
     model = tiny(hidden=(8, 8), direct=True)
     fit(model, rows, valid, epochs=3)
-    assert model.network.count_violations() == 0
+    assert model.count_violations() == 0
     assert model.network.direct.any()
 
 

@@ -189,7 +189,7 @@ def test_context_reaches_every_output(model, states):
     x = model.variables.features(codes)
     generator = torch.Generator().manual_seed(0)
     for k in range(model.n_masks):
-        mask = None if model.has_one_mask else model._mask_tensors(k)
+        mask = model._product(k)
         reached = torch.zeros(model.variables.n_outputs, model.context.n_features, dtype=bool)
         for _ in range(5):  # a relu may be off at one of them
             c = torch.randn(model.context.n_features, generator=generator)
@@ -209,7 +209,7 @@ def test_every_output_may_depend_on_context_in_more_than_a_linear_way(name, rand
     x = torch.zeros(1, model.variables.n_inputs)
     a, b = torch.randn((2, 1, model.context.n_features), generator=torch.Generator().manual_seed(0))
     for k in range(model.n_masks):
-        mask = None if model.has_one_mask else model._mask_tensors(k)
+        mask = model._product(k)
         one, other, both, none = (model.network(x, mask, context=c)[0] for c in (a, b, a + b, 0 * a))
         bent = ((both + none - one - other).abs() > 1e-5).detach().numpy()
         first = np.repeat(model.mask(k).ranks, model.variables.output_sizes) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -97,19 +98,19 @@ class MaskSet:
             object.__setattr__(self, name, _check_number(name, getattr(self, name)))
         object.__setattr__(self, "fresh_masks", check_int("fresh_masks", self.fresh_masks, least=1))
 
-    @property
+    @cached_property
     def residual_layers(self) -> tuple[bool, ...]:
         """Whether each hidden layer adds the layer before to its output: where asked, and sizes agree."""
         return tuple(
             self.residual and i > 0 and self.hidden[i] == self.hidden[i - 1] for i in range(len(self.hidden))
         )
 
-    @property
+    @cached_property
     def is_fresh(self) -> bool:
         """Whether there is a new mask for every k, without end."""
         return FRESH in (self.orderings, self.connectivities)
 
-    @property
+    @cached_property
     def n_masks(self) -> int:
         """K, the number of masks whose mean is the density of the model."""
         if self.is_fresh:
@@ -206,6 +207,24 @@ class MaskSet:
             f"mixture of {self.n_masks} masks "
             f"({self.orderings} orderings, {self.connectivities} connectivities)"
         )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the JSON-ready arguments of a model that make these masks again."""
+        ordering, connectivity = self.ordering, self.connectivity
+        if isinstance(ordering, np.ndarray):
+            ordering = ordering.tolist() if len(ordering) > 1 else ordering[0].tolist()
+        if isinstance(connectivity, tuple):
+            connectivity = [layer.tolist() for layer in connectivity]
+        return {
+            "ordering": ordering,
+            "seed": self.seed,
+            "orderings": self.orderings,
+            "connectivity": connectivity.tolist() if isinstance(connectivity, np.ndarray) else connectivity,
+            "connectivities": self.connectivities,
+            "residual": self.residual,
+            "fresh_masks": self.fresh_masks,
+            **({"field": self.field.settings()} if self.field else {}),
+        }
 
     def _ordering(self, number: int) -> IntArray:
         if self.orderings != FRESH:

@@ -1,9 +1,9 @@
-"""Products with a masked weight that leave its dead half out.
+"""Products with a block-triangular weight, which leave out most of what is masked.
 
-Seen in rank order, a mask is a staircase: each unit sees a prefix of what comes before it, and later units
-see longer ones. So the rows of a weight are cut into blocks, and each block is multiplied with no more
+Seen in rank order, a mask is block-triangular: each unit sees a prefix of what comes before it, and later
+units see longer ones. So the rows of a weight are cut into blocks, and each block is multiplied with no more
 columns than its longest prefix: a few blocks leave little more than half of the arithmetic, forward and
-backward. The plain twin is `network._StoredMasked`, which multiplies with everything.
+backward. The plain twin is `products.masked_gradient_linear`, which multiplies with everything.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from torch import Tensor
 
 from made.masks.degrees import BoolArray
 
-__all__ = ["Block", "linear", "live_blocks"]
+__all__ = ["RowBlock", "linear", "row_blocks"]
 
-# A block has at least so many rows, and there are at most so many blocks: small products waste time.
+# Fewest rows of a block, and most blocks: small products waste time.
 _ROWS, _BLOCKS = 128, 8
 # Weights smaller than this are multiplied faster as a whole.
 _SMALL = 2**16
 
 
-class Block(NamedTuple):
-    """Rows first..last - 1 of a weight: columns up to `shared` live in all of them, none from `reach` on."""
+class RowBlock(NamedTuple):
+    """Rows first..last - 1 of a weight: all are active in columns before `shared`, none from `end` on."""
 
     first: int
     last: int
     shared: int
-    reach: int
+    end: int
 
 
-def live_blocks(mask: BoolArray) -> tuple[Block, ...] | None:
-    """Cut a mask into blocks.
+def row_blocks(mask: BoolArray) -> tuple[RowBlock, ...] | None:
+    """Cut the rows of a mask into blocks.
 
     Parameters
     ----------
@@ -44,14 +44,15 @@ def live_blocks(mask: BoolArray) -> tuple[Block, ...] | None:
 
     Returns
     -------
-    tuple of Block, or None
-        None where the mask is no staircase (variables or degrees are not in order), or too small to pay.
+    tuple of RowBlock, or None
+        None where the mask is not block-triangular (variables or degrees are not in order), or too small for
+        blocks to pay.
 
     Examples
     --------
-    >>> live_blocks(np.tri(512, dtype=bool))[:2]
-    (Block(first=0, last=128, shared=1, reach=128), Block(first=128, last=256, shared=129, reach=256))
-    >>> live_blocks(np.tri(512, dtype=bool)[::-1]) is None
+    >>> row_blocks(np.tri(512, dtype=bool))[:2]
+    (RowBlock(first=0, last=128, shared=1, end=128), RowBlock(first=128, last=256, shared=129, end=256))
+    >>> row_blocks(np.tri(512, dtype=bool)[::-1]) is None
     True
     """
     n_out, n_in = mask.shape
@@ -63,7 +64,7 @@ def live_blocks(mask: BoolArray) -> tuple[Block, ...] | None:
     n_blocks = max(1, min(_BLOCKS, n_out // _ROWS))
     cuts = np.linspace(0, n_out, n_blocks + 1).astype(int)
     return tuple(
-        Block(int(first), int(last), int(prefixes[first]), int(prefixes[last - 1]))
+        RowBlock(int(first), int(last), int(prefixes[first]), int(prefixes[last - 1]))
         for first, last in pairwise(cuts)
     )
 
@@ -73,22 +74,22 @@ def linear(
     weight: Tensor,
     mask: Tensor,
     bias: Tensor | None,
-    blocks: tuple[Block, ...],
+    blocks: tuple[RowBlock, ...],
     into: Tensor | None = None,
 ) -> Tensor:
-    """Return x times the transposed weight, plus the bias.
+    """Return x W^T + b.
 
     Parameters
     ----------
     x : (n, n_in) tensor
-        What comes before.
+        Features.
     weight : (n_out, n_in) tensor
         Zero where the mask is.
     mask : (n_out, n_in) tensor
-        Of zeros and ones.
+        Of zeros and ones, or truth values.
     bias : (n_out,) tensor, optional
         Added to each row.
-    blocks : tuple of Block
+    blocks : tuple of RowBlock
         Of the mask.
     into : (n_out, n_in) tensor, optional
         What the gradient of the weight is added to, instead of being returned.
@@ -98,11 +99,11 @@ def linear(
     (n, n_out) tensor
         Differentiable; the gradient of the weight is zero where the mask is.
     """
-    out: Tensor = _LiveLinear.apply(x, weight, mask, bias, blocks, into)  # type: ignore[no-untyped-call]
+    out: Tensor = _BlockLinear.apply(x, weight, mask, bias, blocks, into)  # type: ignore[no-untyped-call]
     return out
 
 
-class _LiveLinear(torch.autograd.Function):
+class _BlockLinear(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
@@ -110,20 +111,20 @@ class _LiveLinear(torch.autograd.Function):
         weight: Tensor,
         mask: Tensor,
         bias: Tensor | None,
-        blocks: tuple[Block, ...],
+        blocks: tuple[RowBlock, ...],
         into: Tensor | None,
     ) -> Tensor:
         ctx.save_for_backward(x, weight, mask)
         ctx.blocks, ctx.has_bias, ctx.into = blocks, bias is not None, into
         out = x.new_empty(len(x), len(weight))
-        for first, last, _, reach in blocks:
-            own, rows = out[:, first:last], weight[first:last, :reach]
-            if reach == 0:
+        for first, last, _, end in blocks:
+            own, rows = out[:, first:last], weight[first:last, :end]
+            if end == 0:
                 own.zero_() if bias is None else own.copy_(bias[first:last].expand_as(own))
             elif bias is None:
-                torch.mm(x[:, :reach], rows.t(), out=own)
+                torch.mm(x[:, :end], rows.t(), out=own)
             else:
-                torch.addmm(bias[first:last], x[:, :reach], rows.t(), out=own)
+                torch.addmm(bias[first:last], x[:, :end], rows.t(), out=own)
         return out
 
     @staticmethod
@@ -143,33 +144,33 @@ class _LiveLinear(torch.autograd.Function):
         return to_x, to_weight, None, to_bias, None, None
 
 
-def _to_inputs(gradient: Tensor, weight: Tensor, blocks: tuple[Block, ...]) -> Tensor:
+def _to_inputs(gradient: Tensor, weight: Tensor, blocks: tuple[RowBlock, ...]) -> Tensor:
     out = gradient.new_empty(len(gradient), weight.shape[1])
-    # The last block reaches furthest: it sets what the others add to.
-    first, last, _, reach = blocks[-1]
-    out[:, reach:] = 0
-    if reach:
-        torch.mm(gradient[:, first:last], weight[first:last, :reach], out=out[:, :reach])
-    for first, last, _, reach in blocks[:-1]:
-        if reach:
-            out[:, :reach].addmm_(gradient[:, first:last], weight[first:last, :reach])
+    # The last block has the most columns: it sets what the others add to.
+    first, last, _, end = blocks[-1]
+    out[:, end:] = 0
+    if end:
+        torch.mm(gradient[:, first:last], weight[first:last, :end], out=out[:, :end])
+    for first, last, _, end in blocks[:-1]:
+        if end:
+            out[:, :end].addmm_(gradient[:, first:last], weight[first:last, :end])
     return out
 
 
-def _to_weight(gradient: Tensor, x: Tensor, mask: Tensor, blocks: tuple[Block, ...]) -> Tensor:
+def _to_weight(gradient: Tensor, x: Tensor, mask: Tensor, blocks: tuple[RowBlock, ...]) -> Tensor:
     out = torch.empty_like(mask, dtype=gradient.dtype)
-    for first, last, shared, reach in blocks:
-        out[first:last, reach:] = 0  # by assignment: zeros of the whole, or zero_ of a part, take longer
-        if reach:
-            torch.mm(gradient[:, first:last].t(), x[:, :reach], out=out[first:last, :reach])
-            out[first:last, shared:reach].mul_(mask[first:last, shared:reach])
+    for first, last, shared, end in blocks:
+        out[first:last, end:] = 0  # by assignment: zeros of the whole, or zero_ of a part, take longer
+        if end:
+            torch.mm(gradient[:, first:last].t(), x[:, :end], out=out[first:last, :end])
+            out[first:last, shared:end].mul_(mask[first:last, shared:end])
     return out
 
 
 def _add_to_weight(
-    gradient: Tensor, x: Tensor, mask: Tensor, blocks: tuple[Block, ...], into: Tensor
+    gradient: Tensor, x: Tensor, mask: Tensor, blocks: tuple[RowBlock, ...], into: Tensor
 ) -> None:
-    for first, last, shared, reach in blocks:
-        if reach:
-            into[first:last, :reach].addmm_(gradient[:, first:last].t(), x[:, :reach])
-            into[first:last, shared:reach].mul_(mask[first:last, shared:reach])
+    for first, last, shared, end in blocks:
+        if end:
+            into[first:last, :end].addmm_(gradient[:, first:last].t(), x[:, :end])
+            into[first:last, shared:end].mul_(mask[first:last, shared:end])

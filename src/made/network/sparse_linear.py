@@ -1,8 +1,8 @@
-"""Products with one-hot features without their zeros: sums of the columns of a weight that codes pick.
+"""Products with sparse one-hot features: sums of the columns of a weight that the codes select.
 
-Of the thousand features of a variable with a thousand classes, one is 1 and 999 are 0: picking a column does
-what multiplying with all of them does, in a fraction of the time and of the memory. The plain twin lays the
-features out (`SparseOneHot.dense`) and multiplies.
+Of the thousand features of a variable with a thousand classes, one is 1 and 999 are 0: selecting a column
+does what multiplying with all of them does, in a fraction of the time and of the memory. The plain twin lays
+the features out (`SparseOneHot.dense`) and multiplies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["linear"]
 def linear(
     x: SparseOneHot, weight: Tensor, mask: Tensor | None, bias: Tensor | None, into: Tensor | None = None
 ) -> Tensor:
-    """Return x times the transposed weight, plus the bias.
+    """Return x W^T + b.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def linear(
     weight : (n_out, n_features) tensor
         Zero where the mask is.
     mask : (n_out, n_features) tensor, optional
-        Of zeros and ones, the same for all features of a variable.
+        Of zeros and ones, or truth values, the same for all features of a variable.
     bias : (n_out,) tensor, optional
         Added to each row.
     into : (n_out, n_features) tensor, optional
@@ -41,7 +41,7 @@ def linear(
     (n, n_out) tensor
         Differentiable; the gradient of the weight is zero where the mask is.
     """
-    out: Tensor = _Gathered.apply(weight, mask, x.codes, x.firsts, x.sizes, into)  # type: ignore[no-untyped-call]
+    out: Tensor = _SelectedColumns.apply(weight, mask, x.codes, x.firsts, x.sizes, into)  # type: ignore[no-untyped-call]
     if len(x.columns) == 0:
         return out if bias is None else out + bias
     rest = weight[:, x.columns]
@@ -50,8 +50,8 @@ def linear(
     return out + functional.linear(x.others, rest, bias)
 
 
-class _Gathered(torch.autograd.Function):
-    """The part of the codes. The weights of a unit lie side by side: each unit takes up all rows in turn."""
+class _SelectedColumns(torch.autograd.Function):
+    """The part of the codes. The weights of a unit are contiguous: each unit takes up all rows in turn."""
 
     @staticmethod
     def forward(
@@ -63,10 +63,10 @@ class _Gathered(torch.autograd.Function):
         into: Tensor | None,
     ) -> Tensor:
         out = weight.new_zeros(len(weight), codes.shape[1])
-        live = _live_units(mask, firsts)
-        for own, first, size, (dead, _) in zip(codes, firsts, sizes, live, strict=True):
-            units = weight[dead:, first : first + size]
-            out[dead:] += units.gather(1, own.expand(len(units), -1))
+        active = _active_units(mask, firsts)
+        for own, first, size, (begin, _) in zip(codes, firsts, sizes, active, strict=True):
+            units = weight[begin:, first : first + size]
+            out[begin:] += units.gather(1, own.expand(len(units), -1))
         return out.t().contiguous()
 
     @staticmethod
@@ -84,24 +84,24 @@ class _Gathered(torch.autograd.Function):
             return whole if mask is None else whole * mask, None, None, None, None, None
         by_unit = gradient.t().contiguous()
         out = gradient.new_zeros(ctx.shape) if ctx.into is None else ctx.into
-        live = _live_units(mask, ctx.firsts)
-        for own, first, size, (dead, which) in zip(codes, ctx.firsts, ctx.sizes, live, strict=True):
-            units = by_unit[dead:] if which is None else by_unit[dead:] * which
-            out[dead:, first : first + size].scatter_add_(1, own.expand(len(units), -1), units)
+        active = _active_units(mask, ctx.firsts)
+        for own, first, size, (begin, which) in zip(codes, ctx.firsts, ctx.sizes, active, strict=True):
+            units = by_unit[begin:] if which is None else by_unit[begin:] * which
+            out[begin:, first : first + size].scatter_add_(1, own.expand(len(units), -1), units)
         return out if ctx.into is None else None, None, None, None, None, None
 
 
-def _live_units(mask: Tensor | None, firsts: tuple[int, ...]) -> list[tuple[int, Tensor | None]]:
-    """Return for each variable how many units before the first that sees it, and which after that see it.
+def _active_units(mask: Tensor | None, firsts: tuple[int, ...]) -> list[tuple[int, Tensor | None]]:
+    """Return for each variable how many units come before the first that sees it, and which after that do.
 
     The latter as a column of zeros and ones, or None where all do: with units in the order of their degrees.
     """
     if mask is None:
         return [(0, None)] * len(firsts)
     seen = mask[:, list(firsts)]
-    dead = (seen.cumsum(0) == 0).sum(0)
-    whole = seen.sum(0) == len(seen) - dead
+    before = (seen.cumsum(0) == 0).sum(0)
+    all_after = seen.sum(0) == len(seen) - before
     return [
-        (first, None if all_see else seen[first:, i : i + 1])
-        for i, (first, all_see) in enumerate(zip(dead.tolist(), whole.tolist(), strict=True))
+        (first, None if every else seen[first:, i : i + 1])
+        for i, (first, every) in enumerate(zip(before.tolist(), all_after.tolist(), strict=True))
     ]

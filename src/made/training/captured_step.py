@@ -94,17 +94,17 @@ class CapturedStep(PlainStep):
             and not any(_brings_a_table(block) for block in blocks)
         )
 
-    def take(self, batch: Batch, mask: int, rate: float, generator: torch.Generator) -> Tensor:
+    def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step."""
         self._rate.fill_(rate)
-        step = partial(self._take_one_by_one, batch, mask, generator)
+        step = partial(self._take_one_by_one, batch, draw, generator)
         if not self._can_record or len(batch.rows) != self._batch_size:
             return step()
         if self._warm_ups < _WARM_UPS:
             self._warm_ups += 1
             return self._recorder.aside(step)
         if self._graph is None:
-            self._try_to_capture(batch, mask, generator)
+            self._try_to_capture(batch, draw, generator)
         return step() if self._graph is None else self._graph(batch, generator)
 
     def restore(self, state: Weights) -> None:
@@ -118,17 +118,22 @@ class CapturedStep(PlainStep):
         for group in self.optimizer.param_groups:
             group["lr"], group["capturable"] = self._rate, True
 
-    def _try_to_capture(self, batch: Batch, mask: int, generator: torch.Generator) -> None:
+    def _try_to_capture(self, batch: Batch, draw: int, generator: torch.Generator) -> None:
         try:
-            self._graph = _Graph(self._recorder, self._take_one_by_one, batch, mask, generator)
+            self._graph = _Graph(self._recorder, self._take_one_by_one, batch, draw, generator)
         except Exception as error:
             _log.warning("training goes on without CUDA graphs, more slowly: %s", error)
             self._can_record = False
 
-    def _take_one_by_one(self, batch: Batch, mask: int, generator: torch.Generator) -> Tensor:
+    def _take_one_by_one(self, batch: Batch, draw: int, generator: torch.Generator) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)  # in a graph, gradients then get memory of the graph's
         loss = self.model.loss(
-            batch.rows, mask, context=batch.context, weight=batch.weight, generator=generator, check=False
+            batch.rows,
+            context=batch.context,
+            weight=batch.weight,
+            generator=generator,
+            check=False,
+            multiply=self.model.training_product(draw),
         )
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -147,13 +152,13 @@ class _Graph:
         recorder: Recorder,
         step: Callable[[Batch, int, torch.Generator], Tensor],
         batch: Batch,
-        mask: int,
+        draw: int,
         generator: torch.Generator,
     ) -> None:
         self._batch = Batch(*(None if part is None else part.clone() for part in batch))  # type: ignore[arg-type]
         self._generator = torch.Generator(device=generator.device)
         self._replay, self._loss = recorder.record(
-            partial(step, self._batch, mask, self._generator), self._generator
+            partial(step, self._batch, draw, self._generator), self._generator
         )
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""A training step that multiplies and updates live weights only: compiled, for one mask, on the CPU."""
+"""A training step that multiplies and updates active weights only: compiled, for one mask, on the CPU."""
 
 from __future__ import annotations
 
@@ -10,41 +10,46 @@ from torch.nn import functional
 from made.kernels.jit.threads import as_many_threads_as_torch
 from made.kernels.masked_adam.active_weight import ActiveWeight, AdamNumbers
 from made.kernels.one_pass.plan import VECTOR
-from made.masked import MaskedModel
 from made.masks.ordering import IntArray
+from made.masks.tensors import DIRECT, Place, matrices_of
+from made.model import MADE
+from made.network.products import Product
 from made.training.batches import Batch
 from made.training.checkpoint import Weights
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
+from made.variables.sparse_one_hot import SparseOneHot
 
 __all__ = ["CompiledStep"]
 
 
 class CompiledStep(PlainStep):
-    """The plain step with other products: in the backward pass they also update their weights.
+    """The plain step with another product: in the backward pass it also updates its weight.
 
     Only biases, and weights that no mask limits, have gradients that are left to torch's optimizer. All
     moments are in its state, as if it had updated everything.
     """
 
-    def __init__(self, model: MaskedModel, settings: TrainingSettings) -> None:
+    model: MADE
+
+    def __init__(self, model: MADE, settings: TrainingSettings) -> None:
         super().__init__(model, settings)
         self._anchor = torch.zeros((), requires_grad=True)
         self._steps = 0
         self._take_over()
 
-    def take(self, batch: Batch, mask: int, rate: float, generator: torch.Generator) -> Tensor:
+    def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step."""
         self._steps += 1
         group = self.optimizer.param_groups[0]
         adam = AdamNumbers.at(self._steps, rate, group["weight_decay"], group["betas"], group["eps"])
-        for live in self._live.values():
-            live.adam, live.n_rows = adam, len(batch.rows)
+        for active in self._active.values():
+            active.adam, active.n_rows = adam, len(batch.rows)
         network = self.model.network
         if network.dropout == 0 == network.input_dropout:  # more rows would change which units are dropped
             batch = _filled_up(batch, network.biases[-1].dtype)
-        with as_many_threads_as_torch(), network.multiplied_by(self._linear):
-            return super().take(batch, mask, rate, generator)
+        with as_many_threads_as_torch():
+            return super().take(batch, draw, rate, generator)
 
     def state(self) -> Weights:
         """Return the optimizer's state."""
@@ -58,39 +63,40 @@ class CompiledStep(PlainStep):
 
     def sync(self) -> None:
         """Bring the model's weights up to date."""
-        for name, live in self._live.items():
-            live.sync()
-            self.optimizer.state[self._weights[name]]["step"].fill_(self._steps)
+        for place, weight in self.model.network.masked_weights.items():
+            self._active[place].sync()
+            self.optimizer.state[weight]["step"].fill_(self._steps)
 
-    def _linear(self, name: str, h: Tensor, bias: Tensor | None) -> Tensor:
-        return self._live[name].linear(h, bias, self._anchor)
+    def _product(self, draw: int) -> Product:
+        return self._multiply
+
+    def _multiply(
+        self, place: Place, x: Tensor | SparseOneHot, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        features = x.dense() if isinstance(x, SparseOneHot) else x
+        return self._active[place].linear(features, bias, self._anchor)
 
     def _take_over(self) -> None:
         """Plan the products anew, from the weights and the moments as they are."""
-        assert isinstance(self.model, MaskedModel)
         network, mask = self.model.network, self.model.mask(0)
-        self._weights = network.masked_weights()
-        matrices = {f"mask_{i}": matrix for i, matrix in enumerate(mask.layers)}
-        if "mask_direct" in self._weights:
-            matrices["mask_direct"] = mask.direct
-        first, last = "mask_0", f"mask_{network.n_hidden}"
+        matrices = matrices_of(mask, direct=network.direct is not None)
         inputs = mask.feature_ranks if network.n_hidden else mask.input_ranks
-        columns = {first: _order(inputs), "mask_direct": _order(mask.input_ranks)}
-        rows = {last: _order(mask.output_ranks), "mask_direct": _order(mask.output_ranks)}
-        self._live: dict[str, ActiveWeight] = {}
-        for name, weight in self._weights.items():
+        columns = {0: _order(inputs), DIRECT: _order(mask.input_ranks)}
+        rows = dict.fromkeys((network.n_hidden, DIRECT), _order(mask.output_ranks))
+        self._active: dict[Place, ActiveWeight] = {}
+        for place, weight in network.masked_weights.items():
             state = self.optimizer.state[weight]
             if not state:
                 state["step"] = torch.zeros(())
                 state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
             self._steps = int(state["step"])
-            self._live[name] = ActiveWeight(
+            self._active[place] = ActiveWeight(
                 weight,
                 state["exp_avg"],
                 state["exp_avg_sq"],
-                matrices[name],
-                rows.get(name),
-                columns.get(name),
+                matrices[place],
+                rows.get(place),
+                columns.get(place),
                 torch.get_num_threads(),
             )
 

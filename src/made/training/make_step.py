@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from made.base import BaseModel
-from made.masked import MaskedModel
+from made.model import MADE
 from made.training.captured_step import CapturedStep
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep, Step
@@ -37,7 +37,7 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int) -> Ste
         if pays if settings.compiled is None else settings.compiled:
             from made.training.compiled_step import CompiledStep
 
-            assert isinstance(model, MaskedModel)
+            assert isinstance(model, MADE)
             return CompiledStep(model, settings)
     return PlainStep(model, settings)
 
@@ -48,7 +48,7 @@ def _can_be_compiled(model: BaseModel, settings: TrainingSettings) -> bool:
     except ImportError:
         return False
     return (
-        isinstance(model, MaskedModel)
+        isinstance(model, MADE)
         and model.has_one_mask
         and model.device.type == "cpu"
         and model.network.biases[-1].dtype in (torch.float32, torch.float64)

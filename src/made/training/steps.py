@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import nullcontext
+from itertools import cycle
 
 import torch
 from torch import Tensor
 
 from made.base import BaseModel
+from made.network.products import PreMasked, Product
 from made.training.batches import Batch
 from made.training.checkpoint import Weights, optimizer_tensors, restore_optimizer
 from made.training.settings import TrainingSettings, make_optimizer
+from made.variables.rows import Rows
 
 __all__ = ["PlainStep", "Step"]
 
-# On the CPU, rows go through the network in portions where a layer would make more numbers than this at once
-# (32 MiB); then in such that it makes half as many: smaller pieces leave smaller holes in memory.
+# On the CPU, a batch for which a layer would make more numbers than this at once (32 MiB) goes through the
+# network in portions for which it makes half as many: smaller pieces fragment memory less.
 _NUMBERS_AT_ONCE = 2**23
 
 
@@ -24,15 +26,15 @@ class Step(ABC):
     """A model and its optimizer."""
 
     @abstractmethod
-    def take(self, batch: Batch, mask: int, rate: float, generator: torch.Generator) -> Tensor:
+    def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step.
 
         Parameters
         ----------
         batch : Batch
             Its rows, their context and their weights.
-        mask : int
-            Under which mask.
+        draw : int
+            Under which draw of the model's masks, counted from 0; see `BaseModel.training_product`.
         rate : float
             The learning rate.
         generator : torch.Generator
@@ -64,7 +66,7 @@ class PlainStep(Step):
         self.model = model
         self.optimizer = make_optimizer(model, settings)
 
-    def take(self, batch: Batch, mask: int, rate: float, generator: torch.Generator) -> Tensor:
+    def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -72,22 +74,30 @@ class PlainStep(Step):
         size = self.rows_at_once(self.model, n)
         # Gradients that are added up stay where they are: memory as large as the weights is slow to come by.
         self.optimizer.zero_grad(set_to_none=size == n)
+        multiply = self._product(draw)
+        if size < n and isinstance(multiply, PreMasked):
+            multiply = multiply.adding_gradients()
+        rows = Rows(batch.rows, context=batch.context).batches(size)
+        weights = [None] if batch.weight is None else torch.split(batch.weight, size)
         losses = []
-        with self.model.network.adding_gradients() if size < n else nullcontext():
-            for first in range(0, n, size):
-                rows, context, weight = (
-                    None if part is None else part[first : first + size] for part in batch
-                )
-                assert rows is not None
-                loss = self.model.loss(
-                    rows, mask, context=context, weight=weight, generator=generator, check=False
-                )
-                if size < n:
-                    loss = loss * (len(rows) / n)
-                loss.backward()  # type: ignore[no-untyped-call]
-                losses.append(loss.detach())
+        for part, weight in zip(rows, cycle(weights)):
+            loss = self.model.loss(
+                part.codes,
+                context=part.context,
+                weight=weight,
+                generator=generator,
+                check=False,
+                multiply=multiply,
+            )
+            if size < n:
+                loss = loss * (len(part) / n)
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
         self.optimizer.step()
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def _product(self, draw: int) -> Product:
+        return self.model.training_product(draw)
 
     def state(self) -> Weights:
         """Return the optimizer's state."""
@@ -102,7 +112,7 @@ class PlainStep(Step):
 
     @staticmethod
     def rows_at_once(model: BaseModel, n: int) -> int:
-        """Return how many of n rows go through the network at once."""
+        """Return the number of rows, of n, that go through the network at once."""
         width = max(model.widths)
         if model.device.type != "cpu" or n * width <= _NUMBERS_AT_ONCE:
             return n

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from made.base import BaseModel
 from made.data.row_file import RowFile
-from made.masked import MaskedModel
+from made.model import MADE
 from made.support.devices import find_device
 from made.support.errors import InputError
 from made.training.averaging import WeightAverage
@@ -269,13 +269,13 @@ class _Sitting:
 
     def _take_step(self, batch: Batch) -> None:
         self.generator.manual_seed(_mix(self.settings.seed, self.step))
-        mask = self.model.training_mask(self.step // self.settings.resample_every)
+        draw = self.step // self.settings.resample_every
         rate = learning_rate(self.settings, self.step, self.steps)
         if self.grid is not None and self.step < SHARE * self.steps:
             own = self.settings
             batch = batch._replace(rows=shift_rows(batch.rows, self.grid, own.shift, own.seed, self.step))
         with products_in(self.settings.precision):
-            self.unseen.append(self.stepping.take(batch, mask, rate, self.generator))
+            self.unseen.append(self.stepping.take(batch, draw, rate, self.generator))
         self.step += 1
         if self.average is not None and self.average.is_due(self.step):
             self.stepping.sync()
@@ -393,7 +393,7 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
 
 def _grid(model: BaseModel) -> tuple[int, int]:
     """Return the shape of the images of a model, which their shifting needs."""
-    if not isinstance(model, MaskedModel) or model.mask_set.field is None:
+    if not isinstance(model, MADE) or model.mask_set.field is None:
         raise InputError("shift is for models of images: give MADE a field={'grid': (28, 28), 'reach': 6}")
     return model.mask_set.field.grid
 

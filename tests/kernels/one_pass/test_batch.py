@@ -12,8 +12,8 @@ import made
 from made.kernels.one_pass.batch import sample_one_pass
 from made.kernels.one_pass.plan import make_plan
 from made.network.network import ACTIVATIONS
-from made.sampling import sample_rows
 from made.support.uniforms import row_uniforms
+from made.variables.rows import Rows
 
 TOLERANCE = 1e-4
 
@@ -22,14 +22,9 @@ def draw_both(model, u, k=0, codes=None, context=None):
     """The same rows from both samplers under mask k."""
     mask = model.mask(k)
     features = None if context is None else torch.from_numpy(context)
-    with torch.no_grad():
-        plain = sample_rows(
-            lambda rows: model.outputs(rows, k, context=features),
-            model.variables,
-            mask.ordering,
-            torch.from_numpy(u),
-            None if codes is None else torch.from_numpy(codes),
-        )
+    given = torch.full(u.shape, -1) if codes is None else torch.from_numpy(codes)
+    rows = Rows(given.clamp(min=0).to(model.variables.dtype), given >= 0, features)
+    plain = model._sample_under(k, u, rows, "plain")
     plan = make_plan(model.network, mask, model.variables)
     return plain.numpy(), sample_one_pass(plan, u, codes, context)
 

@@ -17,8 +17,8 @@ from made.kernels.one_pass import on_torch as one_pass_torch
 from made.kernels.one_pass.on_torch import TorchSampler
 from made.kernels.one_pass.plan import make_plan
 from made.network.network import ACTIVATIONS
-from made.sampling import sample_rows
 from made.support.uniforms import row_uniforms
+from made.variables.rows import Rows
 
 TOLERANCE = 1e-4
 
@@ -74,7 +74,9 @@ def assert_drawn_rightly(model, drawn, u, k=0, codes=None, context=None):
         return model.outputs(rows, k, **({} if context is None else {"context": context}))
 
     ordering = model.mask(k).ordering
-    plain = sample_rows(outputs_of, model.variables, ordering, u, codes).long()
+    given = torch.full(u.shape, -1) if codes is None else codes
+    rows = Rows(given.clamp(min=0).to(model.variables.dtype), given >= 0, context)
+    plain = model._sample_under(k, u.numpy(), rows, "plain").long()
     free = np.ones(u.shape, dtype=bool) if codes is None else (codes < 0).numpy()
     assert drawn.dtype == torch.int64
     assert drawn.shape == u.shape

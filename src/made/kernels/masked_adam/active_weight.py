@@ -2,7 +2,7 @@
 
 The plan of a weight: its rows and columns in the order of ranks, where a mask is a staircase, cut into
 panels with a window each (`panels`). The gradient of a weight is used as soon as a few of its rows are known,
-and never stored. The plain twin is `network._StoredMasked` with torch's own optimizer.
+and never stored. The plain twin is `network.products.PreMasked` with torch's own optimizer.
 """
 
 # mypy: allow-untyped-calls

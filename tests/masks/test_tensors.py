@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import made
-from made import masked
-from made.network.network import MaskTensors
+from made.masks import tensors
+from made.masks.tensors import bool_masks
 
 MIXED = [made.Bernoulli(3), made.Categorical(3, n=2)]
 X = np.random.default_rng(0).integers([2, 2, 2, 3, 3], size=(12, 5))
@@ -30,19 +30,21 @@ def build(**settings):
 
 
 def same(one, other):
-    pairs = zip((*one.layers, one.direct), (*other.layers, other.direct), strict=True)
-    return all(
-        a is b is None or (a.dtype == b.dtype == torch.float32 and torch.equal(a, b)) for a, b in pairs
-    )
+    assert one.keys() == other.keys()
+    return all(a.dtype == torch.float32 and torch.equal(a, other[place].float()) for place, a in one.items())
+
+
+def masks_of(model, mask):
+    return model._product(mask).masks
 
 
 def kept(model):
-    return sorted(model._kept_masks._kept)
+    return sorted(model._products._kept)
 
 
 @pytest.fixture
 def keeps_nothing(monkeypatch):
-    monkeypatch.setattr(masked, "_BYTES_KEPT", 0)
+    monkeypatch.setattr(tensors, "_BYTES_KEPT", 0)
 
 
 @pytest.mark.parametrize("settings", LAYOUTS.values(), ids=LAYOUTS)
@@ -51,21 +53,21 @@ def test_tensors_are_the_matrices_of_the_mask(settings, number):
     model = build(**{**settings, "orderings": number, "connectivities": number})
     has_direct = model.network.direct is not None
     for k in (0, 2, 1, 2):
-        assert same(model._mask_tensors(k), MaskTensors.of(model.mask(k), CPU, direct=has_direct))
+        assert same(masks_of(model, k), bool_masks(model.mask(k), CPU, direct=has_direct))
     own = model.mask_set.given_first(np.array([1, 0, 1, 0, 1]))
-    assert same(model._mask_tensors(own), MaskTensors.of(own, CPU, direct=has_direct))
+    assert same(masks_of(model, own), bool_masks(own, CPU, direct=has_direct))
 
 
 def test_many_degrees_stay_exact():
     model = made.MADE(made.Bernoulli(3000), (2,), connectivity=[[1499, 2999]], orderings=2)
-    assert same(model._mask_tensors(1), MaskTensors.of(model.mask(1), CPU, direct=False))
+    assert same(masks_of(model, 1), bool_masks(model.mask(1), CPU, direct=False))
 
 
 @pytest.mark.parametrize("settings", [{}, {"orderings": "fresh", "fresh_masks": 2}])
 def test_training_and_scores_are_the_same_with_nothing_kept(monkeypatch, settings):
     results = []
-    for size in (masked._BYTES_KEPT, 0):
-        monkeypatch.setattr(masked, "_BYTES_KEPT", size)
+    for size in (tensors._BYTES_KEPT, 0):
+        monkeypatch.setattr(tensors, "_BYTES_KEPT", size)
         model = build(**settings)
         history = made.fit(model, X, X, epochs=3, batch_size=4)
         results.append((history.batch_losses, history.valid_nll, model.log_prob(X).tolist()))
@@ -79,19 +81,19 @@ def test_masks_of_the_density_are_made_once_and_others_for_as_long_as_they_are_t
     make = model.mask_set.mask
     monkeypatch.setattr(type(model.mask_set), "mask", lambda self, k: made_anew.append(k) or make(k))
     for k in (0, 1, 0, 2, 2, 1, 2, 3, 2):
-        model._mask_tensors(k)
+        model._product(k)
     assert made_anew == [0, 1, 2, 3, 2]
 
 
 def test_what_is_kept_is_bounded_and_first_come_first_kept(monkeypatch):
     model = build(orderings=5, connectivities=5)
-    size = sum(each.nbytes for each in model._mask_tensors(0).layers)
-    monkeypatch.setattr(masked, "_BYTES_KEPT", 2 * size + size // 2)
+    size = sum(each.nbytes for each in masks_of(model, 0).values())
+    monkeypatch.setattr(tensors, "_BYTES_KEPT", 2 * size + size // 2)
     for _ in range(2):
         for k in range(5):
-            assert same(model._mask_tensors(k), MaskTensors.of(model.mask(k), CPU, direct=False))
+            assert same(masks_of(model, k), bool_masks(model.mask(k), CPU, direct=False))
     assert kept(model) == [0, 1]
-    assert model._kept_masks._bytes == 2 * size
+    assert model._products._bytes == 2 * size
 
 
 @pytest.mark.usefixtures("keeps_nothing")
@@ -100,7 +102,7 @@ def test_gradients_through_several_masks_when_none_is_kept(randomize):
     model.log_prob(X, grad=True).sum().backward()
     gradients = [parameter.grad.clone() for parameter in model.parameters()]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(masked, "_BYTES_KEPT", 2**20)
+        patch.setattr(tensors, "_BYTES_KEPT", 2**20)
         model.zero_grad()
         model.log_prob(X, grad=True).sum().backward()
     assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), gradients, strict=True))
@@ -134,9 +136,9 @@ def test_a_mask_that_is_not_there_is_refused(refused):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_masks_move_with_the_model():
     model = build(direct=True)
-    here = model._mask_tensors(1)
+    here = masks_of(model, 1)
     model.to("cuda")
-    there = model._mask_tensors(1)
-    assert all(each.is_cuda for each in (*there.layers, there.direct))
+    there = masks_of(model, 1)
+    assert all(each.is_cuda for each in there.values())
     assert kept(model) == [1]
-    assert same(here, MaskTensors(tuple(each.cpu() for each in there.layers), there.direct.cpu()))
+    assert same(here, {place: each.cpu() for place, each in there.items()})
