@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -19,12 +20,12 @@ from made.masks.ordering import IntArray
 from made.masks.receptive_field import ReceptiveField
 from made.network.network import MaskTensors, Network
 from made.network.summary import Summary, summarize
-from made.queries.inference import Density
 from made.sampling import sample_rows
 from made.support.checks import check_bool, check_fraction
 from made.variables.base import Variable
+from made.variables.rows import Rows
 
-__all__ = ["MaskedModel"]
+__all__ = ["MaskDensity", "MaskedModel"]
 
 # Over how many masks the fan-in of a unit is averaged at initialization.
 _MASKS_FOR_FAN_IN = 8
@@ -187,21 +188,10 @@ class MaskedModel(BaseModel):
                 None if codes is None else torch.from_numpy(codes).to(self.device),
             )
 
-    def density(self, k: int, mask: Mask | None = None) -> Density:
-        """Return mask k as inference sees it; or another mask, which takes over the number k."""
-        chosen: int | Mask = k if mask is None else mask
-
-        @torch.no_grad()
-        def log_prob(codes: IntArray, context: Tensor | None) -> NDArray[np.float64]:
-            rows = torch.from_numpy(codes).to(self.device, self.variables.dtype)
-            scores: NDArray[np.float64] = self.log_prob_under(chosen, rows, context).cpu().numpy()
-            return scores
-
-        @torch.no_grad()
-        def draw(u: NDArray[np.float64], codes: IntArray, context: Tensor | None) -> IntArray:
-            return self.draw_under(chosen, u, codes, context).cpu().numpy().astype(np.int64)
-
-        return Density(k, self._mask_of(chosen).ranks, log_prob, draw)
+    def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
+        """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
+        mask = k if groups is None else self.mask_set.given_first(groups, k)
+        return MaskDensity(self, k, mask, self._mask_of(mask).ranks)
 
     def summary(self, mask: int = 0) -> Summary:
         """Return the layer table under one mask, and what that mask costs. Print it.
@@ -277,6 +267,32 @@ class MaskedModel(BaseModel):
         return self._kept_masks.get(
             mask, self._mask_of, self.device, direct=self.network.direct is not None, again=again
         )
+
+
+@dataclass(frozen=True)
+class MaskDensity:
+    """One mask of a model, or another one that takes over its number: a `made.queries.density.Density`."""
+
+    model: MaskedModel
+    number: int
+    mask: int | Mask
+    ranks: IntArray
+
+    @torch.no_grad()
+    def log_prob(self, rows: Rows) -> NDArray[np.float64]:
+        """Return log p of each variable given those before it, (n, D)."""
+        model = self.model
+        rows = rows.to(model.device)
+        scores = model.log_prob_under(self.mask, rows.codes.to(model.variables.dtype), rows.context)
+        log_prob: NDArray[np.float64] = scores.cpu().numpy()
+        return log_prob
+
+    @torch.no_grad()
+    def sample(self, u: NDArray[np.float64], rows: Rows) -> IntArray:
+        """Return rows (n, D) with the entries that are not known drawn from uniforms (n, D)."""
+        codes = np.where(rows.mask.cpu().numpy(), rows.codes.cpu().numpy().astype(np.int64), -1)
+        context = None if rows.context is None else rows.context.to(self.model.device)
+        return self.model.draw_under(self.mask, u, codes, context).cpu().numpy().astype(np.int64)
 
 
 class _KeptMasks:

@@ -12,20 +12,16 @@ from torch import Tensor
 
 from made.kernels.one_pass.sampler import row_uniforms
 from made.masked import MaskedModel
-from made.masks.ordering import IntArray
-from made.queries.inference import Inference
+from made.queries.questions import Questions, sample_given
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.torch_distribution import RowDistribution
-from made.variables.missing import has_unknown, read_given, read_incomplete
+from made.variables.missing import has_unknown
 
 __all__ = ["MADE"]
 
-# Where rows drawn given the same values have to be picked among weighted draws: how many there are.
-_DRAWS_FOR_MANY = 10_000
 
-
-class MADE(MaskedModel):
+class MADE(Questions, MaskedModel):
     """Masked autoencoder for distribution estimation (Germain et al. 2015, arXiv 1502.03509).
 
     The joint probability of a row is the product of one conditional per variable, all computed by one pass of
@@ -126,7 +122,7 @@ class MADE(MaskedModel):
         Warns
         -----
         PoorEstimateWarning
-            If rows are incomplete, had to be estimated, and few draws carry the estimate.
+            If rows are incomplete, had to be estimated, and few particles carry the estimate.
 
         Examples
         --------
@@ -138,7 +134,7 @@ class MADE(MaskedModel):
         >>> model.log_prob([[None, 2]])
         tensor([-1.0986], dtype=torch.float64)
         """
-        masks = self._chosen(mask)
+        masks = self.chosen_masks(mask)
         if per_variable and len(masks) > 1:
             raise InputError(
                 f"per_variable needs one mask, and this model is a {self.mask_set.describe()}: pass mask=k"
@@ -148,7 +144,8 @@ class MADE(MaskedModel):
                 raise InputError(
                     "per_variable and grad need complete rows: fill or drop those with unknown entries"
                 )
-            return self._marginal(x, masks, context)
+            answer = self.marginal(x, mask=masks, context=context)
+            return torch.from_numpy(answer.log_prob).to(self.device)
         codes = self.rows(x)
         rows = self.context_rows(context, len(codes))
         with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
@@ -224,13 +221,10 @@ class MADE(MaskedModel):
         )
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
-        masks = self._chosen(mask)
-        rows = self.context_rows(context, n)
+        masks = self.chosen_masks(mask)
         if given is not None:
-            # One thing given for all rows needs one answer; rows with their own are asked about one by one.
-            flat: Any = context
-            alike = not (_has_rows(given) or _has_rows(flat) or (n > 1 and np.shape(flat) == (n,)))
-            return self._sample_given(n, key, masks, read_given(self.variables, given), rows, first, alike)
+            return sample_given(self, n, given, seed=key, mask=masks, context=context, first=first)
+        rows = self.context_rows(context, n)
         batch = self.rows_per_batch
         parts = [
             self._sample(
@@ -245,31 +239,6 @@ class MADE(MaskedModel):
             return parts[0]
         empty = torch.zeros((0, self.n_variables), dtype=self.variables.dtype, device=self.device)
         return torch.cat([empty, *parts])
-
-    def inference(
-        self,
-        mask: int | Sequence[int] | None = None,
-        groups: IntArray | None = None,
-        **settings: Any,
-    ) -> Inference:
-        """Return what answers questions about incomplete rows; `made.marginal` and the like are its faces.
-
-        Parameters
-        ----------
-        mask : int or sequence of int, optional
-            Which masks.
-        groups : (D,) int array, optional
-            Go through the variables group by group, see `MaskSet.given_first`: under masks not its own.
-        **settings
-            Of `made.queries.inference.Inference`.
-        """
-        return Inference(
-            self.variables,
-            lambda k: self.density(k, None if groups is None else self.mask_set.given_first(groups, k)),
-            self._chosen(mask),
-            rows_per_batch=self.rows_per_batch,
-            **settings,
-        )
 
     def distribution(
         self,
@@ -295,22 +264,15 @@ class MADE(MaskedModel):
         torch.Size([2, 3])
         """
         if mask is not None:
-            self._chosen(mask)
+            self.chosen_masks(mask)
         return RowDistribution(self, context, mask, validate_args=validate_args)
-
-    def _marginal(
-        self, x: ArrayLike | Tensor, masks: list[int], context: ArrayLike | Tensor | None
-    ) -> Tensor:
-        rows = read_incomplete(self.variables, x)
-        evidence = self.inference(masks).evidence(rows, self.context_rows(context, len(rows)))
-        evidence.warn_if_poor(stacklevel=4)
-        return torch.from_numpy(evidence.log_prob).to(self.device)
 
     def _rows_under(self, mask: int, codes: Tensor, context: Tensor | None) -> Tensor:
         outputs = self.outputs(codes, mask, context=context)
         return self.variables.log_prob(outputs, codes).sum(dim=1, dtype=torch.float64)
 
-    def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
+    def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
+        """Return the numbers of the masks that `mask` names, which are checked; all by default."""
         if mask is None:
             return list(range(self.n_masks))
         given = [mask] if isinstance(mask, int | np.integer) else mask
@@ -339,39 +301,3 @@ class MADE(MaskedModel):
                 own = None if context is None else context[at]
                 codes[at] = self.draw_under(k, u[rows, :-1], None, own, method=method)
         return codes
-
-    def _sample_given(
-        self,
-        n: int,
-        seed: int,
-        masks: list[int],
-        given: IntArray,
-        context: Tensor | None,
-        first: int,
-        alike: bool,
-    ) -> Tensor:
-        if len(given) not in (1, n):
-            raise InputError(f"given holds {len(given)} rows: one for all {n} rows to draw, or one each")
-        if not alike:
-            given = np.broadcast_to(given, (n, self.n_variables))
-        inference = self.inference(masks, seed=seed, draws=_DRAWS_FOR_MANY if alike else 1000)
-        numbers = np.zeros(1, dtype=np.int64) if alike else np.arange(first, first + n)
-        rows = context[:1] if context is not None and alike else context
-        if n == 0:
-            codes = np.zeros((0, self.n_variables), dtype=np.int64)
-        else:
-            evidence = inference.evidence(given, rows, numbers)
-            evidence.warn_if_poor(stacklevel=5)
-            each, offset = (n, first) if alike else (1, 0)
-            codes = inference.complete(given, rows, evidence, numbers, each, offset)
-        return torch.from_numpy(codes.reshape(n, self.n_variables)).to(self.device, self.variables.dtype)
-
-
-def _has_rows(given: Any) -> bool:
-    """Return whether something given comes in rows, and is not one for all."""
-    if given is None or isinstance(given, Mapping):
-        return False
-    try:
-        return len(np.shape(given)) > 1
-    except ValueError:  # rows of different lengths: whoever reads them says so
-        return True

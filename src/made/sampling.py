@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.variables.missing import UNKNOWN
 from made.variables.row_type import RowType
 
 __all__ = ["sample_rows"]
@@ -40,10 +39,10 @@ def sample_rows(
     -------
     (n, D) tensor of codes
     """
-    given = torch.full(u.shape, UNKNOWN, device=u.device) if codes is None else codes
+    given = torch.full(u.shape, -1, device=u.device) if codes is None else codes
     rows = given.clamp(min=0).to(variables.dtype)
     for variable in ordering.tolist():
-        unknown = given[:, variable] == UNKNOWN
+        unknown = given[:, variable] == -1
         drawn = variables.quantile(outputs_of(rows), variable, u[:, variable])
         rows[:, variable] = torch.where(unknown, drawn.to(rows.dtype), rows[:, variable])
     return rows
