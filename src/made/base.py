@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from made.network.network import Network
@@ -20,7 +21,8 @@ from made.support.files import write_tensors
 from made.variables.base import Variable
 from made.variables.context import Context
 from made.variables.row_type import RowType
-from made.variables.rows import Rows
+from made.variables.rows import Rows, RowsLike
+from made.variables.schema import Schema
 
 __all__ = ["BaseModel"]
 
@@ -37,7 +39,7 @@ class BaseModel(nn.Module):
     Attributes
     ----------
     variables : RowType
-        What a row is.
+        The variables of a row: the modelled columns of the schema.
     context : Context
         What the model is conditioned on, if anything.
     hidden : tuple of int
@@ -53,14 +55,20 @@ class BaseModel(nn.Module):
 
     def __init__(
         self,
-        variables: Variable | Sequence[Variable],
+        variables: Variable | Sequence[Variable] | Schema,
         hidden: int | Sequence[int],
         seed: int,
         context: int | Variable | Sequence[Variable] = 0,
     ) -> None:
         super().__init__()
-        self.variables = RowType(variables)
-        self.context = Context(context)
+        if isinstance(variables, Schema):
+            if not isinstance(context, int) or context != 0:
+                raise InputError("a schema says itself which columns are context: leave context out")
+            self._schema = variables
+            self.variables, self.context = variables.row_type, variables.context
+        else:
+            self.variables, self.context = RowType(variables), Context(context)
+            self._schema = Schema.of_variables(self.variables, self.context)
         self.hidden = _check_hidden(hidden)
         self.widths = (self.variables.n_inputs, *self.hidden, self.variables.n_outputs)
         self.seed = check_int("seed", seed)
@@ -76,31 +84,72 @@ class BaseModel(nn.Module):
         device: torch.device = self.network.biases[-1].device
         return device
 
-    def rows(self, x: ArrayLike | Tensor) -> Tensor:
-        """Return `x` as checked codes (n, D) on the model's device; see `RowType.rows`."""
-        return self.variables.rows(x).to(self.device)
+    @property
+    def schema(self) -> Schema:
+        """What the columns are: names, kinds, labels, context, image shape. Saved with the model."""
+        return self._schema
 
-    def context_rows(self, context: ArrayLike | Tensor | None, n: int) -> Tensor | None:
-        """Return context for n rows, checked, on the model's device; see `Context.rows`."""
-        rows = self.context.rows(context, n)
-        return None if rows is None else rows.to(self.device)
+    @schema.setter
+    def schema(self, schema: Schema) -> None:
+        if not schema.same_columns(self._schema):
+            raise InputError(
+                "only names, notes and the image shape of a model's schema may change: for other columns fit "
+                "a new model, made.auto_fit(rows, schema=...)"
+            )
+        self._schema = schema
 
-    def codes(self, x: ArrayLike) -> NDArray[np.int64]:
-        """Translate rows of labels into codes; see `RowType.codes`."""
-        return self.variables.codes(x)
+    def rows(
+        self, x: RowsLike, context: ArrayLike | Tensor | None = None, *, unknown: ArrayLike | None = None
+    ) -> Rows:
+        """Return rows as the model computes with them: checked, encoded, on its device.
 
-    def values(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
-        """Translate codes into labels; see `RowType.values`."""
-        return self.variables.values(codes.cpu() if isinstance(codes, Tensor) else codes)
+        Every method that takes rows takes these as well, and does not check them again.
+
+        Parameters
+        ----------
+        x : data frame, array, tensor or Rows
+            (n, D) values; entries marked None or NaN are unknown. The columns of a frame are found by name.
+        context : array or tensor, optional
+            (n, C), or (C,) for all rows: for a model of p(x | c).
+        unknown : (n, D) or (D,) bool array, optional
+            True where an entry is unknown, whatever `x` holds there.
+
+        Raises
+        ------
+        InputError
+            If a value is none of its column's, or a shape is wrong.
+
+        Examples
+        --------
+        >>> import made
+        >>> rows = made.MADE(made.Bernoulli(3)).rows([[0, None, 1]])
+        >>> rows.codes.tolist(), rows.known.tolist()
+        ([[0, 0, 1]], [[True, False, True]])
+        """
+        if not isinstance(x, Rows):
+            return self._schema.encode(x, context, unknown=unknown).to(self.device)
+        if context is not None or (x.context is None and self.context):
+            x = replace(x, context=self.context.rows(context, len(x)))
+        return x.to(self.device)
+
+    def _complete_rows(self, x: RowsLike, context: ArrayLike | Tensor | None = None) -> Rows:
+        """Return rows of which every entry is known, or name the first that is not."""
+        rows = self.rows(x, context)
+        if rows.known is not None and not rows.is_complete:
+            row, column = (int(i) for i in (~rows.known).nonzero()[0])
+            raise InputError(
+                f"row {row}, column {column} (counted from 0) is NaN: every entry must be known; "
+                "drop or fill such rows"
+            )
+        return rows
 
     def loss(
         self,
-        x: ArrayLike | Tensor,
+        x: RowsLike,
         *,
         context: ArrayLike | Tensor | None = None,
         weight: Tensor | None = None,
         generator: torch.Generator | None = None,
-        check: bool = True,
         multiply: Product | None = None,
     ) -> Tensor:
         """Return what training minimizes: the mean cross entropy of the rows, in nats per row.
@@ -109,40 +158,33 @@ class BaseModel(nn.Module):
 
         Parameters
         ----------
-        x : array or tensor
-            Rows, (n, D).
+        x : array, tensor or Rows
+            (n, D). Rows that are encoded, as `rows` returns them, are not checked again.
         context : array or tensor, optional
             (n, C), for a model of p(x | c).
         weight : Tensor, optional
             (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
         generator : torch.Generator, optional
             Decides which units are dropped.
-        check : bool
-            False trusts `x` and `context` to be tensors on the model's device, as `rows` and `context_rows`
-            return them.
         multiply : Product, optional
             How the network multiplies; by default as `training_product` does.
         """
-        codes = self.rows(x) if check or not isinstance(x, Tensor) else x
-        if check or not isinstance(context, Tensor):
-            context = self.context_rows(context, len(codes))
-        if len(codes) == 0:
+        rows = x if isinstance(x, Rows) and context is None else self._complete_rows(x, context)
+        if len(rows) == 0:
             raise InputError("the loss of no rows is undefined: give at least one row")
-        if weight is not None and weight.shape != (len(codes),):
+        if weight is not None and weight.shape != (len(rows),):
             raise InputError(
-                f"weight must hold one number per row, ({len(codes)},), got {tuple(weight.shape)}"
+                f"weight must hold one number per row, ({len(rows)},), got {tuple(weight.shape)}"
             )
         product = self.training_product(0) if multiply is None else multiply
-        return self._loss(Rows(codes, context=context), product, weight, generator)
+        return self._loss(rows, product, weight, generator)
 
     def training_product(self, draw: int) -> Product | PreMasked:
         """Return how the network multiplies for the given draw of training (draws are counted from 0)."""
         return dense
 
     @abstractmethod
-    def nll(
-        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
-    ) -> Tensor:
+    def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
         """Return what validation compares, (n,) float64 in nats; `masks` limits the masks of a mixture."""
 
     @abstractmethod
@@ -171,6 +213,13 @@ class BaseModel(nn.Module):
         log_prob = self.variables.log_prob(outputs, rows.codes).sum(dim=1)
         return -(log_prob if weight is None else log_prob * weight).mean()
 
+    def _row_codes(self, x: RowsLike) -> Tensor:
+        """Return the codes of complete rows; context is of no matter."""
+        if isinstance(x, Rows):
+            return x.codes
+        codes: Tensor = self.variables.rows(self._schema.table_of(x)[0])
+        return codes
+
     def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
         """Compute something of rows in batches, and join it."""
         parts = [compute(batch) for batch in rows.batches(self.rows_per_pass)]
@@ -187,7 +236,7 @@ class BaseModel(nn.Module):
         return min(self.rows_per_batch, _ROWS_PER_PASS)
 
     @torch.no_grad()
-    def set_marginals(self, train: ArrayLike | Tensor, sample_weight: ArrayLike | None = None) -> None:
+    def set_marginals(self, train: RowsLike, sample_weight: ArrayLike | None = None) -> None:
         """Set the output biases to the smoothed marginals of the training rows.
 
         A model that has not been trained then scores exactly as the product of marginals. `made.fit` does
@@ -195,18 +244,18 @@ class BaseModel(nn.Module):
 
         Parameters
         ----------
-        train : array or tensor
-            Rows, (n, D).
+        train : array, tensor or Rows
+            (n, D).
         sample_weight : array, optional
             (n,): a row of weight w counts as w rows.
         """
-        codes = self.rows(train)
+        codes = Rows(self._row_codes(train))
         if len(codes) == 0:
             raise InputError("no training rows were given: at least one is needed")
         ones = np.ones(len(codes)) if sample_weight is None else row_weights(sample_weight, len(codes))
         # In batches, for the codes become doubles on the way.
         size = max(1, _NUMBERS_PER_BATCH // self.n_variables)
-        batches = zip(Rows(codes).batches(size), torch.split(torch.from_numpy(ones), size), strict=True)
+        batches = zip(codes.batches(size), torch.split(torch.from_numpy(ones), size), strict=True)
         self.set_marginals_in_slices((rows.codes, weight) for rows, weight in batches)
 
     @torch.no_grad()
@@ -240,6 +289,9 @@ class BaseModel(nn.Module):
     def from_settings(cls: type[Self], settings: dict[str, Any]) -> Self:
         """Build the model that `settings` describes."""
         arguments = dict(settings)
+        if "schema" in arguments:
+            return cls(Schema.from_dict(arguments.pop("schema")), **arguments)
+        # Files of version 0.1 have variables and context in place of a schema.
         variables = list(RowType.from_settings(arguments.pop("variables")).blocks)
         if isinstance(arguments.get("context"), list):
             arguments["context"] = list(RowType.from_settings(arguments["context"]).blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -21,24 +22,22 @@ from made.masks.tensors import MaskCache, bool_masks, float_masks
 from made.network.network import Network
 from made.network.products import Masked, PreMasked, Product, count_violations
 from made.network.summary import Summary, summarize
-from made.queries.inference import Density, Inference
+from made.queries.questions import Questions, sample_given
 from made.sampling import sample_rows
 from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
 from made.torch_distribution import RowDistribution
 from made.variables.base import Variable
-from made.variables.missing import UNKNOWN, has_unknown, read_given, read_incomplete
-from made.variables.rows import Rows
+from made.variables.rows import Rows, RowsLike
+from made.variables.schema import Schema
 
 __all__ = ["MADE"]
 
 # Number of masks over which the fan-in of a unit is averaged at initialization.
 _MASKS_FOR_FAN_IN = 8
-# Number of particles where rows sampled from the same values are picked among weighted ones.
-_PARTICLES_FOR_MANY = 10_000
 
 
-class MADE(BaseModel):
+class MADE(Questions, BaseModel):
     """Masked autoencoder for distribution estimation (Germain et al. 2015, arXiv 1502.03509).
 
     The joint probability of a row is the product of one conditional per variable, all computed by one pass of
@@ -50,8 +49,9 @@ class MADE(BaseModel):
 
     Parameters
     ----------
-    variables : Variable or sequence of Variable
-        What a row is: ``made.Bernoulli(n)``, ``made.Categorical(classes, n, coding)``, or a list of these.
+    variables : Variable, sequence of Variable, or Schema
+        What a row is: ``made.Bernoulli(n)``, ``made.Categorical(classes, n, coding)``, or a list of these; or
+        a `made.Schema`, which names the columns and says which of them are context.
     hidden : sequence of int
         Sizes of the hidden layers. An encoder 512-512 and its mirror are ``(512, 512, 512)``.
     ordering : "natural", "random", a permutation of 0..D-1, or a list of permutations
@@ -113,7 +113,7 @@ class MADE(BaseModel):
 
     def __init__(
         self,
-        variables: Variable | Sequence[Variable],
+        variables: Variable | Sequence[Variable] | Schema,
         hidden: int | Sequence[int] = (500,),
         ordering: str | Sequence[int] | Sequence[Sequence[int]] | NDArray[Any] = "natural",
         seed: int = 0,
@@ -175,34 +175,9 @@ class MADE(BaseModel):
         """Return how the network multiplies under the mask of that draw."""
         return self._product(self.mask_set.training_mask(draw))
 
-    def encode(self, x: ArrayLike | Tensor, context: ArrayLike | Tensor | None = None) -> Rows:
-        """Return rows as the model computes with them, checked and on its device.
-
-        Parameters
-        ----------
-        x : array or tensor
-            (n, D); entries marked NaN or None are unknown.
-        context : array or tensor, optional
-            (n, C), or (C,) for all rows: for a model of p(x | c).
-
-        Examples
-        --------
-        >>> import made
-        >>> rows = made.MADE(made.Bernoulli(3)).encode([[0, None, 1]])
-        >>> rows.codes.tolist(), rows.known.tolist()
-        ([[0, 0, 1]], [[True, False, True]])
-        """
-        if not has_unknown(x):
-            codes = self.rows(x)
-            return Rows(codes, context=self.context_rows(context, len(codes)))
-        codes = torch.from_numpy(read_incomplete(self.variables, x)).to(self.device)
-        known = codes != UNKNOWN
-        context = self.context_rows(context, len(codes))
-        return Rows((codes * known).to(self.variables.dtype), known, context)
-
     def log_prob(
         self,
-        x: ArrayLike | Tensor,
+        x: RowsLike,
         per_variable: bool = False,
         mask: int | Sequence[int] | None = None,
         *,
@@ -215,9 +190,9 @@ class MADE(BaseModel):
 
         Parameters
         ----------
-        x : array or tensor
-            Rows, (n, D). Entries may be unknown (NaN or None): the answer is then log p of what is known, the
-            sum over what is not; `made.marginal` says how it was found, and how sure it is.
+        x : data frame, array, tensor or Rows
+            (n, D) values. Entries may be unknown (NaN or None): the answer is then log p of what is known,
+            the sum over what is not; `marginal` says how it was found, and how sure it is.
         per_variable : bool
             Return log p(x_d | the variables before it) instead, (n, D), which sums to the row's. The model
             must have one mask, or `mask` must name one.
@@ -247,38 +222,35 @@ class MADE(BaseModel):
         >>> model.log_prob([[None, 2]])
         tensor([-1.0986], dtype=torch.float64)
         """
-        masks, rows = self._chosen(mask), self.encode(x, context)
+        masks, rows = self.chosen_masks(mask), self.rows(x, context)
         if per_variable and len(masks) > 1:
             raise InputError(
                 f"per_variable needs one mask, and this model is a {self.mask_set.describe()}: pass mask=k"
             )
-        if rows.known is not None:
+        if not rows.is_complete:
             if per_variable or grad:
                 raise InputError(
                     "per_variable and grad need complete rows: fill or drop those with unknown entries"
                 )
-            return self._marginal(rows, masks)
+            return torch.from_numpy(self.marginal(rows, mask=masks).log_prob).to(self.device)
         with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
             if per_variable:
                 return self._by_batch(rows, lambda batch: self._log_prob_under(masks[0], batch))
             return self._log_prob(masks, rows)
 
-    def nll(
-        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
-    ) -> Tensor:
+    def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
         chosen = None if masks is None else range(min(masks, self.n_masks))
         return -self.log_prob(x, mask=chosen, context=context)
 
     def loss(
         self,
-        x: ArrayLike | Tensor,
+        x: RowsLike,
         mask: int = 0,
         *,
         context: ArrayLike | Tensor | None = None,
         weight: Tensor | None = None,
         generator: torch.Generator | None = None,
-        check: bool = True,
         multiply: Product | None = None,
     ) -> Tensor:
         """Return what training minimizes: the mean NLL of the rows under one mask, in nats per row.
@@ -287,8 +259,8 @@ class MADE(BaseModel):
 
         Parameters
         ----------
-        x : array or tensor
-            Rows, (n, D).
+        x : array, tensor or Rows
+            (n, D). Rows that are encoded, as `rows` returns them, are not checked again.
         mask : int
             Which mask. Nothing advances by itself: an own training loop passes the number it wants.
         context : array or tensor, optional
@@ -297,9 +269,6 @@ class MADE(BaseModel):
             (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
         generator : torch.Generator, optional
             Decides which units are dropped.
-        check : bool
-            False trusts `x` and `context` to be tensors on the model's device, as `rows` and `context_rows`
-            return them.
         multiply : Product, optional
             How the network multiplies, in place of `mask`.
 
@@ -325,23 +294,22 @@ class MADE(BaseModel):
             context=context,
             weight=weight,
             generator=generator,
-            check=check,
             multiply=self._product(mask) if multiply is None else multiply,
         )
 
-    def outputs(self, codes: Tensor, mask: int | Mask = 0, *, context: Tensor | None = None) -> Tensor:
+    def outputs(self, x: RowsLike, mask: int | Mask = 0, *, context: ArrayLike | None = None) -> Tensor:
         """Return the network's outputs (n, n_outputs) under one mask, in one forward pass.
 
         Parameters
         ----------
-        codes : (n, D) tensor
-            As `rows` returns them.
+        x : array, tensor or Rows
+            (n, D).
         mask : int or Mask
             Which mask; or, in a model of several, one of its own making.
-        context : (n, C) tensor, optional
-            As `context_rows` returns it.
+        context : array, optional
+            (n, C), for a model of p(x | c).
         """
-        return self._outputs(Rows(codes, context=context), self._product(mask))
+        return self._outputs(self.rows(x, context), self._product(mask))
 
     def sample(
         self,
@@ -349,11 +317,11 @@ class MADE(BaseModel):
         seed: int | None = None,
         mask: int | Sequence[int] | None = None,
         *,
-        given: Mapping[int, Any] | ArrayLike | Tensor | None = None,
+        given: Mapping[Any, Any] | RowsLike | None = None,
         context: ArrayLike | Tensor | None = None,
         first: int = 0,
         method: str = "one-pass",
-    ) -> Tensor:
+    ) -> Any:
         """Draw n rows.
 
         Row i is a function of (seed, i): drawing more rows, or in other portions, changes none of them.
@@ -367,9 +335,9 @@ class MADE(BaseModel):
         mask : int or sequence of int, optional
             Draw from this mask alone, or from the mixture of these. By default from all K.
         given : mapping or array, optional
-            Observed values to draw the rest from the conditional of: ``{variable: value}``, or a row (D,)
-            with NaN or None where an entry is unknown, or n such rows (n, D). Exact where the ordering allows
-            it; see `made.complete`, which says so.
+            Observed values to draw the rest from the conditional of: ``{variable: value}``, by number or by
+            name, or a row (D,) with NaN or None where an entry is unknown, or n such rows (n, D). Exact where
+            the ordering allows it; see `complete`, which says so.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         first : int
@@ -380,7 +348,8 @@ class MADE(BaseModel):
 
         Returns
         -------
-        (n, D) tensor of codes: uint8, or int64 where a variable has more than 256 classes
+        (n, D) tensor of values, of the smallest type that holds them (uint8 for codes below 256); an object
+        array where labels are text
         """
         n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
         key = (
@@ -390,19 +359,11 @@ class MADE(BaseModel):
         )
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
-        masks = self._chosen(mask)
-        rows = self._unknown_rows(n, self.context_rows(context, n))
+        masks = self.chosen_masks(mask)
         if given is not None:
-            # One row of observed values for all needs one answer; several are asked about one by one.
-            flat: Any = context
-            alike = not (_has_rows(given) or _has_rows(flat) or (n > 1 and np.shape(flat) == (n,)))
-            return self._sample_given(key, masks, read_given(self.variables, given), rows, first, alike)
-        parts = []
-        for batch in rows.batches(self.rows_per_batch):
-            u = row_uniforms(key, first, len(batch), self.n_variables + 1)
-            parts.append(self._sample(masks, u, batch, method))
-            first += len(batch)
-        return parts[0] if len(parts) == 1 else torch.cat([rows.codes[:0], *parts])
+            own = sample_given(self, n, given, seed=key, mask=masks, context=context, first=first)
+            return self._values(own)
+        return self._values(self._sample(n, key, masks, self.context.rows(context, n), first, method))
 
     def distribution(
         self,
@@ -428,7 +389,7 @@ class MADE(BaseModel):
         torch.Size([2, 3])
         """
         if mask is not None:
-            self._chosen(mask)
+            self.chosen_masks(mask)
         return RowDistribution(self, context, mask, validate_args=validate_args)
 
     def summary(self, mask: int = 0) -> Summary:
@@ -461,14 +422,13 @@ class MADE(BaseModel):
     def settings(self) -> dict[str, Any]:
         """Return the JSON-ready arguments that build this model again, weights apart."""
         return {
-            "variables": self.variables.settings(),
+            "schema": self.schema.as_dict(),
             "hidden": list(self.hidden),
             **self.mask_set.settings(),
             "activation": self.network.activation,
             "direct": self.network.direct is not None,
             "dropout": self.network.dropout,
             "input_dropout": self.network.input_dropout,
-            **({"context": self.context.settings()} if self.context else {}),
         }
 
     def count_violations(self) -> int:
@@ -492,7 +452,19 @@ class MADE(BaseModel):
         outputs = self._outputs(rows, self._product(mask))
         return self.variables.log_prob(outputs, rows.codes).double()
 
-    def _sample(self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows, method: str) -> Tensor:
+    def _sample(
+        self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
+    ) -> Tensor:
+        """Draw codes in batches: row i is a function of (seed, first + i)."""
+        rows = self._unknown_rows(n, context)
+        parts = []
+        for batch in rows.batches(self.rows_per_batch):
+            u = row_uniforms(seed, first, len(batch), self.n_variables + 1)
+            parts.append(self._sample_batch(masks, u, batch, method))
+            first += len(batch)
+        return parts[0] if len(parts) == 1 else torch.cat([rows.codes[:0], *parts])
+
+    def _sample_batch(self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows, method: str) -> Tensor:
         """Draw rows from the mixture of some masks; the last uniform of a row says from which."""
         if len(masks) == 1:
             return self._sample_under(masks[0], u[:, :-1], rows, method)
@@ -571,7 +543,8 @@ class MADE(BaseModel):
                 for place, weight in self.network.masked_weights.items():
                     weight.mul_(masked[place])
 
-    def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
+    def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
+        """Return the numbers of the masks that `mask` names, which are checked; all by default."""
         if mask is None:
             return list(range(self.n_masks))
         given = [mask] if isinstance(mask, int | np.integer) else mask
@@ -580,86 +553,46 @@ class MADE(BaseModel):
             raise InputError("a mixture needs at least one mask, got none")
         return masks
 
-    # Incomplete rows
+    def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
+        """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
+        return MaskDensity(self, k, k if groups is None else self.mask_set.given_first(groups, k))
 
-    def density(self, k: int, mask: Mask | None = None) -> Density:
-        """Return mask k as inference sees it; or another mask, which takes over the number k."""
-        chosen: int | Mask = k if mask is None else mask
+    def _values(self, codes: Tensor) -> Any:
+        """Return what codes stand for: a tensor, or an object array where labels are text."""
+        if not self.variables.has_labels:
+            return codes
+        values = self.variables.values(codes.cpu())
+        return values if values.dtype == object else torch.from_numpy(values).to(self.device)
 
-        @torch.no_grad()
-        def log_prob(codes: IntArray, context: Tensor | None) -> NDArray[np.float64]:
-            rows = Rows(torch.from_numpy(codes).to(self.device, self.variables.dtype), context=context)
-            scores: NDArray[np.float64] = self._log_prob_under(chosen, rows).cpu().numpy()
-            return scores
 
-        @torch.no_grad()
-        def draw(u: NDArray[np.float64], codes: IntArray, context: Tensor | None) -> IntArray:
-            given = torch.from_numpy(codes).to(self.device)
-            rows = Rows(given.clamp(min=0).to(self.variables.dtype), given != UNKNOWN, context)
-            return self._sample_under(chosen, u, rows).cpu().numpy().astype(np.int64)
+@dataclass(frozen=True)
+class MaskDensity:
+    """One mask of a model, or another one that takes over its number: a `made.queries.density.Density`."""
 
-        return Density(k, self._mask_of(chosen).ranks, log_prob, draw)
+    model: MADE
+    number: int
+    mask: int | Mask
 
-    def inference(
-        self, mask: int | Sequence[int] | None = None, groups: IntArray | None = None, **settings: Any
-    ) -> Inference:
-        """Return what answers questions about incomplete rows; `made.marginal` and the like are its faces.
+    @property
+    def ranks(self) -> IntArray:
+        """(D,): the rank of every variable."""
+        return self.model._mask_of(self.mask).ranks
 
-        Parameters
-        ----------
-        mask : int or sequence of int, optional
-            Which masks.
-        groups : (D,) int array, optional
-            Go through the variables group by group, see `MaskSet.given_first`: under masks not its own.
-        **settings
-            Of `made.queries.inference.Inference`.
-        """
-        return Inference(
-            self.variables,
-            lambda k: self.density(k, None if groups is None else self.mask_set.given_first(groups, k)),
-            self._chosen(mask),
-            rows_per_batch=self.rows_per_batch,
-            **settings,
-        )
+    @torch.no_grad()
+    def log_prob(self, rows: Rows) -> NDArray[np.float64]:
+        """Return log p of each variable given those before it, (n, D)."""
+        own = rows.to(self.model.device)
+        scores: NDArray[np.float64] = self.model._log_prob_under(self.mask, own).cpu().numpy()
+        return scores
 
-    def _marginal(self, rows: Rows, masks: list[int]) -> Tensor:
-        evidence = self.inference(masks).evidence(_with_unknown(rows), rows.context)
-        evidence.warn_if_poor(stacklevel=4)
-        return torch.from_numpy(evidence.log_prob).to(self.device)
-
-    def _sample_given(
-        self, seed: int, masks: list[int], given: IntArray, rows: Rows, first: int, alike: bool
-    ) -> Tensor:
-        n, context = len(rows), rows.context
-        if len(given) not in (1, n):
-            raise InputError(f"given holds {len(given)} rows: one for all {n} rows to draw, or one each")
-        if not alike:
-            given = np.broadcast_to(given, (n, self.n_variables))
-        inference = self.inference(masks, seed=seed, draws=_PARTICLES_FOR_MANY if alike else 1000)
-        numbers = np.zeros(1, dtype=np.int64) if alike else np.arange(first, first + n)
-        if context is not None and alike:
-            context = context[:1]
-        if n == 0:
-            codes = np.zeros((0, self.n_variables), dtype=np.int64)
-        else:
-            evidence = inference.evidence(given, context, numbers)
-            evidence.warn_if_poor(stacklevel=5)
-            each, offset = (n, first) if alike else (1, 0)
-            codes = inference.complete(given, context, evidence, numbers, each, offset)
-        return torch.from_numpy(codes.reshape(n, self.n_variables)).to(self.device, self.variables.dtype)
+    @torch.no_grad()
+    def sample(self, u: NDArray[np.float64], rows: Rows) -> IntArray:
+        """Return rows (n, D) with the entries that are not known drawn from uniforms (n, D)."""
+        own = rows.to(self.model.device)
+        return self.model._sample_under(self.mask, u, own).cpu().numpy().astype(np.int64)
 
 
 def _with_unknown(rows: Rows) -> IntArray:
     """Return codes with -1 where unknown."""
-    codes: IntArray = torch.where(rows.mask, rows.codes.long(), UNKNOWN).cpu().numpy()
+    codes: IntArray = torch.where(rows.mask, rows.codes.long(), -1).cpu().numpy()
     return codes
-
-
-def _has_rows(given: Any) -> bool:
-    """Return whether observed values come in rows, and are not one for all."""
-    if given is None or isinstance(given, Mapping):
-        return False
-    try:
-        return len(np.shape(given)) > 1
-    except ValueError:  # rows of different lengths: whoever reads them says so
-        return True

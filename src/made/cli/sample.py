@@ -72,9 +72,7 @@ def _shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def _draw_picture(
-    out: Path, model: MADE, n: int, portions: Iterator[NDArray[Any]]
-) -> None:
+def _draw_picture(out: Path, model: MADE, n: int, portions: Iterator[NDArray[Any]]) -> None:
     """Draw rows as one picture, for which all of them are needed at once."""
     import numpy as np
 

@@ -74,7 +74,8 @@ def score(
         return
     write_aside(out, text.getvalue().encode())
     tell(
-        f"log p of {len(table):,} rows ({found.name}, {found.split}), mean {table[:, 0].mean():.3f} nats: {out}"
+        f"log p of {len(table):,} rows ({found.name}, {found.split}), "
+        f"mean {table[:, 0].mean():.3f} nats: {out}"
     )
 
 

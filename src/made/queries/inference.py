@@ -2,8 +2,8 @@
 
 Under one mask, let the given variables be G. Unknown variables that come after all of G in the ordering do
 not matter for p(x_G): what they add integrates to 1. If there are no others, one pass gives p(x_G) exactly.
-If the others have few states, their sum is exact as well. Otherwise they are drawn along the ordering,
-and a draw weighs as much as it makes what is given probable:
+If the others have few states, their sum is exact as well. Otherwise particles are drawn along the ordering,
+and the weight of a particle is how probable it makes what is given:
 
     p(x_G) = E[ product over g in G of p(x_g | the variables before it) ]
 
@@ -13,64 +13,30 @@ weight, proportional to p(x_G | mask k).
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import FrameType
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from made.masks.ordering import IntArray
+from made.queries.density import BoolArray, Density, Floats
+from made.queries.results import Route
 from made.support.errors import InputError, PoorEstimateWarning
 from made.support.uniforms import COMPLETIONS, PARTICLES, Stream
-from made.variables.missing import UNKNOWN
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
-__all__ = [
-    "ENUMERATED",
-    "ESTIMATED",
-    "EXACT",
-    "POOR",
-    "Density",
-    "Evidence",
-    "Inference",
-    "of_rows",
-    "refuse_impossible",
-]
+__all__ = ["POOR", "Evidence", "Inference", "all_states", "index", "refuse_impossible"]
 
-Floats = NDArray[np.float64]
-
-#: How an answer was found, the worst of all masks that take part.
-EXACT, ENUMERATED, ESTIMATED = 0, 1, 2
-
-# So many codes are held at once while states and draws are gone through.
+# Maximum number of codes held in memory while states and particles are gone through.
 _CODES_AT_ONCE = 2**24
 #: An estimate of a smaller effective sample size is called poor.
 POOR = 30
-
-
-@dataclass(frozen=True)
-class Density:
-    """One mask of a model, as inference sees it.
-
-    Attributes
-    ----------
-    number : int
-        Of the mask: its draws have a stream of their own.
-    ranks : (D,) int array
-        Rank of every variable.
-    log_prob : callable
-        Maps codes (n, D) and context rows to log p of each variable given those before it, (n, D) in nats.
-    draw : callable
-        Maps uniforms (n, D), codes (n, D) with -1 where they are to be drawn, and context rows to codes.
-    """
-
-    number: int
-    ranks: IntArray
-    log_prob: Callable[[IntArray, Tensor | None], Floats]
-    draw: Callable[[Floats, IntArray, Tensor | None], IntArray]
 
 
 @dataclass(frozen=True)
@@ -84,9 +50,9 @@ class Evidence:
     error : (n,) array
         Its standard error; 0 where it is exact.
     ess : (n,) array
-        Effective number of draws; infinite where it is exact.
-    how : (n,) int array
-        `EXACT`, `ENUMERATED` or `ESTIMATED`.
+        Effective number of particles; infinite where it is exact.
+    routes : (n,) int array
+        How it was found: the `Route` of the mask that is the least certain.
     mask_weights : (K, n) array
         Posterior weight of each mask.
     """
@@ -94,37 +60,75 @@ class Evidence:
     log_prob: Floats
     error: Floats
     ess: Floats
-    how: IntArray
+    routes: IntArray
     mask_weights: Floats
 
     def of(self, row: int) -> Evidence:
         """Return what is known about one of the rows."""
         one = slice(row, row + 1)
         return Evidence(
-            self.log_prob[one], self.error[one], self.ess[one], self.how[one], self.mask_weights[:, one]
+            self.log_prob[one], self.error[one], self.ess[one], self.routes[one], self.mask_weights[:, one]
         )
 
-    def warn_if_poor(self, stacklevel: int = 3) -> None:
-        """Warn where few draws carry all the weight; `stacklevel` is that of `warnings.warn`."""
+    def warn_if_poor(self) -> None:
+        """Warn where few particles carry all the weight; the warning names the line that called made."""
         poor = np.flatnonzero(self.ess < POOR)
         if len(poor):
             warnings.warn(
-                f"the estimate for row {poor[0]} rests on {self.ess[poor[0]]:.1f} effective draws"
+                f"the estimate for row {poor[0]} rests on {self.ess[poor[0]]:.1f} effective particles"
                 + (f" (poor for {len(poor):,} of {len(self.ess):,} rows)" if len(poor) > 1 else "")
-                + ": raise draws, or give variables that come first in the ordering",
+                + ": raise particles, or give variables that come first in the ordering",
                 PoorEstimateWarning,
-                stacklevel=stacklevel,
+                stacklevel=_levels_inside() + 1,
             )
 
 
 @dataclass(frozen=True)
+class _Work:
+    """What has to be gone through for each of some rows under one mask.
+
+    Attributes
+    ----------
+    rows : Rows
+    numbers : (n,) int array
+        Streams of the rows.
+    routes : (n,) int array
+        `Route` of each row.
+    counts : (n,) int array
+        States to sum over, or particles to draw.
+    between : (n, D) bool array
+        Unknown entries that come before the last known one.
+    """
+
+    rows: Rows
+    numbers: IntArray
+    routes: IntArray
+    counts: IntArray
+    between: BoolArray
+
+    def of(self, chosen: IntArray) -> _Work:
+        """Return the work of some of the rows."""
+        return _Work(
+            self.rows[index(chosen)],
+            self.numbers[chosen],
+            self.routes[chosen],
+            self.counts[chosen],
+            self.between[chosen],
+        )
+
+
+@dataclass(frozen=True)
 class _Posterior:
-    """Of some rows under one mask: weighted states, -1 where a code is still to be drawn."""
+    """Weighted states of some rows under one mask; `settled`, (n, D), tells which of their entries count.
+
+    The other entries come after all that is known, and are still to be drawn.
+    """
 
     log_prob: Floats
     error: Floats
     ess: Floats
-    how: IntArray
+    routes: IntArray
+    settled: BoolArray
     states: list[IntArray]
     weights: list[Floats]
 
@@ -141,11 +145,11 @@ class Inference:
     masks : sequence of int
         The masks of the mixture.
     seed : int
-        Of all draws: row i has its own, whatever rows are asked about beside it.
-    draws : int
-        Draws per row and mask where an answer is estimated.
+        Of all particles and completions: row i has its own, whatever rows are asked about beside it.
+    particles : int
+        How many per row and mask where an answer is estimated.
     max_states : int
-        Sums over unknown variables run over at most so many states.
+        Largest number of states to sum over.
     exact : bool
         Refuse to estimate.
     rows_per_batch : int
@@ -159,7 +163,7 @@ class Inference:
         masks: Sequence[int],
         *,
         seed: int = 0,
-        draws: int = 1000,
+        particles: int = 1000,
         max_states: int = 4096,
         exact: bool = False,
         rows_per_batch: int = 4096,
@@ -168,61 +172,53 @@ class Inference:
         self.density = density
         self.masks = list(masks)
         self.seed = seed
-        self.draws = draws
+        self.particles = particles
         self.max_states = max_states
         self.exact = exact
         self.rows_per_batch = rows_per_batch
 
-    def evidence(self, rows: IntArray, context: Tensor | None, numbers: IntArray | None = None) -> Evidence:
+    def evidence(self, rows: Rows, numbers: IntArray | None = None) -> Evidence:
         """Return how probable what is given in each row is.
 
         Parameters
         ----------
-        rows : (n, D) int64 array
-            Codes, -1 where unknown.
-        context : (n, C) tensor, optional
-            Rows of context.
+        rows : Rows
+            Incomplete rows, with their context.
         numbers : (n,) int array, optional
-            Which stream of draws each row has; 0..n-1 by default.
+            Which stream of random numbers each row has; 0..n-1 by default.
         """
         numbers = np.arange(len(rows)) if numbers is None else numbers
         shape = (len(self.masks), len(rows))
         log_prob, error, ess = np.zeros(shape), np.zeros(shape), np.full(shape, np.inf)
-        how = np.zeros(shape, dtype=np.int64)
+        routes = np.zeros(shape, dtype=np.int64)
         for i, k in enumerate(self.masks):
-            for chosen, found in self._posteriors(self.density(k), rows, context, numbers):
+            for chosen, found in self._posteriors(self.density(k), rows, numbers):
                 log_prob[i, chosen], error[i, chosen] = found.log_prob, found.error
-                ess[i, chosen], how[i, chosen] = found.ess, found.how
+                ess[i, chosen], routes[i, chosen] = found.ess, found.routes
         total = np.logaddexp.reduce(log_prob, axis=0)
         with np.errstate(invalid="ignore"):
             weights = np.where(np.isneginf(total), 1 / len(self.masks), np.exp(log_prob - total))
-        with np.errstate(divide="ignore", invalid="ignore"):  # all exact: no limit to what draws are worth
+        with np.errstate(divide="ignore", invalid="ignore"):  # all exact: the effective number is infinite
             together = 1 / np.where(weights > 0, weights**2 / ess, 0).sum(axis=0)
         return Evidence(
             log_prob=total - np.log(len(self.masks)),
             error=np.sqrt(((weights * error) ** 2).sum(axis=0)),
             ess=np.where(np.isneginf(total), ess.min(axis=0), together),
-            how=how.max(axis=0),
+            routes=routes.max(axis=0),
             mask_weights=weights,
         )
 
     def complete(
-        self,
-        rows: IntArray,
-        context: Tensor | None,
-        evidence: Evidence,
-        numbers: IntArray,
-        each: int = 1,
-        first: int = 0,
+        self, rows: Rows, evidence: Evidence, numbers: IntArray, each: int = 1, first: int = 0
     ) -> IntArray:
         """Draw completions from the conditional joint distribution of what is unknown.
 
-        Exact where the evidence is; else one of the weighted draws is picked, which tends to the conditional
-        as their number grows.
+        Exact where the evidence is; else one of the weighted particles is picked, which tends to the
+        conditional as their number grows.
 
         Parameters
         ----------
-        rows, context
+        rows : Rows
             As for `evidence`.
         evidence : Evidence
             Of these rows.
@@ -237,8 +233,9 @@ class Inference:
         (n, each, D) int64 array
         """
         refuse_impossible(evidence, numbers)
-        n, n_variables = rows.shape
+        n, n_variables = rows.codes.shape
         out = np.empty((n, each, n_variables), dtype=np.int64)
+        settled = np.empty(out.shape, dtype=bool)
         # Per completion: one uniform per variable, one for the mask, one for the state.
         u = _stream((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
         u = u.reshape(n, each, n_variables + 2)
@@ -249,100 +246,76 @@ class Inference:
             if len(wanted) == 0:
                 continue
             density = self.density(k)
-            own_context = of_rows(context, wanted)
-            for chosen, found in self._posteriors(density, rows[wanted], own_context, numbers[wanted]):
-                for place, states, weights in zip(chosen, found.states, found.weights, strict=True):
-                    row = wanted[place]
+            for chosen, found in self._posteriors(density, rows[index(wanted)], numbers[wanted]):
+                for j, row in enumerate(wanted[chosen]):
                     picks = np.flatnonzero(mask_of[row] == i)
-                    ladder = np.cumsum(weights)
+                    ladder = np.cumsum(found.weights[j])
                     state = np.searchsorted(ladder / ladder[-1], u[row, picks, -1], side="right")
-                    out[row, picks] = states[np.minimum(state, len(states) - 1)]
+                    out[row, picks] = found.states[j][np.minimum(state, len(found.states[j]) - 1)]
+                    settled[row, picks] = found.settled[j]
             at, pick = np.nonzero(mask_of == i)
-            for part in _slices(len(at), max(1, _CODES_AT_ONCE // n_variables)):
+            for part in _groups(np.full(len(at), n_variables), _CODES_AT_ONCE):
                 a, p = at[part], pick[part]
-                if (out[a, p] == UNKNOWN).any():
-                    out[a, p] = density.draw(u[a, p, :n_variables], out[a, p], of_rows(context, a))
+                if not settled[a, p].all():
+                    begun = _with_states(rows[index(a)], out[a, p], settled[a, p])
+                    out[a, p] = density.sample(u[a, p, :n_variables], begun)
         return out
 
-    def log_prob(self, codes: IntArray, context: Tensor | None) -> Floats:
-        """Return log p of complete rows, (n,) in nats; a single row of context holds for all."""
-        if context is not None:
-            context = context.expand(len(codes), -1)
-        counted = np.ones(codes.shape, dtype=bool)
-        by_mask = [self._scores(self.density(k), codes, counted, context) for k in self.masks]
+    def log_prob(self, rows: Rows) -> Floats:
+        """Return log p of complete rows, (n,) in nats."""
+        by_mask = [self._scores(self.density(k), rows) for k in self.masks]
         total: Floats = np.logaddexp.reduce(by_mask, axis=0) - np.log(len(self.masks))
         return total
 
     def _posteriors(
-        self, density: Density, rows: IntArray, context: Tensor | None, numbers: IntArray
+        self, density: Density, rows: Rows, numbers: IntArray
     ) -> Iterator[tuple[IntArray, _Posterior]]:
         """Go through the rows in groups of bounded memory; yields places and what was found there."""
-        known = rows != UNKNOWN
-        last = np.where(known, density.ranks, 0).max(axis=1)  # rank of the last given variable
+        work = self._work(density, rows, numbers)
+        for chosen in _groups(work.counts * self.variables.n_variables, _CODES_AT_ONCE):
+            yield chosen, self._posterior(density, work.of(chosen))
+
+    def _work(self, density: Density, rows: Rows, numbers: IntArray) -> _Work:
+        """Find out how each row can be answered, and refuse to estimate where that is asked."""
+        known = _known(rows)
+        last = np.where(known, density.ranks, 0).max(axis=1)  # rank of the last known variable
         between = ~known & (density.ranks < last[:, None])
         sizes = np.where(between, self.variables.n_values, 1).astype(np.float64)
         with np.errstate(over="ignore"):  # more than a float can count are too many in any case
             n_states = np.exp(np.log(sizes).sum(axis=1)).round()
-        how = np.where(
-            ~between.any(axis=1), EXACT, np.where(n_states <= self.max_states, ENUMERATED, ESTIMATED)
-        )
-        if self.exact and (how == ESTIMATED).any():
-            row = int(np.flatnonzero(how == ESTIMATED)[0])
+        routes = np.where(n_states <= self.max_states, int(Route.SUMMED), int(Route.PARTICLES))
+        routes = np.where(between.any(axis=1), routes, int(Route.ORDERED))
+        estimated = np.flatnonzero(routes == Route.PARTICLES)
+        if self.exact and len(estimated):
+            row = estimated[0]
             states = f"{n_states[row]:,.0f}" if n_states[row] < 1e15 else "too many"
             raise InputError(
                 f"row {numbers[row]} has no exact answer: {int(between[row].sum())} unknown variables come "
                 f"before its last given one, {states} states; raise max_states, or estimate (method='auto')"
             )
-        counts = np.where(how == ESTIMATED, self.draws, n_states).astype(np.int64)
-        for chosen in _groups(counts * rows.shape[1], _CODES_AT_ONCE):
-            yield (
-                chosen,
-                self._posterior(
-                    density,
-                    rows[chosen],
-                    of_rows(context, chosen),
-                    numbers[chosen],
-                    how[chosen],
-                    counts[chosen],
-                    between[chosen],
-                    last[chosen],
-                ),
-            )
+        counts = np.where(routes == Route.PARTICLES, self.particles, n_states).astype(np.int64)
+        return _Work(rows, numbers, routes, counts, between)
 
-    def _posterior(
-        self,
-        density: Density,
-        rows: IntArray,
-        context: Tensor | None,
-        numbers: IntArray,
-        how: IntArray,
-        counts: IntArray,
-        between: NDArray[np.bool_],
-        last: IntArray,
-    ) -> _Posterior:
+    def _posterior(self, density: Density, work: _Work) -> _Posterior:
         """Lay out the states of all rows one below the other, score them in one go, and take them apart."""
-        owner = np.repeat(np.arange(len(rows)), counts)
+        counts, known = work.counts, _known(work.rows)
+        estimated = work.routes == Route.PARTICLES
+        owner = np.repeat(np.arange(len(counts)), counts)
         ends = np.cumsum(counts)
-        states = rows[owner]
-        for i in np.flatnonzero(how == ENUMERATED):
-            unknown = np.flatnonzero(between[i])
-            places = np.unravel_index(np.arange(counts[i]), self.variables.n_values[unknown])
-            states[ends[i] - counts[i] : ends[i], unknown] = np.stack(places, axis=1)
-        drawn = np.flatnonzero(how[owner] == ESTIMATED)
+        states = work.rows.codes.cpu().numpy().astype(np.int64)[owner]
+        for i in np.flatnonzero(work.routes == Route.SUMMED):
+            unknown = np.flatnonzero(work.between[i])
+            states[ends[i] - counts[i] : ends[i], unknown] = all_states(self.variables.n_values[unknown])
+        drawn = np.flatnonzero(estimated[owner])
         if len(drawn):
-            chosen = numbers[how == ESTIMATED]
-            u = _stream((self.seed, PARTICLES, density.number), chosen, self.draws, rows.shape[1])
-            states[drawn] = density.draw(u, states[drawn], of_rows(context, owner[drawn]))
-        # A state of an enumeration counts with all up to the last given variable, a draw with what is given.
-        counted = np.where(
-            (how[owner] == ESTIMATED)[:, None],
-            rows[owner] != UNKNOWN,
-            density.ranks <= last[owner][:, None],
-        )
-        scores = self._scores(density, states, counted, of_rows(context, owner))
+            key = (self.seed, PARTICLES, density.number)
+            u = _stream(key, work.numbers[estimated], self.particles, self.variables.n_variables)
+            states[drawn] = density.sample(u, work.rows[index(owner[drawn])])
+        # A state of a sum counts with all up to the last known variable, a particle with what is known.
+        counted = np.where(estimated[:, None], known, known | work.between)
+        scores = self._scores(density, _with_states(work.rows[index(owner)], states, counted[owner]))
         parts = [scores[end - count : end] for end, count in zip(ends, counts, strict=True)]
         totals = np.array([np.logaddexp.reduce(part) for part in parts])
-        estimated = how == ESTIMATED
         with np.errstate(invalid="ignore"):
             weights = [np.exp(p - t) for p, t in zip(parts, totals, strict=True)]
             squares = np.array([(w**2).sum() for w in weights])
@@ -353,20 +326,19 @@ class Inference:
             log_prob=totals - np.where(estimated, np.log(counts), 0),
             error=np.where(estimated, np.sqrt(spread), 0.0),
             ess=ess,
-            how=how,
+            routes=work.routes,
+            settled=counted | estimated[:, None],
             states=[states[end - count : end] for end, count in zip(ends, counts, strict=True)],
             weights=weights,
         )
 
-    def _scores(
-        self, density: Density, states: IntArray, counted: NDArray[np.bool_], context: Tensor | None
-    ) -> Floats:
-        """Sum log p over the counted variables of each state, (n,); what is unknown yet is put to 0."""
-        scores = np.empty(len(states))
-        for part in _slices(len(states), self.rows_per_batch):
-            codes = np.maximum(states[part], 0)
-            log_prob = density.log_prob(codes, None if context is None else context[part])
-            scores[part] = np.where(counted[part], log_prob, 0).sum(axis=1)
+    def _scores(self, density: Density, rows: Rows) -> Floats:
+        """Sum log p over the known entries of each row, (n,), in batches."""
+        parts = [
+            np.where(_known(part), density.log_prob(part), 0).sum(axis=1)
+            for part in rows.batches(self.rows_per_batch)
+        ]
+        scores: Floats = np.concatenate([np.zeros(0), *parts])
         if np.isnan(scores).any():
             raise InputError("the log-probabilities of this model are not finite: its weights are damaged")
         return scores
@@ -379,6 +351,34 @@ def refuse_impossible(evidence: Evidence, numbers: IntArray) -> None:
         raise InputError(f"row {numbers[impossible[0]]}: the model gives what is known there probability 0")
 
 
+def all_states(sizes: IntArray) -> IntArray:
+    """Return every combination of the codes of variables with so many values each, (states, variables).
+
+    Examples
+    --------
+    >>> all_states(np.array([2, 2])).tolist()
+    [[0, 0], [0, 1], [1, 0], [1, 1]]
+    """
+    if len(sizes) == 0:
+        return np.zeros((1, 0), dtype=np.int64)
+    return np.stack(np.unravel_index(np.arange(int(np.prod(sizes))), tuple(sizes)), axis=1)
+
+
+def index(rows: IntArray) -> Tensor:
+    """Return the numbers of rows as `Rows` takes them."""
+    return torch.from_numpy(rows)
+
+
+def _known(rows: Rows) -> BoolArray:
+    known: BoolArray = rows.mask.cpu().numpy()
+    return known
+
+
+def _with_states(rows: Rows, codes: IntArray, known: BoolArray) -> Rows:
+    """Return rows with other codes, of which others are known, and the same context."""
+    return replace(rows, codes=torch.from_numpy(codes), known=torch.from_numpy(known))
+
+
 def _stream(key: tuple[int, ...], rows: IntArray, each: int, width: int, first: int = 0) -> Floats:
     """Return uniforms (len(rows) * each, width): lines first, first + 1, ... of the stream of each row."""
     blocks = -(-width // 4)
@@ -388,20 +388,19 @@ def _stream(key: tuple[int, ...], rows: IntArray, each: int, width: int, first: 
 
 def _groups(costs: IntArray, limit: int) -> Iterator[IntArray]:
     """Cut rows into runs whose costs sum to at most the limit, or that are a single row."""
-    first, total = 0, 0
-    for i, cost in enumerate(costs):
-        if i > first and total + cost > limit:
-            yield np.arange(first, i)
-            first, total = i, 0
-        total += int(cost)
-    if first < len(costs):
-        yield np.arange(first, len(costs))
+    total = np.cumsum(costs)
+    first = 0
+    while first < len(costs):
+        before = total[first] - costs[first]
+        end = max(int(np.searchsorted(total, before + limit, side="right")), first + 1)
+        yield np.arange(first, end)
+        first = end
 
 
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(i, i + size) for i in range(0, n, size))
-
-
-def of_rows(context: Tensor | None, rows: IntArray) -> Tensor | None:
-    """Return the context of some rows, by their numbers; None where there is none."""
-    return None if context is None else context[torch.from_numpy(rows).to(context.device)]
+def _levels_inside() -> int:
+    """Return how many frames from that of the caller on belong to made."""
+    frame: FrameType | None = sys._getframe(1)
+    levels = 0
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "made":
+        levels, frame = levels + 1, frame.f_back
+    return levels

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.queries.inference import Evidence, Inference, refuse_impossible
+from made.queries.density import BoolArray
+from made.queries.inference import Evidence, Inference, all_states, refuse_impossible
 from made.support.errors import InputError
-from made.variables.missing import UNKNOWN
+from made.variables.rows import Rows
 
 __all__ = ["joint_modes", "variable_modes"]
 
@@ -18,8 +19,8 @@ _STARTS, _STEPS = 200, 100
 
 
 def variable_modes(
-    inference: Inference, rows: IntArray, context: Tensor | None, evidence: Evidence, numbers: IntArray
-) -> tuple[IntArray, NDArray[np.bool_]]:
+    inference: Inference, rows: Rows, evidence: Evidence, numbers: IntArray
+) -> tuple[IntArray, BoolArray]:
     """Give every unknown variable the value that is most probable for it alone, whatever the others are.
 
     Exact where all completions can be gone through; else the commonest value among drawn completions.
@@ -28,14 +29,12 @@ def variable_modes(
     ----------
     inference : Inference
         Whom to ask.
-    rows : (n, D) int64 array
-        Codes, -1 where unknown.
-    context : (n, C) tensor, optional
-        Rows of context.
+    rows : Rows
+        Incomplete rows, with their context.
     evidence : Evidence
         Of these rows.
     numbers : (n,) int array
-        Which stream of draws each row has.
+        Which stream of random numbers each row has.
 
     Returns
     -------
@@ -43,29 +42,28 @@ def variable_modes(
     exact : (n,) bool array
     """
     refuse_impossible(evidence, numbers)
-    out, exact = rows.copy(), np.zeros(len(rows), dtype=bool)
-    for i, row in enumerate(rows):
-        own = None if context is None else context[i : i + 1]
-        unknown = np.flatnonzero(row == UNKNOWN)
-        states = _all_completions(inference, row, numbers[i])
+    out, unknown = _codes(rows), ~rows.mask.cpu().numpy()
+    exact = np.zeros(len(rows), dtype=bool)
+    for i in range(len(rows)):
+        row = rows[i : i + 1]
+        states = _all_completions(inference, out[i], unknown[i], numbers[i])
         if states is not None:
             exact[i] = True
-            scores = inference.log_prob(states, own)
+            scores = inference.log_prob(_complete(states, row.context))
             weights = np.exp(scores - scores.max())
         else:
-            states = inference.complete(row[None], own, evidence.of(i), numbers[i : i + 1], inference.draws)[
-                0
-            ]
+            own = numbers[i : i + 1]
+            states = inference.complete(row, evidence.of(i), own, inference.particles)[0]
             weights = np.ones(len(states))
-        for d in unknown:
+        for d in np.flatnonzero(unknown[i]):
             counts = np.bincount(states[:, d], weights, minlength=int(inference.variables.n_values[d]))
             out[i, d] = counts.argmax()
     return out, exact
 
 
 def joint_modes(
-    inference: Inference, rows: IntArray, context: Tensor | None, evidence: Evidence, numbers: IntArray
-) -> tuple[IntArray, NDArray[np.bool_]]:
+    inference: Inference, rows: Rows, evidence: Evidence, numbers: IntArray
+) -> tuple[IntArray, BoolArray]:
     """Find the completion of each row that is most probable as a whole.
 
     Exact where all completions can be gone through. Else it is the best one found: the best of some drawn
@@ -74,47 +72,48 @@ def joint_modes(
 
     Parameters and what is returned are those of `variable_modes`.
     """
-    out, exact = rows.copy(), np.zeros(len(rows), dtype=bool)
-    separate, _ = variable_modes(inference, rows, context, evidence, numbers)
-    for i, row in enumerate(rows):
-        own = None if context is None else context[i : i + 1]
-        states = _all_completions(inference, row, numbers[i])
+    out, unknown = _codes(rows), ~rows.mask.cpu().numpy()
+    exact = np.zeros(len(rows), dtype=bool)
+    separate, _ = variable_modes(inference, rows, evidence, numbers)
+    for i in range(len(rows)):
+        row = rows[i : i + 1]
+        states = _all_completions(inference, out[i], unknown[i], numbers[i])
         exact[i] = states is not None
         if states is None:
-            each = min(inference.draws, _STARTS)
-            drawn = inference.complete(row[None], own, evidence.of(i), numbers[i : i + 1], each)[0]
-            states = np.concatenate([separate[i : i + 1], _middle_way(inference, row, own), drawn])
-        scores = inference.log_prob(states, own)
+            each = min(inference.particles, _STARTS)
+            drawn = inference.complete(row, evidence.of(i), numbers[i : i + 1], each)[0]
+            states = np.concatenate([separate[i : i + 1], _medians(inference, row), drawn])
+        scores = inference.log_prob(_complete(states, row.context))
         best = states[scores.argmax()]
-        out[i] = best if exact[i] else _climb(inference, best, float(scores.max()), row == UNKNOWN, own)
+        out[i] = best if exact[i] else _climb(inference, best, float(scores.max()), unknown[i], row.context)
     return out, exact
 
 
-def _all_completions(inference: Inference, row: IntArray, number: int) -> IntArray | None:
+def _all_completions(
+    inference: Inference, codes: IntArray, unknown: BoolArray, number: int
+) -> IntArray | None:
     """Return every completion of a row, or None where there are too many and a search is allowed."""
-    unknown = np.flatnonzero(row == UNKNOWN)
     sizes = inference.variables.n_values[unknown]
     if np.log(sizes).sum() > np.log(inference.max_states) + 1e-9:
         if inference.exact:
             raise InputError(
-                f"row {number} has no exact answer: {len(unknown)} unknown variables have more than "
+                f"row {number} has no exact answer: {len(sizes)} unknown variables have more than "
                 f"{inference.max_states:,} states; raise max_states, or search (method='auto')"
             )
         return None
-    states = np.repeat(row[None], int(np.prod(sizes)), axis=0)
-    if len(unknown):
-        states[:, unknown] = np.stack(np.unravel_index(np.arange(len(states)), sizes), axis=1)
+    states = np.repeat(codes[None], int(np.prod(sizes)), axis=0)
+    states[:, unknown] = all_states(sizes)
     return states
 
 
-def _middle_way(inference: Inference, row: IntArray, context: Tensor | None) -> IntArray:
+def _medians(inference: Inference, row: Rows) -> IntArray:
     """Complete a row with the median at every step, which for a binary variable is the likelier value."""
-    half = np.full((1, len(row)), 0.5)
-    return np.concatenate([inference.density(k).draw(half, row[None], context) for k in inference.masks])
+    half = np.full(row.codes.shape, 0.5)
+    return np.concatenate([inference.density(k).sample(half, row) for k in inference.masks])
 
 
 def _climb(
-    inference: Inference, codes: IntArray, score: float, unknown: NDArray[np.bool_], context: Tensor | None
+    inference: Inference, codes: IntArray, score: float, unknown: BoolArray, context: Tensor | None
 ) -> IntArray:
     """Change one variable at a time, always that with the greatest gain, until nothing gains."""
     places = [
@@ -125,8 +124,17 @@ def _climb(
         changed = np.flatnonzero(codes[which] != values)
         neighbours = np.repeat(codes[None], len(changed), axis=0)
         neighbours[np.arange(len(changed)), which[changed]] = values[changed]
-        scores = inference.log_prob(neighbours, context)
+        scores = inference.log_prob(_complete(neighbours, context))
         if len(scores) == 0 or scores.max() <= score:
             break
         codes, score = neighbours[scores.argmax()], float(scores.max())
     return codes
+
+
+def _codes(rows: Rows) -> IntArray:
+    return np.array(rows.codes.cpu().numpy(), dtype=np.int64)
+
+
+def _complete(codes: IntArray, context: Tensor | None) -> Rows:
+    """Return complete rows, (n, D), that share one row of context."""
+    return Rows(torch.from_numpy(codes), None, None if context is None else context.expand(len(codes), -1))

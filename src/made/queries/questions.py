@@ -5,23 +5,26 @@ Every answer says how it was found: exactly, or estimated with an error, or unde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.model import MADE
-from made.queries.inference import ENUMERATED, ESTIMATED, EXACT, Evidence, Inference, of_rows
-from made.queries.modes import joint_modes, variable_modes
-from made.queries.results import Completion, Conditional, Marginal
+from made.queries.density import Askable
+from made.queries.inference import Evidence, Inference
+from made.queries.query import METHODS, Query, encoded_given, inference_of
+from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.variables.missing import UNKNOWN, check_variable, read_given, read_incomplete
+from made.variables.missing import check_variable
+from made.variables.rows import Rows, RowsLike
 
-__all__ = ["KINDS", "METHODS", "Completion", "Conditional", "Marginal", "complete", "conditional", "marginal"]
+__all__ = ["KINDS", "METHODS", "Questions", "complete", "conditional", "marginal", "sample_given"]
 
 #: What a completion is.
 KINDS = {
@@ -29,194 +32,275 @@ KINDS = {
     "variable": "the most probable value of each variable alone",
     "joint": "the most probable completion as a whole",
 }
-#: How a question may be answered.
-METHODS = ("auto", "exact", "estimate", "given-first")
-
-_HOW = {
-    EXACT: "exact: what is given comes first in the ordering",
-    ENUMERATED: "exact: summed over all states of what is unknown",
-    ESTIMATED: "estimated: importance-weighted draws",
-}
-_GIVEN_FIRST = "exact under orderings with the given variables first, which are not the model's own mixture"
-_SEARCHED = "found by search: none better was met"
-_COUNTED = "estimated: counted among drawn completions"
+_PARTICLES = 1000
+# Where rows drawn given the same values have to be picked among weighted particles: how many there are.
+_PARTICLES_FOR_MANY = 10_000
+_MAX_STATES = 4096
 
 
-def marginal(
-    model: MADE,
-    rows: ArrayLike | Tensor,
-    *,
-    unknown: ArrayLike | None = None,
-    context: ArrayLike | Tensor | None = None,
-    method: str = "auto",
-    mask: int | list[int] | None = None,
-    seed: int = 0,
-    draws: int = 1000,
-    max_states: int = 4096,
-) -> Marginal:
-    """Return log p of what is known in each row: the sum over everything that is not.
+class Questions:
+    """The questions that a model answers about incomplete rows; `Askable` is what the model must offer."""
 
-    Parameters
-    ----------
-    model : MADE
-        Any number of masks.
-    rows : array or tensor
-        (n, D); unknown entries are NaN or None, a different pattern in every row if need be.
-    unknown : (n, D) or (D,) bool array, optional
-        True where an entry is unknown, whatever `rows` holds there.
-    context : array or tensor, optional
-        (n, C), or (C,) for all rows: for a model of p(x | c).
-    method : "auto", "exact", "estimate" or "given-first"
-        ``"auto"`` is exact where the known variables come before the unknown ones in the ordering, or where
-        those in between have at most `max_states` states; else it estimates. ``"exact"`` refuses to estimate,
-        ``"estimate"`` does not sum over states. ``"given-first"``, for a model trained with several
-        orderings, answers under its masks with their orderings changed so that the known variables come
-        first: exact for these, which are not the model's own mixture.
-    mask : int or list of int, optional
-        Ask this mask alone, or the mixture of these.
-    seed : int
-        Of the draws of an estimate.
-    draws : int
-        How many per row and mask.
-    max_states : int
-        See `method`.
+    def marginal(
+        self: Askable,
+        rows: RowsLike,
+        *,
+        unknown: ArrayLike | None = None,
+        context: ArrayLike | Tensor | None = None,
+        method: str = "auto",
+        mask: int | Sequence[int] | None = None,
+        seed: int = 0,
+        particles: int = _PARTICLES,
+        max_states: int = _MAX_STATES,
+        first: int = 0,
+    ) -> Answer:
+        """Return log p of what is known in each row: the sum over everything that is not.
 
-    Raises
-    ------
-    InputError
-        If a row does not fit the model, or there is no exact answer and one was demanded.
+        Parameters
+        ----------
+        rows : array or tensor
+            (n, D); unknown entries are None or NaN, a different pattern in every row if need be. `Rows`,
+            which are encoded, pass as they are.
+        unknown : (n, D) or (D,) bool array, optional
+            True where an entry is unknown, whatever `rows` holds there.
+        context : array or tensor, optional
+            (n, C), or (C,) for all rows: for a model of p(x | c).
+        method : "auto", "exact", "estimate" or "given-first"
+            ``"auto"`` is exact where the known variables come before the unknown ones in the ordering, or
+            where those in between have at most `max_states` states; else it estimates. ``"exact"`` refuses to
+            estimate, ``"estimate"`` does not sum over states. ``"given-first"``, for a model trained with
+            several orderings, answers under its masks with their orderings changed so that the known
+            variables come first: exact for these, which are not the model's own mixture.
+        mask : int or sequence of int, optional
+            Ask this mask alone, or the mixture of these.
+        seed : int
+            Of the particles of an estimate.
+        particles : int
+            How many per row and mask.
+        max_states : int
+            See `method`.
+        first : int
+            Number of the first row, whose particles are a function of (seed, number): rows may come in
+            portions.
 
-    Warns
-    -----
-    PoorEstimateWarning
-        If an estimate rests on few effective draws.
+        Returns
+        -------
+        Answer
+            Its `log_prob`, with `error`, `ess` and `method` row by row.
+
+        Raises
+        ------
+        InputError
+            If a row does not fit the model, or there is no exact answer and one was demanded.
+
+        Warns
+        -----
+        PoorEstimateWarning
+            If an estimate rests on few effective particles.
+
+        Examples
+        --------
+        >>> import made
+        >>> model = made.MADE(made.Bernoulli(3), hidden=(8,))
+        >>> answer = model.marginal([[1, None, 0], [1, 0, None]])
+        >>> answer.log_prob.round(3), answer.how[1]
+        (array([-1.386, -1.386]), 'exact: what is given comes first in the ordering')
+        >>> answer.method[0] == "exact"
+        True
+        """
+        question = Query.of(self, method, mask, seed, particles, max_states)
+        encoded = self.rows(rows, context, unknown=unknown)
+        evidence = question.evidence(encoded, np.arange(len(encoded)) + check_int("first", first))
+        evidence.warn_if_poor()
+        return _answer(evidence, evidence.routes)
+
+    def complete(
+        self: Askable,
+        rows: RowsLike,
+        kind: str = "draw",
+        number: int | None = None,
+        *,
+        unknown: ArrayLike | None = None,
+        context: ArrayLike | Tensor | None = None,
+        method: str = "auto",
+        mask: int | Sequence[int] | None = None,
+        seed: int = 0,
+        particles: int = _PARTICLES,
+        max_states: int = _MAX_STATES,
+        first: int = 0,
+    ) -> Answer:
+        """Fill in the unknown entries of rows.
+
+        Parameters
+        ----------
+        rows, unknown, context, method, mask, seed, particles, max_states, first
+            As for `marginal`.
+        kind : "draw", "variable" or "joint"
+            ``"draw"``: a sample from the distribution of all that is unknown given all that is known.
+            ``"variable"``: the most probable value of each variable alone, which together may make an
+            improbable row. ``"joint"``: the most probable completion as a whole, or the best one found.
+        number : int, optional
+            With ``"draw"``: how many completions of each row.
+
+        Returns
+        -------
+        Answer
+            Its `rows` are values as the user has them, (n, D), or (n, number, D): labels where a variable has
+            labels. `codes` are the same as codes; `log_prob`, `error` and `ess` are those of what is known.
+
+        Examples
+        --------
+        >>> import made
+        >>> model = made.MADE([made.Categorical(["no", "yes"]), made.Bernoulli(2)], hidden=(8,))
+        >>> filled = model.complete([["yes", None, 0], [None, 0, None]], seed=0)
+        >>> filled.rows.shape, filled.kind
+        ((2, 3), 'draw')
+        >>> filled[0, 0]
+        'yes'
+        """
+        if kind not in KINDS:
+            raise InputError(f"kind is one of {', '.join(map(repr, KINDS))}; got {kind!r}")
+        if number is not None and kind != "draw":
+            raise InputError(f"number asks for several samples: with kind={kind!r} there is one completion")
+        question = Query.of(self, method, mask, seed, particles, max_states)
+        encoded = self.rows(rows, context, unknown=unknown)
+        numbers = np.arange(len(encoded)) + check_int("first", first)
+        each = 1 if number is None else check_int("number, of completions per row,", number)
+        codes, routes, evidence = question.complete(encoded, kind, numbers, each)
+        evidence.warn_if_poor()
+        return replace(
+            _answer(evidence, routes),
+            kind=kind,
+            codes=codes[:, 0] if number is None else codes,
+            variables=self.variables,
+            in_own_orderings=not question.is_given_first,
+        )
+
+    def conditional(
+        self: Askable,
+        variable: int | str,
+        given: Mapping[Any, Any] | RowsLike | None = None,
+        *,
+        context: ArrayLike | Tensor | None = None,
+        method: str = "auto",
+        mask: int | Sequence[int] | None = None,
+        seed: int = 0,
+        particles: int = _PARTICLES,
+        max_states: int = _MAX_STATES,
+    ) -> Conditional:
+        """Return the distribution of one variable given others.
+
+        By Bayes' rule, from how probable what is given is together with each value of the variable.
+
+        Parameters
+        ----------
+        variable : int or str
+            Its column: its number counted from 0, or its name.
+        given : mapping or array, optional
+            ``{variable: value}``, or a row (D,) with None or NaN where an entry is unknown. By default
+            nothing: the answer is then the variable's own distribution.
+        context, method, mask, seed, particles, max_states
+            As for `marginal`; `context` is one row.
+
+        Raises
+        ------
+        InputError
+            If there is no such variable, it is itself given, or what is given has probability 0.
+
+        Examples
+        --------
+        >>> import made
+        >>> model = made.MADE(made.Bernoulli(3), hidden=(8,))
+        >>> model.conditional(1, {0: 1, 2: 0}).probabilities
+        array([0.5, 0.5])
+        """
+        name = variable
+        variable = self.schema.variable(name) if isinstance(name, str) else name
+        variable = check_variable(self.variables, variable)
+        question = Query.of(self, method, mask, seed, particles, max_states)
+        row = encoded_given(self, {} if given is None else given)
+        if len(row) != 1:
+            raise InputError(f"conditional answers for one row of given values, got {len(row)}")
+        known = row.mask.clone()
+        if known[0, variable]:
+            raise InputError(f"variable {name} is itself given: leave it out of given, or ask about another")
+        known[:, variable] = True
+        block = self.variables.block_of(variable)
+        with_each = replace(row, known=known, context=self.context.rows(context, 1)).repeat(block.n_values)
+        with_each.codes[:, variable] = torch.arange(block.n_values, dtype=with_each.codes.dtype)
+        evidence = question.evidence(with_each, np.arange(block.n_values), next_variable=variable)
+        evidence.of(int(evidence.ess.argmin())).warn_if_poor()
+        total = np.logaddexp.reduce(evidence.log_prob)
+        if np.isneginf(total):
+            raise InputError("the model gives what is given probability 0: nothing follows from it")
+        probabilities = np.exp(evidence.log_prob - total)
+        # The error of a ratio of independent estimates, to first order.
+        spread = (probabilities * evidence.error) ** 2
+        own = (1 - probabilities) ** 2 * evidence.error**2
+        return Conditional(
+            probabilities=probabilities,
+            error=probabilities * np.sqrt(own + spread.sum() - spread),
+            ess=float(evidence.ess.min()),
+            route=Route(evidence.routes.max()),
+            values=tuple(range(block.n_values)) if block.labels is None else block.labels,
+        )
+
+    def inference(
+        self: Askable,
+        mask: int | Sequence[int] | None = None,
+        groups: IntArray | None = None,
+        **settings: Any,
+    ) -> Inference:
+        """Return what answers questions about encoded rows; the other methods are its faces.
+
+        Parameters
+        ----------
+        mask : int or sequence of int, optional
+            Which masks.
+        groups : (D,) int array, optional
+            Go through the variables group by group, see `MaskSet.given_first`: under masks not its own.
+        **settings
+            Of `made.queries.inference.Inference`.
+        """
+        return inference_of(self, mask, groups, **settings)
+
+
+def marginal(model: Questions, rows: RowsLike, **options: Any) -> Answer:
+    """Return log p of what is known in each row: ``model.marginal(rows, ...)``, see `Questions.marginal`.
 
     Examples
     --------
     >>> import made
     >>> model = made.MADE(made.Bernoulli(3), hidden=(8,))
-    >>> answer = made.marginal(model, [[1, None, 0], [1, 0, None]])
-    >>> answer.log_prob.round(3), answer.how[1]
-    (array([-1.386, -1.386]), 'exact: what is given comes first in the ordering')
+    >>> made.marginal(model, [[1, None, 0]]).log_prob.round(3)
+    array([-1.386])
     """
-    question = _Question(model, method, mask, seed, draws, max_states)
-    codes = read_incomplete(model.variables, rows, unknown)
-    evidence = question.evidence(codes, model.context_rows(context, len(codes)))
-    evidence.warn_if_poor()
-    return Marginal(evidence.log_prob, evidence.error, evidence.ess, question.how(evidence))
+    answer: Answer = _checked(model).marginal(rows, **options)
+    return answer
 
 
 def complete(
-    model: MADE,
-    rows: ArrayLike | Tensor,
-    kind: str = "draw",
-    number: int | None = None,
-    *,
-    unknown: ArrayLike | None = None,
-    context: ArrayLike | Tensor | None = None,
-    method: str = "auto",
-    mask: int | list[int] | None = None,
-    seed: int = 0,
-    draws: int = 1000,
-    max_states: int = 4096,
-    first: int = 0,
-) -> Completion:
-    """Fill in the unknown entries of rows.
-
-    Parameters
-    ----------
-    model, rows, unknown, context, method, mask, seed, draws, max_states
-        As for `marginal`.
-    kind : "draw", "variable" or "joint"
-        ``"draw"``: one draw from the distribution of all that is unknown given all that is known.
-        ``"variable"``: the most probable value of each variable alone, which together may make an improbable
-        row. ``"joint"``: the most probable completion as a whole, or the best one found.
-    number : int, optional
-        With ``"draw"``: so many completions of each row.
-    first : int
-        Number of the first row, whose draws are a function of (seed, number): rows may come in portions.
-
-    Returns
-    -------
-    Completion
-        Its `rows` are codes, (n, D), or (n, number, D); `model.values` translates them into labels.
+    model: Questions, rows: RowsLike, kind: str = "draw", number: int | None = None, **options: Any
+) -> Answer:
+    """Fill in the unknown entries of rows: ``model.complete(rows, ...)``, see `Questions.complete`.
 
     Examples
     --------
     >>> import made
     >>> model = made.MADE(made.Bernoulli(3), hidden=(8,))
-    >>> filled = made.complete(model, [[1, None, 0], [None, 0, None]], seed=0)
-    >>> filled.rows.shape, filled.kind
-    ((2, 3), 'draw')
+    >>> made.complete(model, [[1, None, 0], [None, 0, None]], seed=0).shape
+    (2, 3)
     """
-    if kind not in KINDS:
-        raise InputError(f"kind is one of {', '.join(map(repr, KINDS))}; got {kind!r}")
-    if number is not None and kind != "draw":
-        raise InputError(f"number asks for several draws: with kind={kind!r} there is one completion")
-    question = _Question(model, method, mask, seed, draws, max_states)
-    codes = read_incomplete(model.variables, rows, unknown)
-    features = model.context_rows(context, len(codes))
-    start = check_int("first", first)
-    each = 1 if number is None else check_int("number, of completions per row,", number)
-    filled = np.empty((len(codes), each, codes.shape[1]), dtype=np.int64)
-    found: list[tuple[IntArray, Evidence, tuple[str, ...]]] = []
-    for chosen, inference in question.inferences(codes):
-        own = of_rows(features, chosen)
-        numbers = chosen + start
-        evidence = inference.evidence(codes[chosen], own, numbers)
-        if kind == "draw":
-            how = question.how(evidence)
-            filled[chosen] = inference.complete(codes[chosen], own, evidence, numbers, each)
-        else:
-            modes = variable_modes if kind == "variable" else joint_modes
-            best, exact = modes(inference, codes[chosen], own, evidence, numbers)
-            filled[chosen, 0] = best
-            how = question.how_of_modes(kind, exact)
-        found.append((chosen, evidence, how))
-    evidence, how = _together(found, len(codes))
-    evidence.warn_if_poor()
-    return Completion(
-        rows=filled[:, 0] if number is None else filled,
-        kind=kind,
-        how=how,
-        log_prob=evidence.log_prob,
-        error=evidence.error,
-        ess=evidence.ess,
-    )
+    answer: Answer = _checked(model).complete(rows, kind, number, **options)
+    return answer
 
 
 def conditional(
-    model: MADE,
-    variable: int,
-    given: Mapping[int, Any] | ArrayLike | Tensor | None = None,
-    *,
-    context: ArrayLike | Tensor | None = None,
-    method: str = "auto",
-    mask: int | list[int] | None = None,
-    seed: int = 0,
-    draws: int = 1000,
-    max_states: int = 4096,
+    model: Questions, variable: int | str, given: Mapping[Any, Any] | RowsLike | None = None, **options: Any
 ) -> Conditional:
-    """Return the distribution of one variable given others.
+    """Return the distribution of one variable given others: ``model.conditional(variable, given, ...)``.
 
-    By Bayes' rule, from how probable what is given is together with each value of the variable.
-
-    Parameters
-    ----------
-    model : MADE
-        Any number of masks.
-    variable : int
-        Its column, counted from 0.
-    given : mapping or array, optional
-        ``{variable: value}``, or a row (D,) with NaN or None where an entry is unknown. By default nothing:
-        the answer is then the variable's own distribution.
-    context, method, mask, seed, draws, max_states
-        As for `marginal`; `context` is one row.
-
-    Raises
-    ------
-    InputError
-        If there is no such variable, it is itself given, or what is given has probability 0.
+    See `Questions.conditional`.
 
     Examples
     --------
@@ -225,117 +309,85 @@ def conditional(
     >>> made.conditional(model, 1, {0: 1, 2: 0}).probabilities
     array([0.5, 0.5])
     """
-    check_variable(model.variables, variable)
-    question = _Question(model, method, mask, seed, draws, max_states)
-    codes = read_given(model.variables, {} if given is None else given)
-    if len(codes) != 1:
-        raise InputError(f"conditional answers for one row of given values, got {len(codes)}")
-    if codes[0, variable] != UNKNOWN:
-        raise InputError(f"variable {variable} is itself given: leave it out of given, or ask about another")
-    block = model.variables.block_of(variable)
-    rows = np.repeat(codes, block.n_values, axis=0)
-    rows[:, variable] = np.arange(block.n_values)
-    features = model.context_rows(context, 1)
-    own = None if features is None else features.expand(len(rows), -1)
-    evidence = question.evidence(rows, own, next_variable=variable)
-    evidence.of(int(evidence.ess.argmin())).warn_if_poor()
-    total = np.logaddexp.reduce(evidence.log_prob)
-    if np.isneginf(total):
-        raise InputError("the model gives what is given probability 0: nothing follows from it")
-    probabilities = np.exp(evidence.log_prob - total)
-    # The error of a ratio of independent estimates, to first order.
-    spread = (probabilities * evidence.error) ** 2
-    own = (1 - probabilities) ** 2 * evidence.error**2
-    error = probabilities * np.sqrt(own + spread.sum() - spread)
-    worst = int(evidence.how.argmax())
-    return Conditional(
-        probabilities=probabilities,
-        error=error,
-        ess=float(evidence.ess.min()),
-        how=question.how(evidence)[worst],
-        values=tuple(range(block.n_values)) if block.labels is None else block.labels,
+    answer: Conditional = _checked(model).conditional(variable, given, **options)
+    return answer
+
+
+def sample_given(
+    model: Askable,
+    n: int,
+    given: Mapping[Any, Any] | RowsLike,
+    *,
+    seed: int = 0,
+    mask: int | Sequence[int] | None = None,
+    context: ArrayLike | Tensor | None = None,
+    first: int = 0,
+) -> Tensor:
+    """Return n completions of what is given, (n, D) codes: what ``model.sample(n, given=...)`` draws.
+
+    Parameters
+    ----------
+    model : MADE
+        Draws them.
+    n : int
+        How many rows.
+    given : mapping or array
+        ``{variable: value}`` or a row (D,) for all, or n rows (n, D).
+    seed, mask, context, first
+        As for `MADE.sample`.
+
+    Examples
+    --------
+    >>> import made
+    >>> sample_given(made.MADE(made.Bernoulli(3), hidden=(8,)), 2, {1: 1}, seed=0)[:, 1]
+    tensor([1, 1], dtype=torch.uint8)
+    """
+    features = model.context.rows(context, n)
+    rows = encoded_given(model, given)
+    if len(rows) not in (1, n):
+        raise InputError(f"given holds {len(rows)} rows: one for all {n} rows to draw, or one each")
+    # One thing given for all rows needs one answer; rows with their own are asked about one by one.
+    is_shared = _is_shared(given, context, n)
+    particles = _PARTICLES_FOR_MANY if is_shared else _PARTICLES
+    question = Query.of(model, "auto", mask, seed, particles, _MAX_STATES)
+    if is_shared:
+        rows = replace(rows[: min(n, 1)], context=None if features is None else features[:1])
+        numbers, each, number = np.zeros(len(rows), dtype=np.int64), n, first
+    else:
+        rows = replace(rows if len(rows) == n else rows.repeat(n), context=features)
+        numbers, each, number = np.arange(first, first + n), 1, 0
+    codes, _, evidence = question.complete(rows, "draw", numbers, each, number)
+    evidence.warn_if_poor()
+    table = codes.reshape(n, model.variables.n_variables)
+    return torch.from_numpy(table).to(model.device, model.variables.dtype)
+
+
+def _checked(model: Any) -> Any:
+    """Return the model if it answers questions."""
+    if not isinstance(model, Questions):
+        raise InputError(f"queries are answered by a made.MADE, which a {type(model).__name__} is not")
+    return model
+
+
+def _answer(evidence: Evidence, routes: IntArray) -> Answer:
+    return Answer(
+        log_prob=evidence.log_prob,
+        error=evidence.error,
+        ess=evidence.ess,
+        routes=tuple(Route(route) for route in routes.tolist()),
     )
 
 
-class _Question:
-    """How the rows of one call are to be answered."""
-
-    def __init__(
-        self,
-        model: MADE,
-        method: str,
-        mask: int | list[int] | None,
-        seed: int,
-        draws: int,
-        max_states: int,
-    ) -> None:
-        if not isinstance(model, MADE):
-            raise InputError(f"queries are answered by a made.MADE, which a {type(model).__name__} is not")
-        if method not in METHODS:
-            raise InputError(f"method is one of {', '.join(map(repr, METHODS))}; got {method!r}")
-        self.model = model
-        self.is_given_first = method == "given-first"
-        self.mask = mask
-        self.settings: dict[str, Any] = {
-            "seed": check_int("seed", seed),
-            "draws": check_int("draws", draws, least=2),
-            "max_states": 1 if method == "estimate" else check_int("max_states", max_states, least=1),
-            "exact": method == "exact",
-        }
-
-    def inferences(
-        self, codes: IntArray, next_variable: int | None = None
-    ) -> list[tuple[IntArray, Inference]]:
-        """Return which rows are asked about together, and whom to ask.
-
-        Where what is given comes first in the ordering, `next_variable` comes after it and before the rest.
-        """
-        if not self.is_given_first:
-            everything = np.arange(len(codes))
-            return [(everything, self.model.inference(self.mask, **self.settings))] if len(codes) else []
-        order = np.where(codes == UNKNOWN, 2, 0)
-        if next_variable is not None:
-            order[:, next_variable] = 1
-        patterns, which = np.unique(order, axis=0, return_inverse=True)
-        return [
-            (
-                np.flatnonzero(which.reshape(-1) == i),
-                self.model.inference(self.mask, pattern, **self.settings),
-            )
-            for i, pattern in enumerate(patterns)
-        ]
-
-    def evidence(self, codes: IntArray, context: Tensor | None, next_variable: int | None = None) -> Evidence:
-        """Return how probable what is known in each row is."""
-        found: list[tuple[IntArray, Evidence, tuple[str, ...]]] = []
-        for chosen, inference in self.inferences(codes, next_variable):
-            own = of_rows(context, chosen)
-            found.append((chosen, inference.evidence(codes[chosen], own, chosen), ()))
-        return _together(found, len(codes))[0]
-
-    def how(self, evidence: Evidence) -> tuple[str, ...]:
-        """Say in words how each answer was found."""
-        if self.is_given_first:
-            return (_GIVEN_FIRST,) * len(evidence.how)
-        return tuple(_HOW[int(how)] for how in evidence.how)
-
-    def how_of_modes(self, kind: str, exact: NDArray[np.bool_]) -> tuple[str, ...]:
-        """Say in words how each most probable completion was found."""
-        otherwise = _COUNTED if kind == "variable" else _SEARCHED
-        under = f"; {_GIVEN_FIRST}" if self.is_given_first else ""
-        return tuple((_HOW[ENUMERATED] if one else otherwise) + under for one in exact)
+def _is_shared(given: Any, context: Any, n: int) -> bool:
+    """Return whether one thing is given for all n rows, under one row of context."""
+    is_column = n > 1 and np.shape(context) == (n,)
+    return not (_has_rows(given) or _has_rows(context) or is_column)
 
 
-def _together(
-    found: list[tuple[IntArray, Evidence, tuple[str, ...]]], n: int
-) -> tuple[Evidence, tuple[str, ...]]:
-    """Put answers about some of the rows each back into the order of the rows."""
-    columns = np.zeros((3, n))
-    how, words = np.zeros(n, dtype=np.int64), np.full(n, "", dtype=object)
-    for chosen, evidence, said in found:
-        columns[:, chosen] = evidence.log_prob, evidence.error, evidence.ess
-        how[chosen] = evidence.how
-        if said:
-            words[chosen] = said
-    log_prob, error, ess = columns
-    return Evidence(log_prob, error, ess, how, mask_weights=np.zeros((0, n))), tuple(words)
+def _has_rows(given: Any) -> bool:
+    """Return whether something given comes in rows, and is not one for all."""
+    if isinstance(given, Rows):
+        return len(given) > 1
+    if given is None or isinstance(given, Mapping):
+        return False
+    return len(np.shape(given)) > 1

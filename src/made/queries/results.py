@@ -1,23 +1,82 @@
-"""What queries answer: numbers, how sure they are, and how they were found."""
+"""What queries answer: numbers or rows, how sure they are, and how they were found."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
+from made.queries.density import Floats
+from made.variables.row_type import RowType
 
-__all__ = ["Completion", "Conditional", "Marginal"]
+__all__ = ["Answer", "Conditional", "Method", "Route"]
 
-Floats = NDArray[np.float64]
+
+class Method(str, Enum):
+    """Whether an answer is exact.
+
+    Examples
+    --------
+    >>> Method.EXACT == "exact"
+    True
+    """
+
+    #: The error is 0.
+    EXACT = "exact"
+    #: A numerical integral: the error is a bound.
+    QUADRATURE = "quadrature"
+    #: The error is a standard error.
+    ESTIMATED = "estimated"
+
+    def __str__(self) -> str:
+        """Return the word."""
+        return self.value
+
+
+class Route(IntEnum):
+    """How an answer was found. Of the first three, the later is the less certain."""
+
+    ORDERED = 0
+    SUMMED = 1
+    PARTICLES = 2
+    GIVEN_FIRST = 3
+    COUNTED = 4
+    SEARCHED = 5
+
+    @property
+    def method(self) -> Method:
+        """Whether that is exact."""
+        exact = self in (Route.ORDERED, Route.SUMMED, Route.GIVEN_FIRST)
+        return Method.EXACT if exact else Method.ESTIMATED
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Route.ORDERED: "exact: what is given comes first in the ordering",
+    Route.SUMMED: "exact: summed over all states of what is unknown",
+    Route.PARTICLES: "estimated: importance-weighted particles",
+    Route.GIVEN_FIRST: "exact under orderings with the given variables first, "
+    "which are not the model's own mixture",
+    Route.COUNTED: "estimated: counted among drawn completions",
+    Route.SEARCHED: "found by search: none better was met",
+}
 
 
 @dataclass(frozen=True, eq=False)
-class Marginal:
-    """How probable the known entries of rows are. Arrays have one entry per row.
+class Answer:
+    """What is known of the rows that a question was about. Arrays have one entry per row.
+
+    A marginal is used like the array `log_prob`, a completion like the array `rows`.
 
     Attributes
     ----------
@@ -26,64 +85,87 @@ class Marginal:
     error : (n,) float64 array
         Standard error of `log_prob`; 0 where it is exact.
     ess : (n,) float64 array
-        Effective number of draws; infinite where it is exact.
-    how : tuple of n str
-        How it was found.
+        Effective number of particles behind `log_prob`; infinite where it is exact.
+    routes : tuple of n Route
+        How what was asked for was found: `log_prob` of a marginal, the rows of a completion.
+    kind : "marginal", "draw", "variable" or "joint"
+        What was asked for: the marginal alone, or which kind of completion.
+    codes : (n, D) int64 array, or (n, number, D) where several were asked for, or None
+        The completed rows as codes; None for a marginal.
+    variables : RowType, optional
+        What the columns are: gives `rows` their labels.
+    in_own_orderings : bool
+        False if the orderings were changed so that the given variables come first.
     """
 
     log_prob: Floats
     error: Floats
     ess: Floats
-    how: tuple[str, ...]
+    routes: tuple[Route, ...]
+    kind: str = "marginal"
+    codes: IntArray | None = None
+    variables: RowType | None = None
+    in_own_orderings: bool = True
+
+    @cached_property
+    def rows(self) -> NDArray[Any] | None:
+        """The completed rows as the user has them: labels where a variable has labels, else codes."""
+        if self.codes is None or self.variables is None or not self.variables.has_labels:
+            return self.codes
+        values = self.variables.values(self.codes.reshape(-1, self.codes.shape[-1]))
+        return values.reshape(self.codes.shape)
+
+    @property
+    def method(self) -> tuple[Method, ...]:
+        """Whether each row's answer is exact or estimated."""
+        return tuple(route.method for route in self.routes)
+
+    @property
+    def how(self) -> tuple[str, ...]:
+        """How each row's answer was found, for people."""
+        sentences = {route: self._sentence(route) for route in set(self.routes)}
+        return tuple(sentences[route] for route in self.routes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array that this is used like."""
+        return self.log_prob.shape if self.codes is None else self.codes.shape
+
+    @staticmethod
+    def cat(parts: Sequence[Answer]) -> Answer:
+        """Join answers to the same question about successive rows; at least one."""
+        first = parts[0]
+        codes = [part.codes for part in parts if part.codes is not None]
+        return Answer(
+            log_prob=np.concatenate([part.log_prob for part in parts]),
+            error=np.concatenate([part.error for part in parts]),
+            ess=np.concatenate([part.ess for part in parts]),
+            routes=tuple(route for part in parts for route in part.routes),
+            kind=first.kind,
+            codes=np.concatenate(codes) if codes else None,
+            variables=first.variables,
+            in_own_orderings=first.in_own_orderings,
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the log-probabilities."""
-        return np.array(self.log_prob, dtype=dtype)
+        """Return the completed rows; of a marginal, the log-probabilities."""
+        return np.array(self._array, dtype=dtype)
 
     def __len__(self) -> int:
         """Return n."""
         return len(self.log_prob)
 
-
-@dataclass(frozen=True, eq=False)
-class Completion:
-    """Completed rows. It is used like the array `rows`.
-
-    Attributes
-    ----------
-    rows : (n, D) int64 array, or (n, number, D) where several were asked for
-        Codes.
-    kind : "draw", "variable" or "joint"
-        What the completions are.
-    how : tuple of n str
-        How each row's was found.
-    log_prob, error, ess : (n,) float64 arrays
-        Of the known entries of each row, as in `Marginal`.
-    """
-
-    rows: IntArray
-    kind: str
-    how: tuple[str, ...]
-    log_prob: Floats
-    error: Floats
-    ess: Floats
+    def __getitem__(self, key: Any) -> Any:
+        """Return some of the completed rows; of a marginal, some of the log-probabilities."""
+        return self._array[key]
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the rows."""
-        return self.rows.shape
+    def _array(self) -> NDArray[Any]:
+        return self.log_prob if self.rows is None else self.rows
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the rows."""
-        return np.array(self.rows, dtype=dtype)
-
-    def __len__(self) -> int:
-        """Return n."""
-        return len(self.rows)
-
-    def __getitem__(self, key: Any) -> Any:
-        """Return some of the rows."""
-        return self.rows[key]
+    def _sentence(self, route: Route) -> str:
+        is_own = self.in_own_orderings or route is Route.GIVEN_FIRST
+        return route.sentence if is_own else f"{route.sentence}; {Route.GIVEN_FIRST.sentence}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,22 +175,37 @@ class Conditional:
     Attributes
     ----------
     probabilities : (K,) float64 array
-        Of the codes 0..K-1; sums to 1.
+        Of the values; sums to 1.
     error : (K,) float64 array
         Standard errors of the probabilities; 0 where they are exact.
     ess : float
-        Effective number of draws behind the worst of them; infinite where they are exact.
-    how : str
+        Effective number of particles behind the worst of them; infinite where they are exact.
+    route : Route
         How they were found.
     values : tuple
-        What the codes stand for.
+        The values of the variable: labels, or the codes 0..K-1.
     """
 
     probabilities: Floats
     error: Floats
     ess: float
-    how: str
+    route: Route
     values: tuple[Any, ...]
+
+    @property
+    def method(self) -> Method:
+        """Whether the probabilities are exact or estimated."""
+        return self.route.method
+
+    @property
+    def how(self) -> str:
+        """How they were found, for people."""
+        return self.route.sentence
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(K,)."""
+        return self.probabilities.shape
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the probabilities."""

@@ -182,7 +182,7 @@ def average_masks(
     counts = check_counts(model, counts)
     mixture: dict[int, list[Tensor]] = {count: [] for count in counts}
     logits: dict[int, list[Tensor]] = {count: [] for count in counts}
-    for batch in model.encode(rows, context).batches(model.rows_per_pass):
+    for batch in model.rows(rows, context).batches(model.rows_per_pass):
         for count, of_mixture, of_logits in log_probs_averaged(model, batch, counts, advance):
             mixture[count].append(of_mixture)
             logits[count].append(of_logits)

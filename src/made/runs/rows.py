@@ -96,7 +96,7 @@ def _of_dataset(dataset: data.Dataset, model: MADE, split: str | None) -> FoundR
         return np.concatenate(list(splits.values())) if split == "all" else splits[split]
 
     context = None if dataset.context is None else chosen(dataset.context)
-    return FoundRows(model.encode(chosen(dataset.splits), context), dataset.name, split)
+    return FoundRows(model.rows(chosen(dataset.splits), context), dataset.name, split)
 
 
 def _of_file(name: str, model: MADE, split: str | None, seed: int) -> FoundRows:
@@ -107,7 +107,7 @@ def _of_file(name: str, model: MADE, split: str | None, seed: int) -> FoundRows:
         split = "all" if "all" in raw.splits else "test"
     rows = raw.rows if split == "all" else split_rows(raw.splits, raw.source, seed)[0][split]
     try:
-        encoded = model.encode(*part_table(model.schema, rows, raw.columns))
+        encoded = model.rows(*part_table(model.schema, rows, raw.columns))
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     return FoundRows(encoded, Path(name).name, split)

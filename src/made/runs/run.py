@@ -187,7 +187,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         return RunResult(dataset, model, history, {}, baselines, files)
     scores = {
         split: score_rows(
-            score_model(model, model.encode(dataset.splits[split], dataset.context_of(split))),
+            score_model(model, model.rows(dataset.splits[split], dataset.context_of(split))),
             dataset.n_variables,
         )
         for split in ("valid", "test")

@@ -22,4 +22,4 @@ class InputError(ValueError):
 
 
 class PoorEstimateWarning(UserWarning):
-    """An answer that had to be estimated rests on few effective draws; the message says on how many."""
+    """An answer that had to be estimated rests on few effective particles; the message says on how many."""

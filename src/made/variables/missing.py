@@ -1,26 +1,42 @@
-"""Rows with unknown entries: how a user marks them, and what queries work with: codes, -1 where unknown."""
+"""Rows with unknown entries: how a user marks them, and the encoded rows that queries work with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.masks.ordering import IntArray
 from made.support.errors import InputError
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
-__all__ = ["UNKNOWN", "has_unknown", "read_given", "read_incomplete"]
+__all__ = ["check_variable", "has_unknown", "is_mark", "read_given", "read_incomplete"]
 
-#: Stands for an unknown code.
-UNKNOWN = -1
+BoolArray = NDArray[np.bool_]
+
+
+def is_mark(value: Any) -> bool:
+    """Return whether a single value marks an entry as unknown: None, NaN, NaT or ``pd.NA``.
+
+    Examples
+    --------
+    >>> is_mark(None), is_mark(float("nan")), is_mark(0)
+    (True, True, False)
+    """
+    if value is None:
+        return True
+    differs = value != value
+    if isinstance(differs, bool | np.bool_):
+        return bool(differs)  # only NaN and NaT differ from themselves
+    return differs is value  # a comparison with pd.NA is pd.NA, which has no truth value
 
 
 def has_unknown(x: Any) -> bool:
-    """Return whether rows mark any entry as unknown, with NaN or None.
+    """Return whether rows mark any entry as unknown.
 
     Examples
     --------
@@ -33,25 +49,26 @@ def has_unknown(x: Any) -> bool:
         array = _as_array(x)
     except ValueError:  # ragged: whoever reads the rows says so
         return False
-    return bool(_unknown(array).any())
+    return bool(_marked(array).any())
 
 
-def read_incomplete(variables: RowType, x: ArrayLike | Tensor, unknown: ArrayLike | None = None) -> IntArray:
-    """Return rows as codes, with -1 where an entry is unknown.
+def read_incomplete(variables: RowType, x: ArrayLike | Tensor, unknown: ArrayLike | None = None) -> Rows:
+    """Encode rows of which some entries may be unknown.
 
     Parameters
     ----------
     variables : RowType
         What the columns are.
     x : array or tensor
-        (n, D): codes, or labels where it holds strings. NaN, None and the masked entries of a masked array
-        are unknown.
+        (n, D) values: labels where a variable has labels, else codes. None, NaN, NaT, ``pd.NA`` and the
+        masked entries of a masked array are unknown.
     unknown : (n, D) or (D,) bool array, optional
         True where an entry is unknown, whatever `x` holds there; beside those that `x` marks itself.
 
     Returns
     -------
-    (n, D) int64 array
+    Rows
+        Without context.
 
     Raises
     ------
@@ -61,8 +78,9 @@ def read_incomplete(variables: RowType, x: ArrayLike | Tensor, unknown: ArrayLik
     Examples
     --------
     >>> from made.variables.discrete import Bernoulli
-    >>> read_incomplete(RowType(Bernoulli(3)), [[0, float("nan"), 1]])
-    array([[ 0, -1,  1]])
+    >>> rows = read_incomplete(RowType(Bernoulli(3)), [[0, float("nan"), 1]])
+    >>> rows.codes.tolist(), rows.known.tolist()
+    ([[0, 0, 1]], [[True, False, True]])
     """
     if isinstance(x, Tensor):
         x = (x.double() if x.is_floating_point() else x).detach().cpu().numpy()
@@ -74,29 +92,20 @@ def read_incomplete(variables: RowType, x: ArrayLike | Tensor, unknown: ArrayLik
         ) from None
     if array.ndim != 2 or array.shape[1] != variables.n_variables:
         variables.rows(array)  # says what is wrong with the shape
-    missing = _unknown(array)
+    missing = _marked(array)
     if unknown is not None:
         missing |= _as_mask(unknown, array.shape)
-    filled = np.array(np.ma.getdata(array))
-    if filled.dtype == object and not any(isinstance(value, str) for value in filled[~missing]):
-        filled[missing] = 0
-        try:
-            filled = filled.astype(np.float64)
-        except (TypeError, ValueError):
-            raise InputError("rows hold numbers, labels, NaN or None") from None
-    elif missing.any() and filled.dtype.kind in "OUS":
-        for d in np.flatnonzero(missing.any(axis=0)):
-            labels = variables.block_of(int(d)).labels
-            filled[missing[:, d], d] = 0 if labels is None else labels[0]
-    else:
-        filled[missing] = 0
-    codes: IntArray = variables.rows(filled).numpy().astype(np.int64)
-    codes[missing] = UNKNOWN
-    return codes
+    codes = variables.rows(_filled(variables, np.array(np.ma.getdata(array)), missing))
+    known = torch.from_numpy(~missing)
+    return Rows(torch.where(known, codes, 0), known)
 
 
-def read_given(variables: RowType, given: Mapping[int, Any] | ArrayLike | Tensor) -> IntArray:
-    """Return what is given as incomplete rows.
+def read_given(
+    variables: RowType,
+    given: Mapping[Any, Any] | ArrayLike | Tensor,
+    variable_of: Callable[[Any], int] | None = None,
+) -> Rows:
+    """Encode what is given as incomplete rows.
 
     Parameters
     ----------
@@ -104,12 +113,14 @@ def read_given(variables: RowType, given: Mapping[int, Any] | ArrayLike | Tensor
         What the columns are.
     given : mapping, or array
         ``{variable: value}``; or a row (D,) or rows (n, D), unknown entries marked as in `read_incomplete`.
+    variable_of : callable, optional
+        Maps what a mapping calls a variable to its number: names as well. By default numbers alone.
 
     Examples
     --------
     >>> from made.variables.discrete import Bernoulli
-    >>> read_given(RowType(Bernoulli(3)), {2: 1})
-    array([[-1, -1,  1]])
+    >>> read_given(RowType(Bernoulli(3)), {2: 1}).known.tolist()
+    [[False, False, True]]
     """
     if not isinstance(given, Mapping):
         try:
@@ -119,7 +130,8 @@ def read_given(variables: RowType, given: Mapping[int, Any] | ArrayLike | Tensor
         return read_incomplete(variables, _one_row(given) if is_row else given)
     row = np.full((1, variables.n_variables), None, dtype=object)
     for variable, value in given.items():
-        row[0, check_variable(variables, variable)] = value
+        place = variable if variable_of is None or not isinstance(variable, str) else variable_of(variable)
+        row[0, check_variable(variables, place)] = value
     return read_incomplete(variables, row)
 
 
@@ -137,6 +149,30 @@ def check_variable(variables: RowType, variable: Any) -> int:
     return int(variable)
 
 
+def _filled(variables: RowType, array: NDArray[Any], missing: BoolArray) -> NDArray[Any]:
+    """Return the array with some value of its variable in place of every missing entry."""
+    if not missing.any():
+        return array
+    if not variables.has_labels and array.dtype.kind not in "mMUS":
+        array[missing] = 0
+        return array if array.dtype != object else _as_numbers(array)
+    array = array.astype(object)
+    for d in np.flatnonzero(missing.any(axis=0)):
+        labels = variables.block_of(int(d)).labels
+        array[missing[:, d], d] = 0 if labels is None else labels[0]
+    return array
+
+
+def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of objects as one of numbers, where they are."""
+    if any(isinstance(value, str) for value in array.flat):
+        return array
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError("rows hold numbers, labels, NaN or None") from None
+
+
 def _as_array(x: Any) -> NDArray[Any]:
     array: NDArray[Any] = np.asanyarray(x)
     if array.dtype.kind in "US" and not isinstance(x, np.ndarray):
@@ -144,22 +180,23 @@ def _as_array(x: Any) -> NDArray[Any]:
     return array
 
 
-def _unknown(array: NDArray[Any]) -> NDArray[np.bool_]:
-    missing = np.array(np.ma.getmaskarray(array)) if isinstance(array, np.ma.MaskedArray) else None
+def _marked(array: NDArray[Any]) -> BoolArray:
+    """Return which entries of an array are masked or hold a mark."""
+    masked = np.array(np.ma.getmaskarray(array)) if isinstance(array, np.ma.MaskedArray) else None
     data = np.ma.getdata(array)
-    own: NDArray[np.bool_]
+    own: BoolArray
     if data.dtype.kind == "f":
         own = np.isnan(data)
-    elif data.dtype == object:  # None, and NaN of any type, which alone differs from itself
-        own = np.array([value is None or value != value for value in data.flat], dtype=bool).reshape(
-            data.shape
-        )
+    elif data.dtype.kind in "mM":
+        own = np.isnat(data)
+    elif data.dtype == object:
+        own = np.array([is_mark(value) for value in data.flat], dtype=bool).reshape(data.shape)
     else:
         own = np.zeros(data.shape, dtype=bool)
-    return own if missing is None else own | missing
+    return own if masked is None else own | masked
 
 
-def _as_mask(unknown: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _as_mask(unknown: ArrayLike, shape: tuple[int, ...]) -> BoolArray:
     mask = np.asarray(unknown.cpu() if isinstance(unknown, Tensor) else unknown)
     if mask.dtype != bool:
         raise InputError(f"unknown is an array of True and False, got one of {mask.dtype}")

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "RowsLike"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,3 +81,7 @@ class Rows:
 
     def _parts(self) -> tuple[Tensor | None, ...]:
         return self.codes, self.known, self.context
+
+
+#: What methods take as rows: encoded ones, or values in an array, a tensor or a data frame.
+RowsLike = Rows | ArrayLike | Tensor

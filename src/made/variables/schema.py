@@ -247,7 +247,7 @@ class Schema:
         table = rows if hasattr(rows, "shape") else np.asarray(rows, dtype=object)
         return table[:, others], table[:, places]
 
-    def encode(self, rows: Any, context: Any = None) -> Rows:
+    def encode(self, rows: Any, context: Any = None, *, unknown: Any = None) -> Rows:
         """Turn values into codes.
 
         Parameters
@@ -256,6 +256,8 @@ class Schema:
             Values as the user has them; see `table_of`.
         context : (n, C) array or tensor, or (C,) for all rows, optional
             Where `rows` does not bring it.
+        unknown : (n, D) or (D,) bool array, optional
+            True where an entry is unknown; beside those that `rows` marks None or NaN.
 
         Returns
         -------
@@ -271,11 +273,16 @@ class Schema:
         >>> Schema.of_classes([3], [(10, 20, 30)]).encode([[30], [10]]).codes.tolist()
         [[2], [0]]
         """
+        from made.variables.missing import has_unknown, read_incomplete
         from made.variables.rows import Rows
 
         modelled, own = self.table_of(rows)
-        codes = self.row_type.rows(modelled)
-        return Rows(codes, None, self.context.rows(own if context is None else context, len(codes)))
+        if unknown is None and not has_unknown(modelled):
+            encoded = Rows(self.row_type.rows(modelled))
+        else:
+            encoded = read_incomplete(self.row_type, modelled, unknown)
+        given = self.context.rows(own if context is None else context, len(encoded))
+        return replace(encoded, context=given)
 
     def decode(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
         """Turn codes (n, D) into values: the inverse of `encode`."""

@@ -1,0 +1,78 @@
+"""What queries ask of a model: one of its masks (`Density`), and the model around them (`Askable`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from made.masks.ordering import IntArray
+from made.variables.context import Context
+from made.variables.row_type import RowType
+from made.variables.rows import Rows, RowsLike
+from made.variables.schema import Schema
+
+__all__ = ["Askable", "BoolArray", "Density", "Floats"]
+
+Floats = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+class Density(Protocol):
+    """One mask of a model: an autoregressive density along the ordering of that mask."""
+
+    @property
+    def number(self) -> int:
+        """Number of the mask: its particles have a stream of random numbers of their own."""
+
+    @property
+    def ranks(self) -> IntArray:
+        """(D,): the rank of every variable."""
+
+    def log_prob(self, rows: Rows) -> Floats:
+        """Return log p of each variable given those before it, (n, D) in nats; `rows.codes` are complete."""
+
+    def sample(self, u: Floats, rows: Rows) -> IntArray:
+        """Return rows of codes (n, D), int64: known entries, and others drawn from uniforms (n, D)."""
+
+
+class Askable(Protocol):
+    """A model that answers questions about incomplete rows.
+
+    Attributes
+    ----------
+    variables : RowType
+        The variables of a row.
+    context : Context
+        What the model is conditioned on.
+    """
+
+    variables: RowType
+    context: Context
+
+    @property
+    def schema(self) -> Schema:
+        """What the columns are."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where answers that are tensors go."""
+
+    @property
+    def rows_per_batch(self) -> int:
+        """How many rows go through the network at once."""
+
+    def rows(
+        self, x: RowsLike, context: ArrayLike | Tensor | None = None, *, unknown: ArrayLike | None = None
+    ) -> Rows:
+        """Return rows as the model computes with them."""
+
+    def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
+        """Return the numbers of the masks that `mask` names, which are checked; all by default."""
+
+    def density(self, k: int, groups: IntArray | None = None) -> Density:
+        """Return mask k; with (D,) groups, the same mask with its ordering changed to go group by group."""
