@@ -172,7 +172,7 @@ def _times(points: list[_Point], repeats: int) -> dict[_Point, dict[str, Any]]:
         costs[point] = {
             "layout": str(point),
             "weights": sum(layer.weights for layer in layers),
-            "live": sum(layer.live for layer in layers),
+            "live": sum(layer.active for layer in layers),
             "step": kind,
             "steps per repeat": steps,
         }

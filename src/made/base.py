@@ -105,23 +105,7 @@ class BaseModel(nn.Module):
     ) -> Tensor:
         """Return what training minimizes: the mean cross entropy of the rows, in nats per row.
 
-        Differentiable with respect to the weights. Units are dropped here, and nowhere else.
-
-        Parameters
-        ----------
-        x : array or tensor
-            Rows, (n, D).
-        context : array or tensor, optional
-            (n, C), for a model of p(x | c).
-        weight : Tensor, optional
-            (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
-        generator : torch.Generator, optional
-            Decides which units are dropped.
-        check : bool
-            False trusts `x` and `context` to be tensors on the model's device, as `rows` and `context_rows`
-            return them.
-        multiply : Product, optional
-            How the network multiplies; by default as `training_product` does.
+        Differentiable with respect to the weights. The arguments are those of `MADE.loss`.
         """
         codes = self.rows(x) if check or not isinstance(x, Tensor) else x
         if check or not isinstance(context, Tensor):
@@ -178,7 +162,7 @@ class BaseModel(nn.Module):
 
     @property
     def rows_per_batch(self) -> int:
-        """Number of rows in a batch where memory is to be bounded."""
+        """Number of rows in a batch, which bounds memory."""
         return min(max(_NUMBERS_PER_BATCH // max(self.widths), 1), 4096)
 
     @property
@@ -211,13 +195,7 @@ class BaseModel(nn.Module):
 
     @torch.no_grad()
     def set_marginals_in_slices(self, slices: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Set the output biases as `set_marginals` does, from rows that come in slices.
-
-        Parameters
-        ----------
-        slices : iterable of (codes, weight)
-            Checked codes (rows, D), as `rows` returns them, and the weight of each row (rows,), float64.
-        """
+        """Set them from slices (codes (rows, D) as `rows` returns them, weight (rows,) float64)."""
         outputs = self.variables.marginals((codes.cpu(), weight) for codes, weight in slices)
         self.network.biases[-1].copy_(outputs)
 

@@ -390,19 +390,21 @@ class MADE(BaseModel):
         )
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
-        masks = self._chosen(mask)
-        rows = self._unknown_rows(n, self.context_rows(context, n))
+        masks, conditions = self._chosen(mask), self.context_rows(context, n)
         if given is not None:
             # One row of observed values for all needs one answer; several are asked about one by one.
             flat: Any = context
-            alike = not (_has_rows(given) or _has_rows(flat) or (n > 1 and np.shape(flat) == (n,)))
-            return self._sample_given(key, masks, read_given(self.variables, given), rows, first, alike)
+            alike = not (_is_table(given) or _is_table(flat) or (n > 1 and np.shape(flat) == (n,)))
+            return self._sample_given(
+                key, masks, read_given(self.variables, given), n, conditions, first, alike
+            )
+        rows = None if conditions is None else self._unknown_rows(n, conditions)
         parts = []
-        for batch in rows.batches(self.rows_per_batch):
-            u = row_uniforms(key, first, len(batch), self.n_variables + 1)
-            parts.append(self._sample(masks, u, batch, method))
-            first += len(batch)
-        return parts[0] if len(parts) == 1 else torch.cat([rows.codes[:0], *parts])
+        for done in range(0, n, self.rows_per_batch):
+            u = row_uniforms(key, first + done, min(n - done, self.rows_per_batch), self.n_variables + 1)
+            own = None if rows is None else rows[done : done + len(u)]
+            parts.append(self._sample(masks, u, own, method))
+        return parts[0] if len(parts) == 1 else torch.cat([self._unknown_rows(0).codes, *parts])
 
     def distribution(
         self,
@@ -440,7 +442,7 @@ class MADE(BaseModel):
         >>> print(made.MADE(made.Bernoulli(3), hidden=(4,), connectivity=[[1, 2, 1, 2]]).summary())
         MADE of 3 variables: one mask (natural ordering, given connectivity)
         <BLANKLINE>
-        layer       inputs   units     weights        live   share
+        layer       inputs   units     weights      active  of all
         hidden 1         3       4          12           6   50.0%
         output           4       3          12           6   50.0%
         total                               24          12   50.0%
@@ -492,7 +494,7 @@ class MADE(BaseModel):
         outputs = self._outputs(rows, self._product(mask))
         return self.variables.log_prob(outputs, rows.codes).double()
 
-    def _sample(self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows, method: str) -> Tensor:
+    def _sample(self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows | None, method: str) -> Tensor:
         """Draw rows from the mixture of some masks; the last uniform of a row says from which."""
         if len(masks) == 1:
             return self._sample_under(masks[0], u[:, :-1], rows, method)
@@ -502,18 +504,20 @@ class MADE(BaseModel):
             own = np.flatnonzero(choice == i)
             if len(own):
                 at = torch.from_numpy(own).to(self.device)
-                codes[at] = self._sample_under(k, u[own, :-1], rows[at], method)
+                codes[at] = self._sample_under(k, u[own, :-1], None if rows is None else rows[at], method)
         return codes
 
     def _sample_under(
-        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows, method: str = "one-pass"
+        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
     ) -> Tensor:
         """Draw what is unknown of some rows under one mask; ``u[:, d]`` decides variable d."""
         if method == "one-pass":
-            features = None if rows.context is None else self.context.features(rows.context)
-            codes = _with_unknown(rows) if rows.mask.cpu().numpy().any() else None
+            codes = features = None
+            if rows is not None:
+                features = None if rows.context is None else self.context.features(rows.context)
+                codes = _with_unknown(rows) if rows.mask.cpu().numpy().any() else None
             return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
-        product = self._product(mask)
+        product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
 
         def pick(rows: Rows, variable: int, uniforms: Tensor) -> Tensor:
             return self.variables.quantile(self._outputs(rows, product), variable, uniforms)
@@ -539,7 +543,7 @@ class MADE(BaseModel):
     def _mask_of(self, mask: int | Mask) -> Mask:
         return mask if isinstance(mask, Mask) else self.mask(mask)
 
-    def _unknown_rows(self, n: int, context: Tensor | None) -> Rows:
+    def _unknown_rows(self, n: int, context: Tensor | None = None) -> Rows:
         """Return n rows of which nothing is known but their context; they take no memory."""
         codes = torch.zeros((n, 1), dtype=self.variables.dtype, device=self.device)
         shape = (n, self.n_variables)
@@ -628,9 +632,15 @@ class MADE(BaseModel):
         return torch.from_numpy(evidence.log_prob).to(self.device)
 
     def _sample_given(
-        self, seed: int, masks: list[int], given: IntArray, rows: Rows, first: int, alike: bool
+        self,
+        seed: int,
+        masks: list[int],
+        given: IntArray,
+        n: int,
+        context: Tensor | None,
+        first: int,
+        alike: bool,
     ) -> Tensor:
-        n, context = len(rows), rows.context
         if len(given) not in (1, n):
             raise InputError(f"given holds {len(given)} rows: one for all {n} rows to draw, or one each")
         if not alike:
@@ -655,11 +665,9 @@ def _with_unknown(rows: Rows) -> IntArray:
     return codes
 
 
-def _has_rows(given: Any) -> bool:
-    """Return whether observed values come in rows, and are not one for all."""
-    if given is None or isinstance(given, Mapping):
-        return False
+def _is_table(x: Any) -> bool:
+    """Return whether something comes in rows, and is not one row for all."""
     try:
-        return len(np.shape(given)) > 1
+        return np.ndim(x) > 1
     except ValueError:  # rows of different lengths: whoever reads them says so
         return True
