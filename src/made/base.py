@@ -155,10 +155,15 @@ class BaseModel(nn.Module):
         log_prob = self.variables.log_prob(outputs, rows.codes).sum(dim=1)
         return -(log_prob if weight is None else log_prob * weight).mean()
 
-    def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
-        """Compute something of rows in batches, and join it."""
-        parts = [compute(batch) for batch in rows.batches(self.rows_per_pass)]
-        return torch.cat(parts) if parts else compute(rows)
+    def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor], *shape: int) -> Tensor:
+        """Compute something of rows in batches: (n, *shape) float64."""
+        # Made first: small results that outlive a batch would fragment the memory that the next one needs.
+        out = torch.empty((len(rows), *shape), dtype=torch.float64, device=self.device)
+        done = 0
+        for batch in rows.batches(self.rows_per_pass):
+            out[done : done + len(batch)] = compute(batch)
+            done += len(batch)
+        return out
 
     @property
     def rows_per_batch(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from made.masks.mask_set import MaskSet
 from made.masks.ordering import IntArray
 from made.masks.receptive_field import ReceptiveField
 from made.masks.tensors import MaskCache, bool_masks, float_masks
+from made.network.initialization import initialize, mean_fan_in
 from made.network.network import Network
-from made.network.products import Masked, PreMasked, Product, count_violations
+from made.network.products import Masked, PreMasked, Product, count_violations, zero_masked
 from made.network.summary import Summary, summarize
 from made.queries.inference import Density, Inference
 from made.sampling import sample_rows
@@ -260,7 +261,8 @@ class MADE(BaseModel):
             return self._marginal(rows, masks)
         with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
             if per_variable:
-                return self._by_batch(rows, lambda batch: self._log_prob_under(masks[0], batch))
+                each = partial(self._log_prob_under, masks[0])
+                return self._by_batch(rows, each, self.n_variables)
             return self._log_prob(masks, rows)
 
     def nll(
@@ -551,29 +553,16 @@ class MADE(BaseModel):
 
     def _initialize(self) -> None:
         """Draw the weights, for the fan-in that units have on average over the masks."""
-        masks = [self.mask(k) for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
-
-        def fan_in(layer: int, weight: NDArray[np.float64] | None) -> Tensor:
-            each = [m.layers[layer] for m in masks]
-            seen = [active.sum(axis=1) if weight is None else active @ weight for active in each]
-            return torch.from_numpy(np.mean(seen, axis=0)).float()
-
-        if self.hidden:
+        masks = [self.mask(k).layers for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
+        layers = [[layers[i] for layers in masks] for i in range(len(self.hidden))]
+        if layers:
             parts = (self.variables, self.context)
-            shares, powers = (
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("feature_shares", "feature_powers")
-            )
-            self.network.initialize(
-                [fan_in(i, shares if i == 0 else None) for i in range(len(self.hidden))],
-                fan_in(0, powers),
-                torch.Generator().manual_seed(self.seed % 2**63),
-            )
+            fractions = np.concatenate([part.feature_shares for part in parts])
+            powers = np.concatenate([part.feature_powers for part in parts])
+            fan_in = [mean_fan_in(layers[0], fractions), *map(mean_fan_in, layers[1:])]
+            initialize(self.network, fan_in, mean_fan_in(layers[0], powers), self.seed)
         if self.has_one_mask:
-            masked = self._product(0).masks
-            with torch.no_grad():
-                for place, weight in self.network.masked_weights.items():
-                    weight.mul_(masked[place])
+            zero_masked(self.network.masked_weights, self._product(0).masks)
 
     def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
         if mask is None:
