@@ -147,7 +147,7 @@ def _stepping(model: made.MADE, n_steps: int = _STEPS_OF_FIT) -> tuple[Callable[
         nonlocal taken
         generator.manual_seed(taken)
         rate = learning_rate(settings, taken, n_steps)
-        loss = step.take(batches.batch(taken), model.training_mask(taken), rate, generator)
+        loss = step.take(batches.batch(taken), taken, rate, generator)
         taken += 1
         return loss.item()
 

@@ -176,6 +176,16 @@ class MADE(BaseModel):
         """Return how the network multiplies under the mask of that draw."""
         return self._product(self.mask_set.training_mask(draw))
 
+    def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
+        """Return the numbers of the masks that `mask` names, checked; all by default."""
+        if mask is None:
+            return list(range(self.n_masks))
+        given = [mask] if isinstance(mask, int | np.integer) else mask
+        masks = [self.mask_set.check(int(k)) for k in given]
+        if not masks:
+            raise InputError("a mixture needs at least one mask, got none")
+        return masks
+
     def encode(self, x: ArrayLike | Tensor, context: ArrayLike | Tensor | None = None) -> Rows:
         """Return rows as the model computes with them, checked and on its device.
 
@@ -248,7 +258,7 @@ class MADE(BaseModel):
         >>> model.log_prob([[None, 2]])
         tensor([-1.0986], dtype=torch.float64)
         """
-        masks, rows = self._chosen(mask), self.encode(x, context)
+        masks, rows = self.chosen_masks(mask), self.encode(x, context)
         if per_variable and len(masks) > 1:
             raise InputError(
                 f"per_variable needs one mask, and this model is a {self.mask_set.describe()}: pass mask=k"
@@ -392,7 +402,7 @@ class MADE(BaseModel):
         )
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
-        masks, conditions = self._chosen(mask), self.context_rows(context, n)
+        masks, conditions = self.chosen_masks(mask), self.context_rows(context, n)
         if given is not None:
             # One row of observed values for all needs one answer; several are asked about one by one.
             flat: Any = context
@@ -432,7 +442,7 @@ class MADE(BaseModel):
         torch.Size([2, 3])
         """
         if mask is not None:
-            self._chosen(mask)
+            self.chosen_masks(mask)
         return RowDistribution(self, context, mask, validate_args=validate_args)
 
     def summary(self, mask: int = 0) -> Summary:
@@ -564,15 +574,6 @@ class MADE(BaseModel):
         if self.has_one_mask:
             zero_masked(self.network.masked_weights, self._product(0).masks)
 
-    def _chosen(self, mask: int | Sequence[int] | None) -> list[int]:
-        if mask is None:
-            return list(range(self.n_masks))
-        given = [mask] if isinstance(mask, int | np.integer) else mask
-        masks = [self.mask_set.check(int(k)) for k in given]
-        if not masks:
-            raise InputError("a mixture needs at least one mask, got none")
-        return masks
-
     # Incomplete rows
 
     def density(self, k: int, mask: Mask | None = None) -> Density:
@@ -610,7 +611,7 @@ class MADE(BaseModel):
         return Inference(
             self.variables,
             lambda k: self.density(k, None if groups is None else self.mask_set.given_first(groups, k)),
-            self._chosen(mask),
+            self.chosen_masks(mask),
             rows_per_batch=self.rows_per_batch,
             **settings,
         )
