@@ -147,7 +147,7 @@ def _stepping(model: made.MADE, n_steps: int = _STEPS_OF_FIT) -> tuple[Callable[
         nonlocal taken
         generator.manual_seed(taken)
         rate = learning_rate(settings, taken, n_steps)
-        loss = step.take(batches.batch(taken), model.training_mask(taken), rate, generator)
+        loss = step.take(batches.batch(taken), taken, rate, generator)
         taken += 1
         return loss.item()
 
@@ -172,7 +172,7 @@ def _times(points: list[_Point], repeats: int) -> dict[_Point, dict[str, Any]]:
         costs[point] = {
             "layout": str(point),
             "weights": sum(layer.weights for layer in layers),
-            "live": sum(layer.live for layer in layers),
+            "live": sum(layer.active for layer in layers),
             "step": kind,
             "steps per repeat": steps,
         }

@@ -102,10 +102,10 @@ def test_with_marginals_set_it_scores_as_the_product_of_marginals():
     np.testing.assert_allclose(-model.nll(X).numpy(), expected, atol=1e-4)
 
 
-def test_summary_says_that_everything_lives(model):
+def test_summary_says_that_every_weight_is_active(model):
     summary = model.summary()
     assert "without masks" in str(summary)
-    assert summary.live_share == 1
+    assert summary.active_fraction == 1
     assert summary.parameters == sum(parameter.numel() for parameter in model.parameters())
 
 

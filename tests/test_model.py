@@ -205,6 +205,25 @@ def test_a_model_survives_pickle(model, mixture):
         assert torch.equal(pickle.loads(pickle.dumps(one)).log_prob(X), one.log_prob(X))
 
 
+def test_encoded_rows_hold_codes_what_is_known_and_context(randomize):
+    plain, conditional = made.MADE(MIXED, (8,)), made.MADE(MIXED, (8,), context=2)
+    rows = plain.encode(X)
+    assert torch.equal(rows.codes, plain.rows(X))
+    assert rows.known is rows.context is None
+    incomplete = X[:3].astype(float)
+    incomplete[1, 4] = incomplete[2, 0] = np.nan
+    rows = conditional.encode(incomplete, context=[0.5, 1.0])
+    assert torch.equal(rows.known, torch.from_numpy(~np.isnan(incomplete)))
+    assert rows.codes.dtype == torch.uint8
+    assert torch.equal(rows.codes, torch.from_numpy(np.nan_to_num(incomplete)).byte())
+    assert rows.context.tolist() == [[0.5, 1.0]] * 3
+
+
+def test_a_product_can_take_the_place_of_a_mask(mixture):
+    for k in range(3):
+        assert torch.equal(mixture.loss(X, multiply=mixture.training_product(k)), mixture.loss(X, mask=k))
+
+
 # Gradients of log_prob
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
+from made.network.initialization import initialize
 from made.network.network import Network
 from made.network.summary import Summary, summarize
 from made.support.checks import check_bool, check_fraction, check_int
@@ -84,7 +85,7 @@ class Autoencoder(BaseModel):
         below = [self.variables.n_variables, *self.hidden[:-1]]
         fan_in = [torch.full((size,), float(n)) for n, size in zip(below, self.hidden, strict=True)]
         power = torch.full((self.hidden[0],), float(self.variables.feature_powers.sum()))
-        self.network.initialize(fan_in, power, torch.Generator().manual_seed(self.seed % 2**63))
+        initialize(self.network, fan_in, power, self.seed)
 
     def outputs(self, codes: Tensor) -> Tensor:
         """Return the network's outputs (n, n_outputs) for codes (n, D), as `rows` returns them."""

@@ -154,20 +154,7 @@ class BaseModel(nn.Module):
     ) -> Tensor:
         """Return what training minimizes: the mean cross entropy of the rows, in nats per row.
 
-        Differentiable with respect to the weights. Units are dropped here, and nowhere else.
-
-        Parameters
-        ----------
-        x : array, tensor or Rows
-            (n, D). Rows that are encoded, as `rows` returns them, are not checked again.
-        context : array or tensor, optional
-            (n, C), for a model of p(x | c).
-        weight : Tensor, optional
-            (n,): the term of each row is multiplied by its weight before the mean over n rows is taken.
-        generator : torch.Generator, optional
-            Decides which units are dropped.
-        multiply : Product, optional
-            How the network multiplies; by default as `training_product` does.
+        Differentiable with respect to the weights. The arguments are those of `MADE.loss`.
         """
         rows = x if isinstance(x, Rows) and context is None else self._complete_rows(x, context)
         if len(rows) == 0:
@@ -220,14 +207,19 @@ class BaseModel(nn.Module):
         codes: Tensor = self.variables.rows(self._schema.table_of(x)[0])
         return codes
 
-    def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
-        """Compute something of rows in batches, and join it."""
-        parts = [compute(batch) for batch in rows.batches(self.rows_per_pass)]
-        return torch.cat(parts) if parts else compute(rows)
+    def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor], *shape: int) -> Tensor:
+        """Compute something of rows in batches: (n, *shape) float64."""
+        # Made first: small results that outlive a batch would fragment the memory that the next one needs.
+        out = torch.empty((len(rows), *shape), dtype=torch.float64, device=self.device)
+        done = 0
+        for batch in rows.batches(self.rows_per_pass):
+            out[done : done + len(batch)] = compute(batch)
+            done += len(batch)
+        return out
 
     @property
     def rows_per_batch(self) -> int:
-        """Number of rows in a batch where memory is to be bounded."""
+        """Number of rows in a batch, which bounds memory."""
         return min(max(_NUMBERS_PER_BATCH // max(self.widths), 1), 4096)
 
     @property
@@ -260,13 +252,7 @@ class BaseModel(nn.Module):
 
     @torch.no_grad()
     def set_marginals_in_slices(self, slices: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Set the output biases as `set_marginals` does, from rows that come in slices.
-
-        Parameters
-        ----------
-        slices : iterable of (codes, weight)
-            Checked codes (rows, D), as `rows` returns them, and the weight of each row (rows,), float64.
-        """
+        """Set them from slices (codes (rows, D) as `rows` returns them, weight (rows,) float64)."""
         outputs = self.variables.marginals((codes.cpu(), weight) for codes, weight in slices)
         self.network.biases[-1].copy_(outputs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from made.masks.mask_set import MaskSet
 from made.masks.ordering import IntArray
 from made.masks.receptive_field import ReceptiveField
 from made.masks.tensors import MaskCache, bool_masks, float_masks
+from made.network.initialization import initialize, mean_fan_in
 from made.network.network import Network
-from made.network.products import Masked, PreMasked, Product, count_violations
+from made.network.products import Masked, PreMasked, Product, count_violations, zero_masked
 from made.network.summary import Summary, summarize
 from made.queries.questions import Questions, sample_given
 from made.sampling import sample_rows
@@ -175,6 +176,16 @@ class MADE(Questions, BaseModel):
         """Return how the network multiplies under the mask of that draw."""
         return self._product(self.mask_set.training_mask(draw))
 
+    def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
+        """Return the numbers of the masks that `mask` names, checked; all by default."""
+        if mask is None:
+            return list(range(self.n_masks))
+        given = [mask] if isinstance(mask, int | np.integer) else mask
+        masks = [self.mask_set.check(int(k)) for k in given]
+        if not masks:
+            raise InputError("a mixture needs at least one mask, got none")
+        return masks
+
     def log_prob(
         self,
         x: RowsLike,
@@ -235,7 +246,8 @@ class MADE(Questions, BaseModel):
             return torch.from_numpy(self.marginal(rows, mask=masks).log_prob).to(self.device)
         with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
             if per_variable:
-                return self._by_batch(rows, lambda batch: self._log_prob_under(masks[0], batch))
+                each = partial(self._log_prob_under, masks[0])
+                return self._by_batch(rows, each, self.n_variables)
             return self._log_prob(masks, rows)
 
     def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
@@ -401,7 +413,7 @@ class MADE(Questions, BaseModel):
         >>> print(made.MADE(made.Bernoulli(3), hidden=(4,), connectivity=[[1, 2, 1, 2]]).summary())
         MADE of 3 variables: one mask (natural ordering, given connectivity)
         <BLANKLINE>
-        layer       inputs   units     weights        live   share
+        layer       inputs   units     weights      active  of all
         hidden 1         3       4          12           6   50.0%
         output           4       3          12           6   50.0%
         total                               24          12   50.0%
@@ -456,15 +468,17 @@ class MADE(Questions, BaseModel):
         self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
     ) -> Tensor:
         """Draw codes in batches: row i is a function of (seed, first + i)."""
-        rows = self._unknown_rows(n, context)
+        rows = None if context is None else self._unknown_rows(n, context.to(self.device))
         parts = []
-        for batch in rows.batches(self.rows_per_batch):
-            u = row_uniforms(seed, first, len(batch), self.n_variables + 1)
-            parts.append(self._sample_batch(masks, u, batch, method))
-            first += len(batch)
-        return parts[0] if len(parts) == 1 else torch.cat([rows.codes[:0], *parts])
+        for done in range(0, n, self.rows_per_batch):
+            u = row_uniforms(seed, first + done, min(n - done, self.rows_per_batch), self.n_variables + 1)
+            own = None if rows is None else rows[done : done + len(u)]
+            parts.append(self._sample_batch(masks, u, own, method))
+        return parts[0] if len(parts) == 1 else torch.cat([self._unknown_rows(0).codes, *parts])
 
-    def _sample_batch(self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows, method: str) -> Tensor:
+    def _sample_batch(
+        self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows | None, method: str
+    ) -> Tensor:
         """Draw rows from the mixture of some masks; the last uniform of a row says from which."""
         if len(masks) == 1:
             return self._sample_under(masks[0], u[:, :-1], rows, method)
@@ -474,18 +488,20 @@ class MADE(Questions, BaseModel):
             own = np.flatnonzero(choice == i)
             if len(own):
                 at = torch.from_numpy(own).to(self.device)
-                codes[at] = self._sample_under(k, u[own, :-1], rows[at], method)
+                codes[at] = self._sample_under(k, u[own, :-1], None if rows is None else rows[at], method)
         return codes
 
     def _sample_under(
-        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows, method: str = "one-pass"
+        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
     ) -> Tensor:
         """Draw what is unknown of some rows under one mask; ``u[:, d]`` decides variable d."""
         if method == "one-pass":
-            features = None if rows.context is None else self.context.features(rows.context)
-            codes = _with_unknown(rows) if rows.mask.cpu().numpy().any() else None
+            codes = features = None
+            if rows is not None:
+                features = None if rows.context is None else self.context.features(rows.context)
+                codes = _with_unknown(rows) if rows.mask.cpu().numpy().any() else None
             return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
-        product = self._product(mask)
+        product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
 
         def pick(rows: Rows, variable: int, uniforms: Tensor) -> Tensor:
             return self.variables.quantile(self._outputs(rows, product), variable, uniforms)
@@ -511,7 +527,7 @@ class MADE(Questions, BaseModel):
     def _mask_of(self, mask: int | Mask) -> Mask:
         return mask if isinstance(mask, Mask) else self.mask(mask)
 
-    def _unknown_rows(self, n: int, context: Tensor | None) -> Rows:
+    def _unknown_rows(self, n: int, context: Tensor | None = None) -> Rows:
         """Return n rows of which nothing is known but their context; they take no memory."""
         codes = torch.zeros((n, 1), dtype=self.variables.dtype, device=self.device)
         shape = (n, self.n_variables)
@@ -519,39 +535,16 @@ class MADE(Questions, BaseModel):
 
     def _initialize(self) -> None:
         """Draw the weights, for the fan-in that units have on average over the masks."""
-        masks = [self.mask(k) for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
-
-        def fan_in(layer: int, weight: NDArray[np.float64] | None) -> Tensor:
-            each = [m.layers[layer] for m in masks]
-            seen = [active.sum(axis=1) if weight is None else active @ weight for active in each]
-            return torch.from_numpy(np.mean(seen, axis=0)).float()
-
-        if self.hidden:
+        masks = [self.mask(k).layers for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
+        layers = [[layers[i] for layers in masks] for i in range(len(self.hidden))]
+        if layers:
             parts = (self.variables, self.context)
-            shares, powers = (
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("feature_shares", "feature_powers")
-            )
-            self.network.initialize(
-                [fan_in(i, shares if i == 0 else None) for i in range(len(self.hidden))],
-                fan_in(0, powers),
-                torch.Generator().manual_seed(self.seed % 2**63),
-            )
+            fractions = np.concatenate([part.feature_shares for part in parts])
+            powers = np.concatenate([part.feature_powers for part in parts])
+            fan_in = [mean_fan_in(layers[0], fractions), *map(mean_fan_in, layers[1:])]
+            initialize(self.network, fan_in, mean_fan_in(layers[0], powers), self.seed)
         if self.has_one_mask:
-            masked = self._product(0).masks
-            with torch.no_grad():
-                for place, weight in self.network.masked_weights.items():
-                    weight.mul_(masked[place])
-
-    def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
-        """Return the numbers of the masks that `mask` names, which are checked; all by default."""
-        if mask is None:
-            return list(range(self.n_masks))
-        given = [mask] if isinstance(mask, int | np.integer) else mask
-        masks = [self.mask_set.check(int(k)) for k in given]
-        if not masks:
-            raise InputError("a mixture needs at least one mask, got none")
-        return masks
+            zero_masked(self.network.masked_weights, self._product(0).masks)
 
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""

@@ -45,7 +45,7 @@ class RowDistribution(Distribution):
     mask : int or sequence of int, optional
         This mask alone, or the mixture of these. By default all K.
     batch_shape : sequence of int, optional
-        So many alike; without context.
+        Shape of a batch of equal distributions; without context.
     validate_args : bool, optional
         As for any distribution of torch.
 

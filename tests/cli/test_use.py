@@ -452,7 +452,7 @@ def test_summary(here, call):
     out = call("summary", "run").out
     assert out.strip() == str(made.load("run/model.safetensors").summary()).strip()
     assert "hidden 1" in out
-    assert "live" in out
+    assert "active" in out
 
 
 def test_data_lists_names(here, call):

@@ -11,7 +11,7 @@ import made
 
 
 def edges(model, k):
-    """All live connections of mask k as a graph: nodes are (layer, unit), features and outputs included."""
+    """All active connections of mask k as a graph: nodes are (layer, unit), features and outputs included."""
     mask = model.mask(k)
     degrees = [mask.input_ranks, *mask.connectivity, mask.output_ranks]
     last = len(degrees) - 1
@@ -61,11 +61,11 @@ def test_numbers_are_those_counted_path_by_path(data, draw_model):
     assert list(summary.unseen_inputs) == unseen
 
     matrices = [*mask.layers, *([mask.direct] if model.network.direct is not None else [])]
-    assert [layer.live for layer in summary.layers] == [int(matrix.sum()) for matrix in matrices]
+    assert [layer.active for layer in summary.layers] == [int(matrix.sum()) for matrix in matrices]
     assert [(layer.n_units, layer.n_inputs) for layer in summary.layers] == [m.shape for m in matrices]
     assert summary.parameters == sum(parameter.numel() for parameter in model.parameters())
     total = sum(matrix.size for matrix in matrices)
-    assert summary.live_share == pytest.approx(sum(map(np.sum, matrices)) / total)
+    assert summary.active_fraction == pytest.approx(sum(map(np.sum, matrices)) / total)
 
 
 def test_the_text_holds_the_numbers():

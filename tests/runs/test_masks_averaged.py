@@ -151,6 +151,17 @@ def test_rows_with_context(build, monkeypatch):
     assert average_masks(model, rows, [4], context=context[::-1]).mixture[0].nll != result.mixture[1].nll
 
 
+def test_more_rows_than_a_pass_keep_their_context(build):
+    """With the batch sizes as they are: 1,025 rows are one more than a pass takes."""
+    model = build(**CASES["both"], context=2)
+    assert model.rows_per_pass < 1025 < model.rows_per_batch
+    generator = np.random.default_rng(0)
+    rows, context = generator.integers(0, 2, (1025, 5)), generator.normal(size=(1025, 2))
+    result = average_masks(model, rows, [4], context=context)
+    log_prob = model.log_prob(rows, mask=range(4), context=context)
+    assert result.mixture[0].nll == pytest.approx(-float(log_prob.mean()), abs=1e-9)
+
+
 def test_no_mask_is_kept(monkeypatch):
     """What is alive while masks are averaged is the same after 3 of them and after 30."""
     monkeypatch.setattr("made.masks.tensors._BYTES_KEPT", 0)  # none of them fits

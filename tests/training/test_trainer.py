@@ -261,13 +261,13 @@ def test_bad_weights_are_refused(tiny, rows, refused, weight, words):
 
 
 def spied_masks(model, monkeypatch, rows, **settings):
-    plain, numbers = model.loss, []
+    plain, numbers = model._product, []
 
-    def loss(x, mask=0, **kwargs):
+    def product(mask):
         numbers.append(mask)
-        return plain(x, mask, **kwargs)
+        return plain(mask)
 
-    monkeypatch.setattr(model, "loss", loss)
+    monkeypatch.setattr(model, "_product", product)
     fit(model, rows, False, **settings)
     return numbers
 

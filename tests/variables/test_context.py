@@ -252,6 +252,26 @@ def test_rows_and_contexts_go_together(model, contexts, states, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("orderings", [1, 2])
+def test_more_rows_than_a_pass_keep_their_context(randomize, orderings):
+    """With the batch sizes as they are: 1,025 rows are one more than a pass takes."""
+    model = randomize(made.MADE(made.Bernoulli(4), (8,), context=2, orderings=orderings))
+    assert model.rows_per_pass < 1025
+    rng = np.random.default_rng(0)
+    rows, context = rng.integers(2, size=(1025, 4)), rng.normal(size=(1025, 2))
+    back = np.arange(1025)[::-1].copy()
+    for of in (
+        lambda i: model.log_prob(rows[i], context=context[i]),
+        lambda i: model.log_prob(rows[i], context=context[i], grad=True).detach(),
+        lambda i: model.log_prob(rows[i], per_variable=True, mask=0, context=context[i]),
+        lambda i: model.nll(rows[i], context=context[i]),
+    ):
+        torch.testing.assert_close(of(back).flip(0), of(back[::-1].copy()), atol=1e-5, rtol=0)
+    assert torch.equal(
+        model.log_prob(rows[1024:], context=context[1024:]), model.log_prob(rows, context=context)[1024:]
+    )
+
+
 def test_samples_match_the_density_of_their_context(model, contexts, table):
     n = 3000
     for context in contexts[:2]:

@@ -1,7 +1,7 @@
 """Degrees and the two rules that turn them into masks: pure functions on integer arrays.
 
 With the ranks of the variables and a degree m(k) for every hidden unit, Germain et al. (2015, eqs. 12-13,
-and their deep form in section 4.1) let a weight live
+and their deep form in section 4.1) let a weight be active
 
 * between layers where m(k) >= m'(j), the inputs counting with their rank as degree;
 * at the output where rank(d) > m(k).
@@ -40,7 +40,7 @@ BoolArray = NDArray[np.bool_]
 #: The degrees of all hidden units, layer by layer.
 Connectivity = tuple[IntArray, ...]
 
-# With a context, one hidden unit in so many sees nothing else.
+# With a context, one hidden unit in 16 sees nothing else.
 _UNITS_PER_CONTEXT_UNIT = 16
 
 
@@ -115,24 +115,22 @@ def draw_connectivity(
     hidden : sequence of int
         Sizes of the hidden layers.
     n_variables : int
-        D; degrees lie in 1..D-1 (with D = 1 there is no valid degree: they are 0, and nothing lives).
+        D; degrees lie in 1..D-1 (with D = 1 there is no valid degree: all are 0, and nothing is active).
     kind : "uniform", "even" or (D - 1,) array
-        ``"uniform"``: drawn uniformly from [smallest degree of the layer before, D - 1] (the seed's "Fix #1":
-        a unit below that would see nothing). ``"even"``: spread evenly over 1..D-1. An array: degree m is
-        drawn with a probability proportional to ``kind[m - 1]`` (the seed's closing remark: put more units
-        where the image is), again not below the layer before where the weights allow it.
+        ``"uniform"``: from [smallest degree of the layer before, D - 1] (the seed's "Fix #1": a unit below
+        that would see nothing). ``"even"``: spread evenly over 1..D-1. An array: degree m with a probability
+        proportional to ``kind[m - 1]``, not below the layer before where the weights allow it.
     stream : Stream
-        Where the draws come from.
+        Source of uniforms.
     tied : bool
         Give a layer the degrees of the layer before when their sizes agree, as residual layers need.
     shuffle : bool
-        False sorts the degrees of every layer. Units of a layer are exchangeable, so for one mask that
-        changes nothing but the numbering; with several masks on one set of weights it would make all the
-        connectivities alike, and the degrees must stay shuffled.
+        False sorts the degrees of every layer, which for one mask changes the numbering of its units alone.
+        With several masks on one set of weights it would make all connectivities alike.
     context : bool
         Whether the model has a context. One unit in sixteen of every layer, and at least one where there are
-        two, then has degree 0: it sees the context alone, for the first variable of the ordering to depend
-        on the context in more than a linear way. With D = 1 all have.
+        two, then has degree 0 and sees the context alone: the first variable of the ordering depends on
+        context in more than a linear way. With D = 1 all have.
 
     Returns
     -------
@@ -191,12 +189,12 @@ def check_connectivity(
     residual: Sequence[bool] | None = None,
     context: bool = False,
 ) -> str | NDArray[np.float64] | Connectivity:
-    """Return a user's connectivity in one of its three valid forms, or say what is wrong with it.
+    """Return a user's connectivity: a form that `draw_connectivity` takes, or degrees; or refuse it.
 
     Parameters
     ----------
     connectivity : str, (D - 1,) weights, or one list of degrees per hidden layer
-        The forms that `draw_connectivity` takes, or the degrees themselves.
+        As a user gives it.
     hidden, n_variables
         Sizes of the hidden layers, and D.
     residual : sequence of bool, optional
@@ -273,8 +271,7 @@ def _check_weights(weights: Any, n_variables: int) -> NDArray[np.float64]:
         )
     if not np.isfinite(distribution).all() or (distribution < 0).any() or distribution.sum() == 0:
         raise InputError("a distribution over degrees needs weights >= 0 that do not all vanish")
-    # Weights that are normalized stay what they are to the last bit: masks must not change when they are read
-    # back from a file.
+    # Normalized weights stay the same to the last bit: masks must not change when they are read from a file.
     total = distribution.sum()
     return distribution if abs(total - 1) < 1e-12 else distribution / total
 
@@ -290,13 +287,13 @@ class Mask:
     connectivity : tuple of int arrays
         Degrees of all hidden units.
     input_ranks, output_ranks : int arrays
-        Rank of the variable behind every input feature and every output. A variable with one-hot input has
-        several features, all of one rank: the variables are permuted first and their ranks repeated then
-        (the seed would shuffle the repeated list, which lets outputs see their own input).
+        Rank of the variable behind every input feature and every output. The one-hot features of a variable
+        have one rank: variables are permuted first and their ranks repeated then (the seed would shuffle the
+        repeated list, which lets outputs see their own input).
     n_context : int
-        How many context features follow the input features. Nothing comes before them: their rank is 0.
+        Number of context features after the input features; their rank is 0.
     field : ReceptiveField, optional
-        What limits the layers further. Direct connections are not limited.
+        Limits the layers further, but not direct connections.
     """
 
     ranks: IntArray
@@ -313,13 +310,13 @@ class Mask:
 
     @cached_property
     def feature_ranks(self) -> IntArray:
-        """Ranks of all that the first hidden layer is fed with: the input features, then those of context."""
+        """Ranks of the inputs of the first hidden layer: the input features, then those of context."""
         return np.concatenate([self.input_ranks, np.zeros(self.n_context, dtype=np.int64)])
 
     @cached_property
     def degrees(self) -> Connectivity:
-        """The degrees of all that is connected: the inputs' ranks, the hidden layers, the outputs' ranks."""
-        # Context goes straight to the outputs by weights of its own, which no mask limits.
+        """The inputs' ranks, the degrees of the hidden layers, the outputs' ranks."""
+        # Context goes to the outputs by weights of its own, which no mask limits.
         inputs = self.feature_ranks if self.connectivity else self.input_ranks
         return (inputs, *self.connectivity, self.output_ranks)
 
@@ -335,7 +332,7 @@ class Mask:
 
     @cached_property
     def places(self) -> Connectivity:
-        """The variable where each feature, unit and output stands; see `ReceptiveField`."""
+        """The variable at which each feature, unit and output is; see `ReceptiveField`."""
         inputs = np.where(self.degrees[0] == 0, EVERYWHERE, self.ordering[self.degrees[0] - 1])
         hidden = (self.ordering[degrees] for degrees in self.connectivity)
         return (inputs, *hidden, self.ordering[self.output_ranks - 1])

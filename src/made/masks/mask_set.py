@@ -1,4 +1,4 @@
-"""Which masks a model has: K pairs of an ordering and a connectivity, each made anew from (seed, k)."""
+"""The K masks of a model: pairs of an ordering and a connectivity, each made anew from (seed, k)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from made.support.uniforms import CONNECTIVITIES, ORDERINGS, Stream
 
 __all__ = ["FRESH", "MaskSet"]
 
-#: The word for "a new one at every draw", for orderings and for connectivities.
+#: In place of a number of orderings or connectivities: a new one at every draw.
 FRESH = "fresh"
 
 
 @dataclass(frozen=True, eq=False)
 class MaskSet:
-    """The numbered masks of a model. Nothing is kept: mask k is a function of the seed and k.
+    """The numbered masks of a model: mask k is a function of the seed and k.
 
     Mask k pairs ordering k mod O with connectivity k mod C, so there are K = lcm(O, C) of them. Number 0 of
     each is the one named by `ordering` and `connectivity`; the others are drawn. With ``"fresh"`` in place of
-    O or C, every k draws anew and there is no last mask: the density of such a model is then that of the
-    first `fresh_masks` masks, and training goes on to draw the ones after them.
+    O or C, every k draws anew without end: the density is then that of the first `fresh_masks` masks, and
+    training draws the ones after them.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class MaskSet:
     hidden : tuple of int
         Sizes of the hidden layers.
     input_sizes, output_sizes : (D,) int arrays
-        How many input features and outputs each variable has.
+        Input features and outputs of each variable.
     ordering : "natural", "random", a permutation of 0..D-1, or a list of such
-        A list of permutations are the first orderings, and sets `orderings` to their number if that is 1.
+        Of a list, all are used first, and `orderings` is their number if it is 1.
     orderings : int or "fresh"
         O.
     connectivity : "uniform", "even", (D - 1,) weights or the degrees themselves
@@ -50,13 +50,13 @@ class MaskSet:
         C.
     seed : int
     residual : bool
-        Layers of equal size share their degrees, as residual layers need.
+        Neighbouring layers of equal size have the same degrees.
     fresh_masks : int
-        How many masks make up the mixture where draws are fresh.
+        Number of masks of the density where draws are fresh.
     n_context : int
-        How many features of context there are.
+        Number of context features.
     field : ReceptiveField, optional
-        What limits the layers of every mask further.
+        Limits the layers of every mask further.
     """
 
     n_variables: int
@@ -74,7 +74,7 @@ class MaskSet:
     field: ReceptiveField | None = None
 
     def __post_init__(self) -> None:
-        """Check everything at the door; what follows trusts it."""
+        """Check everything here; what follows trusts it."""
         if isinstance(self.ordering, str):
             if self.ordering not in ("natural", "random"):
                 raise InputError(
@@ -136,21 +136,16 @@ class MaskSet:
         return self._mask(self._ordering(k if self.orderings == FRESH else k % int(self.orderings)), k)
 
     def given_first(self, groups: IntArray, k: int = 0) -> Mask:
-        """Make a mask of its own: the ordering of mask k, but group by group.
+        """Make a mask outside the set: that of number k, but with the variables ordered group by group.
 
-        Only a model of several orderings has learned to cope with such a mask.
+        Only a model of several orderings has learned to use such a mask; others refuse.
 
         Parameters
         ----------
         groups : (D,) int array
             The group of each variable: those of the lowest number come first.
         k : int
-            Whose ordering is kept within a group, and whose connectivity is taken.
-
-        Raises
-        ------
-        InputError
-            If the model knows one ordering only.
+            Its ordering is kept within a group, and its connectivity is used.
         """
         self.check(k)
         if self.orderings == 1:
@@ -183,8 +178,8 @@ class MaskSet:
     def training_mask(self, draw: int) -> int:
         """Return the number of the mask for the given draw of training (draws are counted from 0).
 
-        Cycled masks are gone through in turn. Fresh ones follow after those that evaluation uses, so that the
-        reported figure is about masks that training has not seen, as it would be for any other draw.
+        Masks of a cycle follow each other. Fresh ones come after those of the density, which is thus scored
+        under masks that training has not seen.
         """
         return self.n_masks + draw if self.is_fresh else draw % self.n_masks
 

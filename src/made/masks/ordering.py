@@ -1,4 +1,4 @@
-"""Which variable comes when: orderings (permutations of 0..D-1) and ranks (places counted from 1)."""
+"""Orderings (permutations of 0..D-1) and ranks (places in an ordering, counted from 1)."""
 
 from __future__ import annotations
 
@@ -66,8 +66,6 @@ def ranks_of(ordering: IntArray) -> IntArray:
 def ordering_of(ranks: IntArray) -> IntArray:
     """Return the ordering that gives these ranks: the inverse of `ranks_of`.
 
-    It is the map from place to variable that sampling needs (the seed's ``IDX_TO_ORDERING``).
-
     Examples
     --------
     >>> ordering_of(np.array([2, 3, 1]))
@@ -79,12 +77,7 @@ def ordering_of(ranks: IntArray) -> IntArray:
 
 
 def check_ordering(ordering: Sequence[int] | NDArray[Any], n_variables: int) -> IntArray:
-    """Return `ordering` as an integer array if it is a permutation of 0..D-1.
-
-    Raises
-    ------
-    InputError
-        If it is not: the message names the first thing that is wrong.
+    """Return `ordering` as an integer array if it is a permutation of 0..D-1; else say what is wrong.
 
     Examples
     --------

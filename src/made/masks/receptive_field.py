@@ -1,7 +1,7 @@
-"""What a unit may see beside the rule of degrees: a neighbourhood on the grid of an image.
+"""A limit beside the rule of degrees: a unit sees a neighbourhood on the grid of an image.
 
-A hidden unit of degree m stands where the variable of rank m + 1 is, the next one that it can help to
-predict. It sees inputs and units that stand no further away than `reach` pixels, in each direction.
+A hidden unit of degree m is at the variable of rank m + 1, the next one that it can help to predict. It sees
+inputs and units that are at most `reach` pixels away, in each direction.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from made.support.errors import InputError
 
 __all__ = ["EVERYWHERE", "ReceptiveField"]
 
-#: The place of what everybody sees: context.
+#: The place of context, which every unit sees.
 EVERYWHERE = -1
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """Who is near whom on a grid.
+    """What is near what on a grid.
 
     Parameters
     ----------
     grid : (rows, columns)
         Of the image; variable ``row * columns + column`` is its pixel in this row and column.
     reach : int
-        So many pixels away something is still seen, in each direction.
+        Largest distance in pixels at which something is seen, in each direction.
 
     Examples
     --------
@@ -58,13 +58,7 @@ class ReceptiveField:
 
     @classmethod
     def for_variables(cls, field: Any, n_variables: int) -> ReceptiveField | None:
-        """Make one of what a user gives: None, or grid and reach by name.
-
-        Raises
-        ------
-        InputError
-            If it makes no sense, or not for so many variables.
-        """
+        """Make one from None, or from grid and reach by name; refuse what does not fit the variables."""
         if field is None or isinstance(field, cls):
             made = field
         elif isinstance(field, dict) and set(field) == {"grid", "reach"}:
@@ -79,7 +73,7 @@ class ReceptiveField:
         return made
 
     def near(self, above: IntArray, below: IntArray) -> NDArray[np.bool_]:
-        """Return who sees whom: places (n_above,) and (n_below,) to (n_above, n_below)."""
+        """Return what is near what: places (n_above,) and (n_below,) to (n_above, n_below)."""
         columns = self.grid[1]
         down = np.abs(above[:, None] // columns - below // columns)
         across = np.abs(above[:, None] % columns - below % columns)

@@ -158,29 +158,6 @@ class Network(nn.Module):
         weights: dict[Place, nn.Parameter] = dict(enumerate(self.weights))
         return weights if self.direct is None else {**weights, DIRECT: self.direct}
 
-    @torch.no_grad()
-    def initialize(self, fan_in: Sequence[Tensor], power: Tensor, generator: torch.Generator) -> None:
-        """Draw the hidden weights, each unit's scaled by its own fan-in; outputs start at zero.
-
-        Parameters
-        ----------
-        fan_in : sequence of Tensor
-            Per hidden layer, (n_units,): how many active connections each unit has; in the first layer, how
-            many variables it sees.
-        power : Tensor
-            (n_units,) of the first layer: mean square of the sum of each unit's active inputs.
-        generator : torch.Generator
-            On the CPU, so that a seed gives the same weights for every device.
-        """
-        _, gain = ACTIVATIONS[self.activation]
-        for i, count in enumerate(fan_in):
-            scale = (power if i == 0 else count).clamp(min=1e-6).float().rsqrt()[:, None]
-            self.weights[i].normal_(generator=generator).mul_(gain * scale)
-            # Kinks away from zero: with a single scaled input, biases of zero would make a layer linear.
-            self.biases[i].uniform_(-1, 1, generator=generator).mul_(count.clamp(min=1.0).rsqrt())
-        for outward in self.output_parameters:
-            outward.zero_()
-
     @property
     def output_parameters(self) -> list[nn.Parameter]:
         """Every parameter that leads to the outputs: all zero at initialization."""

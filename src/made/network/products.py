@@ -19,7 +19,15 @@ from made.network import block_linear, sparse_linear
 from made.network.block_linear import RowBlock
 from made.variables.sparse_one_hot import SparseOneHot
 
-__all__ = ["Masked", "PreMasked", "Product", "count_violations", "dense", "masked_gradient_linear"]
+__all__ = [
+    "Masked",
+    "PreMasked",
+    "Product",
+    "count_violations",
+    "dense",
+    "masked_gradient_linear",
+    "zero_masked",
+]
 
 #: Maps (place, x (n, n_in), weight (n_out, n_in), bias (n_out,) or None) to (n, n_out).
 Product = Callable[[Place, Tensor | SparseOneHot, Tensor, Tensor | None], Tensor]
@@ -102,8 +110,15 @@ class PreMasked:
         return sum(mask.nbytes for mask in self.masks.values())
 
 
+@torch.no_grad()
+def zero_masked(weights: Mapping[Place, Tensor], masks: MaskTensors) -> None:
+    """Set the masked weights to zero; `weights` are a network's `masked_weights`."""
+    for place, mask in masks.items():
+        weights[place].mul_(mask)
+
+
 def count_violations(weights: Mapping[Place, Tensor], masks: MaskTensors) -> int:
-    """Count the weights that are masked and yet not zero; `weights` are a network's `masked_weights`."""
+    """Count the weights that are masked and yet not zero."""
     return sum(int(((weights[place] != 0) & (mask == 0)).sum()) for place, mask in masks.items())
 
 

@@ -1,4 +1,4 @@
-"""What a model is made of and what its masks cost: layers, live weights, inputs and units left out."""
+"""What a model is made of and what its masks cost: layers, active weights, inputs and units left out."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _WITHOUT_BIASES = ("direct", "context")
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One weight matrix: its name, its shape and how many of its weights the mask lets live."""
+    """One weight matrix: its name, its shape and how many of its weights are active under the mask."""
 
     name: str
     n_inputs: int
     n_units: int
-    live: int
+    active: int
 
     @property
     def weights(self) -> int:
-        """Number of weights, dead ones included."""
+        """Number of weights, masked ones included."""
         return self.n_inputs * self.n_units
 
     @property
-    def share(self) -> float:
-        """Share of live weights; 1 where there are no weights at all."""
-        return self.live / self.weights if self.weights else 1.0
+    def fraction(self) -> float:
+        """Fraction of active weights; 1 where there are no weights at all."""
+        return self.active / self.weights if self.weights else 1.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Summary:
     unseen_inputs : tuple of int
         Variables that no unit and no output ever sees, the last of the ordering apart: nothing may see that.
     unreached_units : tuple of int
-        Per hidden layer, how many units no input reaches: constants.
+        Per hidden layer, how many units see no input: constants.
     unused_units : tuple of int
         Per hidden layer, how many units lead to no output.
     """
@@ -62,31 +62,31 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Number of weights and biases, dead ones included."""
+        """Number of weights and biases, masked ones included."""
         biases = sum(layer.n_units for layer in self.layers if layer.name not in _WITHOUT_BIASES)
         return biases + sum(layer.weights for layer in self.layers)
 
     @property
-    def live_share(self) -> float:
-        """Share of live weights over all layers."""
+    def active_fraction(self) -> float:
+        """Fraction of active weights over all layers."""
         weights = sum(layer.weights for layer in self.layers)
-        return sum(layer.live for layer in self.layers) / weights if weights else 1.0
+        return sum(layer.active for layer in self.layers) / weights if weights else 1.0
 
     def __str__(self) -> str:
         """Lay it out as a table."""
         lines = [
             self.title,
             "",
-            f"{'layer':<10}{'inputs':>8}{'units':>8}{'weights':>12}{'live':>12}{'share':>8}",
+            f"{'layer':<10}{'inputs':>8}{'units':>8}{'weights':>12}{'active':>12}{'of all':>8}",
         ]
         lines += [
             f"{layer.name:<10}{layer.n_inputs:>8,}{layer.n_units:>8,}"
-            f"{layer.weights:>12,}{layer.live:>12,}{layer.share:>8.1%}"
+            f"{layer.weights:>12,}{layer.active:>12,}{layer.fraction:>8.1%}"
             for layer in self.layers
         ]
         weights = sum(layer.weights for layer in self.layers)
-        live = sum(layer.live for layer in self.layers)
-        lines += [f"{'total':<26}{weights:>12,}{live:>12,}{self.live_share:>8.1%}", ""]
+        active = sum(layer.active for layer in self.layers)
+        lines += [f"{'total':<26}{weights:>12,}{active:>12,}{self.active_fraction:>8.1%}", ""]
         lines += [f"{self.parameters:,} parameters with the biases", *self._costs()]
         return "\n".join(lines)
 
@@ -129,7 +129,7 @@ def summarize(
     widths : tuple of int
         Inputs, hidden layers, outputs.
     mask : Mask or None
-        None for an ordinary network: everything lives.
+        None for an ordinary network: every weight is active.
     input_sizes : (D,) int array
         Input features of each variable.
     residual : tuple of bool
@@ -141,7 +141,7 @@ def summarize(
         matrices = [np.ones((after, before), bool) for before, after in pairwise(widths)]
         across = np.ones((widths[-1] if direct else 0, widths[0]), bool)
     else:
-        # That of direct connections may be the largest matrix of all: it is not made for nothing.
+        # The mask of direct connections may be the largest of all: it is made only if it is needed.
         matrices = list(mask.layers)
         across = mask.direct if direct else np.ones((0, len(mask.input_ranks)), bool)
     names = [f"hidden {i}" for i in range(1, len(matrices))] + ["output"]
@@ -163,8 +163,8 @@ def summarize(
         title=title,
         layers=tuple(layers),
         unseen_inputs=unseen,
-        unreached_units=tuple(int((~alive).sum()) for alive in reached),
-        unused_units=tuple(int((~alive).sum()) for alive in used),
+        unreached_units=tuple(int((~units).sum()) for units in reached),
+        unused_units=tuple(int((~units).sum()) for units in used),
     )
 
 
@@ -174,21 +174,21 @@ def _layer(name: str, matrix: BoolArray) -> LayerSummary:
 
 def _reached(matrices: list[BoolArray], residual: tuple[bool, ...]) -> list[BoolArray]:
     """Per hidden layer, the units that some input reaches."""
-    alive: BoolArray = np.ones(matrices[0].shape[1], bool)
+    units: BoolArray = np.ones(matrices[0].shape[1], bool)
     layers: list[BoolArray] = []
     for i, matrix in enumerate(matrices[:-1]):
-        out: BoolArray = np.asarray((matrix & alive).any(axis=1))
-        alive = np.logical_or(out, alive) if residual and residual[i] else out
-        layers.append(alive)
+        out: BoolArray = np.asarray((matrix & units).any(axis=1))
+        units = np.logical_or(out, units) if residual and residual[i] else out
+        layers.append(units)
     return layers
 
 
 def _used(matrices: list[BoolArray], residual: tuple[bool, ...]) -> list[BoolArray]:
     """Per hidden layer, the units that lead to some output."""
     layers: list[BoolArray] = []
-    alive: BoolArray = np.asarray(matrices[-1].any(axis=0))
+    units: BoolArray = np.asarray(matrices[-1].any(axis=0))
     for i in range(len(matrices) - 2, -1, -1):
-        layers.insert(0, alive)
-        below: BoolArray = np.asarray((matrices[i] & alive[:, None]).any(axis=0))
-        alive = np.logical_or(below, alive) if residual and residual[i] else below
+        layers.insert(0, units)
+        below: BoolArray = np.asarray((matrices[i] & units[:, None]).any(axis=0))
+        units = np.logical_or(below, units) if residual and residual[i] else below
     return layers

@@ -81,7 +81,8 @@ class RowType:
         self.n_variables = sum(counts)
         self.n_inputs = int(self.input_sizes.sum())
         self.n_outputs = int(self.output_sizes.sum())
-        self.dtype = torch.uint8 if self.n_values.max() <= 256 else torch.int64
+        self._most_values = int(self.n_values.max())
+        self.dtype = torch.uint8 if self._most_values <= 256 else torch.int64
         self._columns = np.concatenate([[0], np.cumsum(counts)])
         self._outputs = np.concatenate([[0], np.cumsum(self.output_sizes)])
 
@@ -146,8 +147,10 @@ class RowType:
         dtype : torch.dtype
             Of the network's weights.
         """
+        if codes.device.type != "cpu" or self._most_values < sparse_one_hot.FEWEST_CLASSES:
+            return self.features(codes).to(dtype)
         leaves_codes = self.leaves_codes
-        if codes.device.type != "cpu" or not any(leaves_codes):
+        if not any(leaves_codes):
             return self.features(codes).to(dtype)
         parts = list(zip(leaves_codes, self._split(codes), strict=True))
         others = [block.features(own) for leaves, (block, own) in parts if not leaves]

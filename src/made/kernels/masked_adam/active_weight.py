@@ -1,6 +1,6 @@
 """A masked weight that is trained as its products go: forward, backward, and the step of Adam within.
 
-The plan of a weight: its rows and columns in the order of ranks, where a mask is a staircase, cut into
+The plan of a weight: its rows and columns in the order of ranks, where a mask is block-triangular, cut into
 panels with a window each (`panels`). The gradient of a weight is used as soon as a few of its rows are known,
 and never stored. The plain twin is `network.products.PreMasked` with torch's own optimizer.
 """
@@ -58,9 +58,9 @@ class ActiveWeight:
     weight, first, second : (n_out, n_in) tensors
         The weight and Adam's moments. Where rows and columns keep their order they are worked on in place.
     mask : (n_out, n_in) bool array
-        Where it is live; elsewhere all three are zero.
+        Where it is active; elsewhere all three are zero.
     rows, columns : int array or None
-        The order in which the mask is a staircase; None for their own.
+        The order in which the mask is block-triangular; None for their own.
     threads : int
         Among so many the work is divided.
     """
@@ -82,15 +82,15 @@ class ActiveWeight:
         say_if_compiling(panels.update, "the training step: once on this machine, about fifteen seconds")
         self.rows, self.columns = rows, columns
         self._tensors = weight, first, second
-        self._live = np.ascontiguousarray(self._ordered(mask))
+        self._mask = np.ascontiguousarray(self._ordered(mask))
         self._weight, self._first, self._second = (
             np.ascontiguousarray(self._ordered(tensor.detach().numpy())) for tensor in self._tensors
         )
         self._type = self._weight.dtype.type
-        self._windows = _windows(self._live)
+        self._windows = _windows(self._mask)
         self._by_row = _by_panel(self._windows)
-        self._by_column = _by_panel(_windows(self._live.T))
-        self._has_holes = bool(self._live.sum() < (self._windows[:, 1] - self._windows[:, 0]).sum())
+        self._by_column = _by_panel(_windows(self._mask.T))
+        self._has_holes = bool(self._mask.sum() < (self._windows[:, 1] - self._windows[:, 0]).sum())
         self._row_parts = _parts(self._by_row, threads)
         self._column_parts = _parts(self._by_column, threads)
         self._input_parts = _even_parts(self._weight.shape[1], threads)
@@ -103,7 +103,7 @@ class ActiveWeight:
         The backward pass takes the step of Adam. `anchor` is a tensor that requires a gradient, and gets
         none: it makes sure that there is a backward pass.
         """
-        out: Tensor = _LiveProduct.apply(h, bias, anchor, self)
+        out: Tensor = _ActiveProduct.apply(h, bias, anchor, self)
         return out
 
     def sync(self) -> None:
@@ -139,7 +139,7 @@ class ActiveWeight:
         panels.in_blocks(blocks, x, self._block_parts)
         panels.update(
             *(array.reshape(-1) for array in (self._weight, self._first, self._second)),
-            g, blocks, self._live, self._has_holes, self._windows, self._row_parts,
+            g, blocks, self._mask, self._has_holes, self._windows, self._row_parts,
             tuple(map(self._type, self.adam)),
         )  # fmt: skip
 
@@ -172,24 +172,24 @@ class ActiveWeight:
         return np.ix_(rows, columns)
 
 
-class _LiveProduct(torch.autograd.Function):
+class _ActiveProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, h: Tensor, bias: Tensor | None, anchor: Tensor, live: ActiveWeight) -> Tensor:
-        x = live.features(h)
-        ctx.x, ctx.n, ctx.live = x, len(h), live
-        out = torch.from_numpy(live.forward(x))
+    def forward(ctx: Any, h: Tensor, bias: Tensor | None, anchor: Tensor, active: ActiveWeight) -> Tensor:
+        x = active.features(h)
+        ctx.x, ctx.n, ctx.active = x, len(h), active
+        out = torch.from_numpy(active.forward(x))
         if bias is not None:
-            out += (bias if live.rows is None else bias[torch.from_numpy(live.rows)])[:, None]
-        return _natural(out, len(h), live.rows)
+            out += (bias if active.rows is None else bias[torch.from_numpy(active.rows)])[:, None]
+        return _natural(out, len(h), active.rows)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        live, g = ctx.live, ctx.live.gradients(gradients[0])
+        active, g = ctx.active, ctx.active.gradients(gradients[0])
         to_x = None
         if ctx.needs_input_grad[0]:
-            to_x = _natural(torch.from_numpy(live.to_inputs(g)), ctx.n, live.columns)
+            to_x = _natural(torch.from_numpy(active.to_inputs(g)), ctx.n, active.columns)
         to_bias = gradients[0].sum(0) if ctx.needs_input_grad[1] else None
-        live.update(g, ctx.x)
+        active.update(g, ctx.x)
         return to_x, to_bias, None, None
 
 
@@ -202,11 +202,11 @@ def _natural(by_feature: Tensor, n: int, order: Ints | None) -> Tensor:
     return out[:, back]
 
 
-def _windows(live: BoolArray) -> Ints:
-    """Return for every row the place of its first live number, and that after its last: (n_rows, 2)."""
-    first = live.argmax(axis=1)
-    last = live.shape[1] - live[:, ::-1].argmax(axis=1)
-    some = live.any(axis=1)
+def _windows(active: BoolArray) -> Ints:
+    """Return for every row the place of its first active number, and that after its last: (n_rows, 2)."""
+    first = active.argmax(axis=1)
+    last = active.shape[1] - active[:, ::-1].argmax(axis=1)
+    some = active.any(axis=1)
     return np.stack([np.where(some, first, 0), np.where(some, last, 0)], axis=1).astype(np.int64)
 
 
