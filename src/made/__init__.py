@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from made.model import MADE
     from made.queries.questions import complete, conditional, marginal
     from made.support.errors import InputError, PoorEstimateWarning
-    from made.training import History, fit
+    from made.training.fit import fit
+    from made.training.history import History
     from made.tuning.auto import estimate
     from made.variables.discrete import Bernoulli, Categorical
     from made.variables.row_type import variables_for
@@ -48,13 +49,13 @@ _HOMES = {
     "Autoencoder": "made.autoencoder",
     "Bernoulli": "made.variables.discrete",
     "Categorical": "made.variables.discrete",
-    "History": "made.training",
+    "History": "made.training.history",
     "InputError": "made.support.errors",
     "PoorEstimateWarning": "made.support.errors",
     "complete": "made.queries.questions",
     "conditional": "made.queries.questions",
     "estimate": "made.tuning.auto",
-    "fit": "made.training",
+    "fit": "made.training.fit",
     "load": "made.loading",
     "marginal": "made.queries.questions",
     "variables_for": "made.variables.row_type",

@@ -12,7 +12,8 @@ import made
 from made.network import block_linear
 from made.network.block_linear import linear, live_blocks
 from made.network.network import _stored_masked
-from made.training.settings import TrainingSettings, make_optimizer
+from made.training.optimizer import make_optimizer
+from made.training.settings import TrainingSettings
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.console import counting, make_folder, masks_table, parse_counts, score_table, tell
+from made.cli.console import make_folder, masks_table, parse_counts, score_table, tell
 from made.support.errors import InputError
+from made.support.progress import counting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

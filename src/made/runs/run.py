@@ -16,7 +16,9 @@ from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.devices import find_device
 from made.support.versions import environment
-from made.training import History, TrainingDivergedError, fit
+from made.training.divergence import TrainingDivergedError
+from made.training.fit import fit
+from made.training.history import History
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate, candidates
 from made.tuning.chow_liu_init import can_be_tree

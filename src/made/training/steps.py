@@ -11,7 +11,8 @@ from torch import Tensor
 from made.base import BaseModel
 from made.training.batches import Batch
 from made.training.checkpoint import Weights, optimizer_tensors, restore_optimizer
-from made.training.settings import TrainingSettings, make_optimizer
+from made.training.optimizer import make_optimizer
+from made.training.settings import TrainingSettings
 
 __all__ = ["PlainStep", "Step"]
 

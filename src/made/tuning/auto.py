@@ -16,7 +16,7 @@ from made.data.coding import infer_classes, whole_numbers
 from made.data.image_shape import find_image_shape
 from made.model import MADE
 from made.support.errors import InputError
-from made.training import fit
+from made.training.fit import fit
 from made.training.held_out import set_apart
 from made.tuning.candidates import Candidate, candidates
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
