@@ -1,4 +1,4 @@
-"""A training step that multiplies and updates live weights only: compiled, for one mask, on the CPU."""
+"""A training step that multiplies and updates active weights only: compiled, for one mask, on the CPU."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class CompiledStep(PlainStep):
         self._steps += 1
         group = self.optimizer.param_groups[0]
         adam = AdamNumbers.at(self._steps, rate, group["weight_decay"], group["betas"], group["eps"])
-        for live in self._live.values():
-            live.adam, live.n_rows = adam, len(batch.rows)
+        for active in self._active.values():
+            active.adam, active.n_rows = adam, len(batch.rows)
         network = self.model.network
         if network.dropout == 0 == network.input_dropout:  # more rows would change which units are dropped
             batch = _filled_up(batch, network.biases[-1].dtype)
@@ -58,12 +58,12 @@ class CompiledStep(PlainStep):
 
     def sync(self) -> None:
         """Bring the model's weights up to date."""
-        for name, live in self._live.items():
-            live.sync()
+        for name, active in self._active.items():
+            active.sync()
             self.optimizer.state[self._weights[name]]["step"].fill_(self._steps)
 
     def _linear(self, name: str, h: Tensor, bias: Tensor | None) -> Tensor:
-        return self._live[name].linear(h, bias, self._anchor)
+        return self._active[name].linear(h, bias, self._anchor)
 
     def _take_over(self) -> None:
         """Plan the products anew, from the weights and the moments as they are."""
@@ -77,14 +77,14 @@ class CompiledStep(PlainStep):
         inputs = mask.feature_ranks if network.n_hidden else mask.input_ranks
         columns = {first: _order(inputs), "mask_direct": _order(mask.input_ranks)}
         rows = {last: _order(mask.output_ranks), "mask_direct": _order(mask.output_ranks)}
-        self._live: dict[str, ActiveWeight] = {}
+        self._active: dict[str, ActiveWeight] = {}
         for name, weight in self._weights.items():
             state = self.optimizer.state[weight]
             if not state:
                 state["step"] = torch.zeros(())
                 state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
             self._steps = int(state["step"])
-            self._live[name] = ActiveWeight(
+            self._active[name] = ActiveWeight(
                 weight,
                 state["exp_avg"],
                 state["exp_avg_sq"],

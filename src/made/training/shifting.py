@@ -20,7 +20,7 @@ __all__ = ["FRACTION", "Shifts", "shift_rows"]
 
 #: The fraction of the steps in which batches are shifted: the first ones.
 FRACTION = 0.75
-# What tells this draw from others that are seeded with (seed, step).
+# What tells this random choice from others that are seeded with (seed, step).
 _STREAM = 0x5F1F
 
 
