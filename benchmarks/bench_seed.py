@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 import made
-from made.training.settings import TrainingSettings, make_optimizer
+from made.training.optimizer import make_optimizer
+from made.training.settings import TrainingSettings
 from measure import interleaved, machine, report, write
 from seed_port import SeedMADE, sample, train_step
 

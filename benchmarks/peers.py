@@ -17,7 +17,8 @@ from torch.nn import functional
 import made
 from made.training.batches import Batch
 from made.training.make_step import make_step
-from made.training.settings import TrainingSettings, make_optimizer
+from made.training.optimizer import make_optimizer
+from made.training.settings import TrainingSettings
 from seed_port import SeedMADE, train_step
 
 __all__ = ["RIVALS", "Made", "MadeLoop", "NFlows", "Pyro", "Rival", "Seed", "Zuko"]

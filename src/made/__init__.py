@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.queries.questions import marginal as marginal
     from made.support.errors import InputError as InputError
     from made.support.errors import PoorEstimateWarning as PoorEstimateWarning
-    from made.training import History as History
-    from made.training import fit as fit
+    from made.training.fit import fit as fit
+    from made.training.history import History as History
     from made.tuning.auto import auto_fit as auto_fit
     from made.variables.discrete import Bernoulli as Bernoulli
     from made.variables.discrete import Categorical as Categorical
@@ -34,14 +34,14 @@ _HOMES = {
     "Autoencoder": "made.autoencoder",
     "Bernoulli": "made.variables.discrete",
     "Categorical": "made.variables.discrete",
-    "History": "made.training",
+    "History": "made.training.history",
     "InputError": "made.support.errors",
     "PoorEstimateWarning": "made.support.errors",
     "Schema": "made.variables.schema",
     "auto_fit": "made.tuning.auto",
     "complete": "made.queries.questions",
     "conditional": "made.queries.questions",
-    "fit": "made.training",
+    "fit": "made.training.fit",
     "load": "made.loading",
     "marginal": "made.queries.questions",
 }

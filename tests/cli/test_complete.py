@@ -156,7 +156,7 @@ def test_portions_change_nothing(here, call, monkeypatch):
 
 
 def test_progress_is_on_standard_error(holes, call, monkeypatch):
-    monkeypatch.setattr("made.cli.console._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("made.support.progress._SECONDS_BETWEEN_LINES", 0.0)
     result = call("complete", "run", "holes.csv")
     assert "completing: 1 of 4 rows" in result.err
     assert "completing" not in result.out

@@ -154,6 +154,7 @@ OPTIONS = {
     "--no-residual": ("model", "residual", False),
     "--no-direct": ("model", "direct", False),
     "--dropout 0.5": ("model", "dropout", 0.5),
+    "--input-dropout 0.3": ("model", "input_dropout", 0.3),
     "--seed 3": ("training", "seed", 3),
     "--epochs 1": ("training", "epochs", 1),
     "--batch-size 7": ("training", "batch_size", 7),
@@ -162,6 +163,8 @@ OPTIONS = {
     "--schedule constant": ("training", "schedule", "constant"),
     "--patience 4": ("training", "patience", 4),
     "--resample-every 5": ("training", "resample_every", 5),
+    "--optimizer adam": ("training", "optimizer", "adam"),
+    "--ema 0.5": ("training", "ema", 0.5),
     "--precision bfloat16": ("training", "precision", "bfloat16"),
 }
 

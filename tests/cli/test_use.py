@@ -377,7 +377,7 @@ def test_score_of_estimated_rows(here, call, randomize, monkeypatch):
     assert second.startswith("  3 of the estimates rest on few effective draws")
     assert second.endswith("raise --draws")
     assert "few" not in call("score", "wide.safetensors", "holes.csv", "--draws", "500").err
-    monkeypatch.setattr("made.cli.console._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("made.support.progress._SECONDS_BETWEEN_LINES", 0.0)
     assert "scoring: 1 of 3 rows" in call("score", "wide.safetensors", "holes.csv").err
 
 

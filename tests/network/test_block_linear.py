@@ -12,7 +12,8 @@ import made
 from made.network import block_linear
 from made.network.block_linear import linear, row_blocks
 from made.network.products import PreMasked, masked_gradient_linear
-from made.training.settings import TrainingSettings, make_optimizer
+from made.training.optimizer import make_optimizer
+from made.training.settings import TrainingSettings
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from made.reproduce.naive import NaiveModel
+from made.reproduce.two_dim import _RowsByEpoch
+from made.training.fit import fit
+from made.training.settings import TrainingSettings
 
 CELLS = np.indices((3, 4)).reshape(2, -1).T
 
@@ -45,3 +48,22 @@ def test_a_seed_decides_the_weights_and_leaves_torch_alone():
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_trainer_trains_it():
+    rows = np.array([[0, 1], [0, 1], [2, 3], [1, 0]] * 10)
+    settings = TrainingSettings(epochs=20, batch_size=8, optimizer="adam", learning_rate=0.05)
+    model, plain = NaiveModel((3, 4), hidden=16), NaiveModel((3, 4), hidden=16)
+    history = fit(model, _RowsByEpoch(lambda epoch: rows, settings), False, settings)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=0.05, fused=True)
+    losses = []
+    for epoch in range(20):
+        order = np.random.default_rng([0, epoch]).permutation(40)
+        for batch in np.split(rows[order], 5):
+            loss = plain.loss(torch.from_numpy(batch))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert history.batch_losses == losses
+    assert losses[-1] < losses[0] - 0.5

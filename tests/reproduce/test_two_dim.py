@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import numpy as np
 import pytest
 import torch
 
 import made
-from made.reproduce.two_dim import Plan, exact_kl, reproduce_two_dim
+from made.reproduce.two_dim import Plan, _RowsByEpoch, exact_kl, reproduce_two_dim
 from made.reproduce.two_dim_report import write_two_dim
+from made.training.settings import TrainingSettings
 
 PLAN = Plan(points=2000, epochs=2, naive_epochs=3, own_epochs=2, seed=0)
 
@@ -112,3 +114,29 @@ def test_same_seed_same_figures(source, tmp_path):
         written.append(write_two_dim(tmp_path / name, source, plan, truth, rows, test, results))
         torch.rand(7)  # whatever else uses torch must not matter
     assert written[0]["figures"] == written[1]["figures"]
+
+
+def test_batches_may_differ_from_epoch_to_epoch():
+    rows = np.arange(46).reshape(23, 2)
+    batches = _RowsByEpoch(lambda epoch: rows + 100 * epoch, TrainingSettings(batch_size=5, seed=4))
+    assert (batches.steps_per_epoch, batches.sizes) == (4, [5] * 4)
+    for step in (0, 5, 7, 1):
+        epoch, place = divmod(step, 4)
+        order = np.random.default_rng([4, epoch]).permutation(23)
+        expected = rows[order[place * 5 :][:5]] + 100 * epoch
+        np.testing.assert_array_equal(batches.batch(step).rows.numpy(), expected)
+
+
+def test_ctrl_c_during_a_fit_ends_the_experiment(source, monkeypatch):
+    plain, calls = made.MADE.loss, []
+
+    def loss(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(made.MADE, "loss", loss)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce_two_dim(source, PLAN)
+    assert len(calls) == 5

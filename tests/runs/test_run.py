@@ -15,7 +15,7 @@ import made
 from made.runs.folder import RunFolder
 from made.runs.run import RunConfig, run
 from made.runs.scores import score_model
-from made.training import TrainingDivergedError
+from made.training.divergence import TrainingDivergedError
 from made.tuning.candidates import Candidate
 
 ALL = {

@@ -53,6 +53,39 @@ def test_the_weights_come_back():
         assert torch.equal(tensor, before[name])
 
 
+@pytest.mark.parametrize("decay", [0.5, 0.998])
+def test_every_step_is_added_by_its_rule(decay):
+    """Every step up to the 64th, then every 8th: bit by bit what a plain lerp gives."""
+    model = _model()
+    generator = torch.Generator().manual_seed(0)
+    average = WeightAverage(model, decay)
+    expected = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for step in range(1, 130):
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.normal_(generator=generator)
+        average.update(step)
+        if step <= 64 or step % 8 == 0:
+            kept = min(decay, (1 + step) / (10 + step)) ** (1 if step <= 64 else 8)
+            for name, tensor in model.state_dict().items():
+                expected[name].lerp_(tensor, 1 - kept)
+    assert expected.keys() == average.weights.keys()
+    assert all(torch.equal(average.weights[name], tensor) for name, tensor in expected.items())
+
+
+def test_the_averages_of_a_checkpoint():
+    model = _model()
+    average, other = WeightAverage(model, 0.9), WeightAverage(model, 0.9)
+    for step, value in ((1, 1.0), (2, 5.0)):
+        _fill(model, value)
+        average.update(step)
+    other.restore({name: tensor.clone() for name, tensor in average.weights.items()})
+    _fill(model, 2.0)
+    for own in (average, other):
+        own.update(3)
+    assert all(torch.equal(tensor, other.weights[name]) for name, tensor in average.weights.items())
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_fit_leaves_the_average_of_its_best_epoch(compiled):
     data = made.data.load("digits")

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import made
-from made.training import captured_step, fit
+from made.training import captured_step
 from made.training.batches import Batch
 from made.training.captured_step import CapturedStep, CudaRecorder
+from made.training.fit import fit
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
 

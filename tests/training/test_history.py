@@ -8,7 +8,7 @@ import json
 import pytest
 
 import made
-from made.training import History
+from made.training.history import History
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,12 @@ from __future__ import annotations
 import io
 import re
 
-import pytest
 import rich.console
 
 import made
-from made.training import progress
+from made.support import progress
 from made.training.history import EpochRecord
-from made.training.progress import Silent, Visible, duration, shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599.4, "59 min 59 s"), (3600, "1 h 0 min")],
-)
-def test_duration(seconds, text):
-    assert duration(seconds) == text
+from made.training.progress import FitProgress
 
 
 def test_lines_without_a_terminal(tiny, rows, valid, capsys, monkeypatch):
@@ -40,7 +31,7 @@ def test_lines_without_a_terminal(tiny, rows, valid, capsys, monkeypatch):
 def test_time_left_is_that_of_the_steps_left(capsys, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    screen = Visible(first=10, steps=40, epochs=4)
+    screen = FitProgress(40, 4, first=10)
     now[0] = 120.0  # 10 steps in 20 s: 20 more take 40 s
     screen.epoch(EpochRecord(2, 20, 1.0, None, None, 0.1, 20.0))
     assert capsys.readouterr().err.splitlines() == ["epoch 2/4  train 1.00 nats  about 40 s left"]
@@ -54,8 +45,11 @@ def test_lines_are_few(tiny, rows, capsys):
 def test_nothing_unless_asked(tiny, rows, valid, capsys):
     made.fit(tiny(), rows, valid, epochs=1)
     assert capsys.readouterr() == ("", "")
-    with shown(False, 0, 1, 1) as screen:
-        assert isinstance(screen, Silent)
+    with FitProgress(1, 1, visible=False) as screen:
+        screen.step(1, 0.5)
+        screen.epoch(EpochRecord(1, 1, 0.5, None, None, 0.1, 1.0))
+        screen.print("a note")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_bar_on_a_terminal(tiny, rows, valid, monkeypatch):
@@ -79,7 +73,7 @@ def test_bar_on_a_terminal(tiny, rows, valid, monkeypatch):
 def test_a_long_epoch_has_lines_too(capsys, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    screen = Visible(first=0, steps=4000, epochs=2)
+    screen = FitProgress(4000, 2)
     for step in range(1, 101):
         now[0] += 0.7
         screen.step(step, 3.0)

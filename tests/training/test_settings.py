@@ -6,9 +6,8 @@ import math
 from itertools import pairwise
 
 import pytest
-import torch
 
-from made.training.settings import TrainingSettings, learning_rate, make_optimizer
+from made.training.settings import TrainingSettings, learning_rate
 
 
 @pytest.mark.parametrize(
@@ -98,14 +97,3 @@ def test_one_cycle_of_a_few_steps_stays_within_bounds(steps, warmup):
 def test_constant_is_constant():
     settings = TrainingSettings(learning_rate=0.3, schedule="constant")
     assert {learning_rate(settings, step, 50) for step in range(50)} == {0.3}
-
-
-@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
-def test_weights_decay_and_biases_do_not(tiny, name, kind):
-    model = tiny(hidden=(8, 8), direct=True)
-    optimizer = make_optimizer(model, TrainingSettings(optimizer=name, weight_decay=0.3))
-    assert type(optimizer) is kind
-    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-    assert len(decay) == len(list(model.parameters()))
-    assert {decay[id(bias)] for bias in model.network.biases} == {0.0}
-    assert {decay[id(weight)] for weight in [*model.network.weights, model.network.direct]} == {0.3}

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import made
-from made.training import trainer
-from made.training.shifting import SHARE, shift_rows
+from made.training import shifting
+from made.training.shifting import FRACTION, shift_rows
 
 GRID = (4, 5)
 
@@ -50,11 +50,11 @@ def test_a_fit_shifts_all_but_the_last_part(monkeypatch):
         steps.append(step)
         return shift_rows(rows, grid, by, seed, step)
 
-    monkeypatch.setattr(trainer, "shift_rows", spy)
+    monkeypatch.setattr(shifting, "shift_rows", spy)
     rows = np.random.default_rng(0).integers(0, 2, (100, 20))
     model = made.MADE(made.Bernoulli(20), hidden=(20,), field={"grid": GRID, "reach": 2})
     made.fit(model, rows, False, epochs=4, batch_size=20, shift=2, seed=7)
-    assert steps == list(range(int(20 * SHARE)))
+    assert steps == list(range(int(20 * FRACTION)))
 
 
 @pytest.mark.parametrize("model", [made.MADE, made.Autoencoder])

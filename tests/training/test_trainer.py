@@ -12,7 +12,8 @@ import torch
 
 import made
 from made.baselines import ProductOfMarginals
-from made.training import TrainingDivergedError, fit
+from made.training.divergence import TrainingDivergedError
+from made.training.fit import fit
 from made.training.trainer import mean_and_error
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import made
-from made.training import TrainingDivergedError
+from made.training.divergence import TrainingDivergedError
 from made.tuning.candidates import Candidate
 from made.tuning.successive_halving import choose
 

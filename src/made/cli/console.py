@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "command",
-    "counting",
     "make_folder",
     "masks_table",
     "parse_counts",
@@ -27,9 +24,6 @@ __all__ = [
     "score_table",
     "tell",
 ]
-
-# A log is written to no more often than this.
-_SECONDS_BETWEEN_LINES = 2.0
 
 
 def command() -> str:
@@ -97,58 +91,6 @@ def masks_table(result: MasksAveraged) -> str:
 
 def _figures(score: Score) -> str:
     return f"{f'{score.nll:.3f} ± {score.nll_se:.3f}':>18}{score.bits_per_dim:>12.4f}"
-
-
-@contextmanager
-def counting(what: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show how far work on so many rows is, with the time left; yields what tells of rows done.
-
-    A bar on a terminal; a line now and then elsewhere. On standard error: results have the other.
-
-    Parameters
-    ----------
-    what : str
-        What is done with the rows.
-    total : int
-        How many there are.
-    hidden : bool
-        Show nothing.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    if hidden or not console.is_terminal:
-        yield (lambda n: None) if hidden else _LineNowAndThen(what, total).advance
-        return
-    # What is printed meanwhile is a result: rich would move it to standard error, where the bar is.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("", total=total)
-
-        def advance(n: int) -> None:
-            bar.advance(task, n)
-
-        yield advance
-
-
-class _LineNowAndThen:
-    """Progress as lines of text, none of them for what is done in a moment."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self._what, self._total, self._done = what, total, 0
-        self._began = self._said = time.monotonic()
-
-    def advance(self, n: int) -> None:
-        from made.training.progress import duration
-
-        self._done += n
-        now = time.monotonic()
-        if now - self._said < _SECONDS_BETWEEN_LINES or self._done >= self._total:
-            return
-        self._said = now
-        left = (now - self._began) / self._done * (self._total - self._done)
-        tell(f"{self._what}: {self._done:,} of {self._total:,} rows, about {duration(left)} left")
 
 
 def parse_numbers(text: str, name: str) -> list[int]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.console import counting, masks_table, parse_counts, score_table, tell
+from made.cli.console import masks_table, parse_counts, score_table, tell
 from made.cli.options import DataDir, Device, Run, Split, load_run
 from made.support.errors import InputError
+from made.support.progress import counting
 
 if TYPE_CHECKING:
     from made.model import MADE

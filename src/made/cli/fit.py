@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from made.cli.console import command, parse_numbers, score_table, tell
+from made.cli.settings import with_settings
+from made.network.settings import NETWORK_SETTINGS, NetworkSettings
 from made.support.errors import InputError
+from made.training.settings import TRAINING_SETTINGS, TrainingSettings
+from made.tuning.defaults import IN_WORDS
 
 if TYPE_CHECKING:
     from made.data import Dataset
@@ -21,6 +27,7 @@ _INTERRUPTED = 130
 NAMES = "digits, binarized_mnist, dna, mushrooms, nltcs, two_dim"
 
 
+@with_settings(TrainingSettings, NetworkSettings, defaults=IN_WORDS)
 def fit(
     data: Annotated[
         str | None,
@@ -36,61 +43,9 @@ def fit(
     recipe: Annotated[
         str | None, typer.Option(help="Settings with a name; made recipes lists them [default].")
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="Passes through the training rows [as many as make 7,000 steps, at most 500]."),
-    ] = None,
-    hidden: Annotated[
-        str | None, typer.Option(help="Sizes of the hidden layers, e.g. 512,512,512 [512,512].")
-    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, masks, weights and row order [0].")] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Rows per step [100; from 10,000 rows on 256].")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Its highest value [0.004; adam 0.001].")
-    ] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Decay of the weights [0.05; adam 0].")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adamw, or adam as the seed has it [adamw].")] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="one-cycle or constant [one-cycle; adam constant].")
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Epochs without improvement until it stops [a fifth of the epochs].")
-    ] = None,
-    ema: Annotated[
-        float | None,
-        typer.Option(help="Average weights over the latest 1/(1 - EMA) steps, e.g. 0.99 [0.998]."),
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Of the products in training: float32 or bfloat16 [float32].")
-    ] = None,
-    ordering: Annotated[
-        str | None, typer.Option(help="natural, random, or variables with commas [natural].")
-    ] = None,
-    orderings: Annotated[str | None, typer.Option(help="How many are cycled, or fresh [1].")] = None,
-    connectivity: Annotated[str | None, typer.Option(help="uniform or even degrees [even].")] = None,
-    connectivities: Annotated[str | None, typer.Option(help="How many are cycled, or fresh [1].")] = None,
-    resample_every: Annotated[
-        int | None, typer.Option(help="Steps until the next mask is taken [1].")
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option(help="relu, tanh, sigmoid, softplus, elu, gelu, silu [relu].")
-    ] = None,
-    residual: Annotated[
-        bool | None, typer.Option("--residual/--no-residual", help="Residual layers [yes].")
-    ] = None,
-    direct: Annotated[
-        bool | None, typer.Option("--direct/--no-direct", help="Inputs to outputs as well [yes].")
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        typer.Option(help="Share of hidden units dropped in training [0.5; from 20,000 rows on 0.1]."),
-    ] = None,
-    input_dropout: Annotated[
-        float | None, typer.Option(help="Share of input features dropped in training [0].")
-    ] = None,
+    *,
     coding: Annotated[
         str | None,
         typer.Option(help="Of categories: one-hot, scaled or raw [one-hot; for a joint table scaled]."),
@@ -108,48 +63,18 @@ def fit(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the run in RUN.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    **settings: Any,
 ) -> None:
     """Train a model on DATA and leave everything about it in the folder RUN.
 
     Reports the exact negative log-likelihood of held-out rows, beside two baselines.
     """
-    model = {
-        "hidden": None if hidden is None else parse_numbers(hidden, "--hidden"),
-        "ordering": _ordering(ordering),
-        "orderings": _count(orderings, "--orderings"),
-        "connectivity": connectivity,
-        "connectivities": _count(connectivities, "--connectivities"),
-        "activation": activation,
-        "residual": residual,
-        "direct": direct,
-        "dropout": dropout,
-        "input_dropout": input_dropout,
-    }
-    training = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "optimizer": optimizer,
-        "schedule": schedule,
-        "patience": patience,
-        "resample_every": resample_every,
-        "precision": precision,
-        "ema": ema,
-    }
-    given_model, given_training = _given(model), _given(training)
+    given = {name: _READERS.get(name, _same)(value) for name, value in _given(settings).items()}
     from made.runs.run import RunConfig
 
     if resume:
-        others = {
-            "seed": seed,
-            "recipe": recipe,
-            "coding": coding,
-            "context": context,
-            **given_model,
-            **given_training,
-        }
-        job = _resumed(out, data, data_dir, device, _given(others))
+        others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
+        job = _resumed(out, data, data_dir, device, {**others, **given})
     elif data is None:
         raise InputError(f"made fit needs DATA: a name ({NAMES}) or a path")
     else:
@@ -158,8 +83,8 @@ def fit(
             folder=out,
             seed=0 if seed is None else seed,
             data_dir=data_dir,
-            model=given_model,
-            training=given_training,
+            model={name: value for name, value in given.items() if name in NETWORK_SETTINGS},
+            training={name: value for name, value in given.items() if name in TRAINING_SETTINGS},
             coding=coding,
             device=device,
             recipe=recipe or "default",
@@ -292,15 +217,27 @@ def _given(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _count(text: str | None, name: str) -> int | str | None:
-    if text is None or text == "fresh":
+def _same(value: Any) -> Any:
+    return value
+
+
+def _count(text: str, option: str) -> int | str:
+    if text == "fresh":
         return text
     try:
         return int(text)
     except ValueError:
-        raise InputError(f"{name} is a number of at least 1, or fresh; got {text!r}") from None
+        raise InputError(f"{option} is a number of at least 1, or fresh; got {text!r}") from None
 
 
-def _ordering(text: str | None) -> str | list[int] | None:
-    is_list = text is not None and (text[:1].isdigit() or "," in text)
-    return parse_numbers(text, "--ordering") if text is not None and is_list else text
+def _ordering(text: str) -> str | list[int]:
+    return parse_numbers(text, "--ordering") if text[:1].isdigit() or "," in text else text
+
+
+# How the text of an option is read, where it stands for something else.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "hidden": partial(parse_numbers, name="--hidden"),
+    "ordering": _ordering,
+    "orderings": partial(_count, option="--orderings"),
+    "connectivities": partial(_count, option="--connectivities"),
+}

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.console import counting, tell
+from made.cli.console import tell
 from made.cli.options import Device, Run, load_run
 from made.support.errors import InputError
+from made.support.progress import counting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from made.cli.console import counting, tell
+from made.cli.console import tell
 from made.cli.options import DataDir, Device, Run, Split, load_run
 from made.support.errors import InputError
+from made.support.progress import counting
 
 if TYPE_CHECKING:
     from made.model import MADE

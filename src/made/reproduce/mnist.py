@@ -15,8 +15,8 @@ from made import data
 from made.model import MADE
 from made.runs.scores import Score, score_model, score_rows
 from made.support.errors import InputError
-from made.training import History, fit
-from made.training.history import EpochRecord
+from made.training.fit import fit
+from made.training.history import EpochRecord, History
 
 __all__ = ["RECIPES", "MnistPlan", "Recipe", "RecipeResult", "load_images", "nearest", "reproduce_recipe"]
 

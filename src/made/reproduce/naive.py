@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -14,7 +16,8 @@ class NaiveModel(nn.Module):
     """Free logits for p(x1), and a separate unmasked network for p(x2 | x1).
 
     The seed writes it p(x1) p(x2 | x1), which is a full autoregressive model. So what its Figure 8 shows is
-    not the lack of autoregression but over-fitting. It has the methods of `MADE` that the experiment needs.
+    not the lack of autoregression but over-fitting. It has those methods of `MADE` that training on ready
+    batches and the experiment need.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ class NaiveModel(nn.Module):
 
     def __init__(self, classes: tuple[int, int], hidden: int = 300, seed: int = 0) -> None:
         super().__init__()
-        self.classes = classes
+        self.classes, self.hidden = classes, hidden
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.first = nn.Parameter(torch.zeros(classes[0]))
@@ -36,8 +39,23 @@ class NaiveModel(nn.Module):
                 nn.Linear(classes[0], hidden), nn.ReLU(), nn.Linear(hidden, classes[1])
             )
 
-    def loss(self, x: Tensor, mask: int = 0, *, check: bool = False) -> Tensor:
-        """Return the mean NLL of the rows in nats; there is no mask and nothing is checked."""
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.first.device
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Sizes of all layers of the network."""
+        return (self.classes[0], self.hidden, self.classes[1])
+
+    @property
+    def at_initialization(self) -> bool:
+        """False: a fit is to leave the initial weights as they are."""
+        return False
+
+    def loss(self, x: Tensor, mask: int = 0, **others: Any) -> Tensor:
+        """Return the mean NLL of the rows in nats; masks, context and dropout there are none."""
         return -self._log_prob(x).mean()
 
     @torch.no_grad()

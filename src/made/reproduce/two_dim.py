@@ -20,9 +20,9 @@ from made.model import MADE
 from made.reproduce.naive import NaiveModel
 from made.runs.scores import Score, score_rows
 from made.support.errors import InputError
-from made.training.history import EpochRecord
-from made.training.progress import Progress, shown
-from made.training.settings import TrainingSettings, learning_rate, make_optimizer
+from made.training.batches import Batch, Batches
+from made.training.fit import fit
+from made.training.settings import TrainingSettings
 from made.variables.discrete import Categorical
 
 __all__ = ["Plan", "TwoDimModel", "TwoDimResult", "exact_kl", "kl_divergence", "reproduce_two_dim"]
@@ -37,17 +37,11 @@ _WIDTHS = (3.0, 6.0, 12.0)
 class TwoDimModel(Protocol):
     """What the experiment needs of a model."""
 
-    def loss(self, x: Tensor, mask: int = 0, *, check: bool = False) -> Tensor:
-        """Return the mean NLL in nats."""
-
     def log_prob(self, x: Rows) -> Tensor:
         """Return the log-probability of each row in nats."""
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """Draw rows."""
-
-    def training_mask(self, draw: int) -> int:
-        """Return the mask of a draw of training."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +177,7 @@ def _candidates(
     truth: Floats, train: Rows, plan: Plan, progress: bool, say: Callable[[str], None]
 ) -> Iterable[_Candidate]:
     classes = (truth.shape[0], truth.shape[1])
-    as_seed = TrainingSettings(optimizer="adam", batch_size=100, epochs=plan.epochs, seed=plan.seed)
+    as_seed = _settings(plan, plan.epochs, optimizer="adam", batch_size=100)
     for name, coding, title in (
         ("a", "raw", "raw integers"),
         ("b", "scaled", "scaled to [0, 1]"),
@@ -194,13 +188,7 @@ def _candidates(
         "d",
         "naive model",
         lambda: NaiveModel(classes, seed=plan.seed),
-        TrainingSettings(
-            optimizer="adam",
-            learning_rate=5e-3,
-            batch_size=200,
-            epochs=plan.naive_epochs,
-            seed=plan.seed,
-        ),
+        _settings(plan, plan.naive_epochs, optimizer="adam", learning_rate=5e-3, batch_size=200),
     )
     width, tried = _choose_width(classes, train, plan, progress, say)
     yield _Candidate(
@@ -226,9 +214,12 @@ def _own_model(classes: tuple[int, int], width: float, seed: int) -> MADE:
 
 
 def _own_settings(plan: Plan) -> TrainingSettings:
-    return TrainingSettings(
-        epochs=plan.own_epochs, batch_size=500, learning_rate=2e-3, weight_decay=0.5, seed=plan.seed
-    )
+    return _settings(plan, plan.own_epochs, batch_size=500, learning_rate=2e-3, weight_decay=0.5)
+
+
+def _settings(plan: Plan, epochs: int, **others: Any) -> TrainingSettings:
+    """Return settings of plain steps, which give the same figures on every machine, compiler or not."""
+    return TrainingSettings(epochs=epochs, seed=plan.seed, compiled=False, **others)
 
 
 def _choose_width(
@@ -306,29 +297,33 @@ def _train(
     progress: bool,
 ) -> None:
     """Train on rows that may differ from epoch to epoch; call `note` before the first and after each."""
-    optimizer = make_optimizer(model, settings)
-    per_epoch = len(rows_of(0)) // settings.batch_size
-    steps = settings.epochs * per_epoch
-    note(0)
-    with shown(progress, 0, steps, settings.epochs) as screen:
-        for epoch in range(settings.epochs):
-            rows = torch.from_numpy(rows_of(epoch))
-            order = torch.from_numpy(np.random.default_rng([settings.seed, epoch]).permutation(len(rows)))
-            total = 0.0
-            for i in range(per_epoch):
-                step = epoch * per_epoch + i
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(settings, step, steps)
-                batch = rows[order[i * settings.batch_size :][: settings.batch_size]]
-                loss = model.loss(batch, model.training_mask(step), check=False)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                total += loss.item()
-                screen.step(step + 1, loss.item())
-            note(epoch + 1)
-            _tell(screen, epoch + 1, (epoch + 1) * per_epoch, total / per_epoch)
+    batches = _RowsByEpoch(rows_of, settings)
+    history = fit(
+        model, batches, False, settings, progress=progress, on_epoch=lambda record: note(record.epoch)
+    )
+    if history.ended == "interrupted":
+        raise KeyboardInterrupt
 
 
-def _tell(screen: Progress, epoch: int, step: int, loss: float) -> None:
-    screen.epoch(EpochRecord(epoch, step, loss, None, None, 0.0, 0.0))
+class _RowsByEpoch(Batches):
+    """Batches of rows that may differ from epoch to epoch, all full: rows that are left over are not used."""
+
+    def __init__(self, rows_of: Callable[[int], Rows], settings: TrainingSettings) -> None:
+        n_batches = len(rows_of(0)) // settings.batch_size
+        super().__init__(n_batches * settings.batch_size, settings)
+        self._rows_of = rows_of
+        self._rows, self._epoch = torch.empty(0), -1
+
+    def set_marginals(self, model: Any) -> None:
+        """Do nothing: what a model starts with is the experiment's business."""
+
+    def identity(self) -> tuple[str, None, None]:
+        """Return what there is to tell: these batches are not kept for another sitting."""
+        return "rows by epoch", None, None
+
+    def _batch(self, epoch: int, first: int, stop: int) -> Batch:
+        if epoch != self._epoch:
+            rows = torch.from_numpy(self._rows_of(epoch))
+            order = np.random.default_rng([self.seed, epoch]).permutation(len(rows))
+            self._rows, self._epoch = rows[torch.from_numpy(order)], epoch
+        return Batch(self._rows[first:stop])

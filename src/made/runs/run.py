@@ -15,7 +15,8 @@ from made.runs.folder import RunFolder
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.versions import environment
-from made.training import History, TrainingDivergedError
+from made.training.divergence import TrainingDivergedError
+from made.training.history import History
 from made.tuning.auto import Pipeline
 from made.tuning.recipes import DEFAULT, find_recipe
 

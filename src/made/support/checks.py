@@ -1,4 +1,4 @@
-"""Checks at the door that several rooms share: whole numbers, switches, shares, weights of rows."""
+"""Checks at the door that several rooms share: whole numbers, switches, fractions, weights of rows."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def check_bool(name: str, value: object) -> bool:
 
 
 def check_fraction(name: str, value: object) -> float:
-    """Return a share in [0, 1) as a float, or say what is wrong with it."""
+    """Return a fraction in [0, 1) as a float, or say what is wrong with it."""
     if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
-        raise InputError(f"{name} is a share in [0, 1), got {value!r}")
+        raise InputError(f"{name} is a fraction in [0, 1), got {value!r}")
     return float(value)
 
 

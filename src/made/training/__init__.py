@@ -1,6 +1,1 @@
-"""Training: the loop, schedules, checkpoints, history."""
-
-from made.training.history import History
-from made.training.trainer import TrainingDivergedError, fit
-
-__all__ = ["History", "TrainingDivergedError", "fit"]
+"""Training: the door `fit`, the trainer that takes the steps, batches, checkpoints, history."""

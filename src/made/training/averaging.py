@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from made.base import BaseModel
+from made.training.checkpoint import Weights
 
-__all__ = ["WeightAverage"]
+__all__ = ["WeightAverage", "decay_at", "is_due"]
 
 # Taken every so many steps, as good as every step and nearly for nothing, once there were more than a few.
 _EVERY, _FEW = 8, 64
 
 
-class WeightAverage:
-    """Averages of all weights, older ones counting less: `decay` times less for every step.
+def is_due(step: int) -> bool:
+    """Say whether the weights after this step, counted from 1, are taken into account."""
+    return step <= _FEW or step % _EVERY == 0
+
+
+def decay_at(step: int, decay: float) -> float:
+    """Return by what the average is multiplied when the weights after this step are added to it.
 
     In the beginning fewer steps count, so that the first weights are forgotten soon.
+
+    Examples
+    --------
+    >>> [round(decay_at(step, 0.99), 4) for step in (1, 64, 72, 10_000)]
+    [0.1818, 0.8784, 0.3945, 0.9227]
+    """
+    return min(decay, (1 + step) / (10 + step)) ** (1 if step <= _FEW else _EVERY)
+
+
+class WeightAverage:
+    """torch's `AveragedModel` of a model's weights, older ones counting `decay` times less for every step.
 
     Parameters
     ----------
@@ -30,39 +49,47 @@ class WeightAverage:
     """
 
     def __init__(self, model: BaseModel, decay: float) -> None:
-        self.model, self.decay = model, decay
-        self.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        self.decay = decay
+        self._own = dict(model.named_parameters())
+        # A list of the weights, and not the model: masks, and what a model caches, need no copy.
+        self._list = nn.ParameterList(self._own.values())
+        self._averaged = AveragedModel(self._list, multi_avg_fn=self._add)
+        self._averaged.update_parameters(self._list)
+        self._step = 0
 
-    @torch.no_grad()
+    @property
+    def weights(self) -> Weights:
+        """The averages, by the names of the weights."""
+        averages = (average.detach() for average in self._averaged.module.parameters())
+        return dict(zip(self._own, averages, strict=True))
+
     def update(self, step: int) -> None:
         """Take the weights after a step into account, steps counted from 1; most are passed over."""
-        if not self.is_due(step):
-            return
-        decay = min(self.decay, (1 + step) / (10 + step)) ** (1 if step <= _FEW else _EVERY)
-        for name, tensor in self.model.state_dict().items():
-            self.weights[name].lerp_(tensor, 1 - decay)
-
-    @staticmethod
-    def is_due(step: int) -> bool:
-        """Say whether the weights after this step are taken into account."""
-        return step <= _FEW or step % _EVERY == 0
+        if is_due(step):
+            self._step = step
+            self._averaged.update_parameters(self._list)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Give the model the averages for a while."""
-        own = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        self._copy(self.weights)
+        own = {name: weight.detach().clone() for name, weight in self._own.items()}
+        _copy(self.weights, self._own)
         try:
             yield
         finally:
-            self._copy(own)
+            _copy(own, self._own)
 
-    def restore(self, weights: dict[str, Tensor]) -> None:
+    def restore(self, weights: Weights) -> None:
         """Take over the averages of a checkpoint."""
-        for name, tensor in weights.items():
-            self.weights[name].copy_(tensor)
+        _copy(weights, self.weights)
 
-    @torch.no_grad()
-    def _copy(self, weights: dict[str, Tensor]) -> None:
-        for name, tensor in self.model.state_dict().items():
-            tensor.copy_(weights[name])
+    def _add(self, averages: Sequence[Tensor], weights: Sequence[Tensor], n_averaged: Any) -> None:
+        weight = 1 - decay_at(self._step, self.decay)
+        for average, own in zip(averages, weights, strict=True):
+            average.lerp_(own, weight)
+
+
+@torch.no_grad()
+def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+    for name, tensor in source.items():
+        target[name].copy_(tensor)

@@ -57,6 +57,12 @@ class Batches(ABC):
         first = place * self.batch_size
         return self._batch(epoch, first, min(first + self.batch_size, self.n_rows))
 
+    @property
+    def sizes(self) -> list[int]:
+        """How many rows each batch of an epoch has: all as many, but for the last."""
+        full = [self.batch_size] * (self.steps_per_epoch - 1)
+        return [*full, self.n_rows - self.batch_size * len(full)]
+
     @abstractmethod
     def set_marginals(self, model: BaseModel) -> None:
         """Give the model the marginals of these rows; see `BaseModel.set_marginals`."""

@@ -86,13 +86,12 @@ class CapturedStep(PlainStep):
     @staticmethod
     def suits(model: BaseModel) -> bool:
         """Say whether the steps of a model can be captured: on CUDA, and all alike."""
+        if model.device.type != "cuda":
+            return False
         context = model.context.variables
         blocks = [*model.variables.blocks, *(() if context is None else context.blocks)]
-        return (
-            model.device.type == "cuda"
-            and bool(getattr(model, "has_one_mask", True))
-            and not any(_brings_a_table(block) for block in blocks)
-        )
+        has_one_mask = bool(getattr(model, "has_one_mask", True))
+        return has_one_mask and not any(_brings_a_table(block) for block in blocks)
 
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step."""

@@ -17,8 +17,8 @@ __all__ = ["FEWEST_ROWS", "Parts", "set_apart"]
 
 #: With fewer rows than this all of them are needed for training.
 FEWEST_ROWS = 100
-_SHARE, _MOST_ROWS = 0.1, 10_000
-# What tells this draw from those of the order of rows, which are seeded with (seed, epoch).
+_FRACTION, _MOST_ROWS = 0.1, 10_000
+# What tells this random choice from the orders of rows, which are seeded with (seed, epoch).
 _STREAM = 0x5EBA
 
 
@@ -43,7 +43,7 @@ def set_apart(
 ) -> Parts:
     """Set a tenth of the training rows apart, but 10,000 at most.
 
-    Rows in memory are drawn at random by the seed; of a file the last are taken. Of fewer than 100 rows none
+    Rows in memory are chosen at random by the seed; of a file the last are taken. Of fewer than 100 rows none
     are.
 
     Parameters
@@ -53,7 +53,7 @@ def set_apart(
     train, context, sample_weight
         As `made.fit` takes them.
     seed : int
-        Of the draw.
+        Of the random choice.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def set_apart(
             f"no validation rows given; {n} rows are too few to set some apart: all are trained on, to the "
             "last epoch",
         )
-    n_valid = min(round(n * _SHARE), _MOST_ROWS)
+    n_valid = min(round(n * _FRACTION), _MOST_ROWS)
     note = (
         f"no validation rows given; {n_valid:,} of the {n:,} training rows were set apart to choose the epoch"
     )

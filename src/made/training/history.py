@@ -30,7 +30,7 @@ class EpochRecord:
     learning_rate : float
         At the last step.
     seconds : float
-        Since the fit began, earlier sittings of a resumed one included.
+        Since the fit began, without the time between an interruption and its resumption.
     """
 
     epoch: int

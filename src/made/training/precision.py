@@ -8,10 +8,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["PRECISIONS", "products_in"]
-
-#: What products can be made in. Weights, sums and losses are float32 in any case.
-PRECISIONS = ("float32", "bfloat16")
+__all__ = ["products_in"]
 
 
 @contextmanager
@@ -25,7 +22,7 @@ def products_in(precision: str) -> Iterator[None]:
     Parameters
     ----------
     precision : str
-        One of `PRECISIONS`.
+        ``"float32"`` or ``"bfloat16"``.
 
     Examples
     --------

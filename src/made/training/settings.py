@@ -3,107 +3,88 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import torch
-from torch import nn
+from made.support.settings import check_settings, documented, setting
 
-from made.support.checks import check_fraction, check_int
-from made.support.errors import InputError
-from made.training.precision import PRECISIONS
+__all__ = ["FOLLOWING", "TRAINING_SETTINGS", "TrainingSettings", "learning_rate"]
 
-__all__ = ["TrainingSettings", "learning_rate", "make_optimizer"]
-
-# Each optimizer's own learning rate, weight decay and schedule, where none is given: "adam" is the seed's.
-_DEFAULTS: dict[str, dict[str, Any]] = {
+#: What follows from the optimizer where it is not given. "adam" is the seed's.
+FOLLOWING: dict[str, dict[str, Any]] = {
     "adamw": {"learning_rate": 4e-3, "weight_decay": 0.05, "schedule": "one-cycle"},
     "adam": {"learning_rate": 1e-3, "weight_decay": 0.0, "schedule": "constant"},
 }
-_SCHEDULES = ("one-cycle", "constant")
+# What a resumed fit may change: none of it changes a step that has been taken.
+_CHANGEABLE = ("epochs", "patience", "compiled")
 
 
+@documented
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of one fit. Those left None follow from the optimizer.
+    """Settings of one fit. Learning rate, weight decay and schedule follow from the optimizer if None."""
 
-    Parameters
-    ----------
-    epochs : int
-        Passes through the training rows.
-    batch_size : int
-        Rows per step; the last batch of an epoch may be smaller.
-    seed : int
-        Of the order of the rows and of dropout.
-    optimizer : "adamw" or "adam"
-        ``"adam"`` is the seed's: 1e-3, constant, no decay.
-    learning_rate : float, optional
-        Its highest value.
-    weight_decay : float, optional
-        Decoupled, on weights and not on biases.
-    schedule : "one-cycle" or "constant", optional
-        ``"one-cycle"``: linear warm-up, then down to zero along a cosine.
-    warmup : float
-        Share of the steps spent warming up.
-    patience : int, optional
-        Stop after this many epochs without a better validation NLL; None trains to the end. The best epoch is
-        kept in either case.
-    resample_every : int
-        Steps until the next mask is taken, where there is more than one (the seed's RESAMPLE_INTERVAL).
-    valid_masks : int
-        A model with more masks than this is validated during training on so many of them, for speed.
-    precision : "float32" or "bfloat16"
-        What the factors of a product are rounded to in training; see `precision.products_in`.
-    compiled : bool, optional
-        Whether to compile the steps of a model with one mask on the CPU: that takes some seconds, once on a
-        machine, and makes steps about twice as fast. None: where it pays.
-    ema : float
-        The model that is validated and kept has the average of the weights over the latest 1 / (1 - ema)
-        steps or so; 0 for the weights as they are.
-    shift : int
-        For images, with a model that has a `field`: in the first three quarters of the steps each batch is
-        shifted by up to so many pixels in each direction.
-    """
-
-    epochs: int = 30
-    batch_size: int = 128
-    seed: int = 0
-    optimizer: str = "adamw"
-    learning_rate: float | None = None
-    weight_decay: float | None = None
-    schedule: str | None = None
-    warmup: float = 0.1
-    patience: int | None = None
-    resample_every: int = 1
-    valid_masks: int = field(default=8)
-    precision: str = "float32"
-    compiled: bool | None = None
-    ema: float = 0.0
-    shift: int = 0
+    epochs: int = setting(30, least=1, help="Passes through the training rows.")
+    batch_size: int = setting(128, least=1, help="Rows per step; the last batch of an epoch may be smaller.")
+    seed: int = setting(0, help="Of the order of the rows and of dropout.")
+    optimizer: str = setting("adamw", choices=tuple(FOLLOWING), help="adamw, or adam as the seed has it.")
+    learning_rate: float | None = setting(None, above=0, help="Its highest value.")
+    weight_decay: float | None = setting(
+        None, least=0, help="Decay of the weights, decoupled; biases are not decayed."
+    )
+    schedule: str | None = setting(
+        None,
+        choices=("one-cycle", "constant"),
+        help="one-cycle (linear warm-up, then down to zero along a cosine) or constant.",
+    )
+    warmup: float = setting(
+        0.1, least=0, below=1, is_option=False, help="Fraction of the steps spent warming up."
+    )
+    patience: int | None = setting(
+        None,
+        least=1,
+        help="Stop after so many epochs without a better validation NLL; the best epoch is kept in any case.",
+    )
+    resample_every: int = setting(
+        1, least=1, help="Steps until the next mask is taken, where there is more than one."
+    )
+    valid_masks: int = setting(
+        8,
+        least=1,
+        is_option=False,
+        help="Validation during training uses at most so many of the model's masks, for speed.",
+    )
+    precision: str = setting(
+        "float32",
+        choices=("float32", "bfloat16"),
+        help="What the factors of products are rounded to in training: float32 or bfloat16.",
+    )
+    compiled: bool | None = setting(
+        None,
+        is_option=False,
+        help="Whether to compile the steps of a model with one mask on the CPU: that takes some seconds once "
+        "on a machine, and makes steps about twice as fast. None: where it pays.",
+    )
+    ema: float = setting(
+        0.0,
+        least=0,
+        below=1,
+        help="Validate and keep the average of the weights over about the latest 1 / (1 - ema) steps, "
+        "e.g. 0.99; 0 for the weights as they are.",
+    )
+    shift: int = setting(
+        0,
+        is_option=False,
+        help="For images, with a model that has a `field`: in the first three quarters of the steps each "
+        "batch is shifted by up to so many pixels in each direction.",
+    )
 
     def __post_init__(self) -> None:
-        """Fill in what follows from the optimizer, and check the rest."""
-        if self.optimizer not in _DEFAULTS:
-            raise InputError(f"optimizer is one of {', '.join(_DEFAULTS)}, got {self.optimizer!r}")
-        for name, value in _DEFAULTS[self.optimizer].items():
+        """Check the settings, and fill in what follows from the optimizer."""
+        check_settings(self)
+        for name, value in FOLLOWING[self.optimizer].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
-        for name in ("epochs", "batch_size", "resample_every", "valid_masks"):
-            object.__setattr__(self, name, check_int(name, getattr(self, name), least=1))
-        if self.patience is not None:
-            object.__setattr__(self, "patience", check_int("patience", self.patience, least=1))
-        object.__setattr__(self, "seed", check_int("seed", self.seed))
-        if not (self.peak > 0 and math.isfinite(self.peak)):
-            raise InputError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not (self.decay >= 0 and math.isfinite(self.decay)):
-            raise InputError(f"weight_decay must be at least 0, got {self.weight_decay}")
-        if self.schedule not in _SCHEDULES:
-            raise InputError(f"schedule is one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
-        object.__setattr__(self, "warmup", check_fraction("warmup", self.warmup))
-        object.__setattr__(self, "ema", check_fraction("ema", self.ema))
-        object.__setattr__(self, "shift", check_int("shift", self.shift))
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
     @property
     def peak(self) -> float:
@@ -117,14 +98,32 @@ class TrainingSettings:
         assert self.weight_decay is not None
         return self.weight_decay
 
+    def changed(self, **changes: Any) -> TrainingSettings:
+        """Return the settings with changes; what followed from the optimizer follows from a new one.
+
+        Examples
+        --------
+        >>> TrainingSettings(epochs=5).changed(optimizer="adam").learning_rate
+        0.001
+        """
+        own = self.as_dict()
+        if "optimizer" in changes:
+            followed = FOLLOWING[self.optimizer].items()
+            own |= {name: None for name, value in followed if own[name] == value}
+        return TrainingSettings(**{**own, **changes})
+
     def as_dict(self) -> dict[str, Any]:
         """Return the settings, JSON-ready."""
         return asdict(self)
 
     def differences(self, other: TrainingSettings) -> list[str]:
-        """Name the settings, the number of epochs apart, in which two fits differ."""
-        names = [entry.name for entry in fields(self) if entry.name not in ("epochs", "patience", "compiled")]
+        """Name the settings in which two fits differ, those apart that a resumed fit may change."""
+        names = [name for name in TRAINING_SETTINGS if name not in _CHANGEABLE]
         return [name for name in names if getattr(self, name) != getattr(other, name)]
+
+
+#: Their names.
+TRAINING_SETTINGS = tuple(own.name for own in fields(TrainingSettings))
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
@@ -142,15 +141,3 @@ def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
     if step < warm:
         return settings.peak * min((step + 1) / warm, 1.0)
     return settings.peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
-
-
-def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Return the optimizer for a model: biases are not decayed."""
-    weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    biases = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [
-        {"params": weights, "weight_decay": settings.decay},
-        {"params": biases, "weight_decay": 0.0},
-    ]
-    kind: type[torch.optim.Adam] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.optimizer]
-    return kind(groups, lr=settings.peak, fused=True)

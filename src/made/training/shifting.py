@@ -10,12 +10,52 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["SHARE", "shift_rows"]
+from made.base import BaseModel
+from made.masked import MaskedModel
+from made.support.errors import InputError
+from made.training.batches import Batch
+from made.training.settings import TrainingSettings
 
-#: The share of the steps in which batches are shifted: the first ones.
-SHARE = 0.75
-# What tells this draw from others that are seeded with (seed, step).
+__all__ = ["FRACTION", "Shifts", "shift_rows"]
+
+#: The fraction of the steps in which batches are shifted: the first ones.
+FRACTION = 0.75
+# What tells this random choice from others that are seeded with (seed, step).
 _STREAM = 0x5F1F
+
+
+class Shifts:
+    """How the batches of a fit are shifted, each as a function of (seed, step).
+
+    Parameters
+    ----------
+    model : MADE
+        Its `field` tells the shape of the images.
+    settings : TrainingSettings
+        Its `shift` and `seed`.
+    n_steps : int
+        Of the fit.
+
+    Raises
+    ------
+    InputError
+        If the model has no such field.
+    """
+
+    def __init__(self, model: BaseModel, settings: TrainingSettings, n_steps: int) -> None:
+        if not isinstance(model, MaskedModel) or model.mask_set.field is None:
+            raise InputError(
+                "shift is for models of images: give MADE a field={'grid': (28, 28), 'reach': 6}"
+            )
+        self.grid = model.mask_set.field.grid
+        self.by, self.seed = settings.shift, settings.seed
+        self.n_shifted = FRACTION * n_steps
+
+    def __call__(self, batch: Batch, step: int) -> Batch:
+        """Return the batch of a step as it is trained on."""
+        if step >= self.n_shifted:
+            return batch
+        return batch._replace(rows=shift_rows(batch.rows, self.grid, self.by, self.seed, step))
 
 
 def shift_rows(rows: Tensor, grid: tuple[int, int], by: int, seed: int, step: int) -> Tensor:

@@ -12,7 +12,8 @@ from made.base import BaseModel
 from made.network.products import PreMasked, Product
 from made.training.batches import Batch
 from made.training.checkpoint import Weights, optimizer_tensors, restore_optimizer
-from made.training.settings import TrainingSettings, make_optimizer
+from made.training.optimizer import make_optimizer
+from made.training.settings import TrainingSettings
 from made.variables.rows import Rows
 
 __all__ = ["PlainStep", "Step"]

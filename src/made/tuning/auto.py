@@ -14,7 +14,8 @@ from made.baselines import ChowLiuTree
 from made.data.columns import infer_schema
 from made.model import MADE
 from made.support.devices import find_device
-from made.training import History, fit
+from made.training.fit import fit
+from made.training.history import History
 from made.training.held_out import set_apart
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate, candidates

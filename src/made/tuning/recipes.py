@@ -8,14 +8,15 @@ from typing import Any
 
 from made.baselines import ChowLiuTree
 from made.model import MADE
+from made.network.settings import NETWORK_SETTINGS
 from made.support.errors import InputError
+from made.support.settings import check_names
 from made.tuning.candidates import candidates, when_set_by_hand
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
 from made.variables.schema import Schema
 
 __all__ = [
     "DEFAULT",
-    "MODEL_SETTINGS",
     "RECIPES",
     "Figures",
     "Recipe",
@@ -23,12 +24,6 @@ __all__ = [
     "find_recipe",
     "recipe_for",
 ]
-
-#: What a recipe or a user may set of a model, beside variables, seed and context.
-MODEL_SETTINGS = (
-    "hidden", "ordering", "orderings", "connectivity", "connectivities", "activation", "residual", "direct",
-    "dropout", "input_dropout", "field", "fresh_masks",
-)  # fmt: skip
 
 # What all recipes share. Direct connections let every output see every variable before it, whatever the width
 # of the layers; evenly spaced degrees leave none out by chance.
@@ -92,11 +87,7 @@ class Recipe:
 
     def model_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of `MADE`; those given replace the recipe's."""
-        unknown = set(given) - set(MODEL_SETTINGS)
-        if unknown:
-            raise InputError(
-                f"a model has no setting {sorted(unknown)[0]!r}; there are {', '.join(MODEL_SETTINGS)}"
-            )
+        check_names(given, NETWORK_SETTINGS, "a model")
         return {**_MODEL, **self.model, **given}
 
 

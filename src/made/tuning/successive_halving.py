@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from made.model import MADE
-from made.training import TrainingDivergedError, fit
-from made.training.progress import duration
+from made.support.progress import duration
+from made.training.divergence import TrainingDivergedError
+from made.training.fit import fit
 from made.tuning.candidates import Candidate
 
 __all__ = ["choose"]

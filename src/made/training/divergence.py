@@ -1,0 +1,64 @@
+"""When a fit has diverged: the loss is no number, or it ends far above where it began."""
+
+from __future__ import annotations
+
+import math
+from typing import NoReturn
+
+from made.base import BaseModel
+from made.support.errors import InputError
+from made.training.history import History
+
+__all__ = ["Divergence", "TrainingDivergedError"]
+
+# A loss of so many times what it was at first, at the end of a fit, is that of one that diverged.
+_HARM = 2.0
+
+
+class TrainingDivergedError(InputError):
+    """The loss became infinite, or ended far too high.
+
+    `model` has the weights of its best epoch, `history` is the record.
+    """
+
+    def __init__(self, message: str, history: History, model: BaseModel) -> None:
+        super().__init__(message)
+        self.history, self.model = history, model
+
+
+class Divergence:
+    """Watches the losses of a fit; every check raises `TrainingDivergedError` where the fit has diverged.
+
+    Parameters
+    ----------
+    model : BaseModel
+        What is trained.
+    history : History
+        Its record.
+    """
+
+    def __init__(self, model: BaseModel, history: History) -> None:
+        self.model, self.history = model, history
+
+    def check_step(self, step: int, loss: float, rate: float) -> None:
+        """Check that the loss of a step is finite; its learning rate is for the message."""
+        if not math.isfinite(loss):
+            self._stop(f"became {loss} at step {step:,} (learning rate {rate:.2g})")
+
+    def check_end(self, mean: float | None) -> None:
+        """Check that a fit which ended with this mean loss did anything but harm."""
+        if not self.history.best_epoch and self.is_harm(mean):
+            first = self.history.batch_losses[0]
+            self._stop(f"is {mean:.4g} nats at the end, {first:.4g} before the first step")
+
+    def is_harm(self, mean: float | None) -> bool:
+        """Say whether the mean loss of an epoch is far above the loss before the first step."""
+        return mean is not None and mean > _HARM * self.history.batch_losses[0]
+
+    def _stop(self, what: str) -> NoReturn:
+        self.history.ended = "diverged"
+        raise TrainingDivergedError(
+            f"training diverged: the loss {what}; lower the learning rate. The best model so far is kept.",
+            self.history,
+            self.model,
+        )

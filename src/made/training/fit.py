@@ -1,0 +1,181 @@
+"""The door of training: from rows and settings to a fitted model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from made.base import BaseModel
+from made.data.row_file import RowFile
+from made.support.devices import find_device
+from made.support.errors import InputError
+from made.support.settings import check_names
+from made.training.batches import Batch, Batches, batches_from, rows_of
+from made.training.checkpoint import Checkpoint
+from made.training.held_out import set_apart
+from made.training.history import EpochRecord, History
+from made.training.interrupt import interruptible
+from made.training.progress import FitProgress
+from made.training.settings import TRAINING_SETTINGS, TrainingSettings
+from made.training.trainer import Trainer
+
+__all__ = ["fit"]
+
+
+def fit(
+    model: BaseModel,
+    train: ArrayLike | Tensor | RowFile | Batches,
+    valid: ArrayLike | Tensor | RowFile | Literal[False] | None = None,
+    settings: TrainingSettings | None = None,
+    *,
+    progress: bool = False,
+    sample_weight: ArrayLike | None = None,
+    context: ArrayLike | Tensor | None = None,
+    valid_context: ArrayLike | Tensor | None = None,
+    device: str | torch.device | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+    **changes: Any,
+) -> History:
+    """Train a model, and leave it with the weights of its best epoch.
+
+    A model that has not been trained first gets the smoothed marginals of the training rows as output biases.
+    Ctrl-C ends the fit after the step in hand; the model then has the weights of the best epoch so far.
+
+    Parameters
+    ----------
+    model : MADE or Autoencoder
+        Is changed in place.
+    train : array, tensor, RowFile or Batches
+        Training rows, (n, D). A file (`made.data.open_rows`) is streamed: it may be larger than memory. Ready
+        `Batches` are trained on as they are; nothing of them is set apart.
+    valid : array, tensor or RowFile, or False, optional
+        Validation rows: they choose the best epoch. All are in memory. Where none are given, a tenth of the
+        training rows is set apart for this (`history.notes` says so), unless there are fewer than 100. With
+        False all rows are trained on, and the last epoch is kept.
+    settings : TrainingSettings, optional
+        How to train. By default, `TrainingSettings()`.
+    progress : bool
+        Show a progress bar with the time left, on standard error.
+    sample_weight : array, optional
+        (n,): a row of weight w counts as w rows. For rows in memory, as `context` is.
+    context, valid_context : array or tensor, optional
+        (n, C) for the training and the validation rows, for a model of p(x | c).
+    device : str or torch.device, optional
+        Move the model there first, e.g. ``"cuda"``.
+    checkpoint : path, optional
+        Where to keep a file from which `resume` goes on.
+    resume : bool
+        Go on from `checkpoint`. The result is that of a fit which never stopped.
+    on_epoch : callable, optional
+        Called with the `EpochRecord` after every epoch.
+    **changes
+        Settings that replace those of `settings`: `epochs`, `batch_size`, `seed`, `learning_rate` and the
+        other fields of `TrainingSettings`.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    InputError
+        If data or settings make no sense.
+    TrainingDivergedError
+        An `InputError` too: if the loss becomes infinite, or ends far above that before the first step. The
+        model keeps the weights of its best epoch.
+
+    Examples
+    --------
+    >>> import made
+    >>> data = made.data.load("digits")
+    >>> model = made.MADE(made.Bernoulli(64), hidden=(64,))
+    >>> history = made.fit(model, data.train, data.valid, epochs=2, seed=0)
+    >>> [record.epoch for record in history.epochs]
+    [0, 1, 2]
+    >>> history.valid_nll[2] < history.valid_nll[0]
+    True
+    """
+    settings = _settings(settings, changes)
+    if device is not None:
+        model.to(find_device(device))
+    note = None
+    if valid is None and valid_context is None and not isinstance(train, Batches):
+        train, context, sample_weight, valid, valid_context, note = set_apart(
+            model, train, context, sample_weight, seed=settings.seed
+        )
+    if isinstance(train, Batches):
+        batches = _checked(train, settings, context, sample_weight)
+    else:
+        batches = batches_from(model, train, settings, context, sample_weight)
+    held_out = _held_out(model, valid, valid_context, is_conditional=context is not None)
+    if resume and checkpoint is None:
+        raise InputError("resume needs the checkpoint file to go on from")
+    if model.at_initialization:
+        batches.set_marginals(model)
+    trainer = Trainer(model, settings, batches, held_out)
+    trainer.history.notes += [note] if note else []
+    if resume and checkpoint is not None:
+        trainer.restore(Checkpoint.read(checkpoint, model, settings, trainer.data))
+    with (
+        FitProgress(trainer.n_steps, settings.epochs, first=trainer.step, visible=progress) as shown,
+        interruptible() as interrupt,
+    ):
+        if note:
+            shown.print(note)
+        try:
+            trainer.run(shown, interrupt, None if checkpoint is None else Path(checkpoint), on_epoch)
+        finally:
+            if held_out is not None or settings.ema or trainer.history.ended == "diverged":
+                trainer.best.give_back()
+    return trainer.history
+
+
+def _settings(settings: TrainingSettings | None, changes: dict[str, Any]) -> TrainingSettings:
+    if settings is not None and not isinstance(settings, TrainingSettings):
+        raise InputError(f"settings is a TrainingSettings, got {settings!r}: pass others by name, epochs=30")
+    if changes.keys() - set(TRAINING_SETTINGS):
+        arguments = inspect.signature(fit).parameters.values()
+        others = [own.name for own in arguments if own.kind is inspect.Parameter.KEYWORD_ONLY]
+        check_names(changes, [*TRAINING_SETTINGS, *others], "made.fit")
+    return TrainingSettings(**changes) if settings is None else settings.changed(**changes)
+
+
+def _checked(
+    batches: Batches,
+    settings: TrainingSettings,
+    context: ArrayLike | Tensor | None,
+    sample_weight: ArrayLike | None,
+) -> Batches:
+    if context is not None or sample_weight is not None:
+        raise InputError("ready batches bring their context and weights: pass neither besides")
+    if batches.batch_size != settings.batch_size:
+        raise InputError(f"the batches have {batches.batch_size} rows, batch_size says {settings.batch_size}")
+    return batches
+
+
+def _held_out(
+    model: BaseModel,
+    valid: ArrayLike | Tensor | RowFile | Literal[False] | None,
+    context: ArrayLike | Tensor | None,
+    *,
+    is_conditional: bool,
+) -> Batch | None:
+    """Return the validation rows with their context, checked."""
+    if valid is None or valid is False:
+        if context is not None:
+            raise InputError("valid_context was given without validation rows: pass both, or neither")
+        return None
+    rows = rows_of(model, valid)
+    if len(rows) == 0:
+        raise InputError("no validation rows were given: pass False to train without validation")
+    if context is None and is_conditional:
+        raise InputError("validation rows of a conditional model need context as well: pass valid_context")
+    return Batch(rows, model.context_rows(context, len(rows)))
