@@ -16,7 +16,8 @@ from made.network.summary import Summary, summarize
 from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
 from made.variables.base import Variable
-from made.variables.rows import Rows
+from made.variables.rows import Rows, RowsLike
+from made.variables.schema import Schema
 
 __all__ = ["Autoencoder"]
 
@@ -31,7 +32,7 @@ class Autoencoder(BaseModel):
 
     Parameters
     ----------
-    variables : Variable or sequence of Variable
+    variables : Variable, sequence of Variable, or Schema
         What a row is, as for `MADE`.
     hidden : sequence of int
         Sizes of the hidden layers, at least one. An encoder 512-512 and its mirror are ``(512, 512, 512)``.
@@ -55,7 +56,7 @@ class Autoencoder(BaseModel):
 
     def __init__(
         self,
-        variables: Variable | Sequence[Variable],
+        variables: Variable | Sequence[Variable] | Schema,
         hidden: int | Sequence[int] = (500,),
         seed: int = 0,
         *,
@@ -92,24 +93,24 @@ class Autoencoder(BaseModel):
         return self._outputs(Rows(codes))
 
     @torch.no_grad()
-    def nll(
-        self, x: ArrayLike | Tensor, masks: int | None = None, context: ArrayLike | Tensor | None = None
-    ) -> Tensor:
+    def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
         """Return the cross entropy of each row's reconstruction in nats, (n,) float64: no likelihood.
 
         There are neither masks nor context.
         """
-        codes = self.rows(x)
-        self.context_rows(context, len(codes))  # refuses one
-        return self._by_batch(Rows(codes), self._nll)
+        rows = self.rows(x, context)
+        rows.check_complete()
+        return self._by_batch(rows, self._nll)
 
     def _nll(self, rows: Rows) -> Tensor:
         return -self.variables.log_prob(self._outputs(rows), rows.codes).double().sum(dim=1)
 
     @torch.no_grad()
-    def encode(self, x: ArrayLike | Tensor) -> Tensor:
+    def encode(self, x: RowsLike) -> Tensor:
         """Return the code of each row: (n, size of the code layer)."""
-        h = self.variables.features(self.rows(x))
+        rows = self.rows(x)
+        rows.check_complete()
+        h = self.variables.features(rows.codes)
         for i in range(self.code_layer + 1):
             h = self.network.hidden_layer(i, h)
         return h
@@ -129,9 +130,9 @@ class Autoencoder(BaseModel):
         return self.variables.probabilities(self.network.output_layer(h, h))
 
     @torch.no_grad()
-    def reconstruct(self, x: ArrayLike | Tensor) -> Tensor:
+    def reconstruct(self, x: RowsLike) -> Any:
         """Return the reconstruction of each row, (n, D): the most probable value of every variable."""
-        return self.variables.most_probable(self.decode(self.encode(x)))
+        return self._values(self.variables.most_probable(self.decode(self.encode(x))))
 
     def summary(self) -> Summary:
         """Return the layer table. Print it."""
@@ -146,7 +147,7 @@ class Autoencoder(BaseModel):
     def settings(self) -> dict[str, Any]:
         """Return the JSON-ready arguments that build this model again, weights apart."""
         return {
-            "variables": self.variables.settings(),
+            "schema": self.schema.as_dict(),
             "hidden": list(self.hidden),
             "seed": self.seed,
             "code_layer": self.code_layer,

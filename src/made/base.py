@@ -132,17 +132,6 @@ class BaseModel(nn.Module):
             x = replace(x, context=self.context.rows(context, len(x)))
         return x.to(self.device)
 
-    def _complete_rows(self, x: RowsLike, context: ArrayLike | Tensor | None = None) -> Rows:
-        """Return rows of which every entry is known, or name the first that is not."""
-        rows = self.rows(x, context)
-        if rows.known is not None and not rows.is_complete:
-            row, column = (int(i) for i in (~rows.known).nonzero()[0])
-            raise InputError(
-                f"row {row}, column {column} (counted from 0) is NaN: every entry must be known; "
-                "drop or fill such rows"
-            )
-        return rows
-
     def loss(
         self,
         x: RowsLike,
@@ -156,7 +145,8 @@ class BaseModel(nn.Module):
 
         Differentiable with respect to the weights. The arguments are those of `MADE.loss`.
         """
-        rows = x if isinstance(x, Rows) and context is None else self._complete_rows(x, context)
+        rows = x if isinstance(x, Rows) and context is None else self.rows(x, context)
+        rows.check_complete()
         if len(rows) == 0:
             raise InputError("the loss of no rows is undefined: give at least one row")
         if weight is not None and weight.shape != (len(rows),):
@@ -200,12 +190,12 @@ class BaseModel(nn.Module):
         log_prob = self.variables.log_prob(outputs, rows.codes).sum(dim=1)
         return -(log_prob if weight is None else log_prob * weight).mean()
 
-    def _row_codes(self, x: RowsLike) -> Tensor:
-        """Return the codes of complete rows; context is of no matter."""
-        if isinstance(x, Rows):
-            return x.codes
-        codes: Tensor = self.variables.rows(self._schema.table_of(x)[0])
-        return codes
+    def _values(self, codes: Tensor) -> Any:
+        """Return what codes stand for: a tensor, or an object array where labels are text."""
+        if not self.variables.has_labels:
+            return codes
+        values = self.variables.values(codes.cpu())
+        return values if values.dtype == object else torch.from_numpy(values).to(self.device)
 
     def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor], *shape: int) -> Tensor:
         """Compute something of rows in batches: (n, *shape) float64."""
@@ -241,7 +231,9 @@ class BaseModel(nn.Module):
         sample_weight : array, optional
             (n,): a row of weight w counts as w rows.
         """
-        codes = Rows(self._row_codes(train))
+        codes = (
+            train if isinstance(train, Rows) else Rows(self._schema.encode_modelled(train).to(self.device))
+        )
         if len(codes) == 0:
             raise InputError("no training rows were given: at least one is needed")
         ones = np.ones(len(codes)) if sample_weight is None else row_weights(sample_weight, len(codes))

@@ -550,13 +550,6 @@ class MADE(Questions, BaseModel):
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
         return MaskDensity(self, k, k if groups is None else self.mask_set.given_first(groups, k))
 
-    def _values(self, codes: Tensor) -> Any:
-        """Return what codes stand for: a tensor, or an object array where labels are text."""
-        if not self.variables.has_labels:
-            return codes
-        values = self.variables.values(codes.cpu())
-        return values if values.dtype == object else torch.from_numpy(values).to(self.device)
-
 
 @dataclass(frozen=True)
 class MaskDensity:

@@ -154,7 +154,7 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
     for note in (*dataset.notes, *outcome.history.notes):
         typer.echo(f"  {note}")
     if dataset.context is not None:
-        names = ", ".join(dataset.context.columns or [f"{dataset.context.n_variables} columns"])
+        names = ", ".join(column.name for column in dataset.schema.context_columns)
         typer.echo(f"  conditional on {names}, which the baselines do not see")
     typer.echo(f"model: {outcome.model.mask_set.describe()}; {outcome.history}")
     if outcome.history.ended == "interrupted":
@@ -185,11 +185,8 @@ def _context_example(dataset: Dataset) -> str:
     """Return the option that gives a conditional model its context: that of the first test row."""
     if dataset.context is None:
         return ""
-    own = dataset.context
-    names = own.columns or [f"x{i}" for i in range(own.n_variables)]
-    labels = [
-        code if known is None else known[code] for code, known in zip(own.test[0], own.labels, strict=True)
-    ]
+    names = [column.name for column in dataset.schema.context_columns]
+    labels = dataset.context["test"][0].tolist()
     return ' --context "' + ",".join(f"{n}={v}" for n, v in zip(names, labels, strict=True)) + '"'
 
 

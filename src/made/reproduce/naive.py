@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
+from made.variables.rows import Rows
+
 __all__ = ["NaiveModel"]
 
 
@@ -54,9 +56,9 @@ class NaiveModel(nn.Module):
         """False: a fit is to leave the initial weights as they are."""
         return False
 
-    def loss(self, x: Tensor, mask: int = 0, **others: Any) -> Tensor:
+    def loss(self, x: Rows, **others: Any) -> Tensor:
         """Return the mean NLL of the rows in nats; masks, context and dropout there are none."""
-        return -self._log_prob(x).mean()
+        return -self._log_prob(x.codes).mean()
 
     @torch.no_grad()
     def log_prob(self, x: ArrayLike | Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from made.baselines import ChowLiuTree, ProductOfMarginals
 from made.data import Dataset
 from made.model import MADE
 from made.training.trainer import mean_and_error
-from made.variables.rows import Rows
+from made.variables.rows import RowsLike
 
 __all__ = [
     "Baseline",
@@ -73,10 +73,10 @@ def score_rows(log_prob: Tensor | NDArray[np.float64], n_variables: int) -> Scor
     return Score(nll, error, nll / (n_variables * math.log(2)), len(log_prob))
 
 
-def score_model(model: MADE, rows: Rows, advance: Callable[[int], None] = lambda n: None) -> Tensor:
+def score_model(model: MADE, rows: RowsLike, advance: Callable[[int], None] = lambda n: None) -> Tensor:
     """Return the log-probability of each row, telling how many rows are done as it goes."""
     parts = [torch.zeros(0, dtype=torch.float64)]
-    for batch in rows.batches(model.rows_per_batch):
+    for batch in model.rows(rows).batches(model.rows_per_batch):
         parts.append(model.log_prob(batch).cpu())
         advance(len(batch))
     return torch.cat(parts)

@@ -17,8 +17,9 @@ from made.data.row_file import RowFile
 from made.support.checks import row_weights
 from made.support.errors import InputError
 from made.training.settings import TrainingSettings
+from made.variables.rows import Rows, RowsLike
 
-__all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "rows_of"]
+__all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "complete_rows", "rows_of"]
 
 # A file is read in blocks of about so many bytes of codes, and so many blocks at a time are mixed with each
 # other: 64 MiB in all.
@@ -29,11 +30,16 @@ Identity = tuple[Tensor | str, Tensor | None, Tensor | None]
 
 
 class Batch(NamedTuple):
-    """The rows of one step (rows, D), with their context and their weights where there are any."""
+    """The codes of the rows of one step (n, D), with their context and their weights where there are any."""
 
     rows: Tensor
     context: Tensor | None = None
     weight: Tensor | None = None
+
+    @property
+    def encoded(self) -> Rows:
+        """The rows with their context, as a model takes them."""
+        return Rows(self.rows, context=self.context)
 
 
 class Batches(ABC):
@@ -82,16 +88,16 @@ class InMemory(Batches):
     def __init__(
         self,
         model: BaseModel,
-        train: ArrayLike | Tensor,
+        train: RowsLike,
         settings: TrainingSettings,
         context: ArrayLike | Tensor | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> None:
-        self.rows = model.rows(train)
+        encoded = complete_rows(model, train, context)
+        self.rows, self.context = encoded.codes, encoded.context
         if len(self.rows) == 0:
             raise InputError("no training rows were given: at least one is needed")
         super().__init__(len(self.rows), settings)
-        self.context = model.context_rows(context, self.n_rows)
         self.sample_weight: Tensor | None = None
         self.weight: Tensor | None = None
         if sample_weight is not None:
@@ -102,7 +108,7 @@ class InMemory(Batches):
 
     def set_marginals(self, model: BaseModel) -> None:
         """Give the model the marginals of these rows, by weight."""
-        model.set_marginals(self.rows, self.sample_weight)
+        model.set_marginals(Rows(self.rows), self.sample_weight)
 
     def identity(self) -> Identity:
         """Return the rows, their weights and their context themselves."""
@@ -198,7 +204,7 @@ class _Plan(NamedTuple):
 
 def batches_from(
     model: BaseModel,
-    train: ArrayLike | Tensor | RowFile,
+    train: RowsLike | RowFile,
     settings: TrainingSettings,
     context: ArrayLike | Tensor | None = None,
     sample_weight: ArrayLike | None = None,
@@ -216,13 +222,29 @@ def batches_from(
         raise InputError("sample_weight is for rows in memory: rows of a file count alike")
     if model.context.n_features:
         raise InputError("a conditional model is trained on rows in memory: read the file, and its context")
-    model.context_rows(context, train.n)  # which says that the model takes none
+    model.context.rows(context, train.n)  # which says that the model takes none
     return Streamed(model, train, settings)
 
 
-def rows_of(model: BaseModel, x: ArrayLike | Tensor | RowFile) -> Tensor:
-    """Return checked codes (n, D) on the model's device; a file is read as a whole, in slices."""
-    return torch.cat(list(_slices(model, x))) if isinstance(x, RowFile) else model.rows(x)
+def rows_of(model: BaseModel, x: RowsLike | RowFile, context: ArrayLike | Tensor | None = None) -> Rows:
+    """Return checked rows on the model's device; a file is read as a whole, in slices."""
+    if not isinstance(x, RowFile):
+        return complete_rows(model, x, context)
+    codes = torch.cat(list(_slices(model, x)))
+    return model.rows(Rows(codes), context)
+
+
+def complete_rows(model: BaseModel, x: RowsLike, context: ArrayLike | Tensor | None = None) -> Rows:
+    """Return checked rows on the model's device; an entry that is not known is refused.
+
+    Raises
+    ------
+    InputError
+        If it is, or the rows do not fit the model.
+    """
+    rows = model.rows(x, context)
+    rows.check_complete()
+    return rows
 
 
 def _slices(model: BaseModel, file: RowFile) -> Iterator[Tensor]:

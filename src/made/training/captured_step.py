@@ -127,11 +127,9 @@ class CapturedStep(PlainStep):
     def _take_one_by_one(self, batch: Batch, draw: int, generator: torch.Generator) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)  # in a graph, gradients then get memory of the graph's
         loss = self.model.loss(
-            batch.rows,
-            context=batch.context,
+            batch.encoded,
             weight=batch.weight,
             generator=generator,
-            check=False,
             multiply=self.model.training_product(draw),
         )
         loss.backward()  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ from made.data.row_file import RowFile
 from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.settings import check_names
-from made.training.batches import Batch, Batches, batches_from, rows_of
+from made.training.batches import Batch, Batches, batches_from, complete_rows, rows_of
 from made.training.checkpoint import Checkpoint
 from made.training.held_out import set_apart
 from made.training.history import EpochRecord, History
@@ -24,14 +24,15 @@ from made.training.interrupt import interruptible
 from made.training.progress import FitProgress
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.training.trainer import Trainer
+from made.variables.rows import Rows, RowsLike
 
 __all__ = ["fit"]
 
 
 def fit(
     model: BaseModel,
-    train: ArrayLike | Tensor | RowFile | Batches,
-    valid: ArrayLike | Tensor | RowFile | Literal[False] | None = None,
+    train: RowsLike | RowFile | Batches,
+    valid: RowsLike | RowFile | Literal[False] | None = None,
     settings: TrainingSettings | None = None,
     *,
     progress: bool = False,
@@ -108,9 +109,9 @@ def fit(
         model.to(find_device(device))
     note = None
     if valid is None and valid_context is None and not isinstance(train, Batches):
-        train, context, sample_weight, valid, valid_context, note = set_apart(
-            model, train, context, sample_weight, seed=settings.seed
-        )
+        rows = train if isinstance(train, RowFile) else complete_rows(model, train, context)
+        train, sample_weight, valid, note = set_apart(rows, sample_weight, seed=settings.seed)
+        context = context if isinstance(train, RowFile) else None
     if isinstance(train, Batches):
         batches = _checked(train, settings, context, sample_weight)
     else:
@@ -163,7 +164,7 @@ def _checked(
 
 def _held_out(
     model: BaseModel,
-    valid: ArrayLike | Tensor | RowFile | Literal[False] | None,
+    valid: RowsLike | RowFile | Literal[False] | None,
     context: ArrayLike | Tensor | None,
     *,
     is_conditional: bool,
@@ -173,9 +174,9 @@ def _held_out(
         if context is not None:
             raise InputError("valid_context was given without validation rows: pass both, or neither")
         return None
-    rows = rows_of(model, valid)
+    if context is None and is_conditional and not isinstance(valid, Rows):
+        raise InputError("validation rows of a conditional model need context as well: pass valid_context")
+    rows = rows_of(model, valid, context)
     if len(rows) == 0:
         raise InputError("no validation rows were given: pass False to train without validation")
-    if context is None and is_conditional:
-        raise InputError("validation rows of a conditional model need context as well: pass valid_context")
-    return Batch(rows, model.context_rows(context, len(rows)))
+    return Batch(rows.codes, rows.context)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from made.base import BaseModel
-from made.masked import MaskedModel
+from made.model import MADE
 from made.support.errors import InputError
 from made.training.batches import Batch
 from made.training.settings import TrainingSettings
@@ -43,7 +43,7 @@ class Shifts:
     """
 
     def __init__(self, model: BaseModel, settings: TrainingSettings, n_steps: int) -> None:
-        if not isinstance(model, MaskedModel) or model.mask_set.field is None:
+        if not isinstance(model, MADE) or model.mask_set.field is None:
             raise InputError(
                 "shift is for models of images: give MADE a field={'grid': (28, 28), 'reach': 6}"
             )

@@ -14,7 +14,6 @@ from made.training.batches import Batch
 from made.training.checkpoint import Weights, optimizer_tensors, restore_optimizer
 from made.training.optimizer import make_optimizer
 from made.training.settings import TrainingSettings
-from made.variables.rows import Rows
 
 __all__ = ["PlainStep", "Step"]
 
@@ -78,18 +77,11 @@ class PlainStep(Step):
         multiply = self._product(draw)
         if size < n and isinstance(multiply, PreMasked):
             multiply = multiply.adding_gradients()
-        rows = Rows(batch.rows, context=batch.context).batches(size)
+        rows = batch.encoded.batches(size)
         weights = [None] if batch.weight is None else torch.split(batch.weight, size)
         losses = []
         for part, weight in zip(rows, cycle(weights)):
-            loss = self.model.loss(
-                part.codes,
-                context=part.context,
-                weight=weight,
-                generator=generator,
-                check=False,
-                multiply=multiply,
-            )
+            loss = self.model.loss(part, weight=weight, generator=generator, multiply=multiply)
             if size < n:
                 loss = loss * (len(part) / n)
             loss.backward()  # type: ignore[no-untyped-call]

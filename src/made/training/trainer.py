@@ -184,7 +184,7 @@ class Trainer:
     def _validate(self) -> tuple[float | None, float | None]:
         if self.valid is None:
             return None, None
-        return mean_and_error(self.model.nll(self.valid.rows, self.settings.valid_masks, self.valid.context))
+        return mean_and_error(self.model.nll(self.valid.encoded, self.settings.valid_masks))
 
     def _is_out_of_patience(self) -> bool:
         if self.settings.patience is None or self.history.best_epoch is None:

@@ -15,8 +15,8 @@ from made.data.columns import infer_schema
 from made.model import MADE
 from made.support.devices import find_device
 from made.training.fit import fit
-from made.training.history import History
 from made.training.held_out import set_apart
+from made.training.history import History
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate, candidates
 from made.tuning.chow_liu_init import can_be_tree
@@ -97,7 +97,7 @@ def auto_fit(
     held_out = None if valid is None else schema.encode(valid)
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
-        rows, held_out, note = set_apart(rows, seed=seed)
+        rows, _, held_out, note = set_apart(rows, seed=seed)
         report(note)
     pipeline = Pipeline(
         schema, rows, held_out, seed=seed, recipe=recipe, network=network, training=training, device=device

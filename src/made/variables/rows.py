@@ -9,6 +9,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from made.support.errors import InputError
+
 __all__ = ["Rows", "RowsLike"]
 
 
@@ -61,6 +63,16 @@ class Rows:
     def mask(self) -> Tensor:
         """(n, D) bool tensor: which entries are known, also where all are."""
         return torch.ones_like(self.codes, dtype=torch.bool) if self.known is None else self.known
+
+    def check_complete(self) -> None:
+        """Raise an `InputError` that names the first entry that is not known, if there is one."""
+        if self.known is None or self.is_complete:
+            return
+        row, column = (int(i) for i in (~self.known).nonzero()[0])
+        raise InputError(
+            f"row {row}, column {column} (counted from 0) is NaN: every entry must be known; "
+            "drop or fill such rows"
+        )
 
     def to(self, device: torch.device) -> Rows:
         """Return the rows on a device."""

@@ -284,6 +284,10 @@ class Schema:
         given = self.context.rows(own if context is None else context, len(encoded))
         return replace(encoded, context=given)
 
+    def encode_modelled(self, rows: Any) -> Tensor:
+        """Turn values of the modelled columns into codes, (n, D), whatever the context is."""
+        return self.row_type.rows(self.table_of(rows)[0])
+
     def decode(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
         """Turn codes (n, D) into values: the inverse of `encode`."""
         return self.row_type.values(codes)
