@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from made import plots
 from made.reproduce.report import Report
 from made.reproduce.two_dim import Plan, TwoDimResult, kl_divergence
+from made.reproduce.two_dim_pictures import joint_tables, log_ratios, slices
 from made.runs.pictures import draw_figure_6
 from made.runs.scores import Score, score_rows
 from made.support.files import write_aside
@@ -123,7 +124,7 @@ def _page(
     shown = {"original": _histogram(rows, truth.shape)}
     shown |= {f"({r.name}) {r.title}": _histogram(r.samples, truth.shape) for r in results}
     report.figure(
-        plots.joint_tables(shown, columns=3),
+        joint_tables(shown, columns=3),
         f"Histograms of {len(rows):,} points: the data, and as many drawn from each model.",
     )
     report.text(
@@ -133,15 +134,15 @@ def _page(
     report.section("The exact tables")
     tables = {f"({r.name}) {r.title}": r.table for r in results}
     report.figure(
-        plots.joint_tables({"truth": truth, **tables}, columns=3),
+        joint_tables({"truth": truth, **tables}, columns=3),
         "The joint table of each model, every cell computed, beside the true one.",
     )
     report.figure(
-        plots.log_ratios(truth, tables, limit=1.0), "Where each model is too low (dark) or too high (light)."
+        log_ratios(truth, tables, limit=1.0), "Where each model is too low (dark) or too high (light)."
     )
     at = [truth.shape[0] * i // 4 for i in (1, 2, 3)]
     report.figure(
-        plots.slices(truth, {"(c) one-hot": by_name["c"].table, f"({best.name})": best.table}, at),
+        slices(truth, {"(c) one-hot": by_name["c"].table, f"({best.name})": best.table}, at),
         "The conditional p(x2 | x1) at three values of x1: the truth, the seed's choice, and the closest model.",
     )
     report.section("How training went")
