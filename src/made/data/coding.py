@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
 
 __all__ = ["Labels", "encode", "infer_classes", "whole_numbers"]
 
@@ -226,6 +226,5 @@ def _refuse(
     row, d = (int(i) for i in np.argwhere(bad)[0])
     value = array[row, d]
     shown = f"{value:g}" if array.dtype.kind == "f" else f"{value}"
-    raise InputError(
-        f"{source}: row {row}, column {d}{_named(d, columns)} (counted from 0) holds {shown}: {remedy}"
-    )
+    name = columns[d] if columns is not None and d < len(columns) else None
+    raise EntryError(row, d, f"holds {shown}: {remedy}", source=source, name=name)

@@ -11,9 +11,10 @@ import numpy as np
 
 from made.data.coding import Labels, encode, infer_classes, whole_numbers
 from made.data.image_shape import find_image_shape
-from made.data.readers import SPLITS, Raw
+from made.data.readers import Raw
+from made.data.registry import SPLITS
 from made.data.two_dim import draw
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
 
 __all__ = ["Dataset", "build", "find_column", "split_rows"]
 
@@ -200,9 +201,12 @@ def build(
         return _from_table(raw, raw.table, name, seed, n_points)
     source, columns = raw.source, raw.columns
     _check_shapes(raw.splits, source)
-    values = {
-        split: whole_numbers(rows, _where(source, split), columns) for split, rows in raw.splits.items()
-    }
+    values = {}
+    for split, rows in raw.splits.items():
+        try:
+            values[split] = whole_numbers(rows, _where(source, split), columns)
+        except EntryError as error:
+            raise raw.located(error, split) from None
     classes, labels, label_notes = infer_classes(values, source, columns)
     coded = {
         split: encode(rows, classes, labels, _where(source, split), columns) for split, rows in values.items()

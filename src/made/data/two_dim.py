@@ -12,9 +12,7 @@ from made.support.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["IMAGE_SUFFIXES", "as_table", "draw", "flower_table", "image_table"]
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+__all__ = ["as_table", "draw", "flower_table", "image_table"]
 
 _LARGEST_SIDE = 512  # a variable of more classes than that is a number, and its table fills memory
 _SUM_TOLERANCE = 1e-3  # a float32 table of 200 x 200 entries misses 1 by far less
