@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import command, parse_numbers, score_table, tell
+from made.data.registry import REGISTRY
+from made.data.suffixes import in_words
 from made.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,15 +20,13 @@ __all__ = ["demo", "fit", "recipes"]
 
 _INTERRUPTED = 130
 
-NAMES = "digits, binarized_mnist, dna, mushrooms, nltcs, two_dim"
-
 
 def fit(
     data: Annotated[
         str | None,
         typer.Argument(
             metavar="DATA",
-            help=f"A name ({NAMES}) or a path: .npz .npy .csv .data .amat, an image or a joint table.",
+            help=f"A name ({', '.join(REGISTRY)}) or a path: {in_words()}.",
             show_default=False,
         ),
     ] = None,
@@ -151,7 +151,7 @@ def fit(
         }
         job = _resumed(out, data, data_dir, device, _given(others))
     elif data is None:
-        raise InputError(f"made fit needs DATA: a name ({NAMES}) or a path")
+        raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
     else:
         job = RunConfig(
             data=data,

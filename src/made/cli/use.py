@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Iterator
@@ -93,7 +92,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Row i is a function of (seed, i).")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help=".npy, .csv or .png [CSV on the screen]."),
+        typer.Option("--out", "-o", metavar="FILE", help=".csv, .parquet, .npy or .png [CSV on the screen]."),
     ] = None,
     given: Annotated[
         str | None,
@@ -109,8 +108,8 @@ def sample(
     from made.runs.completions import how_given, read_context, read_given_values
     from made.runs.samples import csv_text, draw_portions, write_rows
 
-    if out is not None and out.suffix not in (".npy", ".csv", ".png"):
-        raise InputError(f"{out}: samples are written as .npy, .csv or .png")
+    if out is not None and out.suffix not in (".csv", ".parquet", ".npy", ".png"):
+        raise InputError(f"{out}: samples are written as .csv, .parquet, .npy or .png")
     folder, model = load_run(run, device)
     if n < 0:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
@@ -135,7 +134,7 @@ def score(
     run: Run,
     data: Annotated[str, typer.Argument(metavar="DATA", help="A name or a path of rows.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="A .csv file [the screen].")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help=".csv or .parquet [CSV on the screen].")
     ] = None,
     split: Split = None,
     per_variable: Annotated[
@@ -156,8 +155,8 @@ def score(
 
     from made.runs.completions import find_incomplete_rows, has_holes
     from made.runs.rows import find_rows
+    from made.runs.samples import numbers_text, write_numbers
     from made.runs.scores import score_model
-    from made.support.files import write_aside
 
     folder, model = load_run(run, device)
     if has_holes(data):
@@ -179,12 +178,10 @@ def score(
                 f"log_prob is that of the mixture of {model.n_masks} masks; the columns of variables are "
                 "under mask 0, each given those before it in its ordering, and add up to its log p"
             )
-    text = io.StringIO()
-    np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
     if out is None:
-        typer.echo(text.getvalue(), nl=False)
+        typer.echo(numbers_text(names, table), nl=False)
         return
-    write_aside(out, text.getvalue().encode())
+    write_numbers(out, names, table)
     tell(
         f"log p of {len(table):,} rows ({rows.name}, {rows.split}), mean {table[:, 0].mean():.3f} nats: {out}"
     )
@@ -196,17 +193,15 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path |
 
     from made.queries.inference import POOR
     from made.runs.completions import score_known
-    from made.support.files import write_aside
+    from made.runs.samples import numbers_text, write_numbers
 
     with counting("scoring", len(rows)) as advance:
         found = score_known(model, rows, draws, advance)
-    text = io.StringIO()
-    table = np.stack([found.log_prob, found.error], axis=1)
-    np.savetxt(text, table, fmt="%.9g", delimiter=",", header="log_prob,standard_error", comments="")
+    names, table = ["log_prob", "standard_error"], np.stack([found.log_prob, found.error], axis=1)
     if out is None:
-        typer.echo(text.getvalue(), nl=False)
+        typer.echo(numbers_text(names, table), nl=False)
     else:
-        write_aside(out, text.getvalue().encode())
+        write_numbers(out, names, table)
     estimated, weak = np.isfinite(found.ess).sum(), found.ess[found.ess < POOR]
     place = "" if out is None else f": {out}"
     tell(
@@ -317,7 +312,7 @@ def _draw_picture(
     if not 1 <= n <= _ROWS_PER_PICTURE:
         raise InputError(
             f"a picture shows at least one row and at most {_ROWS_PER_PICTURE:,}, not {n:,}: "
-            "ask for another -n, or write .npy or .csv"
+            "ask for another -n, or write .csv, .parquet or .npy"
         )
     plots.check_place(out)
     draw_rows(out, np.concatenate(list(portions)), model, folder.image_shape, folder.columns)

@@ -224,7 +224,7 @@ def check_picture(
 ) -> tuple[int, int]:
     """Return the shape of the images, or say why they and `number` completions of each make no picture."""
     if shape is None:
-        raise InputError(f"{path}: the rows of this run are no images; write .csv or .npy")
+        raise InputError(f"{path}: the rows of this run are no images; write .csv, .parquet or .npy")
     if len(rows) == 0 or number == 0:
         raise InputError("a picture needs at least one row to complete, and one completion of it")
     plots.check_place(path)
