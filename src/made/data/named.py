@@ -1,4 +1,4 @@
-"""The data sets known by name: what they are, where they lie, and how to tell that they are right."""
+"""The data sets known by name: find or download one, and check its rows."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def closest(word: str) -> str:
 
 
 def load_named(name: str, data_dir: str | os.PathLike[str] | None = None, *, progress: bool = False) -> Raw:
-    """Find or download a named set, and check that it is the one that everybody means.
+    """Find or download a named set, and check that its rows are the public ones.
 
     Parameters
     ----------

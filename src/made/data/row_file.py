@@ -77,7 +77,7 @@ class RowFile(ABC):
         return part
 
     def identity(self) -> str:
-        """Return a SHA-256 that another file, other columns or another part hardly share.
+        """Return a SHA-256 that tells the file from others, and from other columns or parts of it.
 
         It is that of the shape, the size and the time of the last change of the file, and of the rows at some
         places in it: cheap, however large the file is.

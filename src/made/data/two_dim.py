@@ -113,7 +113,7 @@ def flower_table() -> np.ndarray[Any, Any]:
     Returns
     -------
     ndarray of shape (200, 200), float64
-        The table with sum 1. x1 and x2 share 0.119 nats of information: the round flower.
+        The table with sum 1. The mutual information of x1 and x2 is 0.119 nats.
     """
     from PIL import Image
     from sklearn.datasets import load_sample_image

@@ -160,7 +160,7 @@ def _vertical_range(losses: _Floats, nll: _Floats, baselines: Mapping[str, float
     finite = nll[np.isfinite(nll)]
     if finite.size:
         low = [*low, finite.min()]
-        # One wild epoch among many is a spike as well; a handful of epochs are all worth seeing.
+        # One wild epoch among many is a spike as well; a handful of epochs are all shown.
         high = [*high, np.quantile(finite, 0.95) if finite.size >= 20 else finite.max()]
         high = [*high, finite[-1]] if finite.size < 20 else high
     if not low:

@@ -227,10 +227,10 @@ def _checked_codes(rows: ArrayLike, n_values: Sequence[int]) -> NDArray[np.intp]
 def _bars(
     figure: Figure, given: list[NDArray[np.intp]], n_values: Sequence[int], labels: Sequence[str]
 ) -> None:
-    shares = [np.bincount(block[:, 0], minlength=n_values[0]) / len(block) for block in given]
+    fractions = [np.bincount(block[:, 0], minlength=n_values[0]) / len(block) for block in given]
     panels = figure.subplots(1, len(given), sharey=True, squeeze=False)[0]
-    for axes, share, name in zip(panels, shares, _PANELS, strict=False):
-        axes.bar(np.arange(n_values[0]), share, color="#1f5a94", width=0.9)
+    for axes, fraction, name in zip(panels, fractions, _PANELS, strict=False):
+        axes.bar(np.arange(n_values[0]), fraction, color="#1f5a94", width=0.9)
         grow_letters(axes, x=labels[0], title=name)
     figure.axes[0].set_ylabel("fraction of the rows", fontsize=LETTERS)
 

@@ -1,4 +1,4 @@
-"""Images in pairs, one above the other: a sample over its nearest neighbour, a probability over its draw."""
+"""Images in pairs, one above the other, such as a sample and its nearest neighbour."""
 
 from __future__ import annotations
 
