@@ -231,9 +231,9 @@ class BaseModel(nn.Module):
         sample_weight : array, optional
             (n,): a row of weight w counts as w rows.
         """
-        codes = (
-            train if isinstance(train, Rows) else Rows(self._schema.encode_modelled(train).to(self.device))
-        )
+        codes = train
+        if not isinstance(codes, Rows):
+            codes = Rows(self._schema.encode_modelled(train).to(self.device))
         if len(codes) == 0:
             raise InputError("no training rows were given: at least one is needed")
         ones = np.ones(len(codes)) if sample_weight is None else row_weights(sample_weight, len(codes))

@@ -6,6 +6,7 @@ import csv
 import io
 
 import numpy as np
+import polars
 import pytest
 from PIL import Image
 
@@ -68,6 +69,16 @@ def test_files_hold_what_the_screen_shows(holes, call):
     assert (holes / "filled.csv").read_text() == shown
     call("complete", "run", "holes.csv", "-o", "filled.npy")
     np.testing.assert_array_equal(np.load("filled.npy"), parse(shown)[1])
+    call("complete", "run", "holes.csv", "-o", "filled.parquet")
+    found = polars.read_parquet("filled.parquet")
+    assert found.columns == parse(shown)[0]
+    np.testing.assert_array_equal(found.to_numpy(), parse(shown)[1])
+
+
+def test_rows_of_a_table_are_completed(holes, call):
+    rows = polars.read_csv("holes.csv", null_values=["?", "NA", "nan", "none", "null", "None", "NaN"])
+    rows.write_parquet("holes.parquet")
+    assert call("complete", "run", "holes.parquet").out == call("complete", "run", "holes.csv").out
 
 
 def test_several_of_each_row(holes, call):

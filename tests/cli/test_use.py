@@ -9,10 +9,12 @@ import math
 import warnings
 
 import numpy as np
+import polars
 import pytest
 from PIL import Image
 
 import made
+from made.data.suffixes import SUFFIXES
 
 
 def parse(text):
@@ -470,6 +472,30 @@ def test_data_describes(here, call):
     out = call("data", "rows.csv").out
     assert "3 variables of 2 to 3 classes" in out
     assert "column 2 (size)" in out
+
+
+def test_tables_in_and_out(here, call):
+    """Parquet holds what CSV holds, and is read like it."""
+    text, _ = call("sample", "run", "-n", "9").out, call("sample", "run", "-n", "9", "-o", "new.parquet")
+    header, rows = parse(text)
+    table = polars.read_parquet("new.parquet")
+    assert table.columns == header
+    np.testing.assert_array_equal(table.to_numpy(), rows)
+    scores = parse(call("score", "run", "new.parquet").out)
+    call("score", "run", "new.parquet", "--per-variable", "-o", "scores.parquet")
+    found = polars.read_parquet("scores.parquet")
+    assert found.columns == ["log_prob", *header]
+    np.testing.assert_allclose(found["log_prob"].to_numpy(), scores[1][:, 0], rtol=1e-8)
+    (here / "new.csv").write_text(text)
+    assert call("score", "run", "new.csv").out == call("score", "run", "new.parquet").out
+
+
+def test_help_names_every_kind_of_file_and_every_set(call):
+    shown = call("fit", "--help").out
+    for word in (*SUFFIXES, *made.data.names()):
+        assert word in shown
+    for command in ("sample", "complete", "score"):
+        assert ".parquet" in call(command, "--help").out
 
 
 def test_help_and_version(call):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import polars
 import pytest
 
 import made.data
@@ -28,6 +29,43 @@ def test_parts_by_path(tmp_path):
     data = made.data.load(tmp_path / "a_train.amat")
     assert (data.name, len(data.valid)) == ("a", 2)
     assert made.data.read(tmp_path / "a_test.amat").rows.tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_table_by_path(tmp_path):
+    polars.DataFrame({"a": [0, 1] * 10, "b": [10, 30] * 10}).write_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "rows.csv").write_text("a,b\n" + "0,10\n1,30\n" * 10)
+    table, text = made.data.load(tmp_path / "rows.parquet"), made.data.load(tmp_path / "rows.csv")
+    assert (table.name, table.classes, table.labels, table.columns) == (
+        text.name,
+        text.classes,
+        text.labels,
+        text.columns,
+    )
+    for split, rows in table.splits.items():
+        np.testing.assert_array_equal(rows, text.splits[split])
+
+
+def test_rows_of_text_are_named_by_their_lines(tmp_path):
+    """Also where a check fails after the file was read: lines and columns are counted one way."""
+    (tmp_path / "a.csv").write_text("age,job\n\n1,0\n  \n0,2.5\n")
+    with pytest.raises(InputError, match=r"^\S+a\.csv: line 5, column 2 \(job\) holds 2\.5: binary and"):
+        made.data.load(tmp_path / "a.csv")
+    (tmp_path / "b.amat").write_text("1 0\n1 1e30\n")
+    with pytest.raises(InputError, match=r"^\S+b\.amat: line 2, column 2 holds 1e\+30: too large"):
+        made.data.load(tmp_path / "b.amat")
+
+
+def test_lines_of_a_sibling(tmp_path):
+    for part, value in (("train", "1"), ("valid", "0.5"), ("test", "0")):
+        (tmp_path / f"a.{part}.data").write_text(f"0,1\n1,{value}\n")
+    with pytest.raises(InputError, match=r"^\S+a\.valid\.data: line 2, column 2 holds 0\.5"):
+        made.data.load(tmp_path / "a.train.data")
+
+
+def test_rows_of_an_array_are_counted_from_0(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[0.0, 1.0], [1.0, 7.5]]))
+    with pytest.raises(InputError, match=r"a\.npy: row 1, column 1 \(counted from 0\) holds 7\.5"):
+        made.data.load(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +96,21 @@ def test_the_seed_is_checked(seed):
 
 
 def test_importing_is_light():
-    heavy = ("torch", "sklearn", "pooch", "PIL", "scipy", "rich", "requests")
-    code = f"import sys, made.data; print([m for m in {heavy} if m in sys.modules])"
+    heavy = ("torch", "sklearn", "pooch", "PIL", "scipy", "rich", "requests", "polars")
+    assert imported("from made.data import load", heavy) == "[]"
+    # what the help of the command line shows
+    assert imported("import made.data.registry, made.data.suffixes", ("numpy", *heavy)) == "[]"
+
+
+def imported(code, modules):
+    code = f"{code}\nimport sys; print([m for m in {modules} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
+
+
+def test_the_face_is_whole():
+    assert set(made.data.__all__) == set(dir(made.data))
+    for name in made.data.__all__:
+        assert getattr(made.data, name).__module__.startswith("made.data.")
+    with pytest.raises(AttributeError, match="fetch_all"):
+        made.data.fetch_all  # noqa: B018

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import made.data
-from made.data.named import REGISTRY, Entry
+from made.data.registry import REGISTRY, Entry
 from made.support.errors import InputError
 
 SPLITS = ("train", "valid", "test")

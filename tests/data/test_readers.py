@@ -6,10 +6,12 @@ import os
 import zipfile
 
 import numpy as np
+import polars
 import pytest
 from PIL import Image
 
 from made.data.readers import read, read_with_siblings
+from made.data.suffixes import SUFFIXES, in_words
 from made.support.errors import InputError
 
 ROWS = np.array([[0, 1, 2], [2, 1, 0]])
@@ -82,6 +84,33 @@ def test_text_keeps_its_header(tmp_path):
     np.testing.assert_array_equal(raw.splits["all"], [[1, 2]])
 
 
+def test_parquet(tmp_path):
+    table = {"bit": [True, False, True], "kind": [3, 1, 2**53 + 1], "size": [1.0, 2.0, 0.0]}
+    polars.DataFrame(table).write_parquet(tmp_path / "a.parquet")
+    raw = read(tmp_path / "a.parquet")
+    assert raw.columns == ("bit", "kind", "size")
+    assert raw.rows.tolist() == [[1, 3, 1], [0, 1, 2], [1, 2**53 + 1, 0]]
+
+
+def test_parquet_with_missing_values(tmp_path):
+    polars.DataFrame({"bit": [True, None], "kind": [3, 1]}).write_parquet(tmp_path / "a.parquet")
+    for missing in (True, False):
+        np.testing.assert_array_equal(
+            read(tmp_path / "a.parquet", missing=missing).rows, [[1, 3], [np.nan, 1]]
+        )
+
+
+def test_parquet_that_holds_no_rows(tmp_path):
+    polars.DataFrame({"id": [1], "name": ["a"]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(
+        InputError, match=r"a\.parquet: column 'name' holds String values; rows are whole numbers"
+    ):
+        read(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_text("0 1")
+    with pytest.raises(InputError, match=r"b\.parquet: not a Parquet file"):
+        read(tmp_path / "b.parquet")
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -146,8 +175,11 @@ def test_paths_that_are_no_file(tmp_path):
     with pytest.raises(InputError, match="a directory; give the path of a file in it"):
         read(tmp_path)
     (tmp_path / "a.doc").touch()
-    with pytest.raises(InputError, match=r"unknown kind of file \.doc; known are \.npz"):
+    with pytest.raises(InputError, match=r"unknown kind of file \.doc; known are \.npz") as caught:
         read(tmp_path / "a.doc")
+    for suffix in SUFFIXES:
+        assert suffix in str(caught.value)
+        assert suffix in in_words()
     (tmp_path / "bare").touch()
     with pytest.raises(InputError, match=r"unknown kind of file \(no suffix\)"):
         read(tmp_path / "bare")

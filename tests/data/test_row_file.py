@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import pickle
-import sys
 
 import numpy as np
+import polars
 import pytest
 
 from made.data import RowFile, open_rows
@@ -29,7 +29,6 @@ def save(tmp_path):
 @pytest.fixture
 def save_table(tmp_path):
     """A function that writes columns by name to a Parquet file and returns its path."""
-    polars = pytest.importorskip("polars")
 
     def write(columns, **options):
         polars.DataFrame(columns).write_parquet(tmp_path / "rows.parquet", **options)
@@ -216,13 +215,6 @@ def test_tables_that_are_no_rows(save_table, tmp_path, refused):
     (tmp_path / "text.parquet").write_text("0 1 0")
     with refused("text.parquet", "not a Parquet file"):
         open_rows(tmp_path / "text.parquet")
-
-
-def test_without_polars_the_extra_is_named(tmp_path, refused, monkeypatch):
-    (tmp_path / "rows.parquet").touch()
-    monkeypatch.setitem(sys.modules, "polars", None)
-    with refused("rows.parquet", "polars", "made[tables]"):
-        open_rows(tmp_path / "rows.parquet")
 
 
 def test_files_that_change_while_open(save, save_table, refused):

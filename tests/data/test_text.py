@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made.data.text import _careful, _layout, read_text
+from made.data.text import TextFile, _careful, _open, _quick, read_text
 from made.support.errors import InputError
 
 
@@ -39,16 +39,49 @@ def test_layouts(tmp_path, name, text, columns):
     path = write(tmp_path, name, text)
     rows, found = read_text(path)
     np.testing.assert_array_equal(rows, [[1, 0], [0, 2]])
-    assert rows.dtype == np.float64
+    assert rows.dtype == (np.float64 if "1.0" in text else np.int64)
+    assert rows.flags.c_contiguous
     assert found == columns
-    # the careful pass is the plain twin of the fast one
-    np.testing.assert_array_equal(_careful(path, _layout(path)), rows)
+    # the careful pass is the plain twin of the quick one
+    np.testing.assert_array_equal(_careful(_open(path, False), False), rows)
 
 
 def test_one_row_and_one_column(tmp_path):
     assert read_text(write(tmp_path, "a.csv", "1,2,3"))[0].shape == (1, 3)
     assert read_text(write(tmp_path, "b.csv", "1\n2\n3\n"))[0].shape == (3, 1)
     assert read_text(write(tmp_path, "c.csv", "age\n2\n3\n"))[0].shape == (2, 1)
+
+
+def test_whole_numbers_stay_whole(tmp_path):
+    large = 2**53 + 1
+    rows, _ = read_text(write(tmp_path, "a.csv", f"{large},1\n2,0\n"))
+    assert rows.tolist() == [[large, 1], [2, 0]]
+    rows, _ = read_text(write(tmp_path, "b.csv", f"{large},1.0\n2, 0\n"))  # one column of 1.0 rounds no other
+    assert rows.tolist() == [[large, 1], [2, 0]]
+
+
+def test_numbers_beyond_64_bits_are_left_to_later_checks(tmp_path):
+    rows, _ = read_text(write(tmp_path, "a.csv", f"{2**63},1\n2,0\n"))
+    assert rows.tolist() == [[2.0**63, 1], [2, 0]]
+
+
+def test_a_fraction_after_many_whole_numbers(tmp_path):
+    rows, _ = read_text(write(tmp_path, "a.csv", "1,0\n" * 5000 + "1.5,0\n"))
+    assert (len(rows), rows[-1, 0], rows[0, 0]) == (5001, 1.5, 1)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ends_of_lines(tmp_path, end):
+    path = write(tmp_path, "a.csv", end.join(["x,y", "1,0", "", "0,2", ""]))
+    np.testing.assert_array_equal(read_text(path)[0], [[1, 0], [0, 2]])
+    assert [TextFile(path).line_of(row) for row in (0, 1)] == [2, 4]
+
+
+def test_lines_of_rows_with_missing_values(tmp_path):
+    """A first line of marks is a row where values may be missing, and a header where not."""
+    path = write(tmp_path, "a.csv", "?,NA\n1,0\n")
+    assert [TextFile(path, missing=True).line_of(row) for row in (0, 1)] == [1, 2]
+    assert TextFile(path).line_of(0) == 2
 
 
 FIFTEEN = ",".join("1" * 15)
@@ -83,6 +116,12 @@ FIFTEEN = ",".join("1" * 15)
         ("a.csv", "x,y\n  \n", "a header and no rows"),
         ("a.csv", b"x,y\n\xff\xfe,1\n", "not text in UTF-8"),
         ("a.csv", b"1,0\n\x00,1\n", "line 2, column 1 holds|not a table of text"),
+        ("a.csv", "1,0\n1,x\n1,0,1\n", "line 2, column 2 holds 'x'"),  # the first of two wrong lines
+        ("a.csv", "1,0\n1,0,1\n1,x\n", "line 2 has 3 columns"),
+        ("a.csv", "1,x\ny,0\n", "line 1, column 2 holds 'x'"),  # and the first column in it
+        ("a.csv", '1,0\n"1,0\n', "line 2 has a quotation mark without its partner"),
+        ("a.csv", '1,0\n1,"0\n1,0\n', "line 2 has a quotation mark without its partner"),
+        ("a.csv", "1,0\ntrue,1\n", "line 2, column 1 holds 'true'"),
     ],
 )
 def test_faults_are_named(tmp_path, name, text, message):
@@ -93,7 +132,7 @@ def test_faults_are_named(tmp_path, name, text, message):
     assert "\n" not in str(caught.value)
 
 
-# holes
+# missing values
 
 MARKS = ["", " ", "?", "NA", "na", "N/A", "NaN", "nan", "None", "null", "NULL", " ? ", '"?"']
 
@@ -110,27 +149,27 @@ MARKS = ["", " ", "?", "NA", "na", "N/A", "NaN", "nan", "None", "null", "NULL", 
         ("a.data", ",", False),
     ],
 )
-def test_every_mark_of_a_hole(tmp_path, mark, name, delimiter, header):
+def test_every_mark_of_a_missing_value(tmp_path, mark, name, delimiter, header):
     lines = [["x", "y", "z"]] * header + [["1", mark, "0"], ["0", "2", mark], [mark, "1", "1"]]
     path = write(tmp_path, name, "".join(delimiter.join(line) + "\n" for line in lines))
-    rows, columns = read_text(path, holes=True)
+    rows, columns = read_text(path, missing=True)
     np.testing.assert_array_equal(rows, [[1, np.nan, 0], [0, 2, np.nan], [np.nan, 1, 1]])
     assert columns == (("x", "y", "z") if header else None)
-    np.testing.assert_array_equal(_careful(path, _layout(path, True), True), rows)
+    assert _quick(_open(path, True)) is None
     with pytest.raises(InputError, match=f"line {1 + header}, column 2"):
         read_text(path)
 
 
 @pytest.mark.parametrize("mark", ["?", "NaN", "none"])
-def test_holes_between_blanks(tmp_path, mark):
+def test_missing_values_between_blanks(tmp_path, mark):
     path = write(tmp_path, "a.amat", f"1 {mark} 0\n0   2 {mark}\n")
-    np.testing.assert_array_equal(read_text(path, holes=True)[0], [[1, np.nan, 0], [0, 2, np.nan]])
+    np.testing.assert_array_equal(read_text(path, missing=True)[0], [[1, np.nan, 0], [0, 2, np.nan]])
 
 
 @pytest.mark.parametrize(
     ("text", "columns", "rows"),
     [
-        ("?,NA,\n1,2,3\n", None, [[np.nan] * 3, [1, 2, 3]]),  # a row of holes is no header
+        ("?,NA,\n1,2,3\n", None, [[np.nan] * 3, [1, 2, 3]]),  # a row of marks is no header
         ("nan,nan\n1,2\n", None, [[np.nan] * 2, [1, 2]]),
         ("?,1\n1,2\n", None, [[np.nan, 1], [1, 2]]),
         ("x,?\n1,2\n", ("x", "?"), [[1, 2]]),  # with a name in it, it is one
@@ -140,15 +179,15 @@ def test_holes_between_blanks(tmp_path, mark):
         ("x\n?\n1\n", ("x",), [[np.nan], [1]]),
     ],
 )
-def test_a_header_is_told_from_holes(tmp_path, text, columns, rows):
-    found, names = read_text(write(tmp_path, "a.csv", text), holes=True)
+def test_a_header_is_told_from_missing_values(tmp_path, text, columns, rows):
+    found, names = read_text(write(tmp_path, "a.csv", text), missing=True)
     assert names == columns
     np.testing.assert_array_equal(found, rows)
 
 
-@pytest.mark.parametrize("holes", [True, False])
-def test_files_without_holes_are_read_the_same(tmp_path, holes):
-    rows, columns = read_text(write(tmp_path, "a.csv", "x,y\n1,0\n0,2\n"), holes=holes)
+@pytest.mark.parametrize("missing", [True, False])
+def test_complete_files_are_read_the_same(tmp_path, missing):
+    rows, columns = read_text(write(tmp_path, "a.csv", "x,y\n1,0\n0,2\n"), missing=missing)
     np.testing.assert_array_equal(rows, [[1, 0], [0, 2]])
     assert columns == ("x", "y")
 
@@ -169,9 +208,9 @@ def test_files_without_holes_are_read_the_same(tmp_path, holes):
         ("", "empty; it should hold one row a line"),
     ],
 )
-def test_faults_beside_holes_are_named(tmp_path, text, message):
+def test_faults_beside_missing_values_are_named(tmp_path, text, message):
     path = write(tmp_path, "a.csv", text)
     with pytest.raises(InputError, match=message) as caught:
-        read_text(path, holes=True)
+        read_text(path, missing=True)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)

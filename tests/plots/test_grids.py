@@ -28,7 +28,7 @@ def test_each_image_lies_in_its_own_tile():
 
 
 def test_grey_levels_set_the_scale():
-    picture = image_grid([[0, 8, 16, 4]], (2, 2), levels=16).axes[0].images[0]
+    picture = image_grid([[0, 8, 16, 4]], (2, 2), n_values=17).axes[0].images[0]
     assert picture.get_clim() == (0, 16)
 
 
@@ -56,7 +56,7 @@ def test_no_columns():
 def test_two_variables_give_histograms_on_one_scale():
     samples = np.array([[0, 2], [0, 2], [1, 1], [1, 0]])
     real = np.array([[1, 1]])
-    left, right, _ = samples_table(samples, real, classes=[2, 3], names=["age", "sex"]).axes
+    left, right, _ = samples_table(samples, real, n_values=[2, 3], names=["age", "sex"]).axes
     np.testing.assert_array_equal(shown(left), [[0, 0, 0.5], [0.25, 0.25, 0]])
     np.testing.assert_array_equal(shown(right), [[0, 0, 0], [0, 1, 0]])
     assert left.images[0].get_clim() == right.images[0].get_clim()
@@ -64,22 +64,22 @@ def test_two_variables_give_histograms_on_one_scale():
 
 
 def test_one_variable_gives_bars():
-    left, right = samples_table([[0], [0], [2]], [[1]], classes=[3]).axes
+    left, right = samples_table([[0], [0], [2]], [[1]], n_values=[3]).axes
     np.testing.assert_allclose([bar.get_height() for bar in left.patches], [2 / 3, 0, 1 / 3])
     np.testing.assert_allclose([bar.get_height() for bar in right.patches], [0, 1, 0])
 
 
 def test_more_variables_give_scaled_heat_maps():
     samples = np.random.default_rng(1).integers([3, 5, 1], size=(80, 3))
-    left, right, *_ = samples_table(samples, samples[::-1], classes=[3, 5, 1], rows=50).axes
+    left, right, *_ = samples_table(samples, samples[::-1], n_values=[3, 5, 1], rows=50).axes
     np.testing.assert_allclose(shown(left), samples[:50] / [2, 4, 1])
     np.testing.assert_allclose(shown(right), samples[:-51:-1] / [2, 4, 1])
 
 
 @pytest.mark.parametrize("n_variables", [1, 2, 3])
 def test_rows_alone_are_one_panel(n_variables):
-    figure = samples_table(np.ones((4, n_variables), int), classes=[2] * n_variables)
-    beside = samples_table(*[np.ones((4, n_variables), int)] * 2, classes=[2] * n_variables)
+    figure = samples_table(np.ones((4, n_variables), int), n_values=[2] * n_variables)
+    beside = samples_table(*[np.ones((4, n_variables), int)] * 2, n_values=[2] * n_variables)
     assert [axes.get_title() for axes in figure.axes if axes.get_title()] == ["drawn by the model"]
     assert len(figure.axes) == len(beside.axes) - 1
     assert figure.get_size_inches()[0] < beside.get_size_inches()[0]
@@ -87,8 +87,8 @@ def test_rows_alone_are_one_panel(n_variables):
 
 def test_table_input_is_checked():
     with pytest.raises(InputError, match=r"shape \(n, 2\)"):
-        samples_table([[1, 0, 0]], [[1, 0]], classes=[2, 2])
+        samples_table([[1, 0, 0]], [[1, 0]], n_values=[2, 2])
     with pytest.raises(InputError, match="outside"):
-        samples_table([[1, 2]], [[1, 0]], classes=[2, 2])
+        samples_table([[1, 2]], [[1, 0]], n_values=[2, 2])
     with pytest.raises(InputError, match="2 names"):
-        samples_table([[1, 1]], [[1, 0]], classes=[2, 2], names=["a"])
+        samples_table([[1, 1]], [[1, 0]], n_values=[2, 2], names=["a"])

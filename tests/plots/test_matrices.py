@@ -1,4 +1,4 @@
-"""Masks as pictures: every weight in its place, and blocks that keep the live share."""
+"""Masks as pictures: every weight in its place, and blocks that keep the active fraction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_a_small_mask_is_shown_as_it_is():
     mask = np.array([[1, 0, 0], [1, 1, 0]])
     axes = mask_matrices([mask]).axes[0]
     np.testing.assert_array_equal(axes.images[0].get_array(), mask)
-    assert axes.get_title() == "mask 1 (2 x 3)\n50.0 % live"
+    assert axes.get_title() == "mask 1 (2 x 3)\n50.0 % active"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("inputs", "outputs")
 
 

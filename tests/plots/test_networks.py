@@ -1,4 +1,4 @@
-"""The drawn network: live connections only, coloured by what the masks let through."""
+"""The drawn network: active connections only, coloured by what the masks let through."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_exactly_the_live_weights_are_drawn():
+def test_exactly_the_active_weights_are_drawn():
     figure = network(RANKS, DEGREES, [INTO_HIDDEN, INTO_OUTPUTS])
     expected = {
         f"connection {layer} {source} {to}"
@@ -91,7 +91,7 @@ def test_colour_comes_from_the_masks_and_not_from_the_degrees():
     assert degree_of(units["unit 1 1"], 2) == 1
 
 
-def test_dependence_follows_live_paths_through_layers():
+def test_dependence_follows_active_paths_through_layers():
     first, second, last = [[1, 0], [0, 1]], [[0, 1], [0, 0]], [[1, 0], [0, 1]]
     units = by_gid(network([1, 2], None, [first, second, last]), "unit")
     assert [degree_of(units[f"unit 3 {d}"], 2) for d in range(2)] == [2, 0]

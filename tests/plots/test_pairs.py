@@ -39,7 +39,7 @@ def test_pairs_are_named():
 
 
 def test_grey_levels_set_the_scale():
-    figure = image_pairs([[0.0, 8.5]], [[16, 4]], (1, 2), levels=16)
+    figure = image_pairs([[0.0, 8.5]], [[16, 4]], (1, 2), n_values=17)
     assert figure.axes[0].images[0].get_clim() == (0, 16)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import tracemalloc
 
 import numpy as np
+import polars
 import pytest
 import torch
 
 import made
+from made import data
 from made.runs import samples
 from made.runs.samples import csv_text, draw_portions, rows_per_portion, value_type, write_rows
 
@@ -112,6 +115,74 @@ def test_csv_without_names_or_rows(model):
     assert text == ",".join(f"x{i}" for i in range(model.n_variables)) + "\n"
 
 
+@pytest.mark.usefixtures("small_portions")
+@pytest.mark.parametrize("n", [0, 25])
+def test_parquet_holds_the_values_of_one_go(model, tmp_path, n):
+    names = [f"n{i}" for i in range(model.n_variables)]
+    write_drawn(tmp_path / "x.parquet", model, n, 4, names)
+    found = polars.read_parquet(tmp_path / "x.parquet")
+    assert (found.columns, found.height) == (names, n)
+    codes = model.sample(n, seed=4).numpy()
+    for d, name in enumerate(names):
+        labels = model.variables.block_of(d).labels
+        want = codes[:, d].tolist() if labels is None else [labels[code] for code in codes[:, d]]
+        if found[name].dtype == polars.String:
+            want = list(map(str, want))
+        assert found[name].to_list() == want
+
+
+def test_types_of_parquet(tmp_path):
+    model = made.MADE([B(1), C(300), C([10, 20]), C([0.5, 2]), C(["a", "b"]), C([1, "b"])], ())
+    write_drawn(tmp_path / "x.parquet", model, 3, 0)
+    found = polars.read_parquet(tmp_path / "x.parquet")
+    assert found.columns == ["x0", "x1", "x2", "x3", "x4", "x5"]
+    kinds = [polars.Int64, polars.Int64, polars.Int64, polars.Float64, polars.String, polars.String]
+    assert found.dtypes == kinds
+    write_drawn(tmp_path / "y.parquet", made.MADE(B(2), ()), 3, 0)
+    assert polars.read_parquet(tmp_path / "y.parquet").dtypes == [polars.UInt8] * 2
+
+
+def test_what_parquet_holds_is_read_back(tmp_path):
+    model = made.MADE(MODELS["numbers"], (8,))
+    write_drawn(tmp_path / "x.parquet", model, 30, 0)
+    np.testing.assert_array_equal(
+        data.read(tmp_path / "x.parquet").rows, model.values(model.sample(30, seed=0))
+    )
+
+
+def test_names_of_parquet_differ_and_those_of_csv_need_not(tmp_path, refused):
+    model = made.MADE(B(2), ())
+    with refused("x.parquet", "two columns called 'a'", ".csv"):
+        write_drawn(tmp_path / "x.parquet", model, 3, 0, ["a", "a"])
+    assert list(tmp_path.iterdir()) == []
+    write_drawn(tmp_path / "x.csv", model, 3, 0, ["a", "a"])
+    assert (tmp_path / "x.csv").read_text().startswith("a,a\n")
+
+
+def test_csv_is_as_python_writes_it(tmp_path):
+    """Signs and exponents of numbers, and quotation marks where they are needed and nowhere else."""
+    odd = [1e-07, 1e22, -0.5, 3, 2**53 + 1.0]
+    words = ["plain", "1", "a, b", 'say "x"', "two\nlines", " blank ", "naïve"]
+    model = made.MADE([C(odd), C(words), C(4)], ())
+    codes = np.stack([np.arange(20) % 5, np.arange(20) % 7, np.arange(20) % 4], axis=1)
+    whole = io.StringIO()
+    csv.writer(whole, lineterminator="\n").writerows([["n", "a, b", "c"], *model.values(codes).tolist()])
+    assert "".join(csv_text(model, [codes[:9], codes[9:]], ["n", "a, b", "c"])) == whole.getvalue()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system cannot reserve room for a file")
+def test_a_full_disk_is_told(tmp_path, monkeypatch, refused):
+    def full(*where):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    (tmp_path / "x.npy").write_bytes(b"earlier")
+    with refused("x.npy", "No space left", "unchanged"):
+        write_drawn(tmp_path / "x.npy", made.MADE(B(2), ()), 3, 0)
+    assert (tmp_path / "x.npy").read_bytes() == b"earlier"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_portion_is_some_batches_of_the_model(monkeypatch):
     model = made.MADE(B(50), (8,))
 
@@ -165,7 +236,7 @@ def test_memory_is_that_of_a_portion(monkeypatch, tmp_path, ending):
 
 @pytest.mark.usefixtures("small_portions")
 @pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
-@pytest.mark.parametrize("ending", ["npy", "csv"])
+@pytest.mark.parametrize("ending", ["npy", "csv", "parquet"])
 def test_an_error_midway_leaves_the_earlier_file_and_no_other(model, monkeypatch, tmp_path, ending, error):
     path = tmp_path / f"x.{ending}"
     path.write_bytes(b"earlier")

@@ -64,7 +64,7 @@ def complete(
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help=".csv, .npy or .png [CSV on the screen]."),
+        typer.Option("--out", "-o", metavar="FILE", help=".csv, .parquet, .npy or .png [CSV on the screen]."),
     ] = None,
     data_dir: DataDir = None,
     device: Device = "cpu",
@@ -94,8 +94,8 @@ def complete(
         raise InputError(f"-n is the number of completions of each row, at least 0; got {number}")
     if number is not None and kind != "draw":
         raise InputError(f"-n asks for several draws: with --kind {kind} there is one completion of each row")
-    if out is not None and out.suffix not in (".npy", ".csv", ".png"):
-        raise InputError(f"{out}: completions are written as .npy, .csv or .png")
+    if out is not None and out.suffix not in (".csv", ".parquet", ".npy", ".png"):
+        raise InputError(f"{out}: completions are written as .csv, .parquet, .npy or .png")
     folder, model = load_run(run, device)
     if rows is not None:
         found = find_incomplete_rows(folder, model, rows)

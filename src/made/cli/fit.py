@@ -11,6 +11,8 @@ import typer
 
 from made.cli.console import command, parse_numbers, score_table, tell
 from made.cli.settings import with_settings
+from made.data.registry import REGISTRY
+from made.data.suffixes import in_words
 from made.network.settings import NETWORK_SETTINGS, NetworkSettings
 from made.support.errors import InputError
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
@@ -24,8 +26,6 @@ __all__ = ["demo", "fit", "recipes"]
 
 _INTERRUPTED = 130
 
-NAMES = "digits, binarized_mnist, dna, mushrooms, nltcs, two_dim"
-
 
 @with_settings(TrainingSettings, NetworkSettings, defaults=IN_WORDS)
 def fit(
@@ -33,7 +33,7 @@ def fit(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help=f"A name ({NAMES}) or a path: .npz .npy .csv .data .amat, an image or a joint table.",
+            help=f"A name ({', '.join(REGISTRY)}) or a path: {in_words()}.",
             show_default=False,
         ),
     ] = None,
@@ -76,7 +76,7 @@ def fit(
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
         job = _resumed(out, data, data_dir, device, {**others, **given})
     elif data is None:
-        raise InputError(f"made fit needs DATA: a name ({NAMES}) or a path")
+        raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
     else:
         job = RunConfig(
             data=data,

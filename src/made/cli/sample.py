@@ -31,7 +31,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Row i is a function of (seed, i).")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help=".npy, .csv or .png [CSV on the screen]."),
+        typer.Option("--out", "-o", metavar="FILE", help=".csv, .parquet, .npy or .png [CSV on the screen]."),
     ] = None,
     given: Annotated[
         str | None,
@@ -47,8 +47,8 @@ def sample(
     from made.runs.completions import how_given, read_context, read_given_values
     from made.runs.samples import csv_text, draw_portions, write_rows
 
-    if out is not None and out.suffix not in (".npy", ".csv", ".png"):
-        raise InputError(f"{out}: samples are written as .npy, .csv or .png")
+    if out is not None and out.suffix not in (".csv", ".parquet", ".npy", ".png"):
+        raise InputError(f"{out}: samples are written as .csv, .parquet, .npy or .png")
     _, model = load_run(run, device)
     if n < 0:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
@@ -83,7 +83,7 @@ def _draw_picture(out: Path, model: MADE, n: int, portions: Iterator[NDArray[Any
     if not 1 <= n <= _ROWS_PER_PICTURE:
         raise InputError(
             f"a picture shows at least one row and at most {_ROWS_PER_PICTURE:,}, not {n:,}: "
-            "ask for another -n, or write .npy or .csv"
+            "ask for another -n, or write .csv, .parquet or .npy"
         )
     plots.check_place(out)
     draw_rows(out, np.concatenate(list(portions)), model)

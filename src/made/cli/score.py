@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +23,7 @@ def score(
     run: Run,
     data: Annotated[str, typer.Argument(metavar="DATA", help="A name or a path of rows.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="A .csv file [the screen].")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help=".csv or .parquet [CSV on the screen].")
     ] = None,
     split: Split = None,
     per_variable: Annotated[
@@ -45,8 +44,8 @@ def score(
 
     from made.runs.completions import find_incomplete_rows, has_holes
     from made.runs.rows import find_rows
+    from made.runs.samples import numbers_text, write_numbers
     from made.runs.scores import score_model
-    from made.support.files import write_aside
 
     folder, model = load_run(run, device)
     if has_holes(data):
@@ -68,12 +67,10 @@ def score(
                 f"log_prob is that of the mixture of {model.n_masks} masks; the columns of variables are "
                 "under mask 0, each given those before it in its ordering, and add up to its log p"
             )
-    text = io.StringIO()
-    np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
     if out is None:
-        typer.echo(text.getvalue(), nl=False)
+        typer.echo(numbers_text(names, table), nl=False)
         return
-    write_aside(out, text.getvalue().encode())
+    write_numbers(out, names, table)
     tell(
         f"log p of {len(table):,} rows ({found.name}, {found.split}), "
         f"mean {table[:, 0].mean():.3f} nats: {out}"
@@ -86,17 +83,15 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path |
 
     from made.queries.inference import POOR
     from made.runs.completions import score_known
-    from made.support.files import write_aside
+    from made.runs.samples import numbers_text, write_numbers
 
     with counting("scoring", len(rows)) as advance:
         found = score_known(model, rows, draws, advance)
-    text = io.StringIO()
-    table = np.stack([found.log_prob, found.error], axis=1)
-    np.savetxt(text, table, fmt="%.9g", delimiter=",", header="log_prob,standard_error", comments="")
+    names, table = ["log_prob", "standard_error"], np.stack([found.log_prob, found.error], axis=1)
     if out is None:
-        typer.echo(text.getvalue(), nl=False)
+        typer.echo(numbers_text(names, table), nl=False)
     else:
-        write_aside(out, text.getvalue().encode())
+        write_numbers(out, names, table)
     estimated, weak = np.isfinite(found.ess).sum(), found.ess[found.ess < POOR]
     place = "" if out is None else f": {out}"
     tell(

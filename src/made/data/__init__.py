@@ -1,18 +1,19 @@
-"""Data sets by name or by path: coded rows in three splits, ready for a model."""
+"""Data sets by name or by path: coded rows in three splits, ready for a model.
+
+A name is imported when it is first used: `made.data.registry` and `made.data.suffixes` are quick to import.
+"""
 
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
+import importlib
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from made.data.dataset import Dataset, build
-from made.data.named import REGISTRY, Description, closest, describe, known, load_named, names
-from made.data.readers import Raw, read, read_with_siblings
-from made.data.row_file import RowFile, open_rows
-from made.support.errors import InputError
+if TYPE_CHECKING:
+    from made.data.dataset import Dataset
+    from made.data.loading import load
+    from made.data.named import Description, describe, known, names
+    from made.data.readers import Raw, read
+    from made.data.row_file import RowFile, open_rows
 
 __all__ = [
     "Dataset",
@@ -27,79 +28,17 @@ __all__ = [
     "read",
 ]
 
-
-def load(
-    name: str | os.PathLike[str],
-    data_dir: str | os.PathLike[str] | None = None,
-    seed: int = 0,
-    *,
-    n_points: int = 100_000,
-    progress: bool = False,
-) -> Dataset:
-    """Load a data set by its name, or from a file.
-
-    Parameters
-    ----------
-    name : str or path-like
-        One of `names`, or the path of a file: rows as ``.npz``, ``.npy``, ``.csv``, ``.tsv``, ``.data`` or
-        ``.amat``, a joint table as ``.npy``, or an image, which is read as a joint table. A known name wins
-        over a file that is called the same; write ``./digits`` for the file.
-    data_dir : str or path-like, optional
-        Where to look first for a named set; then come the environment's ``MADE_DATA_DIR``, the cache
-        (``MADE_CACHE_DIR``, or the system's place) and the network.
-    seed : int, default 0
-        Decides the split where a file has none, and the points drawn from a joint table. The split of
-        ``digits`` is always the same.
-    n_points : int, default 100,000
-        How many points to draw from a joint table; nothing else uses it.
-    progress : bool, default False
-        Whether to show a progress bar while downloading.
-
-    Returns
-    -------
-    Dataset
-        Train, valid and test rows of codes, and what is known about the variables.
-
-    Raises
-    ------
-    InputError
-        If nothing of that name is found, or what is found is not rows of binary or categorical variables.
-
-    Examples
-    --------
-    >>> import made.data
-    >>> digits = made.data.load("digits")
-    >>> digits
-    Dataset('digits': 64 binary variables; rows: 1,437 train, 180 valid, 180 test)
-    >>> digits.image_shape
-    (8, 8)
-    """
-    if not isinstance(name, (str, os.PathLike)):
-        raise InputError(f"a data set is given by its name or a path, not by {type(name).__name__}")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
-    own_name = known(name)
-    if own_name is not None:
-        raw = load_named(own_name, data_dir, progress=progress)
-        fixed = 0 if own_name == "digits" else None
-        return build(raw, own_name, seed=int(seed), n_points=n_points, split_seed=fixed)
-    path = Path(name).expanduser()
-    _check_word(os.fspath(name), path)
-    raw = read_with_siblings(path)
-    stem = path.stem if len(raw.splits) < 2 else re.sub(r"[._-]train$", "", path.stem)
-    return build(raw, stem, seed=int(seed), n_points=n_points)
+_MODULES = ("dataset", "loading", "named", "readers", "row_file")
 
 
-def _check_word(word: str, path: Path) -> None:
-    """Tell a mistyped name from a file that is missing."""
-    try:
-        missing = not path.exists()
-    except (OSError, ValueError):
-        return  # the reader says what is wrong with such a path
-    if not word:
-        raise InputError(f"no data set is named; {closest(word)}")
-    if missing and "/" not in word and os.sep not in word:
-        if not path.suffix:
-            raise InputError(f"no data set and no file is called {word!r}; {closest(word)}")
-        if path.stem in REGISTRY:
-            raise InputError(f"{word}: no such file; to load it by name, say {path.stem!r}")
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for module in _MODULES:
+            home = importlib.import_module(f"made.data.{module}")
+            if name in home.__all__:
+                return getattr(home, name)
+    raise AttributeError(f"module 'made.data' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from made.data.image_shape import find_image_shape
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
 from made.variables import frames
 from made.variables.frames import is_missing
 from made.variables.schema import Schema
@@ -240,9 +240,8 @@ def _refuse(
     row, d = (int(i) for i in np.argwhere(bad)[0])
     value = array[row, d]
     shown = f"{value:g}" if array.dtype.kind == "f" else f"{value}"
-    raise InputError(
-        f"{source}: row {row}, column {d}{_named(d, columns)} (counted from 0) holds {shown}: {remedy}"
-    )
+    name = columns[d] if columns is not None and d < len(columns) else None
+    raise EntryError(row, d, f"holds {shown}: {remedy}", source=source, name=name)
 
 
 def _table(

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from made.data.columns import infer_schema, split_name, whole_numbers
-from made.data.readers import SPLITS, Raw
+from made.data.readers import Raw
+from made.data.registry import SPLITS
 from made.data.two_dim import draw
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
 from made.variables.schema import Schema
 
 __all__ = ["Dataset", "build", "split_rows"]
@@ -172,10 +173,13 @@ def build(
     if raw.table is not None:
         return _from_table(raw, raw.table, name, seed, n_points)
     source, columns = raw.source, raw.columns
-    schema, schema_notes = infer_schema(raw.splits, source, columns, raw.image_shape)
-    values = {
-        split: whole_numbers(rows, split_name(source, split), columns) for split, rows in raw.splits.items()
-    }
+    values = {}
+    for split, rows in raw.splits.items():
+        try:
+            values[split] = whole_numbers(rows, split_name(source, split), columns)
+        except EntryError as error:
+            raise raw.located(error, split) from None
+    schema, schema_notes = infer_schema(values, source, columns, raw.image_shape)
     largest = max(int(rows.max()) for rows in values.values())
     smallest = min(int(rows.min()) for rows in values.values())
     kind = np.uint8 if smallest >= 0 and largest <= 255 else np.int64

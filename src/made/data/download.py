@@ -6,11 +6,15 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from made.support.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 __all__ = ["DownloadError", "cache_dir", "fetch"]
 
@@ -70,8 +74,7 @@ def fetch(
             f"{into}: cannot be written ({error.strerror}); set MADE_CACHE_DIR to a directory that can"
         ) from error
     with temporary as place:
-        for name, url in urls.items():
-            _retrieve(url, name, Path(place), progress)
+        _download(urls, place, progress)
         try:
             check(Path(place))
         except InputError as error:
@@ -83,21 +86,20 @@ def fetch(
             os.replace(Path(place) / name, into / name)
 
 
-def _retrieve(url: str, name: str, place: Path, progress: bool) -> None:
+def _download(urls: Mapping[str, str], place: str, progress: bool) -> None:
     import pooch
 
-    try:
-        with _quiet(pooch.get_logger()), _bar(name, progress) as bar:
-            # the hash of the file says little, for one set has several forms; its rows are checked instead
-            pooch.retrieve(
-                url,
-                known_hash=None,
-                fname=name,
-                path=place,
-                downloader=pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=bar, chunk_size=1 << 16),
-            )
-    except (OSError, ValueError) as error:
-        raise DownloadError(f"{_host(url)}: {_reason(error)}") from error
+    # No hashes of files: one set has several forms. Its rows are checked instead, by the caller.
+    registry = pooch.create(path=place, base_url="", registry=dict.fromkeys(urls), urls=dict(urls))
+    for name in urls:
+        try:
+            with _quiet(pooch.get_logger()), _bar(name) if progress else nullcontext() as bar:
+                downloader = pooch.HTTPDownloader(
+                    timeout=_TIMEOUT, progressbar=bar or False, chunk_size=1 << 16
+                )
+                registry.fetch(name, downloader=downloader)
+        except (OSError, ValueError) as error:
+            raise DownloadError(f"{_host(urls[name])}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -130,41 +132,29 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(name: str, progress: bool) -> Iterator[Any]:
-    """What pooch asks of a progress bar, drawn by rich; False where none is wanted."""
-    if not progress:
-        yield False
-        return
+def _bar(name: str) -> Iterator[_Bar]:
+    """Show how much of a file has come, on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-    shown = Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=Console(stderr=True)
-    )
-    with shown:
-        yield _Bar(shown, name)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        yield _Bar(shown, shown.add_task(name, total=None))
 
 
+@dataclass
 class _Bar:
-    def __init__(self, shown: Any, name: str) -> None:
-        self._shown = shown
-        self._task = shown.add_task(name, total=None)
-        self._total = 0
+    """What pooch asks of a progress bar. Its own needs tqdm; rich draws all other bars already."""
 
-    @property
-    def total(self) -> int:
-        return self._total
-
-    @total.setter
-    def total(self, value: int) -> None:
-        self._total = value
-        self._shown.update(self._task, total=value or None)
+    shown: Progress
+    task: TaskID
+    total: int = 0
 
     def update(self, step: int) -> None:
-        self._shown.advance(self._task, step)
+        self.shown.update(self.task, advance=step, total=self.total or None)
 
     def reset(self) -> None:
-        self._shown.update(self._task, completed=0)
+        self.shown.reset(self.task)
 
     def close(self) -> None:
-        """Nothing to do: the bar ends with its block."""
+        """The bar ends with its block."""

@@ -1,4 +1,4 @@
-"""Which rows are images, and of which shape: their pixels tell, where nobody says so."""
+"""Detect rows that are images, and their height and width, from the correlations of columns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["SHORTEST_SIDE", "find_image_shape"]
 
-#: Images with a shorter side are tables to us.
+#: Rows are not taken for images with a shorter side.
 SHORTEST_SIDE = 8
-# Neighbours are correlated so many times as much as any two, at the least: those above each other 4 to 12
-# times in images of digits, those side by side 2 to 12 times; columns of a table, whatever was taken for its
-# width, at most 1.5 times with what would be above them. Codes of one category rule each other out. Nor is a
-# series of steps an image: there, what is nearer in the row is more alike.
+# Least ratios of the mean correlation of neighbours to that of any two pixels. In images of digits it is 4 to
+# 12 for pixels above each other and 2 to 12 for those side by side; in tables at most 1.5, for any width. The
+# third is the ratio to pixels half a row apart: in a time series correlation falls with distance.
 _ABOVE, _BESIDE, _HALF_A_ROW = 2.5, 1.5, 2.0
-# So many rows tell; more columns than this would take too much memory.
+# Number of rows that are looked at, and of columns at most: their correlations are a matrix in memory.
 _ROWS, _COLUMNS = 2_000, 4_096
 
 

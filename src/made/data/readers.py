@@ -1,4 +1,4 @@
-"""Files as they are: the arrays in a NumPy, text or image file, before any splitting or coding."""
+"""Files as they are: the arrays in a NumPy, Parquet, text or image file, before any splitting or coding."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from made.data.text import TEXT_SUFFIXES, read_text
-from made.data.two_dim import IMAGE_SUFFIXES, as_table, image_table
-from made.support.errors import InputError
+from made.data import suffixes
+from made.data.registry import SPLITS
+from made.data.tables import as_array, numbers_of, scan_parquet
+from made.data.text import TextFile, read_text
+from made.data.two_dim import as_table, image_table
+from made.support.errors import EntryError, InputError
 
-__all__ = ["SPLITS", "SUFFIXES", "Raw", "check_file", "read", "read_with_siblings"]
-
-SPLITS = ("train", "valid", "test")
-SUFFIXES = (".npz", ".npy", *TEXT_SUFFIXES, *IMAGE_SUFFIXES)
+__all__ = ["Raw", "check_file", "read", "read_with_siblings"]
 
 _SPLIT_OF_WORD = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 
@@ -53,11 +53,13 @@ class Raw:
     table : ndarray of shape (K1, K2), float64, or None
         The joint table, where the file holds one or is an image.
     columns : tuple of D str, or None
-        Column names, where a text file has a header.
+        Column names, where a text file has a header, and of Parquet.
     image_shape : tuple of two ints, or None
         Height and width, where the array has three dimensions; rows are flattened row by row.
     notes : tuple of str
         What was decided in reading.
+    text_files : dict of str to TextFile
+        The text file of each split, where rows come from text: `place` finds lines in it.
     """
 
     source: str
@@ -66,6 +68,29 @@ class Raw:
     columns: tuple[str, ...] | None = None
     image_shape: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    text_files: Mapping[str, TextFile] = field(default_factory=dict, repr=False)
+
+    def place(self, row: int, column: int, split: str = "all") -> str:
+        """Return where an entry stands, for messages; row and column are counted from 0 in the array.
+
+        Text files have lines, counted from 1 like their columns; all else has rows, counted from 0.
+
+        Examples
+        --------
+        >>> Raw("rows.npy", {}, columns=("age", "job")).place(3, 1)
+        'row 3, column 1 (job) (counted from 0)'
+        """
+        name = f" ({self.columns[column]})" if self.columns is not None else ""
+        if split in self.text_files:
+            return f"line {self.text_files[split].line_of(row)}, column {column + 1}{name}"
+        return f"row {row}, column {column}{name} (counted from 0)"
+
+    def located(self, error: EntryError, split: str = "all") -> InputError:
+        """Return an error about an entry of a split as one about the file it was read from."""
+        if split not in self.text_files:
+            return error
+        where = f"{self.text_files[split].path}: {self.place(error.row, error.column, split)}"
+        return InputError(f"{where} {error.complaint}")
 
     @property
     def rows(self) -> np.ndarray[Any, Any]:
@@ -81,15 +106,16 @@ class Raw:
         return np.concatenate(list(self.splits.values()))
 
 
-def read(path: str | os.PathLike[str], *, holes: bool = False) -> Raw:
+def read(path: str | os.PathLike[str], *, missing: bool = False) -> Raw:
     """Read the arrays of one file, before splitting and coding.
 
     Parameters
     ----------
     path : str or path-like
-        A ``.npz``, ``.npy``, ``.csv``, ``.tsv``, ``.data`` or ``.amat`` file, or an image.
-    holes : bool
-        Whether values may be missing in a text file; they are then NaN, see `read_text`.
+        A ``.npz``, ``.npy``, ``.parquet``, ``.csv``, ``.tsv``, ``.data`` or ``.amat`` file, or an image.
+    missing : bool
+        Whether values may be missing in a text file; they are then NaN, see `read_text`. In other files they
+        always may.
 
     Returns
     -------
@@ -104,19 +130,22 @@ def read(path: str | os.PathLike[str], *, holes: bool = False) -> Raw:
     path = Path(path)
     check_file(path)
     suffix = path.suffix.lower()
-    if suffix in TEXT_SUFFIXES:
+    if suffix in suffixes.TEXT:
         try:
-            rows, columns = read_text(path, holes=holes)
+            rows, columns = read_text(path, missing=missing)
         except OSError as error:
             raise _unreadable(path, error) from error
-        return Raw(str(path), {"all": rows}, columns=columns)
-    if suffix in IMAGE_SUFFIXES:
+        return Raw(str(path), {"all": rows}, columns=columns, text_files={"all": TextFile(path, missing)})
+    if suffix in suffixes.TABLES:
+        return _from_parquet(path)
+    if suffix in suffixes.IMAGES:
         note = f"the grey values of {path.name} are read as a joint table of row and column"
         return Raw(str(path), {}, table=image_table(path), notes=(note,))
-    if suffix in (".npz", ".npy"):
+    if suffix in suffixes.ARRAYS:
         return _from_arrays(_load_arrays(path), str(path))
     raise InputError(
-        f"{path}: unknown kind of file {path.suffix or '(no suffix)'}; known are {', '.join(SUFFIXES)}"
+        f"{path}: unknown kind of file {path.suffix or '(no suffix)'}; "
+        f"known are {', '.join(suffixes.SUFFIXES)}"
     )
 
 
@@ -152,13 +181,14 @@ def read_with_siblings(path: str | os.PathLike[str]) -> Raw:
         {split: raw.splits["all"] for split, raw in raws.items()},
         columns=raws["train"].columns,
         notes=(note,),
+        text_files={split: TextFile(part) for split, part in paths.items()},
     )
 
 
 def _siblings(path: Path) -> dict[str, Path]:
     match = re.fullmatch(r"(.*[._-])train", path.stem)
     found = {"train": path}
-    if match is None or path.suffix.lower() not in TEXT_SUFFIXES:
+    if match is None or path.suffix.lower() not in suffixes.TEXT:
         return found
     for word in ("validation", "val", "valid", "test"):
         part = path.with_name(match[1] + word + path.suffix)
@@ -184,6 +214,17 @@ def check_file(path: Path) -> None:
 
 def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"{path}: cannot be read ({error.strerror or type(error).__name__})")
+
+
+def _from_parquet(path: Path) -> Raw:
+    import polars
+
+    table, schema, _ = scan_parquet(path)
+    try:
+        frame = numbers_of(path, table, schema, list(schema)).collect()
+    except (polars.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path}: not a Parquet file, or a damaged one; write it again") from error
+    return Raw(str(path), {"all": as_array(frame)}, columns=tuple(schema))
 
 
 def _load_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:

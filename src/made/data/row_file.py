@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.data.readers import check_file
+from made.data.tables import numbers_of, scan_parquet
 from made.support.errors import InputError
 from made.variables.column import find_column
 
@@ -76,7 +77,7 @@ class RowFile(ABC):
         return part
 
     def identity(self) -> str:
-        """Return a SHA-256 that another file, other columns or another part hardly share.
+        """Return a SHA-256 that tells the file from others, and from other columns or parts of it.
 
         It is that of the shape, the size and the time of the last change of the file, and of the rows at some
         places in it: cheap, however large the file is.
@@ -116,7 +117,7 @@ def open_rows(path: str | os.PathLike[str], columns: Sequence[str | int] | None 
     ----------
     path : str or path-like
         A ``.npy`` file of numbers, (n, D) or (n, height, width), in C or Fortran order; or a ``.parquet``
-        file, which needs the extra ``made[tables]``.
+        file.
     columns : sequence of str or int, optional
         The columns to read, in this order, by name or by number counted from 0. All, if not given.
 
@@ -193,33 +194,17 @@ class _ParquetFile(RowFile):
 
     def __init__(self, path: Path, columns: Sequence[str | int] | None) -> None:
         self.path = path
-        polars = _polars(path)
-        try:
-            table = polars.scan_parquet(path, glob=False, hive_partitioning=False)
-            schema = table.collect_schema()
-            self.n = table.select(polars.len()).collect().item()
-        except (polars.exceptions.PolarsError, OSError) as error:
-            raise InputError(f"{path}: not a Parquet file, or a damaged one; write it again") from error
+        table, schema, self.n = scan_parquet(path)
         names = list(schema)
         _check_counts(path, self.n, len(names))
         if columns is not None:
             names = [names[place] for place in _find_columns(path, columns, names, len(names))]
-        for name in names:
-            kind = schema[name]
-            if not (kind.is_integer() or kind.is_float() or kind == polars.Boolean):
-                raise InputError(
-                    f"{path}: column {name!r} holds {kind} values; rows are whole numbers, codes 0..K-1"
-                )
-        # A missing truth value would make objects of a column; a missing number becomes NaN and is refused.
-        chosen = [
-            polars.col(name).cast(polars.UInt8) if schema[name] == polars.Boolean else polars.col(name)
-            for name in names
-        ]
-        self._table = table.select(chosen)
+        self._table = numbers_of(path, table, schema, names)
         self.columns, self.n_columns = tuple(names), len(names)
 
     def _read(self, first: int, n: int) -> NDArray[Any]:
-        polars = _polars(self.path)
+        import polars
+
         try:
             rows: NDArray[Any] = self._table.slice(first, n).collect().to_numpy()
         except (polars.exceptions.PolarsError, OSError) as error:
@@ -275,13 +260,3 @@ def _find_columns(path: Path, wanted: Sequence[str | int], names: list[str] | No
     if len(set(places)) < len(places):
         raise InputError(f"{path}: a column is named twice")
     return places
-
-
-def _polars(path: Path) -> Any:
-    try:
-        import polars
-    except ImportError:
-        raise InputError(
-            f"{path}: reading Parquet needs polars; install made with its extra tables, made[tables]"
-        ) from None
-    return polars

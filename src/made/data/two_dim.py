@@ -12,9 +12,7 @@ from made.support.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["IMAGE_SUFFIXES", "as_table", "draw", "flower_table", "image_table"]
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+__all__ = ["as_table", "draw", "flower_table", "image_table"]
 
 _LARGEST_SIDE = 512  # a variable of more classes than that is a number, and its table fills memory
 _SUM_TOLERANCE = 1e-3  # a float32 table of 200 x 200 entries misses 1 by far less
@@ -115,7 +113,7 @@ def flower_table() -> np.ndarray[Any, Any]:
     Returns
     -------
     ndarray of shape (200, 200), float64
-        The table with sum 1. x1 and x2 share 0.119 nats of information: the round flower.
+        The table with sum 1. The mutual information of x1 and x2 is 0.119 nats.
     """
     from PIL import Image
     from sklearn.datasets import load_sample_image

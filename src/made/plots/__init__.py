@@ -15,16 +15,13 @@ from made.plots.networks import network
 from made.plots.pairs import image_pairs
 from made.plots.pixels import predecessors, surprise
 from made.plots.style import check_place, save
-from made.plots.tables import joint_tables, log_ratios, slices
 
 __all__ = [
     "check_place",
     "completions",
     "image_grid",
     "image_pairs",
-    "joint_tables",
     "lines",
-    "log_ratios",
     "loss_curve",
     "mask_matrices",
     "masks_averaged",
@@ -33,6 +30,5 @@ __all__ = [
     "samples_beside",
     "samples_table",
     "save",
-    "slices",
     "surprise",
 ]

@@ -22,28 +22,31 @@ _INCHES_PER_IMAGE = 0.95  # as wide as the word over it
 
 
 def completions(
-    given: ArrayLike,
+    codes: ArrayLike,
+    known: ArrayLike,
     filled: ArrayLike,
     image_shape: tuple[int, int],
     *,
     truth: ArrayLike | None = None,
-    levels: int = 1,
+    n_values: int = 2,
     title: str | None = None,
 ) -> Figure:
-    """One line per image: what is given, some completions, and the truth where it is known.
+    """One line per image: what is known of it, some completions, and the truth where there is one.
 
     Parameters
     ----------
-    given : array_like, shape (n, D)
-        Pixel values 0..levels, row-major; negative where a pixel is unknown, which is drawn blue.
+    codes : array_like, shape (n, D)
+        Pixel values 0..n_values - 1, row-major; any where a pixel is unknown.
+    known : array_like of bool, shape (n, D)
+        Which pixels are known; the others are drawn blue.
     filled : array_like, shape (n, m, D)
         m completions of each image; what was filled in is tinted.
     image_shape : (int, int)
         Height and width of an image, whose product is D.
     truth : array_like, shape (n, D), optional
         The images as they were.
-    levels : int, optional
-        The largest pixel value: classes - 1, thus 1 for binary images.
+    n_values : int, optional
+        How many values a pixel takes: 2 for binary images.
     title : str, optional
         Over the picture.
 
@@ -58,24 +61,27 @@ def completions(
 
     Examples
     --------
-    >>> figure = completions([[1, 0, -1, -1]], [[[1, 0, 0, 1], [1, 0, 1, 1]]], (2, 2))
-    >>> len(figure.axes)  # what is given, and two completions
+    >>> known = [[True, True, False, False]]
+    >>> figure = completions([[1, 0, 0, 0]], known, [[[1, 0, 0, 1], [1, 0, 1, 1]]], (2, 2))
+    >>> len(figure.axes)  # what is known, and two completions
     3
     """
-    rows, many = checked_images(given, image_shape), np.asarray(filled, dtype=np.float64)
+    rows, many = checked_images(codes, image_shape), np.asarray(filled, dtype=np.float64)
+    unknown = ~np.asarray(known, dtype=bool)
+    if unknown.shape != rows.shape:
+        raise InputError(f"which of {rows.shape} pixels are known has the same shape, got {unknown.shape}")
     if many.ndim != 3 or (many.shape[0], many.shape[2]) != rows.shape or many.shape[1] == 0:
         raise InputError(
             f"completions of {rows.shape} pixels need shape (n, m, D) with m >= 1, got {many.shape}"
         )
-    unknown = rows < 0
-    columns = [_coloured(rows, levels, unknown, hidden=True)]
-    columns += [_coloured(many[:, j], levels, unknown) for j in range(many.shape[1])]
+    columns = [_coloured(rows, n_values, unknown, hidden=True)]
+    columns += [_coloured(many[:, j], n_values, unknown) for j in range(many.shape[1])]
     names = ["given"] + [""] * many.shape[1]
     names[1 + (many.shape[1] - 1) // 2] = "completed" if many.shape[1] == 1 else "completions"
     if truth is not None:
         if np.shape(truth) != rows.shape:
             raise InputError(f"the truth of {rows.shape} pixels has the same shape, got {np.shape(truth)}")
-        columns.append(_coloured(checked_images(truth, image_shape), levels))
+        columns.append(_coloured(checked_images(truth, image_shape), n_values))
         names.append("truth")
     height, width = image_shape
     across, down = _INCHES_PER_IMAGE * len(columns), _INCHES_PER_IMAGE * len(rows) * height / width
@@ -91,13 +97,14 @@ def completions(
 
 def _coloured(
     rows: NDArray[np.float64],
-    levels: int,
+    n_values: int,
     unknown: NDArray[np.bool_] | None = None,
     *,
     hidden: bool = False,
 ) -> NDArray[np.float64]:
     """Return pixels as colours, (n, D, 3)."""
-    colours = np.repeat((np.clip(rows, 0, levels) / levels)[:, :, None], 3, axis=2)
+    largest = n_values - 1
+    colours = np.repeat((np.clip(rows, 0, largest) / largest)[:, :, None], 3, axis=2)
     if unknown is not None:
         colours[unknown] = _UNKNOWN if hidden else colours[unknown] * _FILLED
     return colours

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from made.plots.lines import draw_levels
+from made.plots.lines import draw_horizontals
 from made.plots.style import LETTERS, grow_letters, new_figure
 from made.support.errors import InputError
 
@@ -93,7 +93,7 @@ def loss_curve(
         raise InputError(f"best_step is {best_step}, but there is no validation NLL to mark")
     axes.set_ylim(*_vertical_range(losses, nll, baselines))
     axes.margins(x=0.02)
-    draw_levels(axes, baselines)
+    draw_horizontals(axes, baselines)
     grow_letters(axes, x="optimizer steps", y="nats per row", title=title)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -160,7 +160,7 @@ def _vertical_range(losses: _Floats, nll: _Floats, baselines: Mapping[str, float
     finite = nll[np.isfinite(nll)]
     if finite.size:
         low = [*low, finite.min()]
-        # One wild epoch among many is a spike as well; a handful of epochs are all worth seeing.
+        # One wild epoch among many is a spike as well; a handful of epochs are all shown.
         high = [*high, np.quantile(finite, 0.95) if finite.size >= 20 else finite.max()]
         high = [*high, finite[-1]] if finite.size < 20 else high
     if not low:

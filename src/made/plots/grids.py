@@ -29,7 +29,7 @@ def image_grid(
     image_shape: tuple[int, int],
     *,
     columns: int | None = None,
-    levels: int = 1,
+    n_values: int = 2,
     title: str | None = None,
 ) -> Figure:
     """Rows as images in a grid, filled line by line.
@@ -37,13 +37,13 @@ def image_grid(
     Parameters
     ----------
     images : array_like, shape (n, D)
-        Pixel values 0..levels, row-major; 0 is drawn black and ``levels`` white.
+        Pixel values 0..n_values - 1, row-major; 0 is drawn black and the largest white.
     image_shape : (int, int)
         Height and width of an image, whose product is D.
     columns : int, optional
         Images in a line; about as many as there are lines by default.
-    levels : int, optional
-        The largest pixel value: classes - 1, thus 1 for binary images.
+    n_values : int, optional
+        How many values a pixel takes: 2 for binary images.
     title : str, optional
         Over the grid.
 
@@ -65,7 +65,7 @@ def image_grid(
     tiles = tiled(checked_images(images, image_shape), image_shape, columns)
     height, width = tiles.shape
     figure = new_figure(6.5, min(14.0, 6.5 * height / width + (0.5 if title else 0.0)), title)
-    show_tiles(figure.subplots(), tiles, levels)
+    show_tiles(figure.subplots(), tiles, n_values)
     return figure
 
 
@@ -75,7 +75,7 @@ def samples_beside(
     image_shape: tuple[int, int],
     *,
     columns: int | None = None,
-    levels: int = 1,
+    n_values: int = 2,
     title: str | None = None,
 ) -> Figure:
     """Images drawn by the model on the left, held-out ones on the right.
@@ -83,13 +83,13 @@ def samples_beside(
     Parameters
     ----------
     samples, real : array_like, shapes (n, D) and (m, D)
-        Pixel values 0..levels, row-major; 0 is drawn black and ``levels`` white.
+        Pixel values 0..n_values - 1, row-major; 0 is drawn black and the largest white.
     image_shape : (int, int)
         Height and width of an image, whose product is D.
     columns : int, optional
         Images in a line of either panel.
-    levels : int, optional
-        The largest pixel value: classes - 1, thus 1 for binary images.
+    n_values : int, optional
+        How many values a pixel takes: 2 for binary images.
     title : str, optional
         Over both panels.
 
@@ -112,7 +112,7 @@ def samples_beside(
     tallest = max(tiles.shape[0] / tiles.shape[1] for tiles in panels)
     figure = new_figure(9.0, min(14.0, 4.5 * tallest + (0.9 if title else 0.5)), title)
     for axes, tiles, name in zip(figure.subplots(1, 2), panels, _PANELS, strict=True):
-        show_tiles(axes, tiles, levels)
+        show_tiles(axes, tiles, n_values)
         axes.set_title(name, fontsize=LETTERS)
     return figure
 
@@ -143,7 +143,7 @@ def tiled(rows: _Floats, image_shape: tuple[int, int], columns: int | None = Non
     return tiles.reshape(down * (height + 1), across * (width + 1))[:-1, :-1]
 
 
-def show_tiles(axes: Axes, tiles: _Floats, levels: int) -> None:
+def show_tiles(axes: Axes, tiles: _Floats, n_values: int) -> None:
     """Draw what `tiled` made, without axes; NaN is a gap."""
     from matplotlib import colormaps
 
@@ -151,7 +151,7 @@ def show_tiles(axes: Axes, tiles: _Floats, levels: int) -> None:
         np.ma.masked_invalid(tiles),
         cmap=colormaps["gray"].with_extremes(bad=_GAP_COLOUR),
         vmin=0,
-        vmax=levels,
+        vmax=n_values - 1,
         interpolation="nearest",
     )
     axes.set_axis_off()
@@ -164,7 +164,7 @@ def samples_table(
     samples: ArrayLike,
     real: ArrayLike | None = None,
     *,
-    classes: Sequence[int],
+    n_values: Sequence[int],
     names: Sequence[str] | None = None,
     rows: int = 50,
     title: str | None = None,
@@ -172,14 +172,14 @@ def samples_table(
     """Rows drawn by the model, alone or beside real ones, for data that are no images.
 
     One variable gives bars, two give two-dimensional histograms, more give heat maps of the first rows, with
-    each variable scaled by its own number of classes.
+    each variable scaled by its own number of values.
 
     Parameters
     ----------
     samples, real : array_like of int, shapes (n, D) and (m, D)
         Class codes; without the latter there is one panel.
-    classes : sequence of int, length D
-        K_d, the number of classes of each variable.
+    n_values : sequence of int, length D
+        K_d, the number of values of each variable.
     names : sequence of str, length D, optional
         Names of the variables; x1, x2, ... by default.
     rows : int, optional
@@ -194,56 +194,56 @@ def samples_table(
     Raises
     ------
     InputError
-        If the rows do not have one column per entry of ``classes``, or hold other codes.
+        If the rows do not have one column per entry of ``n_values``, or hold other codes.
 
     Examples
     --------
-    >>> figure = samples_table([[0, 2], [1, 1]], [[0, 0], [1, 1]], classes=[2, 3])
-    >>> figure.axes[0].images[0].get_array().tolist()  # share of the rows, x1 downwards
+    >>> figure = samples_table([[0, 2], [1, 1]], [[0, 0], [1, 1]], n_values=[2, 3])
+    >>> figure.axes[0].images[0].get_array().tolist()  # fraction of the rows, x1 downwards
     [[0.0, 0.0, 0.5], [0.0, 0.5, 0.0]]
     """
-    given = [_checked_codes(block, classes) for block in (samples, real) if block is not None]
-    labels = list(names) if names is not None else [f"x{d + 1}" for d in range(len(classes))]
-    if len(labels) != len(classes):
-        raise InputError(f"{len(classes)} variables need {len(classes)} names, got {len(labels)}")
+    given = [_checked_codes(block, n_values) for block in (samples, real) if block is not None]
+    labels = list(names) if names is not None else [f"x{d + 1}" for d in range(len(n_values))]
+    if len(labels) != len(n_values):
+        raise InputError(f"{len(n_values)} variables need {len(n_values)} names, got {len(labels)}")
     figure = new_figure(9.0 if len(given) > 1 else 5.5, 6.0 if title else 5.6, title)
-    draw = {1: _bars, 2: _histograms}.get(len(classes))
+    draw = {1: _bars, 2: _histograms}.get(len(n_values))
     if draw is not None:
-        draw(figure, given, classes, labels)
+        draw(figure, given, n_values, labels)
     else:
-        _heat_maps(figure, [block[:rows] for block in given], classes, labels)
+        _heat_maps(figure, [block[:rows] for block in given], n_values, labels)
     return figure
 
 
-def _checked_codes(rows: ArrayLike, classes: Sequence[int]) -> NDArray[np.intp]:
+def _checked_codes(rows: ArrayLike, n_values: Sequence[int]) -> NDArray[np.intp]:
     codes = np.asarray(rows)
-    if codes.ndim != 2 or codes.shape[1] != len(classes) or len(codes) == 0:
-        raise InputError(f"rows must have shape (n, {len(classes)}) with n >= 1, got {codes.shape}")
-    if not ((codes >= 0) & (codes < np.asarray(classes))).all():
-        raise InputError("rows hold codes outside 0..K-1; give the K of each variable in classes")
+    if codes.ndim != 2 or codes.shape[1] != len(n_values) or len(codes) == 0:
+        raise InputError(f"rows must have shape (n, {len(n_values)}) with n >= 1, got {codes.shape}")
+    if not ((codes >= 0) & (codes < np.asarray(n_values))).all():
+        raise InputError("rows hold codes outside 0..K-1; give the K of each variable in n_values")
     return codes.astype(np.intp)
 
 
 def _bars(
-    figure: Figure, given: list[NDArray[np.intp]], classes: Sequence[int], labels: Sequence[str]
+    figure: Figure, given: list[NDArray[np.intp]], n_values: Sequence[int], labels: Sequence[str]
 ) -> None:
-    shares = [np.bincount(block[:, 0], minlength=classes[0]) / len(block) for block in given]
+    fractions = [np.bincount(block[:, 0], minlength=n_values[0]) / len(block) for block in given]
     panels = figure.subplots(1, len(given), sharey=True, squeeze=False)[0]
-    for axes, share, name in zip(panels, shares, _PANELS, strict=False):
-        axes.bar(np.arange(classes[0]), share, color="#1f5a94", width=0.9)
+    for axes, fraction, name in zip(panels, fractions, _PANELS, strict=False):
+        axes.bar(np.arange(n_values[0]), fraction, color="#1f5a94", width=0.9)
         grow_letters(axes, x=labels[0], title=name)
-    figure.axes[0].set_ylabel("share of the rows", fontsize=LETTERS)
+    figure.axes[0].set_ylabel("fraction of the rows", fontsize=LETTERS)
 
 
 def _histograms(
-    figure: Figure, given: list[NDArray[np.intp]], classes: Sequence[int], labels: Sequence[str]
+    figure: Figure, given: list[NDArray[np.intp]], n_values: Sequence[int], labels: Sequence[str]
 ) -> None:
     from matplotlib.ticker import PercentFormatter
 
     tables = []
     for block in given:
-        counts = np.bincount(block[:, 0] * classes[1] + block[:, 1], minlength=classes[0] * classes[1])
-        tables.append(counts.reshape(classes[0], classes[1]) / len(block))
+        counts = np.bincount(block[:, 0] * n_values[1] + block[:, 1], minlength=n_values[0] * n_values[1])
+        tables.append(counts.reshape(n_values[0], n_values[1]) / len(block))
     # One scale for both, or a flat histogram would look as rich as a peaked one.
     brightest = max(float(np.quantile(table[table > 0], 0.99)) for table in tables)
     panels = figure.subplots(1, len(given), squeeze=False)[0]
@@ -260,14 +260,14 @@ def _histograms(
         format=PercentFormatter(1),
     )
     bar.ax.locator_params(nbins=4)
-    bar.set_label("share of the rows", fontsize=LETTERS)
+    bar.set_label("fraction of the rows", fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS - 2)
 
 
 def _heat_maps(
-    figure: Figure, given: list[NDArray[np.intp]], classes: Sequence[int], labels: Sequence[str]
+    figure: Figure, given: list[NDArray[np.intp]], n_values: Sequence[int], labels: Sequence[str]
 ) -> None:
-    scale = np.maximum(np.asarray(classes) - 1, 1)
+    scale = np.maximum(np.asarray(n_values) - 1, 1)
     panels = figure.subplots(1, len(given), squeeze=False)[0]
     for axes, block, name in zip(panels, given, _PANELS, strict=False):
         shown = axes.imshow(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_levels", "lines", "stroke"]
+__all__ = ["draw_horizontals", "lines", "stroke"]
 
 _Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ _STROKES: tuple[tuple[str, Any, str], ...] = (
     ("#5b4a1e", (0, (4, 1.5, 1, 1.5, 1, 1.5)), "X"),
     ("#8fb8de", (0, (3, 1)), "*"),
 )
-_LEVEL_DASHES = ("--", (0, (6, 2, 1, 2)), (0, (2, 2)), (0, (8, 3)))
+_HORIZONTAL_DASHES = ("--", (0, (6, 2, 1, 2)), (0, (2, 2)), (0, (8, 3)))
 _MARKED = 40  # points; markers on longer series would hide the line
 
 
@@ -99,7 +99,7 @@ def lines(
     if logarithmic:
         _log_axis(axes, low, high)
     axes.set_ylim(low, high)
-    draw_levels(axes, horizontal)
+    draw_horizontals(axes, horizontal)
     if all((across % 1 == 0).all() for across, _ in curves.values()):
         axes.locator_params(axis="x", integer=True)  # there is no epoch 2.5
     axes.grid(alpha=0.25)
@@ -117,15 +117,15 @@ def stroke(place: int) -> dict[str, Any]:
     return {"color": colour, "linestyle": dashes, "linewidth": 2.0, "marker": marker, "markersize": 5}
 
 
-def draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
+def draw_horizontals(axes: Axes, horizontals: Mapping[str, float]) -> None:
     """Dashed horizontal lines with their names on them; of two close ones the lower is named underneath."""
     from matplotlib.patheffects import withStroke
 
     above = np.inf
-    ordered = sorted(levels.items(), key=lambda item: -item[1])
+    ordered = sorted(horizontals.items(), key=lambda item: -item[1])
     for place, (name, value) in enumerate(ordered):
         _check_height(name, value)
-        dashes = _LEVEL_DASHES[place % len(_LEVEL_DASHES)]
+        dashes = _HORIZONTAL_DASHES[place % len(_HORIZONTAL_DASHES)]
         axes.axhline(value, color="0.25", linewidth=1.3, linestyle=dashes, zorder=2)
         height = axes.transLimits.transform(axes.transScale.transform((1.0, value)))[1]
         crowded = above - height < 0.08
@@ -165,9 +165,9 @@ def _check_height(name: str, value: float) -> None:
         raise InputError(f"the line {name!r} is {value}, give a finite number")
 
 
-def _check_positive(curves: Mapping[str, tuple[_Floats, _Floats]], levels: Mapping[str, float]) -> None:
+def _check_positive(curves: Mapping[str, tuple[_Floats, _Floats]], horizontals: Mapping[str, float]) -> None:
     named = {name: values for name, (_, values) in curves.items()}
-    named |= {name: np.array([value]) for name, value in levels.items()}
+    named |= {name: np.array([value]) for name, value in horizontals.items()}
     for name, values in named.items():
         if (values <= 0).any():
             raise InputError(
@@ -176,13 +176,13 @@ def _check_positive(curves: Mapping[str, tuple[_Floats, _Floats]], levels: Mappi
 
 
 def _vertical_range(
-    heights: list[_Floats], levels: Mapping[str, float], logarithmic: bool
+    heights: list[_Floats], horizontals: Mapping[str, float], logarithmic: bool
 ) -> tuple[float, float]:
     """Limits that hold every line and every value, but for the fall in the first tenth of a series."""
     values = [each[np.isfinite(each)] for each in heights]
     settled = [each[len(each) // 10 :] for each in values]
-    low = np.concatenate([*values, list(levels.values())])
-    high = np.concatenate([*settled, list(levels.values())])
+    low = np.concatenate([*values, list(horizontals.values())])
+    high = np.concatenate([*settled, list(horizontals.values())])
     if not low.size:
         return (0.1, 1.0) if logarithmic else (0.0, 1.0)
     bottom, top = float(low.min()), float(high.max())

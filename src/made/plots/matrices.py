@@ -22,16 +22,16 @@ _MOST_CELLS = 512  # along a side of a drawn mask
 
 
 def mask_matrices(masks: Sequence[ArrayLike], *, titles: Sequence[str] | None = None) -> Figure:
-    """Each mask as a picture, outputs downwards and inputs to the right; live weights are black.
+    """Each mask as a picture, outputs downwards and inputs to the right; active weights are black.
 
-    A mask of more than 512 rows or columns is shrunk: a cell's grey is then the live share of a block.
+    A mask of more than 512 rows or columns is shrunk: a cell's grey is then the active fraction of a block.
 
     Parameters
     ----------
     masks : sequence of array_like of 0 and 1, shapes (outputs, inputs)
         Any masks of any sizes.
     titles : sequence of str, optional
-        One for each mask; the share of live weights is added to it.
+        One for each mask; the fraction of active weights is added to it.
 
     Returns
     -------
@@ -47,21 +47,21 @@ def mask_matrices(masks: Sequence[ArrayLike], *, titles: Sequence[str] | None = 
     >>> figure = mask_matrices([[[1, 0], [1, 1]]], titles=["hidden"])
     >>> print(figure.axes[0].get_title())
     hidden (2 x 2)
-    75.0 % live
+    75.0 % active
     """
-    live = [np.asarray(mask) != 0 for mask in masks]
-    if not live or any(mask.ndim != 2 or mask.size == 0 for mask in live):
+    active = [np.asarray(mask) != 0 for mask in masks]
+    if not active or any(mask.ndim != 2 or mask.size == 0 for mask in active):
         raise InputError("mask_matrices needs a list of at least one matrix (outputs, inputs)")
-    names = list(titles) if titles is not None else [f"mask {place + 1}" for place in range(len(live))]
-    if len(names) != len(live):
-        raise InputError(f"{len(live)} masks need {len(live)} titles, got {len(names)}")
-    across = min(3, len(live))
-    lines = -(-len(live) // across)
+    names = list(titles) if titles is not None else [f"mask {place + 1}" for place in range(len(active))]
+    if len(names) != len(active):
+        raise InputError(f"{len(active)} masks need {len(active)} titles, got {len(names)}")
+    across = min(3, len(active))
+    lines = -(-len(active) // across)
     figure = new_figure(3.4 * across + 0.6, 4.1 * lines)
     panels = figure.subplots(lines, across, squeeze=False)
-    for axes in panels.flat[len(live) :]:
+    for axes in panels.flat[len(active) :]:
         axes.set_axis_off()
-    for axes, mask, name in zip(panels.flat, live, names, strict=False):
+    for axes, mask, name in zip(panels.flat, active, names, strict=False):
         outputs, inputs = mask.shape
         axes.imshow(
             _shrunk(mask),
@@ -77,8 +77,8 @@ def mask_matrices(masks: Sequence[ArrayLike], *, titles: Sequence[str] | None = 
             ),  # the ticks count units even when cells are blocks
             aspect="equal" if 1 / 4 <= outputs / inputs <= 4 else "auto",
         )
-        share = f"{100 * mask.mean():.1f} % live"
-        grow_letters(axes, x="inputs", y="outputs", title=f"{name} ({outputs} x {inputs})\n{share}")
+        fraction = f"{100 * mask.mean():.1f} % active"
+        grow_letters(axes, x="inputs", y="outputs", title=f"{name} ({outputs} x {inputs})\n{fraction}")
         axes.locator_params(integer=True, nbins=5)
     return figure
 

@@ -39,11 +39,11 @@ def network(
     output_names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """The network: inputs at the bottom, outputs on top, and only the live connections between.
+    """The network: inputs at the bottom, outputs on top, and only the active connections between.
 
-    Units and connections carry the colour of the highest rank that they depend on through live paths, read
+    Units and connections carry the colour of the highest rank that they depend on through active paths, read
     from the masks themselves and not from the degrees: the darker, the later. White depends on no variable.
-    An input from which no live path leads to an output is hollow and dashed. Masks of ones draw the
+    An input from which no active path leads to an output is hollow and dashed. Masks of ones draw the
     autoencoder without masks. Context features, of rank 0, are inputs that are no variables.
 
     Parameters
@@ -117,8 +117,8 @@ class _Net:
     degrees: list[_Ints] | None
     masks: list[_Bools]
     direct: _Bools | None
-    sees: list[_Bools]  # per layer, (units, D_in): which inputs a unit depends on through live paths
-    used: _Bools  # (D_in,): whether a live path leads from the input to some output
+    sees: list[_Bools]  # per layer, (units, D_in): which inputs a unit depends on through active paths
+    used: _Bools  # (D_in,): whether a active path leads from the input to some output
 
     @property
     def sizes(self) -> list[int]:
@@ -140,32 +140,34 @@ def _checked_network(
         )
     if ranks.max() == 0:
         raise InputError("input_ranks are all 0, which is context: a network needs at least one variable")
-    live = [np.asarray(mask) != 0 for mask in masks]
-    if not live:
+    active = [np.asarray(mask) != 0 for mask in masks]
+    if not active:
         raise InputError("a network needs at least one mask, got none")
     below = len(ranks)
-    for layer, mask in enumerate(live):
+    for layer, mask in enumerate(active):
         if mask.ndim != 2 or mask.shape[1] != below or mask.shape[0] == 0:
             raise InputError(f"mask {layer} must have shape (outputs, {below}), got {mask.shape}")
         below = len(mask)
-    if max(len(ranks), *(len(mask) for mask in live)) > _MOST_UNITS:
+    if max(len(ranks), *(len(mask) for mask in active)) > _MOST_UNITS:
         raise InputError(
             f"a layer has more than {_MOST_UNITS} units, too many circles to read: "
             "draw mask_matrices(masks) instead"
         )
     numbers = None if degrees is None else [np.asarray(degree) for degree in degrees]
-    if numbers is not None and [d.shape for d in numbers] != [(len(mask),) for mask in live[:-1]]:
-        raise InputError(f"degrees must hold one number per hidden unit: {[len(mask) for mask in live[:-1]]}")
+    if numbers is not None and [d.shape for d in numbers] != [(len(mask),) for mask in active[:-1]]:
+        raise InputError(
+            f"degrees must hold one number per hidden unit: {[len(mask) for mask in active[:-1]]}"
+        )
     straight = None if direct is None else np.asarray(direct) != 0
     if straight is not None and straight.shape != (below, len(ranks)):
         raise InputError(f"direct must have shape ({below}, {len(ranks)}), got {straight.shape}")
     sees: list[_Bools] = [np.eye(len(ranks), dtype=bool)]
-    for mask in live:
+    for mask in active:
         sees.append(mask @ sees[-1])  # a product of truth values: or of ands
     if straight is not None:
         sees[-1] = sees[-1] | straight
     used: _Bools = np.any(sees[-1], axis=0, keepdims=True)[0]
-    return _Net(ranks.astype(np.int_), numbers, live, straight, sees, used)
+    return _Net(ranks.astype(np.int_), numbers, active, straight, sees, used)
 
 
 def _input_names(ranks: _Ints) -> list[str]:

@@ -1,4 +1,4 @@
-"""Images in pairs, one above the other: a sample over its nearest neighbour, a probability over its draw."""
+"""Images in pairs, one above the other, such as a sample and its nearest neighbour."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def image_pairs(
     *,
     names: tuple[str, str] = ("drawn by the model", "nearest training image"),
     captions: Sequence[str] | None = None,
-    levels: int = 1,
+    n_values: int = 2,
     columns: int = 10,
     title: str | None = None,
 ) -> Figure:
@@ -39,15 +39,15 @@ def image_pairs(
     Parameters
     ----------
     top, bottom : array_like, shape (n, D)
-        Numbers from 0 to ``levels``, row-major; 0 is drawn black and ``levels`` white.
+        Numbers from 0 to n_values - 1, row-major; 0 is drawn black and the largest white.
     image_shape : (int, int)
         Height and width of an image, whose product is D.
     names : (str, str), optional
         What stands above and what below.
     captions : sequence of str, length n, optional
         Under each pair, such as ``"37 px"``.
-    levels : int, optional
-        The largest pixel value: classes - 1, thus 1 for binary images and for probabilities.
+    n_values : int, optional
+        How many values a pixel takes: 2 for binary images, and for probabilities.
     columns : int, optional
         Pairs in a line.
     title : str, optional
@@ -92,7 +92,7 @@ def image_pairs(
     panels = figure.subplots(len(starts), 1, squeeze=False)[:, 0]
     for axes, start in zip(panels, starts, strict=True):
         chosen = slice(start, start + across)
-        show_tiles(axes, _tiled_pairs(above[chosen], below[chosen], image_shape, step), levels)
+        show_tiles(axes, _tiled_pairs(above[chosen], below[chosen], image_shape, step), n_values)
         axes.set_xlim(-0.5, full - 0.5)
         if captions is not None:
             _write_captions(axes, captions[chosen], (width - 1) / 2, step, letters)

@@ -26,7 +26,7 @@ def predecessors(
     variable: int,
     image_shape: tuple[int, int],
     *,
-    levels: int = 1,
+    n_values: int = 2,
     title: str | None = None,
 ) -> Figure:
     """One pixel, those that come before it in the ordering, and those that it must not see.
@@ -34,15 +34,15 @@ def predecessors(
     Parameters
     ----------
     image_row : array_like, shape (D,)
-        Pixel values 0..levels, row-major.
+        Pixel values 0..n_values - 1, row-major.
     ordering : array_like of int, shape (D,)
         The variables in the order in which they are generated.
     variable : int
         The pixel to be predicted, drawn red. Its predecessors are tinted blue, all others hatched grey.
     image_shape : (int, int)
         Height and width, whose product is D.
-    levels : int, optional
-        The largest pixel value: classes - 1, thus 1 for binary images.
+    n_values : int, optional
+        How many values a pixel takes: 2 for binary images.
     title : str, optional
         Over the picture; names the pixel's rank by default.
 
@@ -70,7 +70,7 @@ def predecessors(
     rank = int(np.flatnonzero(order == variable)[0]) + 1
     known = np.zeros(len(row), dtype=bool)
     known[order[: rank - 1]] = True
-    colours = _tints(row / levels, known, variable).reshape(*image_shape, 3)
+    colours = _tints(row / (n_values - 1), known, variable).reshape(*image_shape, 3)
     hidden = ~known
     hidden[variable] = False
 
@@ -143,7 +143,7 @@ def surprise(
     per_variable_nll: ArrayLike,
     image_shape: tuple[int, int],
     *,
-    levels: int = 1,
+    n_values: int = 2,
     title: str | None = None,
 ) -> Figure:
     """Images, and under each the map of how many nats each of its pixels costs.
@@ -151,13 +151,13 @@ def surprise(
     Parameters
     ----------
     rows : array_like, shape (n, D)
-        Pixel values 0..levels, row-major.
+        Pixel values 0..n_values - 1, row-major.
     per_variable_nll : array_like of float, shape (n, D)
         -log p(x_d | the variables before it), in nats.
     image_shape : (int, int)
         Height and width of an image, whose product is D.
-    levels : int, optional
-        The largest pixel value: classes - 1, thus 1 for binary images.
+    n_values : int, optional
+        How many values a pixel takes: 2 for binary images.
     title : str, optional
         Over the pictures.
 
@@ -194,7 +194,9 @@ def surprise(
     for place, (image, cost) in enumerate(zip(images, nll, strict=True)):
         line, column = divmod(place, across)
         above, below = panels[2 * line, column], panels[2 * line + 1, column]
-        above.imshow(image.reshape(image_shape), cmap="gray", vmin=0, vmax=levels, interpolation="nearest")
+        above.imshow(
+            image.reshape(image_shape), cmap="gray", vmin=0, vmax=n_values - 1, interpolation="nearest"
+        )
         shown = below.imshow(
             cost.reshape(image_shape), cmap="inferno", vmin=0, vmax=dearest, interpolation="nearest"
         )

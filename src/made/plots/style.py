@@ -1,4 +1,4 @@
-"""The paper all pictures are drawn on: figures, lettering, colours, and saving to a file."""
+"""What all pictures share: empty figures, lettering, colours, and saving to a file."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def _samples(report: Report, dataset: Dataset, result: RecipeResult) -> None:
             shape,
             names=("probability of a 1, given the pixels before", "what was drawn"),
         ),
-        "The seed's remark made visible: the conditional probabilities are blurry, the Bernoulli draws are not.",
+        "The seed's remark made visible: the conditional probabilities are blurry, the Bernoulli samples are not.",
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from made import plots
 from made.reproduce.report import Report
 from made.reproduce.two_dim import Plan, TwoDimResult, kl_divergence
+from made.reproduce.two_dim_pictures import joint_tables, log_ratios, slices
 from made.runs.pictures import draw_figure_6
 from made.runs.scores import Score, score_rows
 from made.support.files import write_aside
@@ -123,7 +124,7 @@ def _page(
     shown = {"original": _histogram(rows, truth.shape)}
     shown |= {f"({r.name}) {r.title}": _histogram(r.samples, truth.shape) for r in results}
     report.figure(
-        plots.joint_tables(shown, columns=3),
+        joint_tables(shown, columns=3),
         f"Histograms of {len(rows):,} points: the data, and as many drawn from each model.",
     )
     report.text(
@@ -133,15 +134,15 @@ def _page(
     report.section("The exact tables")
     tables = {f"({r.name}) {r.title}": r.table for r in results}
     report.figure(
-        plots.joint_tables({"truth": truth, **tables}, columns=3),
+        joint_tables({"truth": truth, **tables}, columns=3),
         "The joint table of each model, every cell computed, beside the true one.",
     )
     report.figure(
-        plots.log_ratios(truth, tables, limit=1.0), "Where each model is too low (dark) or too high (light)."
+        log_ratios(truth, tables, limit=1.0), "Where each model is too low (dark) or too high (light)."
     )
     at = [truth.shape[0] * i // 4 for i in (1, 2, 3)]
     report.figure(
-        plots.slices(truth, {"(c) one-hot": by_name["c"].table, f"({best.name})": best.table}, at),
+        slices(truth, {"(c) one-hot": by_name["c"].table, f"({best.name})": best.table}, at),
         "The conditional p(x2 | x1) at three values of x1: the truth, the seed's choice, and the closest model.",
     )
     report.section("How training went")
@@ -155,7 +156,7 @@ def _page(
             horizontal={"product of marginals": figures["product of the true marginals"]["kl"]},
             logarithmic=True,
         ),
-        "KL by epoch. A curve that turns up is a model that learns its training points by heart.",
+        "KL by epoch. A curve that turns up is a model that over-fits its training points.",
     )
     held_out = {f"({r.name}) {r.title}": (np.arange(len(r.nll_by_epoch)), r.nll_by_epoch) for r in results}
     report.figure(
@@ -203,7 +204,7 @@ def _main_table(report: Report, figures: Mapping[str, Any], results: list[TwoDim
     report.note(
         "The seed calls one-hot (c) the best and says that the scaled input (b) totally fails; it judged by a leaking "
         f"loss and by histograms. Here one-hot ends at {_kl_of(results, 'c'):.4f} nats, scaled at "
-        f"{_kl_of(results, 'b'):.4f}. Stopped at its lowest point, which only the true table can tell, one-hot "
+        f"{_kl_of(results, 'b'):.4f}. Stopped at its lowest point, which only the true table shows, one-hot "
         f"would be at {lucky:.4f}."
     )
 
@@ -213,8 +214,8 @@ def _leak(report: Report, figures: Mapping[str, Any], results: list[TwoDimResult
     below = [r for r in results if r.leaking[-1] < entropy]
     names = ", ".join(f"({r.name})" for r in below) or "none of the models in this run"
     report.text(
-        "The seed draws its train/test split again every epoch, so that every point is trained on sooner or later, "
-        "and the “test” points of an epoch are old acquaintances. The table's last column is that loss. Below the "
+        "The seed makes a new train/test split every epoch, so that every point is trained on sooner or later, "
+        "and the “test” points of an epoch have mostly been trained on before. The table's last column is that loss. Below the "
         f"entropy of the truth ({entropy:.4f} nats), where no honest figure can be, end: {names}."
     )
     series: dict[str, Any] = {}
@@ -246,8 +247,8 @@ def _ours(report: Report, ours: TwoDimResult) -> None:
     tried = ours.notes["validation NLL by width"]
     widths = ", ".join(f"{width}: {nll:.4f}" for width, nll in tried.items())
     report.text(
-        "**(e) is a MADE** whose variables know that their classes are in an order: a value enters as overlapping "
-        "bumps along the axis, logits are averaged over neighbouring classes, and the density is the mixture of both "
+        "**(e) is a MADE** whose variables know that their classes are in an order: a value enters as radial "
+        "basis features along the axis, logits are averaged over neighbouring classes, and the density is the mixture of both "
         "orderings. How far to average was chosen on an eighth of the training points that was cut off for it "
         f"(validation NLL in nats by width in classes: {widths}); then the model was trained on all of them. The table "
         "and the held-out points had no say."

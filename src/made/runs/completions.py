@@ -94,7 +94,7 @@ def find_incomplete_rows(folder: RunFolder, model: MADE, path: str) -> Incomplet
     InputError
         If there is no such file, or a known entry is no value of its variable.
     """
-    raw = data.read(path, holes=True)
+    raw = data.read(path, missing=True)
     try:
         return _incomplete(
             in_order(np.asarray(raw.rows), raw.columns, folder), folder, model, Path(path).name
@@ -224,7 +224,7 @@ def check_picture(
 ) -> tuple[int, int]:
     """Return the shape of the images, or say why they and `number` completions of each make no picture."""
     if shape is None:
-        raise InputError(f"{path}: the rows of this run are no images; write .csv or .npy")
+        raise InputError(f"{path}: the rows of this run are no images; write .csv, .parquet or .npy")
     if len(rows) == 0 or number == 0:
         raise InputError("a picture needs at least one row to complete, and one completion of it")
     plots.check_place(path)
@@ -244,10 +244,11 @@ def draw_completions(
     shown = rows[:IMAGES]
     figure = plots.completions(
         shown.codes,
+        shown.codes != UNKNOWN,
         several[:IMAGES],
         shape,
         truth=shown.truth,
-        levels=int(model.variables.n_values.max()) - 1,
+        n_values=int(model.variables.n_values.max()),
     )
     plots.save(figure, path)
     return path
@@ -351,7 +352,7 @@ def has_holes(path: str) -> bool:
     """
     if data.known(path) is not None or not Path(path).is_file():
         return False
-    raw = data.read(path, holes=True)
+    raw = data.read(path, missing=True)
     return any(rows.dtype.kind == "f" and bool(np.isnan(rows).any()) for rows in raw.splits.values())
 
 

@@ -60,11 +60,11 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     samples = model.sample(n, seed=seed, context=None if context is None else context[picked]).cpu().numpy()
     title = f"Samples and {data.name}"
     if data.image_shape is not None:
-        levels = max(data.classes) - 1
-        figure = plots.samples_beside(samples, real, data.image_shape, levels=levels, title=title)
+        n_values = max(data.classes)
+        figure = plots.samples_beside(samples, real, data.image_shape, n_values=n_values, title=title)
     else:
         names = data.columns
-        figure = plots.samples_table(samples, real, classes=data.classes, names=names, title=title)
+        figure = plots.samples_table(samples, real, n_values=data.classes, names=names, title=title)
     plots.save(figure, path)
     return path
 
@@ -80,11 +80,11 @@ def draw_rows(
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
     if image_shape is None:
-        classes = [int(k) for k in model.variables.n_values]
-        figure = plots.samples_table(rows, classes=classes, names=columns)
+        n_values = [int(k) for k in model.variables.n_values]
+        figure = plots.samples_table(rows, n_values=n_values, names=columns)
     else:
-        levels = int(model.variables.n_values.max()) - 1
-        figure = plots.image_grid(rows, image_shape, levels=levels, title="drawn by the model")
+        largest = int(model.variables.n_values.max())
+        figure = plots.image_grid(rows, image_shape, n_values=largest, title="drawn by the model")
     plots.save(figure, path)
     return path
 
@@ -100,7 +100,7 @@ def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
         data.test[worst],
         per_variable[worst],
         data.image_shape,
-        levels=max(data.classes) - 1,
+        n_values=max(data.classes),
         title="The held-out images that surprise the model most"
         + ("" if model.n_masks == 1 else f",\nunder mask 0 of {model.n_masks}"),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,21 @@ from numpy.typing import NDArray
 from made.masks.ordering import IntArray
 from made.model import MADE
 from made.support.checks import check_int
-from made.support.files import writing_aside
+from made.support.errors import InputError
+from made.support.files import path_aside, write_aside
 
-__all__ = ["csv_text", "draw_portions", "rows_per_portion", "value_type", "write_rows"]
+if TYPE_CHECKING:
+    import polars
+
+__all__ = [
+    "csv_text",
+    "draw_portions",
+    "numbers_text",
+    "rows_per_portion",
+    "value_type",
+    "write_numbers",
+    "write_rows",
+]
 
 # A portion holds no more rows and no more numbers than this, unless the model itself takes more at once.
 _ROWS_PER_PORTION = 10_000
@@ -99,9 +111,10 @@ def csv_text(
     yes
     no
     """
-    yield _csv([columns or [f"x{i}" for i in range(model.n_variables)]])
+    # Names may be there twice in a file, but not in a table of polars: they are written as a row.
+    yield _csv(np.array([columns or _numbered(model)], dtype=object))
     for codes in portions:
-        yield _csv(model.values(codes).tolist())
+        yield _csv(model.values(codes))
 
 
 def write_rows(
@@ -111,12 +124,12 @@ def write_rows(
     portions: Iterable[NDArray[Any]],
     columns: list[str] | None = None,
 ) -> None:
-    """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, or to CSV.
+    """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, to Parquet, or to CSV.
 
     Parameters
     ----------
     path : path
-        Its ending says which.
+        Its ending says which. The codes of a .parquet file are kept in memory until it is written.
     model : MADE
         Knows the labels that stand for codes.
     n : int
@@ -124,7 +137,7 @@ def write_rows(
     portions : iterable of (rows, D) arrays
         Codes.
     columns : list of str, optional
-        Names of the columns, for CSV.
+        Names of the columns, for CSV and Parquet.
 
     Raises
     ------
@@ -132,20 +145,48 @@ def write_rows(
         If the file cannot be written; one that was there before survives.
     """
     n = check_int("n, the number of rows to draw,", n)
-    with writing_aside(path) as file:
-        if Path(path).suffix != ".npy":
-            for text in csv_text(model, portions, columns):
-                file.write(text.encode())
-            return
-        kind = value_type(model)
-        header = {
-            "descr": np.lib.format.dtype_to_descr(kind),
-            "fortran_order": False,
-            "shape": (n, model.n_variables),
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        for codes in portions:
-            file.write(model.values(codes).astype(kind, copy=False).tobytes())
+    suffix = Path(path).suffix
+    with path_aside(path) as aside:
+        if suffix == ".npy":
+            _write_array(aside, model, n, portions)
+        elif suffix == ".parquet":
+            names = _distinct(path, columns or _numbered(model))
+            _table(names, _label_columns(model, portions)).write_parquet(aside)
+        else:
+            with aside.open("wb") as file:
+                for text in csv_text(model, portions, columns):
+                    file.write(text.encode())
+
+
+def numbers_text(names: Sequence[str], table: NDArray[np.float64]) -> str:
+    """Return columns of numbers, to nine digits, as CSV text.
+
+    Examples
+    --------
+    >>> print(numbers_text(["log_prob", "error"], np.array([[-1.5, 0.0], [-2.5, 0.25]])))
+    log_prob,error
+    -1.5,0
+    -2.5,0.25
+    """
+    text = io.StringIO()
+    np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
+    return text.getvalue()
+
+
+def write_numbers(path: str | Path, names: Sequence[str], table: NDArray[np.float64]) -> None:
+    """Write columns of numbers: to Parquet in full, or to CSV, as the ending of the path says.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written; one that was there before survives.
+    """
+    if Path(path).suffix != ".parquet":
+        write_aside(path, numbers_text(names, table).encode())
+        return
+    parquet = _table(_distinct(path, names), table.T)
+    with path_aside(path) as aside:
+        parquet.write_parquet(aside)
 
 
 def value_type(model: MADE) -> np.dtype[Any]:
@@ -170,7 +211,66 @@ def value_type(model: MADE) -> np.dtype[Any]:
     return np.result_type(*kinds)
 
 
-def _csv(rows: list[list[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+def _numbered(model: MADE) -> list[str]:
+    return [f"x{i}" for i in range(model.n_variables)]
+
+
+def _distinct(path: str | Path, names: Sequence[str]) -> Sequence[str]:
+    """Check that names are all different, as those of a Parquet file must be."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{path}: a Parquet file cannot hold two columns called {name!r}; write .csv")
+        seen.add(name)
+    return names
+
+
+def _table(names: Sequence[str], columns: Iterable[Any]) -> polars.DataFrame:
+    import polars
+
+    return polars.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _csv(rows: NDArray[Any]) -> str:
+    """Return rows as lines of CSV; numbers look as Python shows them."""
+    import polars
+
+    # polars writes integers as Python does, but 1e-7 where Python has 1e-07: nothing else passes through it
+    columns = [
+        polars.Series(column if column.dtype.kind in "iu" else list(map(str, column.tolist())))
+        for column in rows.T
+    ]
+    names = [str(place) for place in range(len(columns))]
+    return _table(names, columns).write_csv(include_header=False)
+
+
+def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any]]) -> None:
+    kind, shape = value_type(model), (n, model.n_variables)
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+    if hasattr(
+        os, "posix_fallocate"
+    ):  # a full disk is told now; of a page of the map it would kill the process
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    first = 0
+    for codes in portions:
+        rows[first : first + len(codes)] = model.values(codes)
+        first += len(codes)
+    rows.flush()
+
+
+def _label_columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Series]:
+    """Return the columns of all portions: codes, or labels, as numbers if all are numbers, else as text."""
+    import polars
+
+    kept = [np.zeros((0, model.n_variables), dtype=np.uint8), *portions]
+    columns = []
+    for d in range(model.n_variables):
+        codes = polars.Series(np.concatenate([rows[:, d] for rows in kept]))
+        labels = model.variables.block_of(d).labels
+        if labels is not None:
+            of_numbers = all(isinstance(label, int | float) for label in labels)
+            values = polars.Series(labels if of_numbers else list(map(str, labels)), strict=False)
+            codes = values.gather(codes)
+        columns.append(codes)
+    return columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "PoorEstimateWarning"]
+__all__ = ["EntryError", "InputError", "PoorEstimateWarning"]
 
 
 class InputError(ValueError):
@@ -19,6 +19,36 @@ class InputError(ValueError):
         ...
     made.support.errors.InputError: hidden sizes must be at least 1, got 0
     """
+
+
+class EntryError(InputError):
+    """One entry of an array of rows cannot be used.
+
+    Whoever read the array from a file can say where in the file the entry stands.
+
+    Parameters
+    ----------
+    row, column : int
+        Counted from 0.
+    complaint : str
+        What is wrong with it, to stand after its place.
+    source : str
+        Where the array comes from; stands first, if not empty.
+    name : str, optional
+        Of the column.
+
+    Examples
+    --------
+    >>> str(EntryError(3, 1, "holds 0.5: round it", source="rows.npy", name="age"))
+    'rows.npy: row 3, column 1 (age) (counted from 0) holds 0.5: round it'
+    """
+
+    def __init__(
+        self, row: int, column: int, complaint: str, *, source: str = "", name: str | None = None
+    ) -> None:
+        self.row, self.column, self.complaint = row, column, complaint
+        where = f"row {row}, column {column}" + (f" ({name})" if name is not None else "")
+        super().__init__(f"{f'{source}: ' if source else ''}{where} (counted from 0) {complaint}")
 
 
 class PoorEstimateWarning(UserWarning):

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from made.support.errors import InputError
 
-__all__ = ["FORMAT_VERSION", "read_tensors", "write_aside", "write_tensors", "writing_aside"]
+__all__ = ["FORMAT_VERSION", "path_aside", "read_tensors", "write_aside", "write_tensors", "writing_aside"]
 
 #: Raised by one whenever an older version of made could not read the new files.
 FORMAT_VERSION = 1
@@ -59,21 +59,35 @@ def writing_aside(path: str | Path) -> Iterator[BinaryIO]:
     ...     Path(folder, "rows.csv").read_text()
     'x0,x1\n0,1\n'
     """
+    with path_aside(path) as aside, aside.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def path_aside(path: str | Path) -> Iterator[Path]:
+    """Make an empty file beside a place, for others to write to, and move it there at the end of the block.
+
+    Yields
+    ------
+    Path
+        Of the file to write; otherwise as `writing_aside`.
+    """
     path = Path(path)
     aside = None
     try:
         if path.is_dir():  # said now, not after the last portion
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        aside = Path(name)
+        os.close(handle)
+        yield aside
+        with aside.open("rb+") as file:
             os.fsync(file.fileno())
-        os.chmod(aside, 0o666 & ~_umask())
+        aside.chmod(0o666 & ~_umask())
         os.replace(aside, path)
     except BaseException as error:
         if aside is not None:
-            Path(aside).unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
         reason = error.strerror or str(error)

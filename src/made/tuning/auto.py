@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import ArrayLike
 
@@ -97,8 +97,9 @@ def auto_fit(
     held_out = None if valid is None else schema.encode(valid)
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
-        rows, _, held_out, note = set_apart(rows, seed=seed)
-        report(note)
+        parts = set_apart(rows, seed=seed)
+        rows, held_out = cast("Rows", parts.train), cast("Rows | None", parts.valid)
+        report(parts.note)
     pipeline = Pipeline(
         schema, rows, held_out, seed=seed, recipe=recipe, network=network, training=training, device=device
     )

@@ -37,7 +37,7 @@ def joint_tables(
     Parameters
     ----------
     tables : mapping of str to array_like, shape (K1, K2)
-        Name and probabilities, or shares of the rows of a sample; each sums to 1. At most 8, the truth first.
+        Name and probabilities, or the frequencies of a sample; each sums to 1. At most 8, the truth first.
     columns : int, optional
         Panels in a line; 2 or 3 by default.
     title : str, optional

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.plots import joint_tables, log_ratios, slices
+from made.reproduce.two_dim_pictures import joint_tables, log_ratios, slices
 from made.support.errors import InputError
 
 
