@@ -106,7 +106,8 @@ def sample(
     device: Device = "cpu",
 ) -> None:
     """Draw new rows from a trained model."""
-    from made.runs.completions import how_given, read_context, read_given_values
+    from made.runs.completions import how_given
+    from made.runs.given_text import read_context, read_given_values
     from made.runs.samples import csv_text, draw_portions, write_rows
 
     if out is not None and out.suffix not in (".npy", ".csv", ".png"):
@@ -142,7 +143,7 @@ def score(
         bool, typer.Option("--per-variable", help="A column per variable as well: which entries surprise.")
     ] = False,
     data_dir: DataDir = None,
-    draws: Annotated[
+    particles: Annotated[
         int, typer.Option(help="Per row and mask, where log p of an incomplete row is estimated.")
     ] = 1000,
     device: Device = "cpu",
@@ -163,7 +164,7 @@ def score(
     if has_holes(data):
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
-        _score_incomplete(model, find_incomplete_rows(folder, model, data), draws, out)
+        _score_incomplete(model, find_incomplete_rows(folder, model, data), particles, out)
         return
     rows = find_rows(folder, model, data, split, data_dir, whole_file=True)
     with counting("scoring", len(rows.codes)) as advance:
@@ -190,16 +191,15 @@ def score(
     )
 
 
-def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path | None) -> None:
+def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Path | None) -> None:
     """Write log p of what is known in each row, and its standard error."""
     import numpy as np
 
-    from made.queries.inference import POOR
-    from made.runs.completions import score_known
+    from made.runs.completions import poor_estimates, score_known
     from made.support.files import write_aside
 
     with counting("scoring", len(rows)) as advance:
-        found = score_known(model, rows, draws, advance)
+        found = score_known(model, rows, particles, advance)
     text = io.StringIO()
     table = np.stack([found.log_prob, found.error], axis=1)
     np.savetxt(text, table, fmt="%.9g", delimiter=",", header="log_prob,standard_error", comments="")
@@ -207,16 +207,13 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path |
         typer.echo(text.getvalue(), nl=False)
     else:
         write_aside(out, text.getvalue().encode())
-    estimated, weak = np.isfinite(found.ess).sum(), found.ess[found.ess < POOR]
+    estimated = np.isfinite(found.ess).sum()
     place = "" if out is None else f": {out}"
     tell(
         f"log p of what is known in {len(table):,} rows ({rows.name}), {estimated:,} of them estimated{place}"
     )
-    if len(weak):
-        tell(
-            f"  {len(weak):,} of the estimates {'rests' if len(weak) == 1 else 'rest'} on few effective "
-            f"draws, {weak.min():.1f} at the worst: raise --draws"
-        )
+    if poor := poor_estimates(found.ess):
+        tell(f"  {poor}")
 
 
 def show(

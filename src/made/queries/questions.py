@@ -5,8 +5,8 @@ Every answer says how it was found: exactly, or estimated with an error, or unde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable
-from made.queries.inference import Evidence, Inference, index
-from made.queries.modes import joint_modes, variable_modes
+from made.queries.inference import Evidence, Inference
+from made.queries.query import METHODS, Query, RowsLike, encoded_given, encoded_rows, inference_of
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.variables.missing import check_variable, read_given, read_incomplete
+from made.variables.missing import check_variable
 from made.variables.rows import Rows
 
 __all__ = ["KINDS", "METHODS", "Questions", "complete", "conditional", "marginal", "sample_given"]
@@ -32,15 +32,10 @@ KINDS = {
     "variable": "the most probable value of each variable alone",
     "joint": "the most probable completion as a whole",
 }
-#: How a question may be answered.
-METHODS = ("auto", "exact", "estimate", "given-first")
-
 _PARTICLES = 1000
 # Where rows drawn given the same values have to be picked among weighted particles: how many there are.
 _PARTICLES_FOR_MANY = 10_000
 _MAX_STATES = 4096
-
-RowsLike = Rows | ArrayLike | Tensor
 
 
 class Questions:
@@ -113,8 +108,8 @@ class Questions:
         >>> answer.method[0] == "exact"
         True
         """
-        question = _Question.of(self, method, mask, seed, particles, max_states)
-        encoded = _encoded(self, rows, unknown, context)
+        question = Query.of(self, method, mask, seed, particles, max_states)
+        encoded = encoded_rows(self, rows, unknown, context)
         evidence = question.evidence(encoded, np.arange(len(encoded)) + check_int("first", first))
         evidence.warn_if_poor()
         return _answer(evidence, evidence.routes)
@@ -167,8 +162,8 @@ class Questions:
             raise InputError(f"kind is one of {', '.join(map(repr, KINDS))}; got {kind!r}")
         if number is not None and kind != "draw":
             raise InputError(f"number asks for several samples: with kind={kind!r} there is one completion")
-        question = _Question.of(self, method, mask, seed, particles, max_states)
-        encoded = _encoded(self, rows, unknown, context)
+        question = Query.of(self, method, mask, seed, particles, max_states)
+        encoded = encoded_rows(self, rows, unknown, context)
         numbers = np.arange(len(encoded)) + check_int("first", first)
         each = 1 if number is None else check_int("number, of completions per row,", number)
         codes, routes, evidence = question.complete(encoded, kind, numbers, each)
@@ -220,8 +215,8 @@ class Questions:
         array([0.5, 0.5])
         """
         check_variable(self.variables, variable)
-        question = _Question.of(self, method, mask, seed, particles, max_states)
-        row = _encoded_given(self, {} if given is None else given)
+        question = Query.of(self, method, mask, seed, particles, max_states)
+        row = encoded_given(self, {} if given is None else given)
         if len(row) != 1:
             raise InputError(f"conditional answers for one row of given values, got {len(row)}")
         known = row.mask.clone()
@@ -267,7 +262,7 @@ class Questions:
         **settings
             Of `made.queries.inference.Inference`.
         """
-        return _inference(self, mask, groups, **settings)
+        return inference_of(self, mask, groups, **settings)
 
 
 def marginal(model: Questions, rows: RowsLike, **options: Any) -> Answer:
@@ -348,13 +343,13 @@ def sample_given(
     tensor([1, 1], dtype=torch.uint8)
     """
     features = model.context_rows(context, n)
-    rows = _encoded_given(model, given)
+    rows = encoded_given(model, given)
     if len(rows) not in (1, n):
         raise InputError(f"given holds {len(rows)} rows: one for all {n} rows to draw, or one each")
     # One thing given for all rows needs one answer; rows with their own are asked about one by one.
     is_shared = _is_shared(given, context, n)
     particles = _PARTICLES_FOR_MANY if is_shared else _PARTICLES
-    question = _Question.of(model, "auto", mask, seed, particles, _MAX_STATES)
+    question = Query.of(model, "auto", mask, seed, particles, _MAX_STATES)
     if is_shared:
         rows = replace(rows[: min(n, 1)], context=None if features is None else features[:1])
         numbers, each, number = np.zeros(len(rows), dtype=np.int64), n, first
@@ -374,97 +369,6 @@ def _checked(model: Any) -> Any:
     return model
 
 
-@dataclass(frozen=True)
-class _Question:
-    """How the rows of one call are to be answered."""
-
-    model: Askable
-    is_given_first: bool
-    mask: int | Sequence[int] | None
-    settings: dict[str, Any]
-
-    @staticmethod
-    def of(
-        model: Askable,
-        method: str,
-        mask: int | Sequence[int] | None,
-        seed: int,
-        particles: int,
-        max_states: int,
-    ) -> _Question:
-        """Check the settings of a question."""
-        if method not in METHODS:
-            raise InputError(f"method is one of {', '.join(map(repr, METHODS))}; got {method!r}")
-        settings = {
-            "seed": check_int("seed", seed),
-            "particles": check_int("particles", particles, least=2),
-            "max_states": 1 if method == "estimate" else check_int("max_states", max_states, least=1),
-            "exact": method == "exact",
-        }
-        return _Question(model, method == "given-first", mask, settings)
-
-    def evidence(self, rows: Rows, numbers: IntArray, next_variable: int | None = None) -> Evidence:
-        """Return how probable what is known in each row is."""
-        parts = [
-            (chosen, inference.evidence(rows[index(chosen)], numbers[chosen]))
-            for chosen, inference in self._inferences(rows, next_variable)
-        ]
-        return self._together(parts, len(rows))
-
-    def complete(
-        self, rows: Rows, kind: str, numbers: IntArray, each: int = 1, first: int = 0
-    ) -> tuple[IntArray, IntArray, Evidence]:
-        """Return completions (n, each, D), their routes (n,), and the evidence that they follow from.
-
-        `first` is the number of the first completion of each row.
-        """
-        n, n_variables = rows.codes.shape
-        codes = np.empty((n, each, n_variables), dtype=np.int64)
-        routes, parts = np.empty(n, dtype=np.int64), []
-        for chosen, inference in self._inferences(rows):
-            some, own = rows[index(chosen)], numbers[chosen]
-            evidence = inference.evidence(some, own)
-            parts.append((chosen, evidence))
-            if kind == "draw":
-                codes[chosen] = inference.complete(some, evidence, own, each, first)
-            else:
-                modes = variable_modes if kind == "variable" else joint_modes
-                codes[chosen, 0], exact = modes(inference, some, evidence, own)
-                otherwise = Route.COUNTED if kind == "variable" else Route.SEARCHED
-                routes[chosen] = np.where(exact, int(Route.SUMMED), int(otherwise))
-        evidence = self._together(parts, n)
-        return codes, evidence.routes if kind == "draw" else routes, evidence
-
-    def _inferences(
-        self, rows: Rows, next_variable: int | None = None
-    ) -> Iterator[tuple[IntArray, Inference]]:
-        """Return which rows are asked about together, and whom to ask.
-
-        Where what is given comes first in the ordering, `next_variable` comes after it and before the rest.
-        """
-        if not self.is_given_first:
-            if len(rows):
-                yield np.arange(len(rows)), _inference(self.model, self.mask, None, **self.settings)
-            return
-        order = np.where(rows.mask.cpu().numpy(), 0, 2)
-        if next_variable is not None:
-            order[:, next_variable] = 1
-        patterns, which = np.unique(order, axis=0, return_inverse=True)
-        for i, pattern in enumerate(patterns):
-            chosen = np.flatnonzero(which.reshape(-1) == i)
-            yield chosen, _inference(self.model, self.mask, pattern, **self.settings)
-
-    def _together(self, parts: list[tuple[IntArray, Evidence]], n: int) -> Evidence:
-        """Put answers about some of the rows each back into the order of the rows."""
-        log_prob, error, ess = np.zeros((3, n))
-        routes = np.full(n, int(Route.GIVEN_FIRST), dtype=np.int64)
-        for chosen, evidence in parts:
-            log_prob[chosen], error[chosen], ess[chosen] = evidence.log_prob, evidence.error, evidence.ess
-            if not self.is_given_first:
-                routes[chosen] = evidence.routes
-        return Evidence(log_prob, error, ess, routes, mask_weights=np.zeros((0, n)))
-
-
 def _answer(evidence: Evidence, routes: IntArray) -> Answer:
     return Answer(
         log_prob=evidence.log_prob,
@@ -472,34 +376,6 @@ def _answer(evidence: Evidence, routes: IntArray) -> Answer:
         ess=evidence.ess,
         routes=tuple(Route(route) for route in routes.tolist()),
     )
-
-
-def _inference(
-    model: Askable, mask: int | Sequence[int] | None, groups: IntArray | None, **settings: Any
-) -> Inference:
-    return Inference(
-        model.variables,
-        lambda k: model.density(k, groups),
-        model.chosen_masks(mask),
-        rows_per_batch=model.rows_per_batch,
-        **settings,
-    )
-
-
-def _encoded(
-    model: Askable, rows: RowsLike, unknown: ArrayLike | None, context: ArrayLike | Tensor | None
-) -> Rows:
-    """Return rows as the model computes with them, with their context."""
-    if isinstance(rows, Rows):
-        if rows.context is not None and context is None:
-            return rows
-    else:
-        rows = read_incomplete(model.variables, rows, unknown)
-    return replace(rows, context=model.context_rows(context, len(rows)))
-
-
-def _encoded_given(model: Askable, given: Mapping[int, Any] | RowsLike) -> Rows:
-    return given if isinstance(given, Rows) else read_given(model.variables, given)
 
 
 def _is_shared(given: Any, context: Any, n: int) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.masks.ordering import IntArray
 from made.model import MADE
 from made.support.checks import check_int
 from made.support.files import writing_aside
+from made.variables.rows import Rows
 
 __all__ = ["csv_text", "draw_portions", "rows_per_portion", "value_type", "write_rows"]
 
@@ -44,7 +44,7 @@ def draw_portions(
     seed: int,
     advance: Callable[[int], None] = lambda n: None,
     *,
-    given: IntArray | None = None,
+    given: Rows | None = None,
     context: NDArray[Any] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Draw n rows, portion by portion: together they are ``model.sample(n, seed)``.
@@ -60,8 +60,8 @@ def draw_portions(
     advance : callable
         Told the number of rows of a portion once there is no more to do with it.
 
-    given : (D,) int array, optional
-        Codes that all rows have, -1 where they are to be drawn.
+    given : Rows, optional
+        One row: what all rows have.
     context : (C,) array, optional
         What all rows are conditioned on, for a model of p(x | c).
 
@@ -78,7 +78,7 @@ def draw_portions(
     n, portion = check_int("n, the number of rows to draw,", n), rows_per_portion(model)
     conditions: dict[str, Any] = {} if context is None else {"context": context}
     if given is not None:
-        conditions["given"] = np.where(given < 0, np.nan, given)
+        conditions["given"] = given
     for first in range(0, n, portion):
         rows = min(portion, n - first)
         yield model.sample(rows, seed, first=first, **conditions).cpu().numpy()

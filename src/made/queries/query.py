@@ -1,0 +1,149 @@
+"""How the rows of one call are answered: encoded, grouped by whom to ask, and put back into order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from made.masks.ordering import IntArray
+from made.queries.density import Askable
+from made.queries.inference import Evidence, Inference, index
+from made.queries.modes import joint_modes, variable_modes
+from made.queries.results import Route
+from made.support.checks import check_int
+from made.support.errors import InputError
+from made.variables.missing import read_given, read_incomplete
+from made.variables.rows import Rows
+
+__all__ = ["METHODS", "Query", "RowsLike", "encoded_given", "encoded_rows", "inference_of"]
+
+#: How a question may be answered.
+METHODS = ("auto", "exact", "estimate", "given-first")
+
+RowsLike = Rows | ArrayLike | Tensor
+
+
+@dataclass(frozen=True)
+class Query:
+    """How the rows of one call are to be answered."""
+
+    model: Askable
+    is_given_first: bool
+    mask: int | Sequence[int] | None
+    settings: dict[str, Any]
+
+    @staticmethod
+    def of(
+        model: Askable,
+        method: str,
+        mask: int | Sequence[int] | None,
+        seed: int,
+        particles: int,
+        max_states: int,
+    ) -> Query:
+        """Check the settings of a question."""
+        if method not in METHODS:
+            raise InputError(f"method is one of {', '.join(map(repr, METHODS))}; got {method!r}")
+        settings = {
+            "seed": check_int("seed", seed),
+            "particles": check_int("particles", particles, least=2),
+            "max_states": 1 if method == "estimate" else check_int("max_states", max_states, least=1),
+            "exact": method == "exact",
+        }
+        return Query(model, method == "given-first", mask, settings)
+
+    def evidence(self, rows: Rows, numbers: IntArray, next_variable: int | None = None) -> Evidence:
+        """Return how probable what is known in each row is."""
+        parts = [
+            (chosen, inference.evidence(rows[index(chosen)], numbers[chosen]))
+            for chosen, inference in self._inferences(rows, next_variable)
+        ]
+        return self._together(parts, len(rows))
+
+    def complete(
+        self, rows: Rows, kind: str, numbers: IntArray, each: int = 1, first: int = 0
+    ) -> tuple[IntArray, IntArray, Evidence]:
+        """Return completions (n, each, D), their routes (n,), and the evidence that they follow from.
+
+        `first` is the number of the first completion of each row.
+        """
+        n, n_variables = rows.codes.shape
+        codes = np.empty((n, each, n_variables), dtype=np.int64)
+        routes, parts = np.empty(n, dtype=np.int64), []
+        for chosen, inference in self._inferences(rows):
+            some, own = rows[index(chosen)], numbers[chosen]
+            evidence = inference.evidence(some, own)
+            parts.append((chosen, evidence))
+            if kind == "draw":
+                codes[chosen] = inference.complete(some, evidence, own, each, first)
+            else:
+                modes = variable_modes if kind == "variable" else joint_modes
+                codes[chosen, 0], exact = modes(inference, some, evidence, own)
+                otherwise = Route.COUNTED if kind == "variable" else Route.SEARCHED
+                routes[chosen] = np.where(exact, int(Route.SUMMED), int(otherwise))
+        evidence = self._together(parts, n)
+        return codes, evidence.routes if kind == "draw" else routes, evidence
+
+    def _inferences(
+        self, rows: Rows, next_variable: int | None = None
+    ) -> Iterator[tuple[IntArray, Inference]]:
+        """Return which rows are asked about together, and whom to ask.
+
+        Where what is given comes first in the ordering, `next_variable` comes after it and before the rest.
+        """
+        if not self.is_given_first:
+            if len(rows):
+                yield np.arange(len(rows)), inference_of(self.model, self.mask, None, **self.settings)
+            return
+        order = np.where(rows.mask.cpu().numpy(), 0, 2)
+        if next_variable is not None:
+            order[:, next_variable] = 1
+        patterns, which = np.unique(order, axis=0, return_inverse=True)
+        for i, pattern in enumerate(patterns):
+            chosen = np.flatnonzero(which.reshape(-1) == i)
+            yield chosen, inference_of(self.model, self.mask, pattern, **self.settings)
+
+    def _together(self, parts: list[tuple[IntArray, Evidence]], n: int) -> Evidence:
+        """Put answers about some of the rows each back into the order of the rows."""
+        log_prob, error, ess = np.zeros((3, n))
+        routes = np.full(n, int(Route.GIVEN_FIRST), dtype=np.int64)
+        for chosen, evidence in parts:
+            log_prob[chosen], error[chosen], ess[chosen] = evidence.log_prob, evidence.error, evidence.ess
+            if not self.is_given_first:
+                routes[chosen] = evidence.routes
+        return Evidence(log_prob, error, ess, routes, mask_weights=np.zeros((0, n)))
+
+
+def inference_of(
+    model: Askable, mask: int | Sequence[int] | None, groups: IntArray | None, **settings: Any
+) -> Inference:
+    """Return what answers questions about encoded rows under these masks."""
+    return Inference(
+        model.variables,
+        lambda k: model.density(k, groups),
+        model.chosen_masks(mask),
+        rows_per_batch=model.rows_per_batch,
+        **settings,
+    )
+
+
+def encoded_rows(
+    model: Askable, rows: RowsLike, unknown: ArrayLike | None, context: ArrayLike | Tensor | None
+) -> Rows:
+    """Return rows as the model computes with them, with their context."""
+    if isinstance(rows, Rows):
+        if rows.context is not None and context is None:
+            return rows
+    else:
+        rows = read_incomplete(model.variables, rows, unknown)
+    return replace(rows, context=model.context_rows(context, len(rows)))
+
+
+def encoded_given(model: Askable, given: Mapping[int, Any] | RowsLike) -> Rows:
+    """Return what is given as rows that the model computes with, without context."""
+    return given if isinstance(given, Rows) else read_given(model.variables, given)
