@@ -699,6 +699,27 @@ def test_context_of_a_wrong_kind_is_refused_by_every_question(refused, small_one
             ask(plain, rows, context=[1])
 
 
+@pytest.mark.parametrize("n", [1025, 4097])
+def test_context_follows_its_rows_through_every_batch(small_one, n):
+    """One row more than a forward pass takes, and than a batch of a query takes."""
+    model = small_one("context").model
+    rng = np.random.default_rng(1)
+    rows, contexts = (
+        rng.integers(model.variables.n_values, size=(n, 4)).astype(float),
+        rng.normal(size=(n, 2)),
+    )
+    rows[:, 0] = NAN  # the last of the ordering
+    answer = model.marginal(rows, context=contexts)
+    assert set(answer.how) == {FIRST}
+    picked = np.append(rng.integers(n, size=20), [0, n - 1])
+    few = model.marginal(rows[picked], context=contexts[picked])
+    np.testing.assert_allclose(answer.log_prob[picked], few.log_prob, atol=1e-6)
+    np.testing.assert_array_equal(model.log_prob(rows, context=contexts).numpy(), answer.log_prob)
+    filled = model.complete(rows, context=contexts)
+    expected = model.log_prob(filled.codes, context=contexts).exp().numpy()
+    assert (expected <= np.exp(answer.log_prob) + 1e-6).all()
+
+
 # Edges
 
 
