@@ -14,9 +14,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import made
 from made.runs.folder import RunFolder
+from made.variables.rows import Rows
 from measure import machine, write
 
 _HERE = Path(__file__).parent
@@ -29,7 +31,7 @@ def main() -> None:
     arguments.add_argument("agnostic", type=Path)
     arguments.add_argument("--rows", type=int, default=1000, help="test images, picked with seed 0")
     arguments.add_argument("--estimated", type=int, default=50, help="of these, so many are estimated")
-    arguments.add_argument("--draws", type=int, default=1000)
+    arguments.add_argument("--particles", type=int, default=1000)
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "lower_half.json")
     options = arguments.parse_args()
     folder = RunFolder(options.natural)
@@ -54,20 +56,20 @@ def main() -> None:
         ([0], "one ordering"),
         (list(range(agnostic.n_masks)), f"{agnostic.n_masks} orderings"),
     ):
-        whole = agnostic.inference(masks, groups).log_prob(images, None)
+        whole = agnostic.inference(masks, groups).log_prob(Rows(torch.from_numpy(images)))
         part = made.marginal(agnostic, upper, method="given-first", mask=masks).log_prob
         tell(f"order-agnostic, {name} with the upper half first", whole - part)
     few = slice(0, options.estimated)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", made.PoorEstimateWarning)  # how poor is told below
-        answer = made.marginal(agnostic, upper[few], draws=options.draws)
+        answer = made.marginal(agnostic, upper[few], particles=options.particles)
     tell(
         "order-agnostic, the mixture's own, estimated",
         agnostic.log_prob(images[few]).numpy() - answer.log_prob,
-        draws=options.draws,
+        particles=options.particles,
         **{
             "median error of one row": float(np.median(answer.error)),
-            "median effective draws": float(np.median(answer.ess)),
+            "median effective particles": float(np.median(answer.ess)),
         },
     )
     tell(

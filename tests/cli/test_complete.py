@@ -46,7 +46,7 @@ def test_holes_are_filled_and_labels_come_back(holes, call):
     header, found = parse(result.out)
     assert header == ["sex", "kind", "size"]
     model = made.load("run/model.safetensors")
-    np.testing.assert_array_equal(found, values(model, made.complete(model, CODES, seed=3).rows))
+    np.testing.assert_array_equal(found, values(model, made.complete(model, CODES, seed=3).codes))
     known = np.array([[0, np.nan, 10], [np.nan, 1, np.nan], [1, 2, 40], [np.nan, np.nan, 20]])
     np.testing.assert_array_equal(np.where(np.isnan(known), np.nan, found), known)
     assert set(found[:, 2]) <= {10, 20, 40}
@@ -84,7 +84,7 @@ def test_rows_of_a_table_are_completed(holes, call):
 def test_several_of_each_row(holes, call):
     result = call("complete", "run", "holes.csv", "-n", "3")
     model = made.load("run/model.safetensors")
-    expected = made.complete(model, CODES, number=3, seed=0).rows
+    expected = made.complete(model, CODES, number=3, seed=0).codes
     np.testing.assert_array_equal(parse(result.out)[1], values(model, expected))
     assert "3 of each row" in result.err
     assert (expected != expected[:, :1]).any()
@@ -102,7 +102,7 @@ def test_none_of_each_row(holes, call):
 def test_kinds(holes, call, kind, words):
     result = call("complete", "run", "holes.csv", "--kind", kind)
     model = made.load("run/model.safetensors")
-    expected = values(model, made.complete(model, CODES, kind).rows)
+    expected = values(model, made.complete(model, CODES, kind).codes)
     np.testing.assert_array_equal(parse(result.out)[1], expected)
     assert f"the most probable {'completion' if kind == 'joint' else 'value'}" in result.err
     assert words in result.err
@@ -122,17 +122,17 @@ def test_rows_of_nothing_known_are_samples_of_the_model(here, call):
 
 
 def test_settings_of_an_estimate(wide, call):
-    result = call("complete", wide, "last.csv", "--draws", "7", "--seed", "5")
+    result = call("complete", wide, "last.csv", "--particles", "7", "--seed", "5")
     model = made.load(wide)
     with pytest.warns(made.PoorEstimateWarning):
-        expected = made.complete(model, [[None] * 13 + [1]] * 3, draws=7, seed=5)
+        expected = made.complete(model, [[None] * 13 + [1]] * 3, particles=7, seed=5)
     header, found = parse(result.out)
     assert header == [f"x{i}" for i in range(14)]
     np.testing.assert_array_equal(found, expected.rows)
     *_, how, warning = result.err.splitlines()
-    assert how == "  3 rows estimated: importance-weighted draws"
-    assert warning.startswith("  3 of the estimates rest on few effective draws")
-    assert f"{expected.ess.min():.1f} at the worst: raise --draws" in warning
+    assert how == "  3 rows estimated: importance-weighted particles"
+    assert warning.startswith("  3 of the estimates rest on few effective particles")
+    assert f"{expected.ess.min():.1f} at the worst: raise --particles" in warning
     exact = call("complete", wide, "last.csv", "--max-states", "8192", "--method", "exact")
     assert "3 rows exact: summed over" in exact.err
     assert "effective" not in exact.err
@@ -149,7 +149,7 @@ def test_given_first_is_called_what_it_is(holes, call, tiny):
     call("fit", "rows.csv", "-o", "fresh", "--orderings", "fresh", *tiny)
     result = call("complete", "fresh", "holes.csv", "--method", "given-first")
     model = made.load("fresh/model.safetensors")
-    expected = made.complete(model, CODES, method="given-first").rows
+    expected = made.complete(model, CODES, method="given-first").codes
     np.testing.assert_array_equal(parse(result.out)[1], values(model, expected))
     assert "4 rows exact under orderings with the given variables first" in result.err
     assert "not the model's own mixture" in result.err
@@ -222,7 +222,7 @@ def test_context_is_read_from_the_file(here, call):
     header, found = parse(call("complete", "conditional", "holes.csv", "-n", "4").out)
     model = made.load("conditional/model.safetensors")
     rows = [[None, None], [1, None], [None, 1]]
-    expected = made.complete(model, rows, number=4, context=[[0], [2], [1]]).rows
+    expected = made.complete(model, rows, number=4, context=[[0], [2], [1]]).codes
     assert header == ["sex", "size"]
     np.testing.assert_array_equal(found, values(model, expected))
 

@@ -368,17 +368,17 @@ def test_score_of_estimated_rows(here, call, randomize, monkeypatch):
     model = randomize(made.MADE(made.Bernoulli(14), (8,)), scale=2.0)
     model.save(here / "wide.safetensors")
     (here / "holes.csv").write_text(f"{'?,' * 13}1\n" * 3)
-    result = call("score", "wide.safetensors", "holes.csv", "--draws", "20")
+    result = call("score", "wide.safetensors", "holes.csv", "--particles", "20")
     with pytest.warns(made.PoorEstimateWarning):
-        expected = made.marginal(model, [[None] * 13 + [1]] * 3, draws=20)
+        expected = made.marginal(model, [[None] * 13 + [1]] * 3, particles=20)
     table = np.stack([expected.log_prob, expected.error], axis=1)
     np.testing.assert_allclose(parse(result.out)[1], table, rtol=1e-6)
     assert (expected.error > 0).all()
     first, second = result.err.splitlines()
     assert first.endswith("3 rows (holes.csv), 3 of them estimated")
-    assert second.startswith("  3 of the estimates rest on few effective draws")
-    assert second.endswith("raise --draws")
-    assert "few" not in call("score", "wide.safetensors", "holes.csv", "--draws", "500").err
+    assert second.startswith("  3 of the estimates rest on few effective particles")
+    assert second.endswith("raise --particles")
+    assert "few" not in call("score", "wide.safetensors", "holes.csv", "--particles", "500").err
     monkeypatch.setattr("made.support.progress._SECONDS_BETWEEN_LINES", 0.0)
     assert "scoring: 1 of 3 rows" in call("score", "wide.safetensors", "holes.csv").err
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import made
-from made.queries.inference import Density, Inference
+from made.queries.inference import Inference
 from made.queries.modes import joint_modes, variable_modes
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
 ROW = np.array([1, 2, 0, 1])
 
 
+def encoded(codes, context=None):
+    """Codes with -1 where unknown, and rows of context, as queries take them."""
+    codes = torch.as_tensor(np.asarray(codes))
+    return Rows(codes.clamp(min=0), codes >= 0, context)
+
+
 def asked(small, rows, **options):
     inference = small.model.inference(**options)
-    context = small.model.context_rows(small.context["context"], len(rows))
-    return inference, rows, context, inference.evidence(rows, context), np.arange(len(rows))
+    known = encoded(rows, small.model.context_rows(small.context["context"], len(rows)))
+    return inference, known, inference.evidence(known), np.arange(len(rows))
 
 
 def test_the_most_probable_value_of_each_variable(small, patterns):
@@ -42,7 +51,7 @@ def test_the_most_probable_completion(small, patterns):
 
 def test_counted_values_are_the_modes_where_one_stands_out(small, patterns):
     rows = patterns(ROW)[1:]
-    codes, exact = variable_modes(*asked(small, rows, max_states=1, draws=4000))
+    codes, exact = variable_modes(*asked(small, rows, max_states=1, particles=4000))
     assert not exact.any()
     for row, found in zip(rows, codes, strict=True):
         for d in np.flatnonzero(row < 0):
@@ -54,7 +63,7 @@ def test_counted_values_are_the_modes_where_one_stands_out(small, patterns):
 def test_search_finds_the_most_probable_completion_here(small, patterns):
     """Nothing promises that in general; in 36 states it would be odd to miss it."""
     rows = patterns(ROW)[1:]
-    codes, exact = joint_modes(*asked(small, rows, max_states=1, draws=60))
+    codes, exact = joint_modes(*asked(small, rows, max_states=1, particles=60))
     assert not exact.any()
     for row, found in zip(rows, codes, strict=True):
         assert (found[row >= 0] == row[row >= 0]).all()
@@ -65,28 +74,30 @@ def test_search_finds_the_most_probable_completion_here(small, patterns):
 
 def test_search_climbs_from_where_it_starts():
     """Whatever is drawn is all zeros; ones are likelier, and each is found by a step of its own."""
-
-    def log_prob(codes, context):
-        return np.log(np.where(codes == 1, 0.9, 0.1))
-
-    density = Density(0, np.arange(1, 8), log_prob, lambda u, codes, context: np.maximum(codes, 0))
-    inference = Inference(RowType(made.Bernoulli(7)), lambda k: density, [0], max_states=1, draws=3)
-    row = np.array([[-1, -1, 0, -1, -1, -1, 0]])
-    codes, exact = joint_modes(inference, row, None, inference.evidence(row, None), np.arange(1))
+    density = SimpleNamespace(
+        number=0,
+        ranks=np.arange(1, 8),
+        log_prob=lambda rows: np.log(np.where(rows.codes == 1, 0.9, 0.1)),
+        sample=lambda u, rows: rows.codes.numpy(),
+    )
+    inference = Inference(RowType(made.Bernoulli(7)), lambda k: density, [0], max_states=1, particles=3)
+    row = encoded([[-1, -1, 0, -1, -1, -1, 0]])
+    codes, exact = joint_modes(inference, row, inference.evidence(row), np.arange(1))
     assert codes.tolist() == [[1, 1, 0, 1, 1, 1, 0]]
     assert not exact[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_change_of_one_variable_improves_what_search_finds(randomize, seed):
-    """Twelve variables, and so few draws to start from that the best of them is rarely the end."""
+    """Twelve variables, and so few samples to start from that the best of them is rarely the end."""
     variables = [made.Bernoulli(8), made.Categorical(3, n=4)]
     model = randomize(made.MADE(variables, (12,), orderings=2), seed, scale=1.5)
     row = np.full((1, 12), -1)
     row[0, [4, 9]] = 1, 2
-    inference = model.inference(max_states=1, draws=2)
-    evidence = inference.evidence(row, None)
-    (best,), exact = joint_modes(inference, row, None, evidence, np.arange(1))
+    inference = model.inference(max_states=1, particles=2)
+    known = encoded(row)
+    evidence = inference.evidence(known)
+    (best,), exact = joint_modes(inference, known, evidence, np.arange(1))
     assert not exact[0]
     assert (best[4], best[9]) == (1, 2)
     score = float(model.log_prob(best[None])[0])
@@ -95,7 +106,7 @@ def test_no_change_of_one_variable_improves_what_search_finds(randomize, seed):
             other = best.copy()
             other[d] = value
             assert float(model.log_prob(other[None])[0]) <= score + 1e-6
-    starts = inference.complete(row, None, evidence, np.arange(1), 2)[0]
+    starts = inference.complete(known, evidence, np.arange(1), 2)[0]
     assert score >= float(model.log_prob(starts).max()) - 1e-6
 
 
@@ -126,19 +137,20 @@ def test_a_trap_for_each_variable_alone():
     """p(1, 1) = 0.4, p(0, 0) = p(0, 1) = 0.3: alone, the first is 0 and the second 1; together both are 1."""
     first, second = np.log([0.6, 0.4]), np.log([[0.5, 0.5], [1e-9, 1.0]])
 
-    def log_prob(codes, context):
+    def log_prob(rows):
+        codes = rows.codes.numpy()
         return np.stack([first[codes[:, 0]], second[codes[:, 0], codes[:, 1]]], axis=1)
 
-    def draw(u, codes, context):
-        out = codes.copy()
-        out[:, 0] = np.where(codes[:, 0] < 0, u[:, 0] >= 0.6, codes[:, 0])
-        out[:, 1] = np.where(codes[:, 1] < 0, u[:, 1] >= np.exp(second[out[:, 0], 0]), codes[:, 1])
+    def sample(u, rows):
+        out, known = rows.codes.numpy().copy(), rows.known.numpy()
+        out[:, 0] = np.where(known[:, 0], out[:, 0], u[:, 0] >= 0.6)
+        out[:, 1] = np.where(known[:, 1], out[:, 1], u[:, 1] >= np.exp(second[out[:, 0], 0]))
         return out
 
-    density = Density(0, np.array([1, 2]), log_prob, draw)
-    row = np.array([[-1, -1]])
+    density = SimpleNamespace(number=0, ranks=np.array([1, 2]), log_prob=log_prob, sample=sample)
+    row = encoded([[-1, -1]])
     for max_states in (1, 4):
         inference = Inference(RowType(made.Bernoulli(2)), lambda k: density, [0], max_states=max_states)
-        evidence = inference.evidence(row, None)
-        assert variable_modes(inference, row, None, evidence, np.arange(1))[0].tolist() == [[0, 1]]
-        assert joint_modes(inference, row, None, evidence, np.arange(1))[0].tolist() == [[1, 1]]
+        evidence = inference.evidence(row)
+        assert variable_modes(inference, row, evidence, np.arange(1))[0].tolist() == [[0, 1]]
+        assert joint_modes(inference, row, evidence, np.arange(1))[0].tolist() == [[1, 1]]

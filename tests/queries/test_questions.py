@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,12 +14,13 @@ from scipy.stats import chisquare
 
 import made
 from made.support.errors import PoorEstimateWarning
+from made.variables.rows import Rows
 
 NAN = float("nan")
 ROW = np.array([1, 2, 0, 1])
 FIRST = "exact: what is given comes first in the ordering"
 SUMMED = "exact: summed over all states of what is unknown"
-ESTIMATED = "estimated: importance-weighted draws"
+ESTIMATED = "estimated: importance-weighted particles"
 GIVEN_FIRST = "exact under orderings with the given variables first, which are not the model's own mixture"
 
 
@@ -152,7 +155,7 @@ def test_estimated_conditionals_say_how_sure_they_are(small_one, name):
         row[list(given)] = list(given.values())
         expected, scores = small.table.conditional(row, variable), []
         for seed in range(12 if name == "both" else 40):
-            options = {"method": "estimate", "draws": 400, "seed": seed, **small.context}
+            options = {"method": "estimate", "particles": 400, "seed": seed, **small.context}
             answer = made.conditional(small.model, variable, given, **options)
             assert answer.probabilities.sum() == pytest.approx(1)
             assert answer.how == ESTIMATED
@@ -190,7 +193,7 @@ def test_draws_follow_the_conditional_joint_distribution(small, patterns):
     assert answer.shape == answer.rows.shape == (16, number, 4)
     assert answer.kind == "draw"
     assert set(answer.how) == {FIRST, SUMMED}
-    for row, own in zip(rows, answer, strict=True):
+    for row, own in zip(rows, answer.codes, strict=True):
         assert (own[:, row >= 0] == row[row >= 0]).all()
         expected = small.table.posterior(row)
         cells = np.bincount(small.table.cells(own), minlength=36)
@@ -206,7 +209,7 @@ def test_one_completion_is_the_first_of_several(small):
     three = made.complete(small.model, rows, number=3, seed=5, **small.context)
     nine = made.complete(small.model, rows, number=9, seed=5, **small.context)
     assert one.shape == (2, 4)
-    assert one.rows.dtype == np.int64
+    assert one.codes.dtype == np.int64
     np.testing.assert_array_equal(one, three[:, 0])
     np.testing.assert_array_equal(three, nine[:, :3])
     other = made.complete(small.model, rows, number=9, seed=6, **small.context)
@@ -218,7 +221,7 @@ def test_one_completion_is_the_first_of_several(small):
 def test_rows_asked_about_later_change_no_answer(small_one, patterns, kind, method):
     small = small_one("both")
     rows = holes(patterns(ROW))
-    options = {"kind": kind, "method": method, "draws": 50, "max_states": 6}
+    options = {"kind": kind, "method": method, "particles": 50, "max_states": 6}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
         whole = made.complete(small.model, rows, **options)
@@ -234,7 +237,7 @@ def test_rows_asked_about_before_change_no_answer(small_one, kind, method):
     """Row 3 stays row 3, whether the others leave the same entries unknown or other ones."""
     model = small_one("both").model
     own = [-1, -1, 1, -1]
-    options = {"kind": kind, "method": method, "draws": 3, "max_states": 2}
+    options = {"kind": kind, "method": method, "particles": 3, "max_states": 2}
     answers = []
     for seed in range(4 if kind == "joint" else 8):
         with warnings.catch_warnings():
@@ -251,7 +254,7 @@ def test_rows_asked_about_before_change_no_answer(small_one, kind, method):
 def test_rows_may_come_in_portions(small_one, patterns, kind, method):
     small = small_one("both")
     rows = holes(patterns(ROW))
-    options = {"kind": kind, "method": method, "draws": 50, "max_states": 6}
+    options = {"kind": kind, "method": method, "particles": 50, "max_states": 6}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
         whole = made.complete(small.model, rows, **options)
@@ -264,7 +267,8 @@ def test_everything_known_comes_back(small):
     rows = small.table.states[::7]
     for kind in ("draw", "variable", "joint"):
         answer = made.complete(small.model, rows, kind, **small.context)
-        np.testing.assert_array_equal(answer, rows)
+        np.testing.assert_array_equal(answer.codes, rows)
+        np.testing.assert_array_equal(answer, small.model.values(rows))
         np.testing.assert_allclose(answer.log_prob, np.log(small.table.p[::7]), atol=1e-5)
 
 
@@ -292,7 +296,7 @@ def test_kinds_against_the_table(small, patterns):
     joint = made.complete(small.model, holes(rows), "joint", **small.context)
     assert (separate.kind, joint.kind) == ("variable", "joint")
     assert set(separate.how) == set(joint.how) == {SUMMED}
-    for row, one, all_of_it in zip(rows, separate, joint, strict=True):
+    for row, one, all_of_it in zip(rows, separate.codes, joint.codes, strict=True):
         best = small.table.posterior(row).argmax()
         assert all_of_it.tolist() == small.table.states[best].tolist()
         assert one.tolist() == [small.table.conditional(row, d).argmax() for d in range(4)]
@@ -307,6 +311,131 @@ def test_kinds_that_are_estimated_say_so(small_one):
     assert joint.how == ("found by search: none better was met",)
     under = made.complete(model, rows, "joint", max_states=17, method="given-first").how[0]
     assert under == f"found by search: none better was met; {GIVEN_FIRST}"
+
+
+# What comes in as labels goes out as labels
+
+
+@pytest.fixture
+def labelled(randomize):
+    """A model of labels that are strings, labels that are numbers, and a bit."""
+    variables = [made.Categorical(["no", "yes"]), made.Categorical([10, 20, 40]), made.Bernoulli(1)]
+    return randomize(made.MADE(variables, (8,)))
+
+
+@pytest.mark.parametrize("options", [{}, {"number": 3}, {"kind": "variable"}, {"kind": "joint"}])
+def test_completed_rows_hold_labels(labelled, options):
+    rows = [["yes", None, 1], [None, 20, None], ["no", 40, 0]]
+    answer = labelled.complete(rows, **options)
+    assert answer.rows.shape == answer.codes.shape == answer.shape == np.asarray(answer).shape
+    flat = answer.rows.reshape(-1, 3)
+    assert set(flat[:, 0]) <= {"no", "yes"}
+    assert set(flat[:, 1]) <= {10, 20, 40}
+    assert set(flat[:, 2]) <= {0, 1}
+    np.testing.assert_array_equal(labelled.codes(flat), answer.codes.reshape(-1, 3))
+    for row, own in zip(rows, answer, strict=True):
+        for place in (place for place, value in enumerate(row) if value is not None):
+            assert np.unique(own[..., place]).tolist() == [row[place]]
+
+
+def test_completed_rows_of_labels_may_be_asked_about_again(labelled):
+    filled = labelled.complete([["yes", None, 1], [None, 20, None]])
+    np.testing.assert_array_equal(labelled.complete(filled.rows).rows, filled.rows)
+    again = labelled.marginal(filled.rows).log_prob
+    np.testing.assert_allclose(again, labelled.log_prob(filled.codes).numpy(), atol=1e-6)
+
+
+def test_labels_that_are_all_numbers_go_out_as_numbers(randomize):
+    model = randomize(made.MADE([made.Categorical([10, 20, 40], n=2)], (8,)))
+    answer = model.complete([[0, None]], number=50)
+    assert answer.rows.dtype.kind == "i"
+    assert set(answer.rows[0, :, 1]) == {10, 20, 40}
+    assert (answer.rows[0, :, 0] == 10).all()
+
+
+def test_codes_go_out_where_there_are_no_labels():
+    answer = made.MADE([made.Bernoulli(1), made.Categorical(3)], (8,)).complete([[1, None]])
+    assert answer.rows is answer.codes
+    assert answer.rows.dtype == np.int64
+
+
+# Encoded rows, and rows in portions
+
+
+def test_questions_are_methods(small):
+    rows = holes([[1, -1, -1, 2], [-1, -1, 0, -1]])
+    for ask in ("marginal", "complete"):
+        method, function = getattr(small.model, ask), getattr(made, ask)
+        answer, same = (
+            method(rows, seed=3, **small.context),
+            function(small.model, rows, seed=3, **small.context),
+        )
+        np.testing.assert_array_equal(answer, same)
+        np.testing.assert_array_equal(answer.log_prob, same.log_prob)
+        assert answer.how == same.how
+    answer = small.model.conditional(1, {0: 1}, **small.context)
+    np.testing.assert_array_equal(answer, made.conditional(small.model, 1, {0: 1}, **small.context))
+
+
+def test_encoded_rows_pass_as_they_are(small):
+    table = holes([[1, -1, -1, 2], [-1, -1, 0, -1]])
+    context = small.model.context_rows(small.context["context"], 2)
+    codes = torch.from_numpy(np.nan_to_num(table)).to(torch.uint8)
+    rows = Rows(codes, torch.from_numpy(~np.isnan(table)), context)
+    np.testing.assert_array_equal(
+        small.model.marginal(rows), small.model.marginal(table, **small.context).log_prob
+    )
+    np.testing.assert_array_equal(
+        small.model.complete(rows, seed=3), small.model.complete(table, seed=3, **small.context)
+    )
+    np.testing.assert_array_equal(
+        small.model.sample(9, seed=3, given=rows[:1], **small.context),
+        small.model.sample(9, seed=3, given=table[0], **small.context),
+    )
+    np.testing.assert_array_equal(
+        small.model.conditional(1, rows[:1], **small.context),
+        small.model.conditional(1, table[0], **small.context),
+    )
+
+
+def test_marginals_may_come_in_portions(small, patterns):
+    rows = holes(patterns(ROW))
+    options = {"method": "estimate", "particles": 50, **small.context}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorEstimateWarning)
+        whole = small.model.marginal(rows, **options)
+        for first in (0, 5, 10, 15):
+            part = small.model.marginal(rows[first : first + 5], first=first, **options)
+            np.testing.assert_allclose(part.log_prob, whole.log_prob[first : first + 5], atol=1e-6)
+            np.testing.assert_allclose(part.error, whole.error[first : first + 5], atol=1e-6)
+
+
+class NotAvailable:
+    """As ``pd.NA``: a comparison with it is itself, and has no truth value."""
+
+    def __eq__(self, other):
+        return self
+
+    __ne__ = __eq__
+    __hash__ = object.__hash__
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+def test_a_missing_value_of_pandas_is_an_unknown_entry(labelled):
+    marks = [NotAvailable(), np.datetime64("NaT"), np.timedelta64("NaT")]
+    if find_spec("pandas"):
+        pandas = import_module("pandas")
+        marks += [pandas.NA, pandas.NaT]
+    for mark in marks:
+        rows = [["yes", mark, 1], [mark, 20, mark]]
+        expected = [["yes", None, 1], [None, 20, None]]
+        assert labelled.log_prob(rows).tolist() == labelled.log_prob(expected).tolist()
+        np.testing.assert_array_equal(labelled.complete(rows), labelled.complete(expected))
+        given = {0: "yes", 1: mark}
+        assert torch.equal(labelled.sample(5, 0, given=given), labelled.sample(5, 0, given={0: "yes"}))
+        np.testing.assert_array_equal(labelled.conditional(2, given), labelled.conditional(2, {0: "yes"}))
 
 
 # Methods
@@ -360,19 +489,19 @@ def test_seed_decides_an_estimate(small_one):
     assert one == again != other
 
 
-def poor(draws=1000):
+def poor(particles=1000):
     """A model whose first variables almost never let the last be 1, and a question about when it is."""
     model = made.MADE(made.Bernoulli(3), hidden=())
     with torch.no_grad():
         model.network.weights[0][2, 0] = 20.0
         model.network.biases[0][:] = torch.tensor([-6.0, 0.0, -12.0])
-    return model, [[None, None, 1]], {"method": "estimate", "draws": draws}
+    return model, [[None, None, 1]], {"method": "estimate", "particles": particles}
 
 
 def test_a_poor_estimate_warns_where_it_was_asked_for():
     model, rows, options = poor()
     for ask in (made.marginal, made.complete):
-        with pytest.warns(PoorEstimateWarning, match="row 0 rests on .* effective draws") as caught:
+        with pytest.warns(PoorEstimateWarning, match="row 0 rests on .* effective particles") as caught:
             assert ask(model, rows, **options).ess[0] < 30
         assert caught[0].filename == __file__
     with pytest.warns(PoorEstimateWarning) as caught:
@@ -388,7 +517,7 @@ def test_poor_answers_of_the_model_itself_warn_there_too(randomize):
         model.network.biases[0][13] = -12.0
     row = [[None] * 13 + [1]]
     for ask in (lambda: model.log_prob(row), lambda: model.sample(3, seed=0, given=row)):
-        with pytest.warns(PoorEstimateWarning, match="effective draws") as caught:
+        with pytest.warns(PoorEstimateWarning, match="effective particles") as caught:
             ask()
         assert caught[0].filename == __file__
 
@@ -485,16 +614,16 @@ def test_given_first_draws_and_modes_follow_such_orderings(small_one):
     fits = ((small.table.states == row) | (row < 0)).all(1)
     expected = np.where(fits, p, 0) / p[fits].sum()
     answer = made.complete(model, holes([row]), number=4000, method="given-first")
-    frequency = np.bincount(small.table.cells(answer[0]), minlength=36) / 4000
+    frequency = np.bincount(small.table.cells(answer.codes[0]), minlength=36) / 4000
     np.testing.assert_allclose(frequency, expected, atol=0.03)
     assert answer.how == (GIVEN_FIRST,)
     assert answer.log_prob[0] == pytest.approx(math.log(p[fits].sum()), abs=1e-5)
     joint = made.complete(model, holes([row]), "joint", method="given-first")
-    assert joint[0].tolist() == small.table.states[expected.argmax()].tolist()
+    assert joint.codes[0].tolist() == small.table.states[expected.argmax()].tolist()
     assert joint.how[0].endswith(GIVEN_FIRST)
     separate = made.complete(model, holes([row]), "variable", method="given-first")
     own = [np.bincount(small.table.states[:, d], expected).argmax() for d in range(4)]
-    assert separate[0].tolist() == own
+    assert separate.codes[0].tolist() == own
 
 
 def test_given_first_conditional_is_that_of_such_orderings(small_one):
@@ -535,16 +664,16 @@ def test_context_row_by_row(small_one, patterns, table):
     rows = patterns(ROW)
     tables = [table(model, context=context) for context in contexts]
     expected = [np.log(own.marginal(row)) for own, row in zip(tables, rows, strict=True)]
-    for options in ({}, {"method": "estimate", "draws": 4000}):
+    for options in ({}, {"method": "estimate", "particles": 4000}):
         answer = made.marginal(model, holes(rows), context=contexts, **options)
         assert (np.abs(answer.log_prob - expected) <= 5 * answer.error + 2e-5).all()
     joint = made.complete(model, holes(rows), "joint", context=contexts)
     separate = made.complete(model, holes(rows), "variable", context=contexts)
     draws = made.complete(model, holes(rows), number=1000, context=contexts)
     for i, (own, row) in enumerate(zip(tables, rows, strict=True)):
-        assert joint[i].tolist() == own.states[own.posterior(row).argmax()].tolist()
-        assert separate[i].tolist() == [own.conditional(row, d).argmax() for d in range(4)]
-        frequency = np.bincount(own.cells(draws[i]), minlength=36) / 1000
+        assert joint.codes[i].tolist() == own.states[own.posterior(row).argmax()].tolist()
+        assert separate.codes[i].tolist() == [own.conditional(row, d).argmax() for d in range(4)]
+        frequency = np.bincount(own.cells(draws.codes[i]), minlength=36) / 1000
         np.testing.assert_allclose(frequency, own.posterior(row), atol=0.07)
 
 
@@ -568,6 +697,27 @@ def test_context_of_a_wrong_kind_is_refused_by_every_question(refused, small_one
             ask(conditional, rows, context=[[0, 0], [1, 1]])
         with refused("takes no context"):
             ask(plain, rows, context=[1])
+
+
+@pytest.mark.parametrize("n", [1025, 4097])
+def test_context_follows_its_rows_through_every_batch(small_one, n):
+    """One row more than a forward pass takes, and than a batch of a query takes."""
+    model = small_one("context").model
+    rng = np.random.default_rng(1)
+    rows, contexts = (
+        rng.integers(model.variables.n_values, size=(n, 4)).astype(float),
+        rng.normal(size=(n, 2)),
+    )
+    rows[:, 0] = NAN  # the last of the ordering
+    answer = model.marginal(rows, context=contexts)
+    assert set(answer.how) == {FIRST}
+    picked = np.append(rng.integers(n, size=20), [0, n - 1])
+    few = model.marginal(rows[picked], context=contexts[picked])
+    np.testing.assert_allclose(answer.log_prob[picked], few.log_prob, atol=1e-6)
+    np.testing.assert_array_equal(model.log_prob(rows, context=contexts).numpy(), answer.log_prob)
+    filled = model.complete(rows, context=contexts)
+    expected = model.log_prob(filled.codes, context=contexts).exp().numpy()
+    assert (expected <= np.exp(answer.log_prob) + 1e-6).all()
 
 
 # Edges
@@ -684,8 +834,8 @@ def test_huge_logits_make_no_nan():
         ({"method": None}, ["method", "None"]),
         ({"seed": -1}, ["seed", "-1"]),
         ({"seed": 0.5}, ["seed", "0.5"]),
-        ({"draws": 1}, ["draws", "1"]),
-        ({"draws": 2.5}, ["draws", "2.5"]),
+        ({"particles": 1}, ["particles", "1"]),
+        ({"particles": 2.5}, ["particles", "2.5"]),
         ({"max_states": 0}, ["max_states", "0"]),
         ({"mask": 6}, ["no mask 6", "0..5"]),
         ({"mask": -1}, ["no mask -1"]),

@@ -1,4 +1,4 @@
-"""Rows with holes: read, cut in half, completed in portions, drawn; and values as a user writes them."""
+"""Rows with unknown entries: read, cut in half, scored and completed in portions, drawn."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from made.runs.completions import (
     half_images,
     has_holes,
     how_given,
-    parse_values,
-    read_context,
-    read_given_values,
+    poor_estimates,
     score_known,
 )
 from made.runs.folder import RunFolder
 from made.runs.run import run
-from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
 
 @pytest.fixture
@@ -50,6 +48,17 @@ def images(tmp_path_factory, job_for):
     return RunFolder(place / "run"), outcome.model, outcome.dataset
 
 
+def incomplete(codes, context=None, name="h"):
+    """Rows of codes with -1 where unknown, as a command finds them."""
+    codes = torch.as_tensor(codes)
+    return IncompleteRows(Rows(codes.clamp(min=0), codes >= 0, context), name)
+
+
+def marked(found):
+    """The codes of rows as a list, -1 where unknown."""
+    return torch.where(found.rows.mask, found.rows.codes.long(), -1).tolist()
+
+
 def write(path, text):
     path.write_text(text)
     return str(path)
@@ -60,19 +69,21 @@ def write(path, text):
 
 def test_holes_of_a_file_are_unknown(folder, tmp_path):
     found = find_incomplete_rows(*folder, write(tmp_path / "h.csv", "a,b,c\n1,,40\n?,2,NA\n0,nan,10\n"))
-    assert found.codes.tolist() == [[1, -1, 2], [-1, 2, -1], [0, -1, 0]]
-    assert (found.context, found.truth, found.name, len(found)) == (None, None, "h.csv", 3)
+    assert marked(found) == [[1, -1, 2], [-1, 2, -1], [0, -1, 0]]
+    assert (found.rows.context, found.truth, found.name, len(found)) == (None, None, "h.csv", 3)
+    assert found.n_unknown == 4
 
 
 def test_holes_of_an_array_are_nan(folder, tmp_path):
     np.save(tmp_path / "h.npy", [[np.nan, 1, 20], [1, np.nan, np.nan]])
     found = find_incomplete_rows(*folder, str(tmp_path / "h.npy"))
-    assert found.codes.tolist() == [[-1, 1, 1], [1, -1, -1]]
+    assert marked(found) == [[-1, 1, 1], [1, -1, -1]]
 
 
 def test_rows_without_holes_are_all_known(folder, finished):
     found = find_incomplete_rows(*folder, finished[0].data)
-    assert found.codes.min() == 0
+    assert found.rows.is_complete
+    assert found.n_unknown == 0
     assert len(found) == 100
 
 
@@ -99,8 +110,8 @@ def test_width_is_checked(folder, tmp_path, refused):
 
 def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused):
     found = find_incomplete_rows(*given_b, write(tmp_path / "h.csv", "a,b,c\n,2,\n1,0,20\n"))
-    assert found.codes.tolist() == [[-1, -1], [1, 1]]
-    assert found.context.tolist() == [[2], [0]]
+    assert marked(found) == [[-1, -1], [1, 1]]
+    assert found.rows.context.tolist() == [[2], [0]]
     with refused("h.csv", "row 1", "lacks b", "context"):
         find_incomplete_rows(*given_b, write(tmp_path / "h.csv", "a,b,c\n,2,\n1,,20\n"))
     with refused("h.csv", "2 columns", "2 variables and 1 of context"):
@@ -139,7 +150,7 @@ def test_halves(images, half):
     found = half_images(folder, model, half, 6, seed=3)
     picked = dataset.test.astype(int)[np.random.default_rng(3).permutation(10)[:6]]
     np.testing.assert_array_equal(found.truth, picked)
-    np.testing.assert_array_equal(found.codes, np.where(KNOWN[half], picked, -1))
+    np.testing.assert_array_equal(marked(found), np.where(KNOWN[half], picked, -1))
     assert found.name == f"6 test images of images, {half} half given"
 
 
@@ -164,15 +175,15 @@ def holes():
 
 @pytest.mark.parametrize("most", [1, 7, 64])
 @pytest.mark.parametrize(
-    "settings", [{}, {"number": 3}, {"kind": "joint"}, {"method": "estimate", "draws": 9}]
+    "settings", [{}, {"number": 3}, {"kind": "joint"}, {"method": "estimate", "particles": 9}]
 )
 @pytest.mark.filterwarnings("ignore::made.PoorEstimateWarning")
 def test_portions_are_one_answer(folder, holes, monkeypatch, most, settings):
     monkeypatch.setattr(completions, "_ROWS_PER_PORTION", most)
     model, done = folder[1], []
-    parts = list(complete_portions(model, IncompleteRows(holes, None, "h"), done.append, seed=4, **settings))
+    parts = list(complete_portions(model, incomplete(holes), done.append, seed=4, **settings))
     whole = made.complete(model, np.maximum(holes, 0), unknown=holes < 0, seed=4, **settings)
-    np.testing.assert_array_equal(np.concatenate([part.rows for part in parts]), whole.rows)
+    np.testing.assert_array_equal(np.concatenate([part.codes for part in parts]), whole.codes)
     np.testing.assert_allclose(np.concatenate([part.ess for part in parts]), whole.ess, rtol=1e-5)
     assert tuple(how for part in parts for how in part.how) == whole.how
     assert done == [len(part) for part in parts]
@@ -185,17 +196,18 @@ def test_portions_are_one_answer(folder, holes, monkeypatch, most, settings):
 def test_every_portion_has_its_own_context(given_b, holes, monkeypatch, most):
     monkeypatch.setattr(completions, "_ROWS_PER_PORTION", most)
     model, context = given_b[1], torch.arange(60)[:, None] % 3
-    rows = IncompleteRows(holes[:, [0, 2]], context, "h")
+    codes = holes[:, [0, 2]]
+    rows = incomplete(codes, context)
     found = np.concatenate([part.rows for part in complete_portions(model, rows, seed=4)])
-    whole = made.complete(model, np.maximum(rows.codes, 0), unknown=rows.codes < 0, context=context, seed=4)
+    whole = made.complete(model, np.maximum(codes, 0), unknown=codes < 0, context=context, seed=4)
     np.testing.assert_array_equal(found, whole.rows)
-    known = made.marginal(model, np.maximum(rows.codes, 0), unknown=rows.codes < 0, context=context)
+    known = made.marginal(model, np.maximum(codes, 0), unknown=codes < 0, context=context)
     np.testing.assert_allclose(score_known(model, rows).log_prob, known.log_prob, rtol=1e-6)
 
 
 @pytest.mark.filterwarnings("error::made.PoorEstimateWarning")
 def test_poor_estimates_are_not_warned_of_portion_by_portion(folder, holes):
-    parts = list(complete_portions(folder[1], IncompleteRows(holes, None, "h"), method="estimate", draws=3))
+    parts = list(complete_portions(folder[1], incomplete(holes), method="estimate", particles=3))
     assert min(part.ess.min() for part in parts) <= 3
 
 
@@ -204,11 +216,11 @@ def test_the_refused_row_is_called_by_its_number(randomize, refused):
     rows = np.zeros((6, 14), dtype=np.int64)
     rows[5, :13] = -1
     with refused("row 5 has no exact answer"):
-        list(complete_portions(model, IncompleteRows(rows, None, "h"), method="exact"))
+        list(complete_portions(model, incomplete(rows), method="exact"))
 
 
 def test_no_rows(folder):
-    nothing = IncompleteRows(np.zeros((0, 3), dtype=np.int64), None, "h")
+    nothing = incomplete(np.zeros((0, 3), dtype=np.int64))
     assert list(complete_portions(folder[1], nothing)) == []
     assert len(score_known(folder[1], nothing)) == 0
 
@@ -220,18 +232,39 @@ def test_scores_of_what_is_known(randomize, monkeypatch, most):
     rows = np.random.default_rng(2).integers(0, 2, (9, 14))
     rows[1::2, :13] = -1
     rows[4] = -1
-    found = score_known(model, IncompleteRows(rows, None, "h"), 50, done.append)
-    expected = made.marginal(model, np.maximum(rows, 0), unknown=rows < 0, draws=50)
+    found = score_known(model, incomplete(rows), 50, done.append)
+    expected = made.marginal(model, np.maximum(rows, 0), unknown=rows < 0, particles=50)
     np.testing.assert_allclose(found.log_prob, expected.log_prob, rtol=1e-5)
     np.testing.assert_allclose(found.error, expected.error, rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(found.ess, expected.ess, rtol=1e-3)
-    assert found.how == ("exact", "estimated") * 4 + ("exact",)
+    assert found.method == ("exact", "estimated") * 4 + ("exact",)
+    assert found.how == expected.how
     assert sum(done) == 9
 
 
-def test_draws_of_a_score_are_checked(folder, holes, refused):
-    with refused("draws", "at least 2"):
-        score_known(folder[1], IncompleteRows(holes, None, "h"), draws=1)
+def test_particles_of_a_score_are_checked(folder, holes, refused):
+    with refused("particles", "at least 2"):
+        score_known(folder[1], incomplete(holes), particles=1)
+
+
+def test_how_rows_are_drawn_is_said(folder):
+    model = folder[1]
+    one = incomplete([[1, -1, -1], [-1, -1, 1]]).rows
+    assert how_given(model, one[:1]) == "exact: what is given comes first in the ordering"
+    assert how_given(model, one[1:]).startswith("exact: summed over")
+
+
+@pytest.mark.parametrize(
+    ("ess", "said"),
+    [
+        ([], ""),
+        ([30.0, np.inf], ""),
+        ([29.96, 30.0], "1 of the estimates rests on few effective particles, 30.0 at the worst: "),
+        ([2.0, 3.0, np.inf], "2 of the estimates rest on few effective particles, 2.0 at the worst: "),
+    ],
+)
+def test_poor_estimates_are_counted(ess, said):
+    assert poor_estimates(np.array(ess)) == (said and f"{said}raise --particles")
 
 
 # pictures
@@ -240,7 +273,7 @@ def test_draws_of_a_score_are_checked(folder, holes, refused):
 def test_draw_completions(images, tmp_path, refused):
     folder, model, _ = images
     rows = half_images(folder, model, "top", 10, seed=0)
-    filled = np.concatenate([part.rows for part in complete_portions(model, rows, number=2)])
+    filled = np.concatenate([part.codes for part in complete_portions(model, rows, number=2)])
     for name, completed in (("two.png", filled), ("one.png", filled[:, 0])):
         draw_completions(tmp_path / name, rows, completed, model, folder.image_shape)
     with Image.open(tmp_path / "two.png") as two, Image.open(tmp_path / "one.png") as one:
@@ -259,99 +292,6 @@ def test_draw_completions(images, tmp_path, refused):
     ],
 )
 def test_no_picture(tmp_path, refused, n, number, shape, name, words):
-    rows = IncompleteRows(np.zeros((n, 12), dtype=np.int64), None, "h")
+    rows = incomplete(np.zeros((n, 12), dtype=np.int64))
     with refused(*words):
         check_picture(tmp_path / name, rows, number, shape)
-
-
-# values as a user writes them
-
-VARIABLES = RowType([made.Bernoulli(2), made.Categorical([10, 20, 40]), made.Categorical(["no", "yes", "0"])])
-NAMES = ["a", "b", "size", "answer"]
-
-
-@pytest.mark.parametrize(
-    ("text", "columns", "values"),
-    [
-        ("", NAMES, {}),
-        (" ,, ", NAMES, {}),
-        ("a=1", NAMES, {0: 1}),
-        ("size=40, b = 0", NAMES, {2: 2, 1: 0}),
-        ("2=20", NAMES, {2: 1}),
-        ("size=2e1,b=1.0", NAMES, {2: 1, 1: 1}),
-        ("answer=yes", NAMES, {3: 1}),
-        ("answer=0", NAMES, {3: 2}),
-        ("a=1,a=1,0=1", NAMES, {0: 1}),
-        ("x2=10,3=no", None, {2: 0, 3: 0}),
-        ("x2=10", ["x2", "x0", "b", "c"], None),  # the name of a column stands before its number
-    ],
-)
-def test_parse_values(text, columns, values, refused):
-    if values is None:
-        with refused("--given", "x2 cannot be 10", "0, 1"):
-            parse_values(text, "--given", VARIABLES, columns)
-    else:
-        assert parse_values(text, "--given", VARIABLES, columns) == values
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a=1,a=0", ["a two values, 1 and 0"]),
-        ("size=10,2=20", ["2 two values"]),
-        ("a", ["name=value", "'a'"]),
-        ("a=", ["name=value", "'a='"]),
-        ("a=1;b=0", ["a cannot be 1;b=0"]),
-        ("a=2", ["a cannot be 2", "it takes 0, 1"]),
-        ("size=30", ["size cannot be 30", "10, 20, 40"]),
-        ("answer=maybe", ["answer cannot be maybe", "no, yes, 0"]),
-        ("size=inf", ["size cannot be inf"]),
-        ("aa=1", ["no variable 'aa'", "there are a"]),
-        ("x0=1", ["no variable 'x0'"]),
-        ("4=1", ["no variable '4'", "0..3"]),
-        ("-1=1", ["no variable '-1'"]),
-    ],
-)
-def test_values_that_make_no_sense(text, words, refused):
-    with refused("--option", *words):
-        parse_values(text, "--option", VARIABLES, NAMES)
-
-
-def test_many_values_are_not_all_listed(refused):
-    with refused("it takes 0, 1, 2, 3, 4, 5, ..., 299"):
-        parse_values("x0=300", "--given", RowType(made.Categorical(300)), None)
-
-
-def test_given_values_are_a_row_of_codes(folder):
-    store, model = folder
-    assert read_given_values("c=40,a=1", store, model).tolist() == [1, -1, 2]
-    assert read_given_values(None, store, model) is None
-    assert read_given_values(" ", store, model) is None
-    assert how_given(model, np.array([1, -1, -1])) == "exact: what is given comes first in the ordering"
-    assert how_given(model, np.array([-1, -1, 1])).startswith("exact: summed over")
-
-
-def test_context_is_a_row(folder, given_b, refused):
-    assert read_context("b=2", *given_b).tolist() == [2]
-    assert read_context(None, *folder) is None
-    with refused("--context", "has none"):
-        read_context("b=2", *folder)
-    with refused("conditional", '--context "b=..."'):
-        read_context(None, *given_b)
-    with refused("lacks b"):
-        read_context("", *given_b)
-    with refused("--context", "'a'", "b"):
-        read_context("b=2,a=1", *given_b)
-
-
-def test_context_of_several_columns(tmp_path, refused):
-    model = made.MADE(made.Bernoulli(1), (4,), context=[made.Categorical([10, 20]), made.Bernoulli(1)])
-    folder = RunFolder(tmp_path / "model.safetensors")
-    assert read_context("x1=1,x0=20", folder, model).tolist() == [1, 1]
-    with refused("lacks x1", "all of x0, x1"):
-        read_context("x0=10", folder, model)
-    with refused('--context "x0=...,x1=..."'):
-        read_context(None, folder, model)
-    numbers = made.MADE(made.Bernoulli(1), (4,), context=2)
-    with refused("numbers", "Python"):
-        read_context("x0=1,x1=1", folder, numbers)

@@ -17,6 +17,7 @@ import made
 from made import data
 from made.runs import samples
 from made.runs.samples import csv_text, draw_portions, rows_per_portion, value_type, write_rows
+from made.variables.rows import Rows
 
 B, C = made.Bernoulli, made.Categorical
 MODELS = {
@@ -103,7 +104,8 @@ def test_csv_holds_the_values_of_one_go(model, tmp_path):
 @pytest.mark.usefixtures("small_portions")
 def test_rows_share_what_is_given(tmp_path):
     model = made.MADE(B(3), (8,), context=1)
-    given, context = np.array([-1, 1, -1]), np.array([0.5])
+    codes = torch.tensor([[0, 1, 0]])
+    given, context = Rows(codes, codes == 1), np.array([0.5])
     rows = np.concatenate(list(draw_portions(model, 25, 4, given=given, context=context)))
     assert (rows[:, 1] == 1).all()
     want = model.sample(25, seed=4, given={1: 1}, context=[0.5])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
-from made.variables.missing import has_unknown, read_given, read_incomplete
+from made.variables.missing import has_unknown, is_mark, read_given, read_incomplete
 from made.variables.row_type import RowType
 
 NAN = float("nan")
@@ -18,12 +20,36 @@ LABELS = RowType([made.Categorical(["no", "yes"]), made.Bernoulli(1), made.Categ
 ROWS = [[0, 1, 2], [1, 0, 1]]
 MARKED = [[0, -1, 2], [-1, 0, -1]]  # of ROWS; -1 where unknown
 
+
+def marked(rows):
+    """Encoded rows as a list, -1 where unknown; an unknown entry has code 0."""
+    assert rows.codes.shape == rows.known.shape
+    assert not rows.codes[~rows.known].any()
+    return torch.where(rows.known, rows.codes.long(), -1).tolist()
+
+
+class NotAvailable:
+    """As ``pd.NA``: a comparison with it is itself, and has no truth value."""
+
+    def __eq__(self, other):
+        return self
+
+    __ne__ = __eq__
+    __hash__ = object.__hash__
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
 MARKINGS = {
     "NaN in a list": [[0, NAN, 2], [NAN, 0, NAN]],
     "NaN in an array": np.array([[0, NAN, 2], [NAN, 0, NAN]]),
     "NaN in float32": np.array([[0, NAN, 2], [NAN, 0, NAN]], dtype=np.float32),
     "None": [[0, None, 2], [None, 0, None]],
     "None and NaN": np.array([[0, None, 2], [NAN, 0, np.float32(NAN)]], dtype=object),
+    "None, and as pandas marks it": [[0, None, 2], [NotAvailable(), 0, NotAvailable()]],
+    "in an array, as pandas marks it": np.array([[0, NotAvailable(), 2], [NAN, 0, None]], dtype=object),
+    "no time": [[0, np.datetime64("NaT"), 2], [np.timedelta64("NaT"), 0, None]],
     "masked": np.ma.masked_array(ROWS, [[0, 1, 0], [1, 0, 1]]),
     "masked, with garbage": np.ma.masked_array([[0, 9, 2], [-7, 0, 99]], [[0, 1, 0], [1, 0, 1]]),
     "masked, and NaN": np.ma.masked_array([[0, NAN, 2], [5, 0, NAN]], [[0, 0, 0], [1, 0, 0]]),
@@ -36,9 +62,10 @@ MARKINGS = {
 @pytest.mark.parametrize("marking", MARKINGS)
 def test_every_marking_reads_alike(marking):
     rows = MARKINGS[marking]
-    codes = read_incomplete(NUMBERS, rows)
-    assert codes.dtype == np.int64
-    assert codes.tolist() == MARKED
+    read = read_incomplete(NUMBERS, rows)
+    assert read.codes.dtype == torch.uint8
+    assert read.context is None
+    assert marked(read) == MARKED
     assert has_unknown(rows)
 
 
@@ -58,16 +85,16 @@ UNKNOWN = [[False, True, False], [True, False, True]]
     ],
 )
 def test_unknown_may_be_said_beside_the_rows(rows, form):
-    assert read_incomplete(NUMBERS, rows, form(UNKNOWN)).tolist() == MARKED
+    assert marked(read_incomplete(NUMBERS, rows, form(UNKNOWN))) == MARKED
 
 
 def test_unknown_adds_to_what_the_rows_mark():
     rows = [[0, NAN, 2], [1, 0, None]]
-    assert read_incomplete(NUMBERS, rows, [[False] * 3, [True, False, False]]).tolist() == MARKED
+    assert marked(read_incomplete(NUMBERS, rows, [[False] * 3, [True, False, False]])) == MARKED
 
 
 def test_one_pattern_for_all_rows():
-    assert read_incomplete(NUMBERS, ROWS, [False, True, False]).tolist() == [[0, -1, 2], [1, -1, 1]]
+    assert marked(read_incomplete(NUMBERS, ROWS, [False, True, False])) == [[0, -1, 2], [1, -1, 1]]
 
 
 def test_what_comes_in_is_left_alone():
@@ -94,12 +121,12 @@ def test_what_comes_in_is_left_alone():
     ],
 )
 def test_labels_with_holes(rows, codes):
-    assert read_incomplete(LABELS, rows).tolist() == codes
+    assert marked(read_incomplete(LABELS, rows)) == codes
 
 
 def test_labels_with_a_pattern_beside_them():
     rows = np.array([["yes", "0", "pink"]])
-    assert read_incomplete(LABELS, rows, [False, True, True]).tolist() == [[1, -1, -1]]
+    assert marked(read_incomplete(LABELS, rows, [False, True, True])) == [[1, -1, -1]]
 
 
 @given(st.data())
@@ -109,10 +136,10 @@ def test_complete_rows_read_as_they_are(data):
     hidden = np.array(data.draw(st.lists(st.booleans(), min_size=table.size, max_size=table.size)), bool)
     hidden = hidden.reshape(table.shape)
     assert not has_unknown(table)
-    assert read_incomplete(NUMBERS, table).tolist() == table.tolist()
+    assert marked(read_incomplete(NUMBERS, table)) == table.tolist()
     expected = np.where(hidden, -1, table)
-    assert read_incomplete(NUMBERS, table, hidden).tolist() == expected.tolist()
-    assert read_incomplete(NUMBERS, np.where(hidden, NAN, table)).tolist() == expected.tolist()
+    assert marked(read_incomplete(NUMBERS, table, hidden)) == expected.tolist()
+    assert marked(read_incomplete(NUMBERS, np.where(hidden, NAN, table))) == expected.tolist()
     assert has_unknown(np.where(hidden, NAN, table)) == hidden.any()
 
 
@@ -190,7 +217,7 @@ def test_patterns_that_make_no_sense_are_refused(refused, unknown, words):
     ],
 )
 def test_what_is_given(values, codes):
-    assert read_given(NUMBERS, values).tolist() == codes
+    assert marked(read_given(NUMBERS, values)) == codes
 
 
 @pytest.mark.parametrize(
@@ -198,7 +225,7 @@ def test_what_is_given(values, codes):
     [({2: "green"}, [[-1, -1, 1]]), ({2: "green", 0: "yes"}, [[1, -1, 1]]), ({0: "yes", 1: 1}, [[1, 1, -1]])],
 )
 def test_given_by_label_or_by_code(values, codes):
-    assert read_given(LABELS, values).tolist() == codes
+    assert marked(read_given(LABELS, values)) == codes
 
 
 @pytest.mark.parametrize(
@@ -219,3 +246,65 @@ def test_given_by_label_or_by_code(values, codes):
 def test_givens_that_make_no_sense_are_refused(refused, values, words):
     with refused(*words):
         read_given(NUMBERS, values)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [None, NAN, np.float32(NAN), np.datetime64("NaT"), np.timedelta64("NaT"), Decimal("NaN"), NotAvailable()],
+)
+def test_marks(mark):
+    assert is_mark(mark)
+
+
+VALUES = [0, 1, False, True, np.False_, np.True_, 0.0, float("inf"), "", "NaN", "?", np.int64(3), object()]
+ODD_VALUES = [(), [1], np.array([1, 2]), np.array([NAN, NAN]), np.datetime64("2026-01-01")]
+
+
+@pytest.mark.parametrize("value", VALUES + ODD_VALUES)
+def test_values_are_no_marks(value):
+    assert not is_mark(value)
+
+
+def test_marks_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    for mark in (pandas.NA, pandas.NaT):
+        assert is_mark(mark)
+        assert marked(read_incomplete(NUMBERS, [[0, mark, 2], [mark, 0, mark]])) == MARKED
+        assert marked(read_given(NUMBERS, {0: mark, 2: 1})) == [[-1, -1, 1]]
+    frame = pandas.DataFrame({"a": [0, None], "b": [None, 0], "c": [2, None]})
+    for read in (frame, frame.astype("Int64"), frame.astype("Int8"), frame.astype(object)):
+        assert has_unknown(read)
+        assert marked(read_incomplete(NUMBERS, read)) == MARKED
+    words = pandas.DataFrame({"a": ["yes", None], "b": [None, 1], "c": ["red", "green"]})
+    for read in (words, words.convert_dtypes(), words.astype({"a": "category", "c": "string"})):
+        assert marked(read_incomplete(LABELS, read)) == [[1, -1, 0], [-1, 1, 1]]
+
+
+def test_times_that_are_all_unknown_and_times_that_are_none(refused):
+    nothing = np.full((2, 3), np.datetime64("NaT", "s"))
+    assert marked(read_incomplete(NUMBERS, nothing)) == [[-1] * 3] * 2
+    nothing[0, 0] = np.datetime64("2026-01-01", "s")
+    with refused("rows hold numbers"):
+        read_incomplete(NUMBERS, nothing)
+
+
+NUMBERED = RowType([made.Categorical([10, 20, 40]), made.Bernoulli(1), made.Categorical(["1", "2"])])
+
+
+@pytest.mark.parametrize(
+    ("rows", "codes"),
+    [
+        ([[20, 1, "2"]], [[1, 1, 1]]),
+        ([[20.0, NAN, NAN]], [[1, -1, -1]]),
+        ([[None, 1, "2"]], [[-1, 1, 1]]),
+        ([[None] * 3], [[-1] * 3]),
+        (np.ma.masked_array([[40, 7, 1]], [[0, 1, 1]]), [[2, -1, -1]]),
+    ],
+)
+def test_numbers_may_be_labels(rows, codes):
+    assert marked(read_incomplete(NUMBERED, rows, as_labels=True)) == codes
+
+
+def test_a_number_that_is_no_label_is_refused(refused):
+    with refused("row 1, column 0", "30", "3 labels"):
+        read_incomplete(NUMBERED, [[20, NAN, NAN], [30, 0, NAN]], as_labels=True)

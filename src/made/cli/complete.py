@@ -1,4 +1,4 @@
-"""``made complete``: fill the holes in rows, and say how the answers were found."""
+"""``made complete``: fill in the unknown entries of rows, and say how the answers were found."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from made.support.progress import counting
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from made.queries.results import Completion
+    from made.queries.results import Answer
     from made.runs.completions import IncompleteRows
 
 __all__ = ["complete"]
 
-# So many completions of an image fit into a picture.
+# How many completions of an image fit into a picture.
 _PER_IMAGE = 6
 
 
@@ -59,9 +59,9 @@ def complete(
             "ordering with the known variables first, for models of several orderings)."
         ),
     ] = "auto",
-    draws: Annotated[int, typer.Option(help="Per row and mask, where an answer is estimated.")] = 1000,
-    max_states: Annotated[int, typer.Option(help="Sum exactly over at most so many states.")] = 4096,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    particles: Annotated[int, typer.Option(help="Per row and mask, where an answer is estimated.")] = 1000,
+    max_states: Annotated[int, typer.Option(help="Sum exactly over at most this many states.")] = 4096,
+    seed: Annotated[int, typer.Option(help="Of the particles and of the completions.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help=".csv, .parquet, .npy or .png [CSV on the screen]."),
@@ -85,7 +85,7 @@ def complete(
 
     if (rows is None) == (half is None):
         raise InputError(
-            "made complete needs either ROWS, a file of rows with holes, or --half for images of the run"
+            "made complete needs either ROWS, a file of incomplete rows, or --half for images of the run"
         )
     for option, value, known in (("--kind", kind, KINDS), ("--method", method, METHODS)):
         if value not in known:
@@ -93,26 +93,27 @@ def complete(
     if number is not None and number < 0:
         raise InputError(f"-n is the number of completions of each row, at least 0; got {number}")
     if number is not None and kind != "draw":
-        raise InputError(f"-n asks for several draws: with --kind {kind} there is one completion of each row")
+        raise InputError(f"-n asks for several samples: with --kind {kind} each row has one completion")
     if out is not None and out.suffix not in (".csv", ".parquet", ".npy", ".png"):
         raise InputError(f"{out}: completions are written as .csv, .parquet, .npy or .png")
     folder, model = load_run(run, device)
     if rows is not None:
-        found = find_incomplete_rows(folder, model, rows)
+        found = find_incomplete_rows(model, rows)
     else:
         found = half_images(folder, model, half or "", IMAGES, seed, data_dir)
     is_picture = out is not None and out.suffix == ".png"
     if out is not None and is_picture:
         number = _PER_IMAGE if number is None and kind == "draw" else number
-        check_picture(out, found, number, folder.image_shape)
+        check_picture(out, found, number, model.schema.image_shape)
         found = found[:IMAGES]
 
-    how = {"method": method, "draws": draws, "max_states": max_states, "seed": seed}
-    parts: list[Completion] = []
+    how = {"method": method, "particles": particles, "max_states": max_states, "seed": seed}
+    parts: list[Answer] = []
 
     def portions() -> Iterator[NDArray[Any]]:
         for part in complete_portions(model, found, advance, kind=kind, number=number, **how):
             parts.append(part)
+            assert part.rows is not None  # it is a completion
             yield part.rows.reshape(-1, model.n_variables)
 
     with counting("completing", len(found)) as advance:
@@ -120,34 +121,28 @@ def complete(
             flat = list(portions())
         else:
             each = 1 if number is None else number
-            write_rows(out, model, len(found) * each, portions(), folder.columns)
+            write_rows(out, model, len(found) * each, portions())
     if out is None:
-        typer.echo("".join(csv_text(model, flat, folder.columns)), nl=False)
+        typer.echo("".join(csv_text(model, flat)), nl=False)
     elif is_picture:
-        filled = np.concatenate([part.rows for part in parts])
-        draw_completions(out, found, filled, model, folder.image_shape)
+        filled = np.concatenate([part.codes for part in parts if part.codes is not None])
+        draw_completions(out, found, filled, model, model.schema.image_shape)
     _tell_how(found, parts, KINDS[kind], number, out)
 
 
 def _tell_how(
-    found: IncompleteRows, parts: list[Completion], what: str, number: int | None, out: Path | None
+    found: IncompleteRows, parts: list[Answer], what: str, number: int | None, out: Path | None
 ) -> None:
     """Say what the completions are and how they were found; warn of poor estimates."""
     import numpy as np
 
-    from made.queries.inference import POOR
+    from made.runs.completions import poor_estimates
 
-    unknown = int((found.codes < 0).sum())
     each = "" if number is None else f", {number:,} of each row"
     place = "" if out is None else f": {out}"
-    tell(f"{found.name}: {len(found):,} rows, {unknown:,} unknown entries; {what}{each}{place}")
+    tell(f"{found.name}: {len(found):,} rows, {found.n_unknown:,} unknown entries; {what}{each}{place}")
     for how, count in Counter(how for part in parts for how in part.how).most_common():
         tell(f"  {count:,} {'row' if count == 1 else 'rows'} {how}")
     ess = np.concatenate([np.zeros(0), *(part.ess for part in parts)])
-    weak = ess[ess < POOR]
-    if len(weak):
-        tell(
-            f"  {len(weak):,} of the estimates {'rests' if len(weak) == 1 else 'rest'} on few effective "
-            f"draws, {weak.min():.1f} at the worst: raise --draws, or use --method given-first with a model "
-            "of several orderings"
-        )
+    if poor := poor_estimates(ess):
+        tell(f"  {poor}, or use --method given-first with a model of several orderings")

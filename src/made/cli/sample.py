@@ -44,7 +44,8 @@ def sample(
     device: Device = "cpu",
 ) -> None:
     """Draw new rows from a trained model."""
-    from made.runs.completions import how_given, read_context, read_given_values
+    from made.runs.completions import how_given
+    from made.runs.given_text import read_context, read_given_values
     from made.runs.samples import csv_text, draw_portions, write_rows
 
     if out is not None and out.suffix not in (".csv", ".parquet", ".npy", ".png"):

@@ -30,7 +30,7 @@ def score(
         bool, typer.Option("--per-variable", help="A column per variable as well: which entries surprise.")
     ] = False,
     data_dir: DataDir = None,
-    draws: Annotated[
+    particles: Annotated[
         int, typer.Option(help="Per row and mask, where log p of an incomplete row is estimated.")
     ] = 1000,
     device: Device = "cpu",
@@ -51,7 +51,7 @@ def score(
     if has_holes(data):
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
-        _score_incomplete(model, find_incomplete_rows(folder, model, data), draws, out)
+        _score_incomplete(model, find_incomplete_rows(model, data), particles, out)
         return
     found = find_rows(folder, model, data, split, data_dir, whole_file=True)
     with counting("scoring", len(found.rows)) as advance:
@@ -77,28 +77,24 @@ def score(
     )
 
 
-def _score_incomplete(model: MADE, rows: IncompleteRows, draws: int, out: Path | None) -> None:
+def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Path | None) -> None:
     """Write log p of what is known in each row, and its standard error."""
     import numpy as np
 
-    from made.queries.inference import POOR
-    from made.runs.completions import score_known
+    from made.runs.completions import poor_estimates, score_known
     from made.runs.samples import numbers_text, write_numbers
 
     with counting("scoring", len(rows)) as advance:
-        found = score_known(model, rows, draws, advance)
+        found = score_known(model, rows, particles, advance)
     names, table = ["log_prob", "standard_error"], np.stack([found.log_prob, found.error], axis=1)
     if out is None:
         typer.echo(numbers_text(names, table), nl=False)
     else:
         write_numbers(out, names, table)
-    estimated, weak = np.isfinite(found.ess).sum(), found.ess[found.ess < POOR]
+    estimated = np.isfinite(found.ess).sum()
     place = "" if out is None else f": {out}"
     tell(
         f"log p of what is known in {len(table):,} rows ({rows.name}), {estimated:,} of them estimated{place}"
     )
-    if len(weak):
-        tell(
-            f"  {len(weak):,} of the estimates {'rests' if len(weak) == 1 else 'rest'} on few effective "
-            f"draws, {weak.min():.1f} at the worst: raise --draws"
-        )
+    if poor := poor_estimates(found.ess):
+        tell(f"  {poor}")

@@ -1,29 +1,26 @@
-"""Rows with holes, from files or with half of an image taken away, and their completions on the way out."""
+"""Incomplete rows, from files or with half of an image taken away: their scores and their completions."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from made import data, plots
 from made.masks.ordering import IntArray
 from made.model import MADE
-from made.queries.questions import complete, marginal
-from made.queries.results import Completion, Marginal
+from made.queries.inference import POOR
+from made.queries.results import Answer
 from made.runs.folder import RunFolder
-from made.runs.rows import context_of_values, find_rows, in_order, part_columns
-from made.support.checks import check_int
+from made.runs.rows import find_rows, part_table
 from made.support.errors import InputError, PoorEstimateWarning
-from made.variables.column import find_column
-from made.variables.missing import UNKNOWN
-from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
 __all__ = [
     "HALVES",
@@ -36,9 +33,7 @@ __all__ = [
     "half_images",
     "has_holes",
     "how_given",
-    "parse_values",
-    "read_context",
-    "read_given_values",
+    "poor_estimates",
     "score_known",
 ]
 
@@ -48,46 +43,44 @@ HALVES = ("top", "bottom", "left", "right")
 #: How many images a picture of completions shows.
 IMAGES = 8
 
-# Rows are answered in portions, for progress to be seen: 1, 1, 2, 4, ... and then so many at once.
+# Rows are answered in portions, for progress to be seen: 1, 1, 2, 4, ... up to this many at once.
 _ROWS_PER_PORTION = 64
 
 
 @dataclass(frozen=True)
 class IncompleteRows:
-    """Rows to complete.
+    """Rows to score or to complete.
 
     Attributes
     ----------
-    codes : (n, D) int64 array
-        -1 where unknown.
-    context : (n, C) tensor or None
+    rows : Rows
+        With their context.
     name : str
         Where they come from.
     truth : (n, D) int64 array or None
         The rows as they were, where that is known.
     """
 
-    codes: IntArray
-    context: Tensor | None
+    rows: Rows
     name: str
     truth: IntArray | None = None
 
     def __len__(self) -> int:
         """Return n."""
-        return len(self.codes)
+        return len(self.rows)
 
     def __getitem__(self, some: slice) -> IncompleteRows:
         """Return some of the rows."""
-        return IncompleteRows(
-            self.codes[some],
-            None if self.context is None else self.context[some],
-            self.name,
-            None if self.truth is None else self.truth[some],
-        )
+        return IncompleteRows(self.rows[some], self.name, None if self.truth is None else self.truth[some])
+
+    @property
+    def n_unknown(self) -> int:
+        """How many entries are unknown, in all rows together."""
+        return int((~self.rows.mask).sum())
 
 
-def find_incomplete_rows(folder: RunFolder, model: MADE, path: str) -> IncompleteRows:
-    """Read rows with holes from a file: empty fields, ``?``, ``NA`` or ``NaN``.
+def find_incomplete_rows(model: MADE, path: str) -> IncompleteRows:
+    """Read rows from a file with unknown entries: empty fields, ``?``, ``NA`` or ``NaN``.
 
     Raises
     ------
@@ -96,26 +89,11 @@ def find_incomplete_rows(folder: RunFolder, model: MADE, path: str) -> Incomplet
     """
     raw = data.read(path, missing=True)
     try:
-        return _incomplete(
-            in_order(np.asarray(raw.rows), raw.columns, folder), folder, model, Path(path).name
-        )
+        values, context = part_table(model.schema, np.asarray(raw.rows), raw.columns)
+        rows = model.rows(values, context)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def _incomplete(table: NDArray[Any], folder: RunFolder, model: MADE, name: str) -> IncompleteRows:
-    rows, given = part_columns(table, model, folder.context_places)
-    missing = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
-    if rows.ndim != 2 or rows.shape[1] != model.n_variables:
-        raise InputError(f"rows have {rows.shape[-1]} columns, the model has {model.n_variables} variables")
-    filled = rows.copy()
-    for d in np.flatnonzero(missing.any(axis=0)):
-        labels = model.variables.block_of(int(d)).labels
-        filled[missing[:, d], d] = 0 if labels is None else labels[0]
-    checked = model.variables.rows(model.codes(filled) if model.variables.has_labels else filled)
-    codes = checked.cpu().numpy().astype(np.int64)
-    codes[missing] = UNKNOWN
-    return IncompleteRows(codes, context_of_values(given, model, folder.context_columns), name)
+    return IncompleteRows(rows, Path(path).name)
 
 
 def complete_portions(
@@ -123,8 +101,8 @@ def complete_portions(
     rows: IncompleteRows,
     advance: Callable[[int], None] = lambda n: None,
     **settings: Any,
-) -> Iterator[Completion]:
-    """Complete rows portion by portion: together they are what `made.complete` answers.
+) -> Iterator[Answer]:
+    """Complete rows portion by portion: together they are what `MADE.complete` answers.
 
     Parameters
     ----------
@@ -135,47 +113,58 @@ def complete_portions(
     advance : callable
         Told the number of rows of a portion once they are complete.
     **settings
-        Of `made.complete`. Poor estimates are not warned of: `Completion.ess` has them.
+        Of `MADE.complete`. Poor estimates are not warned of: `Answer.ess` has them.
     """
-    for some in _portions(len(rows)):
-        part = rows[some]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PoorEstimateWarning)
-            filled = complete(
-                model,
-                np.maximum(part.codes, 0),
-                unknown=part.codes == UNKNOWN,
-                context=part.context,
-                first=some.start,
-                **settings,
-            )
-        advance(len(part))
-        yield filled
+    return _in_portions(model.complete, rows, advance, **settings)
 
 
 def score_known(
     model: MADE,
     rows: IncompleteRows,
-    draws: int = 1000,
+    particles: int = 1000,
     advance: Callable[[int], None] = lambda n: None,
-) -> Marginal:
-    """Return log p of what is known in each row, which is what `made.marginal` answers, in portions."""
-    inference = model.inference(draws=check_int("draws", draws, least=2))
-    parts = [np.zeros((3, 0))]
-    for some in _portions(len(rows)):
-        part = rows[some]
-        found = inference.evidence(part.codes, part.context, np.arange(some.start, some.start + len(part)))
-        parts.append(np.stack([found.log_prob, found.error, found.ess]))
-        advance(len(part))
-    log_prob, error, ess = np.concatenate(parts, axis=1)
-    return Marginal(log_prob, error, ess, tuple("exact" if np.isinf(one) else "estimated" for one in ess))
+) -> Answer:
+    """Return log p of what is known in each row: what `MADE.marginal` answers, in portions."""
+    parts = list(_in_portions(model.marginal, rows, advance, particles=particles))
+    return Answer.cat(parts or [model.marginal(rows.rows, particles=particles)])
 
 
-def _portions(n: int) -> Iterator[slice]:
-    """Cut n rows into portions; a row may take a moment or a minute, and the first ones tell which."""
+def how_given(model: MADE, given: Rows, context: NDArray[Any] | None = None) -> str:
+    """Say in words how rows given these values, one row of them, are drawn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorEstimateWarning)  # whoever drew them was warned
+        return model.marginal(given, context=context).how[0]
+
+
+def poor_estimates(ess: NDArray[np.float64]) -> str:
+    """Say how many estimates have a small effective number of particles; nothing where none has.
+
+    Examples
+    --------
+    >>> poor_estimates(np.array([2.0, 700.0, np.inf]))
+    '1 of the estimates rests on few effective particles, 2.0 at the worst: raise --particles'
+    """
+    poor = ess[ess < POOR]
+    if len(poor) == 0:
+        return ""
+    return (
+        f"{len(poor):,} of the estimates {'rests' if len(poor) == 1 else 'rest'} on few effective particles, "
+        f"{poor.min():.1f} at the worst: raise --particles"
+    )
+
+
+def _in_portions(
+    ask: Callable[..., Answer], rows: IncompleteRows, advance: Callable[[int], None], **settings: Any
+) -> Iterator[Answer]:
+    """Answer portions of growing size: a row may take a moment or a minute, and the first ones tell which."""
     first, size = 0, 1
-    while first < n:
-        yield slice(first, min(first + size, n))
+    while first < len(rows):
+        part = rows.rows[first : first + size]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PoorEstimateWarning)
+            answer = ask(part, first=first, **settings)
+        advance(len(part))
+        yield answer
         first += size
         size = min(max(first, 1), _ROWS_PER_PORTION)
 
@@ -203,20 +192,21 @@ def half_images(
     InputError
         If the rows of the run are no images.
     """
-    shape = folder.image_shape
+    shape = model.schema.image_shape
     if shape is None:
-        raise InputError(f"the rows of {folder.path} are no images: give a file of rows with holes instead")
+        raise InputError(f"the rows of {folder.path} are no images: give a file of rows with unknown entries")
     if half not in HALVES:
         raise InputError(f"a half is one of {', '.join(HALVES)}; got {half!r}")
     found = find_rows(folder, model, None, None, data_dir)
-    picked = np.random.default_rng(seed).permutation(len(found.codes))[:n]
-    truth = found.codes.cpu().numpy().astype(np.int64)[picked]
+    picked = np.random.default_rng(seed).permutation(len(found.rows.codes))[:n]
+    truth = found.rows.codes[torch.from_numpy(picked)].cpu()
     height, width = shape
     place = np.arange(height)[:, None] if half in ("top", "bottom") else np.arange(width)[None, :]
     middle = (height if half in ("top", "bottom") else width) / 2
     given = np.broadcast_to(place < middle if half in ("top", "left") else place >= middle, shape).ravel()
     name = f"{len(truth)} test images of {found.name}, {half} half given"
-    return IncompleteRows(np.where(given, truth, UNKNOWN), None, name, truth)
+    known = torch.from_numpy(given.copy()).expand(truth.shape)
+    return IncompleteRows(Rows(torch.where(known, truth, 0), known), name, truth.numpy().astype(np.int64))
 
 
 def check_picture(
@@ -242,9 +232,10 @@ def draw_completions(
     several = filled if filled.ndim == 3 else filled[:, None]
     shape = check_picture(path, rows, several.shape[1], shape)
     shown = rows[:IMAGES]
+    known, codes = shown.rows.mask.cpu().numpy(), shown.rows.codes.cpu().numpy().astype(np.int64)
     figure = plots.completions(
-        shown.codes,
-        shown.codes != UNKNOWN,
+        codes,
+        known,
         several[:IMAGES],
         shape,
         truth=shown.truth,
@@ -252,94 +243,6 @@ def draw_completions(
     )
     plots.save(figure, path)
     return path
-
-
-def parse_values(text: str, option: str, variables: RowType, columns: Sequence[str] | None) -> dict[int, Any]:
-    """Read ``"x3=1,x7=0"`` as codes by variable.
-
-    Parameters
-    ----------
-    text : str
-        What the user wrote.
-    option : str
-        Where, for messages.
-    variables : RowType
-        What the columns are.
-    columns : sequence of str or None
-        Their names, where the data had some.
-
-    Raises
-    ------
-    InputError
-        If it is no such list, names a variable twice or one that is not there, or a value it does not take.
-
-    Examples
-    --------
-    >>> from made.variables.discrete import Bernoulli
-    >>> parse_values("x1=1, 2=0", "--given", RowType(Bernoulli(3)), None)
-    {1: 1, 2: 0}
-    """
-    values: dict[int, Any] = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, word = (piece.strip() for piece in part.partition("="))
-        if not equals or not word:
-            raise InputError(
-                f'{option} takes name=value with commas between, as in "x3=1,x7=0"; got {part!r}'
-            )
-        try:
-            place = find_column(name, columns, variables.n_variables)
-        except InputError as error:
-            raise InputError(f"{option}: {error}") from None
-        code = _code(word, option, name, variables, place)
-        if values.get(place, code) != code:
-            raise InputError(f"{option} gives {name} two values, {values[place]} and {code}: leave one out")
-        values[place] = code
-    return values
-
-
-def read_given_values(text: str | None, folder: RunFolder, model: MADE) -> IntArray | None:
-    """Return what ``--given`` says as a row of codes (D,), -1 where nothing is given; None for nothing."""
-    given = parse_values(text or "", "--given", model.variables, folder.columns)
-    if not given:
-        return None
-    row = np.full(model.n_variables, UNKNOWN, dtype=np.int64)
-    for variable, code in given.items():
-        row[variable] = code
-    return row
-
-
-def how_given(model: MADE, given: IntArray, context: NDArray[Any] | None = None) -> str:
-    """Say in words how rows with these given codes (D,), -1 where unknown, are drawn."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoorEstimateWarning)  # whoever drew them was warned
-        found = marginal(model, np.maximum(given, 0)[None], unknown=given[None] == UNKNOWN, context=context)
-    return found.how[0]
-
-
-def read_context(text: str | None, folder: RunFolder, model: MADE) -> NDArray[Any] | None:
-    """Return what ``--context`` says as a row of context (C,); None for no text and no context.
-
-    Raises
-    ------
-    InputError
-        If the model takes none, or a column of it is missing.
-    """
-    if not model.context:
-        if text is not None:
-            raise InputError("--context: this model has none; fit one with made fit DATA --context COLUMNS")
-        return None
-    n_columns, variables = model.context.n_columns, model.context.variables
-    names = folder.context_columns or [f"x{i}" for i in range(n_columns)]
-    if text is None:
-        each = ",".join(f"{name}=..." for name in names)
-        raise InputError(f'this model is conditional: add --context "{each}"')
-    if variables is None:
-        raise InputError("--context: the context of this model is numbers; condition on them from Python")
-    values = parse_values(text, "--context", variables, folder.context_columns)
-    missing = [names[i] for i in range(n_columns) if i not in values]
-    if missing:
-        raise InputError(f"--context lacks {', '.join(missing)}: give all of {', '.join(names)} a value")
-    return np.array([values[i] for i in range(n_columns)])
 
 
 def has_holes(path: str) -> bool:
@@ -354,16 +257,3 @@ def has_holes(path: str) -> bool:
         return False
     raw = data.read(path, missing=True)
     return any(rows.dtype.kind == "f" and bool(np.isnan(rows).any()) for rows in raw.splits.values())
-
-
-def _code(word: str, option: str, name: str, variables: RowType, place: int) -> int:
-    """Return the code of a value as the user wrote it: a label, where there are labels, else the code."""
-    block = variables.block_of(place)
-    values: list[Any] = list(range(block.n_values)) if block.labels is None else list(block.labels)
-    if word in values:
-        return values.index(word)
-    try:
-        return values.index(float(word))
-    except ValueError:
-        shown = ", ".join(map(str, values[:6])) + (f", ..., {values[-1]}" if len(values) > 6 else "")
-        raise InputError(f"{option}: {name} cannot be {word}; it takes {shown}") from None

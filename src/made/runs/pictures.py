@@ -56,8 +56,9 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     n = min(wanted, len(data.test))
     # Picked at random, for the rows of a file may be sorted: those of binarized MNIST begin with the zeros.
     picked = np.random.default_rng(seed).permutation(len(data.test))[:n]
-    real, context = data.test[picked], data.context_of("test")
-    samples = model.sample(n, seed=seed, context=None if context is None else context[picked]).cpu().numpy()
+    real, context = data.codes("test")[picked], data.context_of("test")
+    drawn = model.sample(n, seed=seed, context=None if context is None else context[picked])
+    samples = model.schema.encode_modelled(drawn).cpu().numpy()
     title = f"Samples and {data.name}"
     if data.image_shape is not None:
         n_values = max(data.classes)
@@ -69,22 +70,17 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     return path
 
 
-def draw_rows(
-    path: Path,
-    rows: NDArray[Any],
-    model: MADE,
-    image_shape: tuple[int, int] | None,
-    columns: list[str] | None = None,
-) -> Path:
-    """Draw rows alone: as images where they are some, else as a table with the names of its columns."""
+def draw_rows(path: Path, rows: NDArray[Any], model: MADE) -> Path:
+    """Draw rows of values alone: as images where they are some, else as a table with its column names."""
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
-    if image_shape is None:
-        n_values = [int(k) for k in model.variables.n_values]
-        figure = plots.samples_table(rows, n_values=n_values, names=columns)
+    schema, codes = model.schema, model.schema.encode_modelled(rows).numpy()
+    if schema.image_shape is None:
+        names = [column.name for column in schema.modelled] if schema.is_named else None
+        figure = plots.samples_table(codes, n_values=list(schema.classes), names=names)
     else:
-        largest = int(model.variables.n_values.max())
-        figure = plots.image_grid(rows, image_shape, n_values=largest, title="drawn by the model")
+        largest = max(schema.classes)
+        figure = plots.image_grid(codes, schema.image_shape, n_values=largest, title="drawn by the model")
     plots.save(figure, path)
     return path
 
@@ -97,7 +93,7 @@ def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
     per_variable = -scores.cpu().numpy()
     worst = np.argsort(-per_variable.sum(axis=1))[:_MOST_SURPRISING]
     figure = plots.surprise(
-        data.test[worst],
+        data.codes("test")[worst],
         per_variable[worst],
         data.image_shape,
         n_values=max(data.classes),
@@ -126,7 +122,7 @@ def draw_model(folder: Path, model: MADE, data: Dataset | None) -> list[Path]:
     if data is not None and data.image_shape is not None:
         height, width = data.image_shape
         middle = (height // 2) * width + width // 2
-        figure = plots.predecessors(data.test[0], mask.ordering, middle, data.image_shape)
+        figure = plots.predecessors(data.codes("test")[0], mask.ordering, middle, data.image_shape)
         plots.save(figure, folder / "predecessors.png")
         drawn.append(folder / "predecessors.png")
     return drawn

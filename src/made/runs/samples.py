@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.masks.ordering import IntArray
 from made.model import MADE
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.files import path_aside, write_aside
+from made.variables.rows import Rows
 
 if TYPE_CHECKING:
     import polars
@@ -56,7 +56,7 @@ def draw_portions(
     seed: int,
     advance: Callable[[int], None] = lambda n: None,
     *,
-    given: IntArray | None = None,
+    given: Rows | None = None,
     context: NDArray[Any] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Draw n rows, portion by portion: together they are ``model.sample(n, seed)``.
@@ -72,14 +72,14 @@ def draw_portions(
     advance : callable
         Told the number of rows of a portion once there is no more to do with it.
 
-    given : (D,) int array, optional
-        Codes that all rows have, -1 where they are to be drawn.
+    given : Rows, optional
+        One row: what all rows have.
     context : (C,) array, optional
         What all rows are conditioned on, for a model of p(x | c).
 
     Yields
     ------
-    (rows, D) array of codes
+    (rows, D) array of values
         `rows_per_portion` of them; at the end, those that are left.
 
     Raises
@@ -90,54 +90,46 @@ def draw_portions(
     n, portion = check_int("n, the number of rows to draw,", n), rows_per_portion(model)
     conditions: dict[str, Any] = {} if context is None else {"context": context}
     if given is not None:
-        conditions["given"] = np.where(given < 0, np.nan, given)
+        conditions["given"] = given
     for first in range(0, n, portion):
         rows = min(portion, n - first)
-        yield model.sample(rows, seed, first=first, **conditions).cpu().numpy()
+        values = model.sample(rows, seed, first=first, **conditions)
+        yield values if isinstance(values, np.ndarray) else values.cpu().numpy()
         advance(rows)
 
 
-def csv_text(
-    model: MADE, portions: Iterable[NDArray[Any]], columns: list[str] | None = None
-) -> Iterator[str]:
-    """Turn portions of codes into CSV text: first the line of names (x0, x1, ... where there are none).
+def csv_text(model: MADE, portions: Iterable[NDArray[Any]]) -> Iterator[str]:
+    """Turn portions of values into CSV text, the line of names first.
 
     Examples
     --------
     >>> import made
-    >>> model = made.MADE(made.Categorical(["no", "yes"]), hidden=(4,))
-    >>> print("".join(csv_text(model, draw_portions(model, n=2, seed=0), columns=["answer"])))
+    >>> schema = made.Schema.of_classes([2], [("no", "yes")], names=["answer"])
+    >>> model = made.MADE(schema, hidden=(4,))
+    >>> print("".join(csv_text(model, draw_portions(model, n=2, seed=0))))
     answer
     yes
     no
     """
     # Names may be there twice in a file, but not in a table of polars: they are written as a row.
-    yield _csv(np.array([columns or _numbered(model)], dtype=object))
-    for codes in portions:
-        yield _csv(model.values(codes))
+    yield _csv(np.array([_names(model)], dtype=object))
+    for values in portions:
+        yield _csv(values)
 
 
-def write_rows(
-    path: str | Path,
-    model: MADE,
-    n: int,
-    portions: Iterable[NDArray[Any]],
-    columns: list[str] | None = None,
-) -> None:
+def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray[Any]]) -> None:
     """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, to Parquet, or to CSV.
 
     Parameters
     ----------
     path : path
-        Its ending says which. The codes of a .parquet file are kept in memory until it is written.
+        Its ending says which. The values of a .parquet file are kept in memory until it is written.
     model : MADE
-        Knows the labels that stand for codes.
+        Knows the columns.
     n : int
         How many rows come.
     portions : iterable of (rows, D) arrays
-        Codes.
-    columns : list of str, optional
-        Names of the columns, for CSV and Parquet.
+        Values.
 
     Raises
     ------
@@ -150,11 +142,11 @@ def write_rows(
         if suffix == ".npy":
             _write_array(aside, model, n, portions)
         elif suffix == ".parquet":
-            names = _distinct(path, columns or _numbered(model))
-            _table(names, _label_columns(model, portions)).write_parquet(aside)
+            names = _distinct(path, _names(model))
+            _table(names, _columns(model, portions)).write_parquet(aside)
         else:
             with aside.open("wb") as file:
-                for text in csv_text(model, portions, columns):
+                for text in csv_text(model, portions):
                     file.write(text.encode())
 
 
@@ -200,19 +192,16 @@ def value_type(model: MADE) -> np.dtype[Any]:
     >>> value_type(made.MADE(made.Bernoulli(3), hidden=(4,)))
     dtype('uint8')
     """
-    # Row k has the k-th value of every variable, or its last: all values occur, and `values` names them.
-    n_values = model.variables.n_values
-    rows = max(1, _NUMBERS_PER_PORTION // model.n_variables)
-    kinds: list[np.dtype[Any]] = []
-    for first in range(0, int(n_values.max()), rows):
-        places = np.arange(first, min(first + rows, int(n_values.max())))
-        values = model.values(np.minimum(places[:, None], n_values - 1))
-        kinds.append(values.astype(str).dtype if values.dtype == object else values.dtype)
+    kinds = [np.dtype(np.uint8 if model.variables.n_values.max() <= 256 else np.int64)]
+    for labels in model.schema.labels:
+        if labels is not None:
+            of_numbers = {type(label) for label in labels} in ({int}, {float})
+            kinds.append(np.array(labels if of_numbers else list(map(str, labels))).dtype)
     return np.result_type(*kinds)
 
 
-def _numbered(model: MADE) -> list[str]:
-    return [f"x{i}" for i in range(model.n_variables)]
+def _names(model: MADE) -> list[str]:
+    return [column.name for column in model.schema.modelled]
 
 
 def _distinct(path: str | Path, names: Sequence[str]) -> Sequence[str]:
@@ -253,24 +242,25 @@ def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any
         with path.open("rb+") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     first = 0
-    for codes in portions:
-        rows[first : first + len(codes)] = model.values(codes)
-        first += len(codes)
+    for values in portions:
+        rows[first : first + len(values)] = values
+        first += len(values)
     rows.flush()
 
 
-def _label_columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Series]:
-    """Return the columns of all portions: codes, or labels, as numbers if all are numbers, else as text."""
+def _columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Series]:
+    """Return the columns of all portions: numbers if all values of a column are, else text."""
     import polars
 
-    kept = [np.zeros((0, model.n_variables), dtype=np.uint8), *portions]
+    kept = list(portions)
     columns = []
-    for d in range(model.n_variables):
-        codes = polars.Series(np.concatenate([rows[:, d] for rows in kept]))
-        labels = model.variables.block_of(d).labels
-        if labels is not None:
-            of_numbers = all(isinstance(label, int | float) for label in labels)
-            values = polars.Series(labels if of_numbers else list(map(str, labels)), strict=False)
-            codes = values.gather(codes)
-        columns.append(codes)
+    for d, labels in enumerate(model.schema.labels):
+        values = [value for rows in kept for value in rows[:, d].tolist()]
+        of_numbers = labels is None or all(isinstance(label, int | float) for label in labels)
+        kind = polars.Int64 if labels is None or all(isinstance(label, int) for label in labels) else None
+        columns.append(
+            polars.Series(values, dtype=kind, strict=False)
+            if of_numbers
+            else polars.Series(list(map(str, values)), dtype=polars.String)
+        )
     return columns

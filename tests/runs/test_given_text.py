@@ -1,0 +1,113 @@
+"""Values as a user writes them on the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+import made
+from made.runs.folder import RunFolder
+from made.runs.given_text import parse_values, read_context, read_given_values
+from made.variables.row_type import RowType
+
+
+@pytest.fixture
+def folder(finished):
+    """The folder of the finished run, and its model: a bit, three classes, labels 10, 20 and 40."""
+    return RunFolder(finished[0].folder), finished[1].model
+
+
+@pytest.fixture
+def given_b(conditional):
+    """The folder of the run that is conditional on the classes, and its model."""
+    return RunFolder(conditional[0].folder), conditional[1].model
+
+
+VARIABLES = RowType([made.Bernoulli(2), made.Categorical([10, 20, 40]), made.Categorical(["no", "yes", "0"])])
+NAMES = ["a", "b", "size", "answer"]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "values"),
+    [
+        ("", NAMES, {}),
+        (" ,, ", NAMES, {}),
+        ("a=1", NAMES, {0: 1}),
+        ("size=40, b = 0", NAMES, {2: 2, 1: 0}),
+        ("2=20", NAMES, {2: 1}),
+        ("size=2e1,b=1.0", NAMES, {2: 1, 1: 1}),
+        ("answer=yes", NAMES, {3: 1}),
+        ("answer=0", NAMES, {3: 2}),
+        ("a=1,a=1,0=1", NAMES, {0: 1}),
+        ("x2=10,3=no", None, {2: 0, 3: 0}),
+        ("x2=10", ["x2", "x0", "b", "c"], None),  # the name of a column stands before its number
+    ],
+)
+def test_parse_values(text, columns, values, refused):
+    if values is None:
+        with refused("--given", "x2 cannot be 10", "0, 1"):
+            parse_values(text, "--given", VARIABLES, columns)
+    else:
+        assert parse_values(text, "--given", VARIABLES, columns) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a=1,a=0", ["a two values, 1 and 0"]),
+        ("size=10,2=20", ["2 two values"]),
+        ("a", ["name=value", "'a'"]),
+        ("a=", ["name=value", "'a='"]),
+        ("a=1;b=0", ["a cannot be 1;b=0"]),
+        ("a=2", ["a cannot be 2", "it takes 0, 1"]),
+        ("size=30", ["size cannot be 30", "10, 20, 40"]),
+        ("answer=maybe", ["answer cannot be maybe", "no, yes, 0"]),
+        ("size=inf", ["size cannot be inf"]),
+        ("aa=1", ["no variable 'aa'", "there are a"]),
+        ("x0=1", ["no variable 'x0'"]),
+        ("4=1", ["no variable '4'", "0..3"]),
+        ("-1=1", ["no variable '-1'"]),
+    ],
+)
+def test_values_that_make_no_sense(text, words, refused):
+    with refused("--option", *words):
+        parse_values(text, "--option", VARIABLES, NAMES)
+
+
+def test_many_values_are_not_all_listed(refused):
+    with refused("it takes 0, 1, 2, 3, 4, 5, ..., 299"):
+        parse_values("x0=300", "--given", RowType(made.Categorical(300)), None)
+
+
+def test_given_values_are_a_row_of_codes(folder):
+    store, model = folder
+    row = read_given_values("c=40,a=1", store, model)
+    assert row.codes.tolist() == [[1, 0, 2]]
+    assert row.known.tolist() == [[True, False, True]]
+    assert read_given_values(None, store, model) is None
+    assert read_given_values(" ", store, model) is None
+
+
+def test_context_is_a_row(folder, given_b, refused):
+    assert read_context("b=2", *given_b).tolist() == [2]
+    assert read_context(None, *folder) is None
+    with refused("--context", "has none"):
+        read_context("b=2", *folder)
+    with refused("conditional", '--context "b=..."'):
+        read_context(None, *given_b)
+    with refused("lacks b"):
+        read_context("", *given_b)
+    with refused("--context", "'a'", "b"):
+        read_context("b=2,a=1", *given_b)
+
+
+def test_context_of_several_columns(tmp_path, refused):
+    model = made.MADE(made.Bernoulli(1), (4,), context=[made.Categorical([10, 20]), made.Bernoulli(1)])
+    folder = RunFolder(tmp_path / "model.safetensors")
+    assert read_context("x1=1,x0=20", folder, model).tolist() == [1, 1]
+    with refused("lacks x1", "all of x0, x1"):
+        read_context("x0=10", folder, model)
+    with refused('--context "x0=...,x1=..."'):
+        read_context(None, folder, model)
+    numbers = made.MADE(made.Bernoulli(1), (4,), context=2)
+    with refused("numbers", "Python"):
+        read_context("x0=1,x1=1", folder, numbers)
