@@ -155,13 +155,13 @@ def score(
     """
     import numpy as np
 
-    from made.runs.completions import find_incomplete_rows, has_holes
+    from made.runs.completions import find_incomplete_rows, has_unknown_entries
     from made.runs.rows import find_rows
     from made.runs.scores import score_model
     from made.support.files import write_aside
 
     folder, model = load_run(run, device)
-    if has_holes(data):
+    if has_unknown_entries(data):
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
         _score_incomplete(model, find_incomplete_rows(folder, model, data), particles, out)
