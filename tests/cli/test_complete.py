@@ -1,4 +1,4 @@
-"""``made complete``: unknown entries are filled, known ones stay, and it is said how the answers were found."""
+"""``made complete``: unknown entries are filled, known ones stay, and it says how the answers were found."""
 
 from __future__ import annotations
 
