@@ -44,7 +44,7 @@ def main() -> None:
 
     def made_steps() -> None:
         for _ in range(steps):
-            loss = model.loss(rows, check=False)
+            loss = model.loss(rows)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

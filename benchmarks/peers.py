@@ -191,7 +191,7 @@ class MadeLoop(Rival):
 
     def step(self, rows: Tensor) -> float:
         """Take one training step."""
-        loss = self.model.loss(rows, check=False)
+        loss = self.model.loss(rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

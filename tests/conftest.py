@@ -145,7 +145,7 @@ SMALL: dict[str, dict[str, Any]] = {
 def build_small(name: str, randomize: Callable[..., Any]) -> Small:
     variables = [
         made.Bernoulli(1),
-        made.Categorical(["red", "green", "blue"]),
+        made.Categorical(3),
         made.Bernoulli(1),
         made.Categorical(3, coding="scaled"),
     ]

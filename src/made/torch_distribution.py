@@ -13,6 +13,7 @@ from torch.distributions import Distribution, constraints
 from made.support.errors import InputError
 from made.variables.context import Context
 from made.variables.row_type import RowType
+from made.variables.schema import Schema
 
 __all__ = ["RowDistribution"]
 
@@ -24,13 +25,16 @@ class _Model(Protocol):
     context: Context
 
     @property
+    def schema(self) -> Schema: ...
+
+    @property
     def device(self) -> torch.device: ...
 
     def log_prob(
         self, x: Any, per_variable: bool = ..., mask: Any = ..., *, context: Any = ..., grad: bool = ...
     ) -> Tensor: ...
 
-    def sample(self, n: int, seed: int | None = ..., mask: Any = ..., *, context: Any = ...) -> Tensor: ...
+    def sample(self, n: int, seed: int | None = ..., mask: Any = ..., *, context: Any = ...) -> Any: ...
 
 
 class RowDistribution(Distribution):
@@ -103,8 +107,9 @@ class RowDistribution(Distribution):
             self._validate_sample(value)
         shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)  # type: ignore[no-untyped-call]
         rows = value.expand(*shape, value.shape[-1]).reshape(-1, value.shape[-1])
+        values = self.model.schema.decode(rows) if self.model.variables.has_labels else rows
         log_prob = self.model.log_prob(
-            rows, mask=self.mask, context=self._rows_of_context(shape), grad=torch.is_grad_enabled()
+            values, mask=self.mask, context=self._rows_of_context(shape), grad=torch.is_grad_enabled()
         )
         return log_prob.reshape(shape)
 
@@ -114,8 +119,9 @@ class RowDistribution(Distribution):
         shape = torch.Size(sample_shape) + self.batch_shape
         seed = int(torch.randint(2**63 - 1, ()).item())
         context = self._rows_of_context(shape)
-        rows = self.model.sample(math.prod(shape), seed, self.mask, context=context)
-        return rows.long().reshape(*shape, *self.event_shape)
+        values = self.model.sample(math.prod(shape), seed, self.mask, context=context)
+        rows = self.model.schema.encode_modelled(values) if self.model.variables.has_labels else values
+        return rows.to(self.model.device).long().reshape(*shape, *self.event_shape)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> RowDistribution:
         """Return the same distribution with another batch shape."""

@@ -1,4 +1,4 @@
-"""``made complete``: holes are filled, what is known stays, and it is said how the answers were found."""
+"""``made complete``: unknown entries are filled, known ones stay, and it says how the answers were found."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from PIL import Image
 
 import made
 
-HOLES = "sex,kind,size\n0,,10\n?,1,NA\n1,2,40\n,nan,20\n"
+INCOMPLETE = "sex,kind,size\n0,,10\n?,1,NA\n1,2,40\n,nan,20\n"
 # The same in codes: sizes 10, 20 and 40 are 0, 1 and 2.
 CODES = [[0, None, 0], [None, 1, None], [1, 2, 2], [None, None, 1]]
 
 
 @pytest.fixture
-def holes(here):
-    """The template's folder, with a file of rows with holes."""
-    (here / "holes.csv").write_text(HOLES)
+def incomplete(here):
+    """The template's folder, with a file of incomplete rows."""
+    (here / "incomplete.csv").write_text(INCOMPLETE)
     return here
 
 
@@ -41,8 +41,8 @@ def values(model, rows):
     return model.values(np.asarray(rows).reshape(-1, model.n_variables))
 
 
-def test_holes_are_filled_and_labels_come_back(holes, call):
-    result = call("complete", "run", "holes.csv", "--seed", "3")
+def test_unknown_entries_are_filled_and_labels_come_back(incomplete, call):
+    result = call("complete", "run", "incomplete.csv", "--seed", "3")
     header, found = parse(result.out)
     assert header == ["sex", "kind", "size"]
     model = made.load("run/model.safetensors")
@@ -52,55 +52,57 @@ def test_holes_are_filled_and_labels_come_back(holes, call):
     assert set(found[:, 2]) <= {10, 20, 40}
 
 
-def test_it_says_what_they_are_and_how_they_were_found(holes, call):
-    said = call("complete", "run", "holes.csv").err.splitlines()
-    assert said[0] == "holes.csv: 4 rows, 5 unknown entries; drawn from the conditional joint distribution"
+def test_it_says_what_they_are_and_how_they_were_found(incomplete, call):
+    said = call("complete", "run", "incomplete.csv").err.splitlines()
+    assert (
+        said[0] == "incomplete.csv: 4 rows, 5 unknown entries; drawn from the conditional joint distribution"
+    )
     assert said[1:] == [
         "  3 rows exact: summed over all states of what is unknown",
         "  1 row exact: what is given comes first in the ordering",
     ]
 
 
-def test_files_hold_what_the_screen_shows(holes, call):
-    shown = call("complete", "run", "holes.csv").out
-    result = call("complete", "run", "holes.csv", "-o", "filled.csv")
+def test_files_hold_what_the_screen_shows(incomplete, call):
+    shown = call("complete", "run", "incomplete.csv").out
+    result = call("complete", "run", "incomplete.csv", "-o", "filled.csv")
     assert result.out == ""
     assert result.err.splitlines()[0].endswith(": filled.csv")
-    assert (holes / "filled.csv").read_text() == shown
-    call("complete", "run", "holes.csv", "-o", "filled.npy")
+    assert (incomplete / "filled.csv").read_text() == shown
+    call("complete", "run", "incomplete.csv", "-o", "filled.npy")
     np.testing.assert_array_equal(np.load("filled.npy"), parse(shown)[1])
-    call("complete", "run", "holes.csv", "-o", "filled.parquet")
+    call("complete", "run", "incomplete.csv", "-o", "filled.parquet")
     found = polars.read_parquet("filled.parquet")
     assert found.columns == parse(shown)[0]
     np.testing.assert_array_equal(found.to_numpy(), parse(shown)[1])
 
 
-def test_rows_of_a_table_are_completed(holes, call):
-    rows = polars.read_csv("holes.csv", null_values=["?", "NA", "nan", "none", "null", "None", "NaN"])
-    rows.write_parquet("holes.parquet")
-    assert call("complete", "run", "holes.parquet").out == call("complete", "run", "holes.csv").out
+def test_rows_of_a_table_are_completed(incomplete, call):
+    rows = polars.read_csv("incomplete.csv", null_values=["?", "NA", "nan", "none", "null", "None", "NaN"])
+    rows.write_parquet("incomplete.parquet")
+    assert call("complete", "run", "incomplete.parquet").out == call("complete", "run", "incomplete.csv").out
 
 
-def test_several_of_each_row(holes, call):
-    result = call("complete", "run", "holes.csv", "-n", "3")
+def test_several_of_each_row(incomplete, call):
+    result = call("complete", "run", "incomplete.csv", "-n", "3")
     model = made.load("run/model.safetensors")
     expected = made.complete(model, CODES, number=3, seed=0).codes
     np.testing.assert_array_equal(parse(result.out)[1], values(model, expected))
     assert "3 of each row" in result.err
     assert (expected != expected[:, :1]).any()
-    call("complete", "run", "holes.csv", "-n", "3", "-o", "filled.npy")
+    call("complete", "run", "incomplete.csv", "-n", "3", "-o", "filled.npy")
     assert np.load("filled.npy").shape == (12, 3)
 
 
-def test_none_of_each_row(holes, call):
-    assert call("complete", "run", "holes.csv", "-n", "0").out == "sex,kind,size\n"
-    call("complete", "run", "holes.csv", "-n", "0", "-o", "filled.npy")
+def test_none_of_each_row(incomplete, call):
+    assert call("complete", "run", "incomplete.csv", "-n", "0").out == "sex,kind,size\n"
+    call("complete", "run", "incomplete.csv", "-n", "0", "-o", "filled.npy")
     assert np.load("filled.npy").shape == (0, 3)
 
 
 @pytest.mark.parametrize(("kind", "words"), [("variable", "each variable alone"), ("joint", "as a whole")])
-def test_kinds(holes, call, kind, words):
-    result = call("complete", "run", "holes.csv", "--kind", kind)
+def test_kinds(incomplete, call, kind, words):
+    result = call("complete", "run", "incomplete.csv", "--kind", kind)
     model = made.load("run/model.safetensors")
     expected = values(model, made.complete(model, CODES, kind).codes)
     np.testing.assert_array_equal(parse(result.out)[1], expected)
@@ -145,9 +147,9 @@ def test_exact_is_refused(wide, call):
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_given_first_is_called_what_it_is(holes, call, tiny):
+def test_given_first_is_called_what_it_is(incomplete, call, tiny):
     call("fit", "rows.csv", "-o", "fresh", "--orderings", "fresh", *tiny)
-    result = call("complete", "fresh", "holes.csv", "--method", "given-first")
+    result = call("complete", "fresh", "incomplete.csv", "--method", "given-first")
     model = made.load("fresh/model.safetensors")
     expected = made.complete(model, CODES, method="given-first").codes
     np.testing.assert_array_equal(parse(result.out)[1], values(model, expected))
@@ -159,16 +161,16 @@ def test_portions_change_nothing(here, call, monkeypatch):
     rows = np.loadtxt("rows.csv", delimiter=",", skiprows=1, dtype=str)
     rows[np.random.default_rng(0).random(rows.shape) < 0.4] = "?"
     text = "sex,kind,size\n" + "".join(",".join(row) + "\n" for row in rows)
-    (here / "holes.csv").write_text(text)
-    whole = call("complete", "run", "holes.csv", "-n", "2").out
+    (here / "incomplete.csv").write_text(text)
+    whole = call("complete", "run", "incomplete.csv", "-n", "2").out
     monkeypatch.setattr("made.runs.completions._ROWS_PER_PORTION", 1)
-    assert call("complete", "run", "holes.csv", "-n", "2").out == whole
+    assert call("complete", "run", "incomplete.csv", "-n", "2").out == whole
     assert len(whole.splitlines()) == 121
 
 
-def test_progress_is_on_standard_error(holes, call, monkeypatch):
+def test_progress_is_on_standard_error(incomplete, call, monkeypatch):
     monkeypatch.setattr("made.support.progress._SECONDS_BETWEEN_LINES", 0.0)
-    result = call("complete", "run", "holes.csv")
+    result = call("complete", "run", "incomplete.csv")
     assert "completing: 1 of 4 rows" in result.err
     assert "completing" not in result.out
 
@@ -209,17 +211,17 @@ def test_pictures(here, call, options):
 def test_a_picture_completes_no_more_than_it_shows(here, call):
     images = np.load("images.npy").reshape(40, 12).astype(float)
     images[:, 5] = np.nan
-    np.save("holes.npy", images)
+    np.save("incomplete.npy", images)
     assert (
-        "holes.npy: 8 rows, 8 unknown entries"
-        in call("complete", "pictures", "holes.npy", "-o", "filled.png").err
+        "incomplete.npy: 8 rows, 8 unknown entries"
+        in call("complete", "pictures", "incomplete.npy", "-o", "filled.png").err
     )
     assert (here / "filled.png").stat().st_size > 1000
 
 
 def test_context_is_read_from_the_file(here, call):
-    (here / "holes.csv").write_text("sex,kind,size\n,0,\n1,2,\n,1,20\n")
-    header, found = parse(call("complete", "conditional", "holes.csv", "-n", "4").out)
+    (here / "incomplete.csv").write_text("sex,kind,size\n,0,\n1,2,\n,1,20\n")
+    header, found = parse(call("complete", "conditional", "incomplete.csv", "-n", "4").out)
     model = made.load("conditional/model.safetensors")
     rows = [[None, None], [1, None], [None, 1]]
     expected = made.complete(model, rows, number=4, context=[[0], [2], [1]]).codes
@@ -227,8 +229,8 @@ def test_context_is_read_from_the_file(here, call):
     np.testing.assert_array_equal(found, values(model, expected))
 
 
-def test_a_model_file_without_its_run(holes, call):
-    by_file = call("complete", "run/model.safetensors", "holes.csv").out
-    (holes / "run" / "model.safetensors").rename(holes / "mine.safetensors")
-    assert call("complete", "mine.safetensors", "holes.csv").out == by_file
+def test_a_model_file_without_its_run(incomplete, call):
+    by_file = call("complete", "run/model.safetensors", "incomplete.csv").out
+    (incomplete / "run" / "model.safetensors").rename(incomplete / "mine.safetensors")
+    assert call("complete", "mine.safetensors", "incomplete.csv").out == by_file
     assert parse(by_file)[0] == ["x0", "x1", "x2"]

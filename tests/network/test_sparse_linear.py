@@ -122,7 +122,7 @@ def test_a_model_has_the_outputs_and_gradients_of_the_plain_path(
         monkeypatch.setattr(sparse_one_hot, "FEWEST_CLASSES", fewest)
         assert any(model.variables.leaves_codes) == (fewest == ALL)
         model.zero_grad()
-        loss = sum(model.loss(rows, mask, context=context, check=False) for mask in range(model.n_masks))
+        loss = sum(model.loss(rows, mask, context=context) for mask in range(model.n_masks))
         loss.backward()
         outputs = model.outputs(rows, model.n_masks - 1, context=context)
         found.append(

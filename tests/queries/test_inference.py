@@ -99,7 +99,7 @@ def test_any_model_any_pattern(data, seed, conditional, draw_model, randomize, t
     np.testing.assert_allclose(evidence.log_prob, expected, atol=5e-5)
 
 
-# Draws
+# Samples
 
 
 def test_completions_follow_the_conditional_joint_distribution(small, patterns):

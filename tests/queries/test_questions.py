@@ -24,7 +24,7 @@ ESTIMATED = "estimated: importance-weighted particles"
 GIVEN_FIRST = "exact under orderings with the given variables first, which are not the model's own mixture"
 
 
-def holes(rows):
+def with_nan(rows):
     """Codes with -1 where unknown, as a user marks them."""
     return np.where(np.asarray(rows) < 0, np.nan, rows)
 
@@ -34,7 +34,7 @@ def holes(rows):
 
 def test_marginal_of_every_pattern_in_one_call(small, patterns):
     rows = patterns(ROW)
-    answer = made.marginal(small.model, holes(rows), **small.context)
+    answer = made.marginal(small.model, with_nan(rows), **small.context)
     expected = np.log([small.table.marginal(row) for row in rows])
     np.testing.assert_allclose(answer.log_prob, expected, atol=2e-5)
     np.testing.assert_array_equal(np.asarray(answer), answer.log_prob)
@@ -45,7 +45,7 @@ def test_marginal_of_every_pattern_in_one_call(small, patterns):
 
 
 def test_log_prob_of_incomplete_rows_is_the_marginal(small, patterns):
-    rows = holes(patterns(ROW))
+    rows = with_nan(patterns(ROW))
     answer = small.model.log_prob(rows, **small.context)
     assert answer.dtype == torch.float64
     np.testing.assert_array_equal(answer.numpy(), made.marginal(small.model, rows, **small.context).log_prob)
@@ -95,7 +95,7 @@ def test_one_mask_of_a_mixture_and_some_of_them(small_one, patterns, table):
     rows = patterns(ROW)
     for mask in (2, [2], [0, 5]):
         own = table(small.model, mask)
-        answer = made.marginal(small.model, holes(rows), mask=mask)
+        answer = made.marginal(small.model, with_nan(rows), mask=mask)
         np.testing.assert_allclose(answer.log_prob, [np.log(own.marginal(row)) for row in rows], atol=2e-5)
 
 
@@ -184,12 +184,12 @@ def test_conditional_answers_for_one_row(refused, small_one):
         made.conditional(small_one("one mask").model, 2, [[None] * 4] * 2)
 
 
-# complete: draws
+# complete: samples
 
 
-def test_draws_follow_the_conditional_joint_distribution(small, patterns):
+def test_samples_follow_the_conditional_joint_distribution(small, patterns):
     rows, number = patterns(ROW), 1000
-    answer = made.complete(small.model, holes(rows), number=number, seed=2, **small.context)
+    answer = made.complete(small.model, with_nan(rows), number=number, seed=2, **small.context)
     assert answer.shape == answer.rows.shape == (16, number, 4)
     assert answer.kind == "draw"
     assert set(answer.how) == {FIRST, SUMMED}
@@ -204,7 +204,7 @@ def test_draws_follow_the_conditional_joint_distribution(small, patterns):
 
 
 def test_one_completion_is_the_first_of_several(small):
-    rows = holes([[1, -1, -1, 2], [-1, -1, 0, -1]])
+    rows = with_nan([[1, -1, -1, 2], [-1, -1, 0, -1]])
     one = made.complete(small.model, rows, seed=5, **small.context)
     three = made.complete(small.model, rows, number=3, seed=5, **small.context)
     nine = made.complete(small.model, rows, number=9, seed=5, **small.context)
@@ -220,7 +220,7 @@ def test_one_completion_is_the_first_of_several(small):
 @pytest.mark.parametrize("method", ["auto", "estimate", "given-first"])
 def test_rows_asked_about_later_change_no_answer(small_one, patterns, kind, method):
     small = small_one("both")
-    rows = holes(patterns(ROW))
+    rows = with_nan(patterns(ROW))
     options = {"kind": kind, "method": method, "particles": 50, "max_states": 6}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
@@ -242,8 +242,8 @@ def test_rows_asked_about_before_change_no_answer(small_one, kind, method):
     for seed in range(4 if kind == "joint" else 8):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PoorEstimateWarning)
-            alike = made.complete(model, holes([own] * 4), seed=seed, **options)
-            mixed = made.complete(model, holes([ROW, [1, -1, -1, 0], ROW, own]), seed=seed, **options)
+            alike = made.complete(model, with_nan([own] * 4), seed=seed, **options)
+            mixed = made.complete(model, with_nan([ROW, [1, -1, -1, 0], ROW, own]), seed=seed, **options)
         assert alike[3].tolist() == mixed[3].tolist()
         answers.append(alike[3].tolist())
     assert len({tuple(answer) for answer in answers}) > 1 or kind == "joint"
@@ -253,7 +253,7 @@ def test_rows_asked_about_before_change_no_answer(small_one, kind, method):
 @pytest.mark.parametrize("method", ["auto", "estimate", "given-first"])
 def test_rows_may_come_in_portions(small_one, patterns, kind, method):
     small = small_one("both")
-    rows = holes(patterns(ROW))
+    rows = with_nan(patterns(ROW))
     options = {"kind": kind, "method": method, "particles": 50, "max_states": 6}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
@@ -292,8 +292,8 @@ def test_posterior_weights_and_no_others(small_one, table):
 
 def test_kinds_against_the_table(small, patterns):
     rows = patterns(ROW)[1:]
-    separate = made.complete(small.model, holes(rows), "variable", **small.context)
-    joint = made.complete(small.model, holes(rows), "joint", **small.context)
+    separate = made.complete(small.model, with_nan(rows), "variable", **small.context)
+    joint = made.complete(small.model, with_nan(rows), "joint", **small.context)
     assert (separate.kind, joint.kind) == ("variable", "joint")
     assert set(separate.how) == set(joint.how) == {SUMMED}
     for row, one, all_of_it in zip(rows, separate.codes, joint.codes, strict=True):
@@ -304,7 +304,7 @@ def test_kinds_against_the_table(small, patterns):
 
 def test_kinds_that_are_estimated_say_so(small_one):
     model = small_one("both").model
-    rows = holes([[-1, -1, 0, -1]])
+    rows = with_nan([[-1, -1, 0, -1]])
     separate = made.complete(model, rows, "variable", max_states=17)
     joint = made.complete(model, rows, "joint", max_states=17)
     assert separate.how == ("estimated: counted among drawn completions",)
@@ -363,7 +363,7 @@ def test_codes_go_out_where_there_are_no_labels():
 
 
 def test_questions_are_methods(small):
-    rows = holes([[1, -1, -1, 2], [-1, -1, 0, -1]])
+    rows = with_nan([[1, -1, -1, 2], [-1, -1, 0, -1]])
     for ask in ("marginal", "complete"):
         method, function = getattr(small.model, ask), getattr(made, ask)
         answer, same = (
@@ -378,7 +378,7 @@ def test_questions_are_methods(small):
 
 
 def test_encoded_rows_pass_as_they_are(small):
-    table = holes([[1, -1, -1, 2], [-1, -1, 0, -1]])
+    table = with_nan([[1, -1, -1, 2], [-1, -1, 0, -1]])
     context = small.model.context_rows(small.context["context"], 2)
     codes = torch.from_numpy(np.nan_to_num(table)).to(torch.uint8)
     rows = Rows(codes, torch.from_numpy(~np.isnan(table)), context)
@@ -399,7 +399,7 @@ def test_encoded_rows_pass_as_they_are(small):
 
 
 def test_marginals_may_come_in_portions(small, patterns):
-    rows = holes(patterns(ROW))
+    rows = with_nan(patterns(ROW))
     options = {"method": "estimate", "particles": 50, **small.context}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
@@ -443,7 +443,7 @@ def test_a_missing_value_of_pandas_is_an_unknown_entry(labelled):
 
 def test_estimate_does_not_sum_and_auto_does(small_one):
     small = small_one("one mask")  # ordering 2 1 3 0
-    rows = holes([[0, -1, -1, -1], [-1, -1, 0, -1]])
+    rows = with_nan([[0, -1, -1, -1], [-1, -1, 0, -1]])
     exact = np.log([small.table.marginal(np.array(row)) for row in ([0, -1, -1, -1], [-1, -1, 0, -1])])
     auto, estimate = (made.marginal(small.model, rows, method=method) for method in ("auto", "estimate"))
     assert auto.how == (SUMMED, FIRST)
@@ -556,7 +556,7 @@ def test_given_first_is_the_density_under_such_orderings(agnostic, patterns, mas
     """The mean over masks of p(known | the mask with the known variables moved to the front)."""
     model, rows = agnostic.model, patterns(ROW)
     context = model.context_rows(agnostic.context["context"], 1)
-    answer = made.marginal(model, holes(rows), method="given-first", mask=masks, **agnostic.context)
+    answer = made.marginal(model, with_nan(rows), method="given-first", mask=masks, **agnostic.context)
     chosen = range(model.n_masks) if masks is None else np.atleast_1d(masks).tolist()
     for row, found in zip(rows, answer.log_prob, strict=True):
         known = set(np.flatnonzero(row >= 0))
@@ -569,7 +569,7 @@ def test_given_first_is_the_density_under_such_orderings(agnostic, patterns, mas
     assert set(answer.how) == {GIVEN_FIRST}
     assert (answer.error == 0).all()
     assert np.isposinf(answer.ess).all()
-    mixture = made.marginal(model, holes(rows), mask=masks, **agnostic.context).log_prob
+    mixture = made.marginal(model, with_nan(rows), mask=masks, **agnostic.context).log_prob
     assert np.abs(answer.log_prob - mixture).max() > 0.01  # other orderings, another number
 
 
@@ -606,22 +606,22 @@ def under_own_orderings(small, row, then=()):
     return np.mean(p, axis=0)
 
 
-def test_given_first_draws_and_modes_follow_such_orderings(small_one):
+def test_given_first_samples_and_modes_follow_such_orderings(small_one):
     """Against a table: masks count by their posterior weights here too."""
     small = small_one("both")
     model, row = small.model, np.array([1, -1, -1, 0])
     p = under_own_orderings(small, row)
     fits = ((small.table.states == row) | (row < 0)).all(1)
     expected = np.where(fits, p, 0) / p[fits].sum()
-    answer = made.complete(model, holes([row]), number=4000, method="given-first")
+    answer = made.complete(model, with_nan([row]), number=4000, method="given-first")
     frequency = np.bincount(small.table.cells(answer.codes[0]), minlength=36) / 4000
     np.testing.assert_allclose(frequency, expected, atol=0.03)
     assert answer.how == (GIVEN_FIRST,)
     assert answer.log_prob[0] == pytest.approx(math.log(p[fits].sum()), abs=1e-5)
-    joint = made.complete(model, holes([row]), "joint", method="given-first")
+    joint = made.complete(model, with_nan([row]), "joint", method="given-first")
     assert joint.codes[0].tolist() == small.table.states[expected.argmax()].tolist()
     assert joint.how[0].endswith(GIVEN_FIRST)
-    separate = made.complete(model, holes([row]), "variable", method="given-first")
+    separate = made.complete(model, with_nan([row]), "variable", method="given-first")
     own = [np.bincount(small.table.states[:, d], expected).argmax() for d in range(4)]
     assert separate.codes[0].tolist() == own
 
@@ -665,20 +665,20 @@ def test_context_row_by_row(small_one, patterns, table):
     tables = [table(model, context=context) for context in contexts]
     expected = [np.log(own.marginal(row)) for own, row in zip(tables, rows, strict=True)]
     for options in ({}, {"method": "estimate", "particles": 4000}):
-        answer = made.marginal(model, holes(rows), context=contexts, **options)
+        answer = made.marginal(model, with_nan(rows), context=contexts, **options)
         assert (np.abs(answer.log_prob - expected) <= 5 * answer.error + 2e-5).all()
-    joint = made.complete(model, holes(rows), "joint", context=contexts)
-    separate = made.complete(model, holes(rows), "variable", context=contexts)
-    draws = made.complete(model, holes(rows), number=1000, context=contexts)
+    joint = made.complete(model, with_nan(rows), "joint", context=contexts)
+    separate = made.complete(model, with_nan(rows), "variable", context=contexts)
+    drawn = made.complete(model, with_nan(rows), number=1000, context=contexts)
     for i, (own, row) in enumerate(zip(tables, rows, strict=True)):
         assert joint.codes[i].tolist() == own.states[own.posterior(row).argmax()].tolist()
         assert separate.codes[i].tolist() == [own.conditional(row, d).argmax() for d in range(4)]
-        frequency = np.bincount(own.cells(draws.codes[i]), minlength=36) / 1000
+        frequency = np.bincount(own.cells(drawn.codes[i]), minlength=36) / 1000
         np.testing.assert_allclose(frequency, own.posterior(row), atol=0.07)
 
 
 def test_one_row_of_context_holds_for_all(small_one, patterns):
-    model, rows = small_one("context").model, holes(patterns(ROW))
+    model, rows = small_one("context").model, with_nan(patterns(ROW))
     one = made.marginal(model, rows, context=[0.5, -1.0]).log_prob
     for context in ([[0.5, -1.0]], np.tile([0.5, -1.0], (16, 1)), torch.tensor([0.5, -1.0])):
         np.testing.assert_array_equal(made.marginal(model, rows, context=context).log_prob, one)
@@ -890,7 +890,7 @@ def test_per_variable_and_gradients_need_complete_rows(refused, small_one):
 
 def test_questions_change_no_state(small):
     before = {name: tensor.clone() for name, tensor in small.model.state_dict().items()}
-    rows = holes([[-1, 1, -1, 0]])
+    rows = with_nan([[-1, 1, -1, 0]])
     first = made.complete(small.model, rows, number=5, **small.context)
     made.marginal(small.model, rows, method="estimate", **small.context)
     np.testing.assert_array_equal(made.complete(small.model, rows, number=5, **small.context), first)

@@ -17,7 +17,7 @@ from made.runs.completions import (
     draw_completions,
     find_incomplete_rows,
     half_images,
-    has_holes,
+    has_unknown_entries,
     how_given,
     poor_estimates,
     score_known,
@@ -64,23 +64,23 @@ def write(path, text):
     return str(path)
 
 
-# rows with holes
+# rows with unknown entries
 
 
-def test_holes_of_a_file_are_unknown(folder, tmp_path):
+def test_gaps_in_a_file_are_unknown(folder, tmp_path):
     found = find_incomplete_rows(*folder, write(tmp_path / "h.csv", "a,b,c\n1,,40\n?,2,NA\n0,nan,10\n"))
     assert marked(found) == [[1, -1, 2], [-1, 2, -1], [0, -1, 0]]
     assert (found.rows.context, found.truth, found.name, len(found)) == (None, None, "h.csv", 3)
     assert found.n_unknown == 4
 
 
-def test_holes_of_an_array_are_nan(folder, tmp_path):
+def test_unknown_entries_of_an_array_are_nan(folder, tmp_path):
     np.save(tmp_path / "h.npy", [[np.nan, 1, 20], [1, np.nan, np.nan]])
     found = find_incomplete_rows(*folder, str(tmp_path / "h.npy"))
     assert marked(found) == [[-1, 1, 1], [1, -1, -1]]
 
 
-def test_rows_without_holes_are_all_known(folder, finished):
+def test_rows_without_gaps_are_all_known(folder, finished):
     found = find_incomplete_rows(*folder, finished[0].data)
     assert found.rows.is_complete
     assert found.n_unknown == 0
@@ -120,18 +120,18 @@ def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused
         find_incomplete_rows(*given_b, write(tmp_path / "h.csv", "a,b,c\n,3,\n"))
 
 
-def test_has_holes(tmp_path, refused):
-    assert has_holes(write(tmp_path / "a.csv", "a,b\n0,1\n?,1\n"))
-    assert not has_holes(write(tmp_path / "b.csv", "a,b\n0,1\n1,1\n"))
-    assert not has_holes("digits")
-    assert not has_holes(str(tmp_path / "nowhere.csv"))
+def test_has_unknown_entries(tmp_path, refused):
+    assert has_unknown_entries(write(tmp_path / "a.csv", "a,b\n0,1\n?,1\n"))
+    assert not has_unknown_entries(write(tmp_path / "b.csv", "a,b\n0,1\n1,1\n"))
+    assert not has_unknown_entries("digits")
+    assert not has_unknown_entries(str(tmp_path / "nowhere.csv"))
     np.save(tmp_path / "a.npy", [[0, np.nan]])
     np.save(tmp_path / "b.npy", [[0, 1]])
-    assert has_holes(str(tmp_path / "a.npy"))
-    assert not has_holes(str(tmp_path / "b.npy"))
-    # What is wrong beside the holes is told, and not that there are holes.
+    assert has_unknown_entries(str(tmp_path / "a.npy"))
+    assert not has_unknown_entries(str(tmp_path / "b.npy"))
+    # What is wrong beside the unknown entries is told, and not that there are any.
     with refused("line 3", "blue"):
-        has_holes(write(tmp_path / "c.csv", "a,b\n?,1\n0,blue\n"))
+        has_unknown_entries(write(tmp_path / "c.csv", "a,b\n?,1\n0,blue\n"))
 
 
 # halves of images
@@ -166,7 +166,7 @@ def test_halves_are_complementary_and_refused(images, folder, refused):
 
 
 @pytest.fixture
-def holes():
+def masked_codes():
     """60 rows of codes of the table, -1 in 40 % of the places."""
     generator = np.random.default_rng(1)
     rows = generator.integers(0, [2, 3, 3], (60, 3))
@@ -178,11 +178,11 @@ def holes():
     "settings", [{}, {"number": 3}, {"kind": "joint"}, {"method": "estimate", "particles": 9}]
 )
 @pytest.mark.filterwarnings("ignore::made.PoorEstimateWarning")
-def test_portions_are_one_answer(folder, holes, monkeypatch, most, settings):
+def test_portions_are_one_answer(folder, masked_codes, monkeypatch, most, settings):
     monkeypatch.setattr(completions, "_ROWS_PER_PORTION", most)
     model, done = folder[1], []
-    parts = list(complete_portions(model, incomplete(holes), done.append, seed=4, **settings))
-    whole = made.complete(model, np.maximum(holes, 0), unknown=holes < 0, seed=4, **settings)
+    parts = list(complete_portions(model, incomplete(masked_codes), done.append, seed=4, **settings))
+    whole = made.complete(model, np.maximum(masked_codes, 0), unknown=masked_codes < 0, seed=4, **settings)
     np.testing.assert_array_equal(np.concatenate([part.codes for part in parts]), whole.codes)
     np.testing.assert_allclose(np.concatenate([part.ess for part in parts]), whole.ess, rtol=1e-5)
     assert tuple(how for part in parts for how in part.how) == whole.how
@@ -193,10 +193,10 @@ def test_portions_are_one_answer(folder, holes, monkeypatch, most, settings):
 
 
 @pytest.mark.parametrize("most", [1, 64])
-def test_every_portion_has_its_own_context(given_b, holes, monkeypatch, most):
+def test_every_portion_has_its_own_context(given_b, masked_codes, monkeypatch, most):
     monkeypatch.setattr(completions, "_ROWS_PER_PORTION", most)
     model, context = given_b[1], torch.arange(60)[:, None] % 3
-    codes = holes[:, [0, 2]]
+    codes = masked_codes[:, [0, 2]]
     rows = incomplete(codes, context)
     found = np.concatenate([part.rows for part in complete_portions(model, rows, seed=4)])
     whole = made.complete(model, np.maximum(codes, 0), unknown=codes < 0, context=context, seed=4)
@@ -206,8 +206,8 @@ def test_every_portion_has_its_own_context(given_b, holes, monkeypatch, most):
 
 
 @pytest.mark.filterwarnings("error::made.PoorEstimateWarning")
-def test_poor_estimates_are_not_warned_of_portion_by_portion(folder, holes):
-    parts = list(complete_portions(folder[1], incomplete(holes), method="estimate", particles=3))
+def test_poor_estimates_are_not_warned_of_portion_by_portion(folder, masked_codes):
+    parts = list(complete_portions(folder[1], incomplete(masked_codes), method="estimate", particles=3))
     assert min(part.ess.min() for part in parts) <= 3
 
 
@@ -242,9 +242,9 @@ def test_scores_of_what_is_known(randomize, monkeypatch, most):
     assert sum(done) == 9
 
 
-def test_particles_of_a_score_are_checked(folder, holes, refused):
+def test_particles_of_a_score_are_checked(folder, masked_codes, refused):
     with refused("particles", "at least 2"):
-        score_known(folder[1], incomplete(holes), particles=1)
+        score_known(folder[1], incomplete(masked_codes), particles=1)
 
 
 def test_how_rows_are_drawn_is_said(folder):

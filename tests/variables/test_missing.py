@@ -120,7 +120,7 @@ def test_what_comes_in_is_left_alone():
         ([["yes", None, "red"]], [[1, -1, 0]]),
     ],
 )
-def test_labels_with_holes(rows, codes):
+def test_labels_with_unknown_entries(rows, codes):
     assert marked(read_incomplete(LABELS, rows)) == codes
 
 

@@ -94,7 +94,7 @@ class Dataset:
         """Return the codes of the rows of a split, (n, D)."""
         if self._holds_codes:
             return self.splits[split]
-        codes: np.ndarray[Any, Any] = self.schema.encode(self.splits[split]).codes.numpy()
+        codes: np.ndarray[Any, Any] = self.schema.encode_modelled(self.splits[split]).numpy()
         return codes
 
     def context_of(self, split: str) -> np.ndarray[Any, Any] | None:

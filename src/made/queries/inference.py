@@ -235,31 +235,37 @@ class Inference:
         refuse_impossible(evidence, numbers)
         n, n_variables = rows.codes.shape
         out = np.empty((n, each, n_variables), dtype=np.int64)
-        settled = np.empty(out.shape, dtype=bool)
         # Per completion: one uniform per variable, one for the mask, one for the state.
         u = _stream((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
         u = u.reshape(n, each, n_variables + 2)
         cumulated = np.cumsum(evidence.mask_weights, axis=0)  # (K, n)
         mask_of = (u[:, :, n_variables, None] >= (cumulated / cumulated[-1]).T[:, None, :-1]).sum(axis=2)
         for i, k in enumerate(self.masks):
-            wanted = np.flatnonzero((mask_of == i).any(axis=1))
-            if len(wanted) == 0:
-                continue
-            density = self.density(k)
-            for chosen, found in self._posteriors(density, rows[index(wanted)], numbers[wanted]):
-                for j, row in enumerate(wanted[chosen]):
-                    picks = np.flatnonzero(mask_of[row] == i)
-                    ladder = np.cumsum(found.weights[j])
-                    state = np.searchsorted(ladder / ladder[-1], u[row, picks, -1], side="right")
-                    out[row, picks] = found.states[j][np.minimum(state, len(found.states[j]) - 1)]
-                    settled[row, picks] = found.settled[j]
-            at, pick = np.nonzero(mask_of == i)
-            for part in _groups(np.full(len(at), n_variables), _CODES_AT_ONCE):
-                a, p = at[part], pick[part]
-                if not settled[a, p].all():
-                    begun = _with_states(rows[index(a)], out[a, p], settled[a, p])
-                    out[a, p] = density.sample(u[a, p, :n_variables], begun)
+            if (mask_of == i).any():
+                self._complete_under(self.density(k), rows, numbers, mask_of == i, u, out)
         return out
+
+    def _complete_under(
+        self, density: Density, rows: Rows, numbers: IntArray, chosen: BoolArray, u: Floats, out: IntArray
+    ) -> None:
+        """Fill in the chosen completions, (n, each), of `out` under one mask."""
+        n_variables = self.variables.n_variables
+        settled = np.zeros(out.shape, dtype=bool)
+        wanted = np.flatnonzero(chosen.any(axis=1))
+        for places, found in self._posteriors(density, rows[index(wanted)], numbers[wanted]):
+            for row, states, weights, known in zip(
+                wanted[places], found.states, found.weights, found.settled, strict=True
+            ):
+                cumulated = np.cumsum(weights)
+                state = np.searchsorted(cumulated / cumulated[-1], u[row, chosen[row], -1], side="right")
+                out[row, chosen[row]] = states[np.minimum(state, len(states) - 1)]
+                settled[row, chosen[row]] = known
+        owners, picks = np.nonzero(chosen)
+        for part in _groups(np.full(len(owners), n_variables), _CODES_AT_ONCE):
+            i, j = owners[part], picks[part]
+            if not settled[i, j].all():
+                begun = _with_states(rows[index(i)], out[i, j], settled[i, j])
+                out[i, j] = density.sample(u[i, j, :n_variables], begun)
 
     def log_prob(self, rows: Rows) -> Floats:
         """Return log p of complete rows, (n,) in nats."""
@@ -352,7 +358,7 @@ def refuse_impossible(evidence: Evidence, numbers: IntArray) -> None:
 
 
 def all_states(sizes: IntArray) -> IntArray:
-    """Return every combination of the codes of variables with so many values each, (states, variables).
+    """Return every combination of codes of variables with these numbers of values, (states, variables).
 
     Examples
     --------

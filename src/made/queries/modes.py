@@ -28,7 +28,7 @@ def variable_modes(
     Parameters
     ----------
     inference : Inference
-        Whom to ask.
+        Of the model that is asked.
     rows : Rows
         Incomplete rows, with their context.
     evidence : Evidence

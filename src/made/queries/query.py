@@ -1,4 +1,4 @@
-"""How the rows of one call are answered: encoded, grouped by whom to ask, and put back into order."""
+"""How the rows of one call are answered: encoded, grouped by their masks, and put back into order."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Query:
     def _inferences(
         self, rows: Rows, next_variable: int | None = None
     ) -> Iterator[tuple[IntArray, Inference]]:
-        """Return which rows are asked about together, and whom to ask.
+        """Yield groups of rows, by their numbers, each with the inference that answers it.
 
         Where what is given comes first in the ordering, `next_variable` comes after it and before the rest.
         """

@@ -74,9 +74,8 @@ class NaiveModel(nn.Module):
         second = torch.multinomial(given[first], 1, generator=generator)[:, 0]
         return torch.stack([first, second], dim=1)
 
-    def training_mask(self, draw: int) -> int:
-        """Return 0: there are no masks."""
-        return 0
+    def training_product(self, draw: int) -> None:
+        """Return nothing: this network multiplies in its own way."""
 
     def _log_prob(self, x: Tensor) -> Tensor:
         x = x.long()

@@ -31,7 +31,7 @@ __all__ = [
     "draw_completions",
     "find_incomplete_rows",
     "half_images",
-    "has_holes",
+    "has_unknown_entries",
     "how_given",
     "poor_estimates",
     "score_known",
@@ -245,7 +245,7 @@ def draw_completions(
     return path
 
 
-def has_holes(path: str) -> bool:
+def has_unknown_entries(path: str) -> bool:
     """Return whether a file of rows has unknown entries; a named data set has none.
 
     Raises
