@@ -66,7 +66,7 @@ def test_changing_a_variable_changes_no_output_of_equal_or_lower_rank(
     data, seed, conditional, draw_model, randomize
 ):
     model = randomize(draw_model(data, conditional=conditional), seed)
-    context = model.context_rows(contexts(model, seed)[0], 5)
+    context = model.context.rows(contexts(model, seed)[0], 5)
     n_values = model.variables.n_values
     codes = np.random.default_rng(seed).integers(n_values, size=(5, len(n_values)))
     for k in range(min(model.n_masks, 2)):

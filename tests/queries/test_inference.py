@@ -29,7 +29,7 @@ def encoded(codes, context=None):
 def asked(small, rows, **options):
     """What a small model answers about rows of codes: (inference, the same rows as it takes them, rows)."""
     rows = np.asarray(rows)
-    context = small.model.context_rows(small.context["context"], len(rows))
+    context = small.model.context.rows(small.context["context"], len(rows))
     return small.model.inference(**options), encoded(rows, context), rows
 
 
@@ -94,7 +94,7 @@ def test_any_model_any_pattern(data, seed, conditional, draw_model, randomize, t
     own = table(model, context=row)
     rows = own.states[rng.integers(len(own.states), size=6)]
     rows = np.where(rng.random(rows.shape) < 0.5, -1, rows)
-    evidence = model.inference().evidence(encoded(rows, model.context_rows(row, len(rows))))
+    evidence = model.inference().evidence(encoded(rows, model.context.rows(row, len(rows))))
     expected = np.log([own.marginal(row) for row in rows])
     np.testing.assert_allclose(evidence.log_prob, expected, atol=5e-5)
 
@@ -168,7 +168,7 @@ def test_every_row_keeps_its_own_context(small_one, max_states):
     contexts = np.random.default_rng(0).integers(2, size=(40, 2))
     rows = np.tile([[-1, 2, -1, 1], [1, -1, 0, -1]], (20, 1))
     inference = model.inference(max_states=max_states, particles=40)
-    known = encoded(rows, model.context_rows(contexts, 40))
+    known = encoded(rows, model.context.rows(contexts, 40))
     together = inference.evidence(known)
     drawn = inference.complete(known, together, np.arange(40))
     assert len(np.unique(together.log_prob.round(3))) >= 8

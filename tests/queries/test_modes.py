@@ -26,7 +26,7 @@ def encoded(codes, context=None):
 
 def asked(small, rows, **options):
     inference = small.model.inference(**options)
-    known = encoded(rows, small.model.context_rows(small.context["context"], len(rows)))
+    known = encoded(rows, small.model.context.rows(small.context["context"], len(rows)))
     return inference, known, inference.evidence(known), np.arange(len(rows))
 
 

@@ -379,7 +379,7 @@ def test_questions_are_methods(small):
 
 def test_encoded_rows_pass_as_they_are(small):
     table = with_nan([[1, -1, -1, 2], [-1, -1, 0, -1]])
-    context = small.model.context_rows(small.context["context"], 2)
+    context = small.model.context.rows(small.context["context"], 2)
     codes = torch.from_numpy(np.nan_to_num(table)).to(torch.uint8)
     rows = Rows(codes, torch.from_numpy(~np.isnan(table)), context)
     np.testing.assert_array_equal(
@@ -555,7 +555,7 @@ def prefix_log_prob(model, mask, row, context):
 def test_given_first_is_the_density_under_such_orderings(agnostic, patterns, masks):
     """The mean over masks of p(known | the mask with the known variables moved to the front)."""
     model, rows = agnostic.model, patterns(ROW)
-    context = model.context_rows(agnostic.context["context"], 1)
+    context = model.context.rows(agnostic.context["context"], 1)
     answer = made.marginal(model, with_nan(rows), method="given-first", mask=masks, **agnostic.context)
     chosen = range(model.n_masks) if masks is None else np.atleast_1d(masks).tolist()
     for row, found in zip(rows, answer.log_prob, strict=True):
@@ -575,7 +575,7 @@ def test_given_first_is_the_density_under_such_orderings(agnostic, patterns, mas
 
 def test_given_first_conditional_of_one_mask_is_one_output_of_the_network(agnostic):
     model = agnostic.model
-    context = model.context_rows(agnostic.context["context"], 1)
+    context = model.context.rows(agnostic.context["context"], 1)
     for variable, k in ((0, 0), (3, 1)):
         row = np.where(np.arange(4) == variable, -1, ROW)
         row[1] = -1

@@ -223,7 +223,7 @@ def test_every_output_may_depend_on_context_in_more_than_a_linear_way(name, rand
 def test_context_is_no_hole_in_the_ordering(model, contexts, states):
     """Under every context, an output sees only what comes before its variable."""
     rows = model.rows(states(model)[-3:])
-    context = model.context_rows(contexts[0], len(rows))
+    context = model.context.rows(contexts[0], len(rows))
     for k in range(model.n_masks):
         ranks = model.mask(k).ranks
         rank_out = np.repeat(ranks, model.variables.output_sizes)
