@@ -47,7 +47,7 @@ model = made.MADE(variables, hidden=(8,), orderings=2)
 rows = model.sample(5, seed=0)
 model.set_marginals(rows)
 model.loss(rows).backward()
-print(model.log_prob(rows).shape, model.log_prob([["1", "0", "1", "b"]]).shape, model.values(rows).shape)
+print(model.log_prob(rows).shape, model.log_prob([["1", "0", "1", "b"]]).shape, model.schema.decode(model.rows(rows).codes).shape)
 print(made.Autoencoder(variables, hidden=(8,)).reconstruct(rows).shape, len(str(model.summary())) > 100)
 """
 

@@ -63,9 +63,12 @@ def test_file_and_back(model, tmp_path):
     for k in range(model.n_masks):
         assert all(map(np.array_equal, again.mask(k).layers, model.mask(k).layers))
     assert all(map(torch.equal, again.state_dict().values(), model.state_dict().values()))
-    context = [0] * model.context.n_columns if model.context else None
+    context = None
+    if model.context:
+        firsts = [0 if column.labels is None else column.labels[0] for column in model.schema.context_columns]
+        context = np.array([firsts], dtype=object)
     rows = model.sample(20, seed=1, context=context)
-    assert torch.equal(again.sample(20, seed=1, context=context), rows)
+    assert np.array_equal(again.sample(20, seed=1, context=context), rows)
     assert torch.equal(again.log_prob(rows, context=context), model.log_prob(rows, context=context))
     again.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "model").read_bytes()
@@ -76,7 +79,8 @@ def test_labels_come_back(tmp_path):
     model.save(tmp_path / "model")
     again = made.load(tmp_path / "model")
     rows = np.array([["maybe", -5, 0.5, 1.5]], dtype=object)
-    assert again.values(again.codes(rows)).tolist() == rows.tolist()
+    assert again.schema.decode(again.schema.encode(rows).codes).tolist() == rows.tolist()
+    assert again.sample(3, seed=0).shape == (3, 4)
 
 
 def test_a_loaded_model_trains_on(path, masked_weights):
@@ -98,7 +102,7 @@ def test_a_path_may_be_text_and_the_file_is_safetensors(path):
         header = json.loads(file.metadata()["made"])
     assert header["version"] == FORMAT_VERSION
     assert header["kind"] == "MADE"
-    assert header["settings"]["variables"] == [{"kind": "bernoulli", "n": 6}]
+    assert header["settings"]["schema"]["columns"] == [{"kind": "bernoulli", "n": 6}]
     assert len(header["digest"]) == 64
 
 
@@ -121,6 +125,20 @@ def rewritten(path, *, settings=None, tensors=None):
     """Write the model again with other settings or tensors and a digest that fits."""
     kind, own_settings, own_tensors = read_tensors(path)
     write_tensors(path, kind, own_settings | (settings or {}), own_tensors | (tensors or {}))
+
+
+def with_columns(columns, context_places=()):
+    """Return the setting of a schema with these columns."""
+    places = list(context_places)
+    return {
+        "schema": {
+            "columns": columns,
+            "context_places": places,
+            "names": None,
+            "is_named": False,
+            "image_shape": None,
+        }
+    }
 
 
 DAMAGE = {
@@ -160,10 +178,10 @@ DAMAGE = {
     "of an unknown kind": (lambda p: write_tensors(p, "Transformer", {}, {}), ["Transformer", "MADE"]),
     "with an unknown setting": (lambda p: rewritten(p, settings={"heads": 8}), ["heads"]),
     "with an unknown variable": (
-        lambda p: rewritten(p, settings={"variables": [{"kind": "normal"}]}),
+        lambda p: rewritten(p, settings=with_columns([{"kind": "normal", "n": 6}])),
         ["normal"],
     ),
-    "with variables of no kind": (lambda p: rewritten(p, settings={"variables": [{"n": 6}]}), []),
+    "with variables of no kind": (lambda p: rewritten(p, settings=with_columns([{"n": 6}])), []),
     "with bad settings": (lambda p: rewritten(p, settings={"hidden": [0]}), ["hidden sizes"]),
     "without variables": (lambda p: write_tensors(p, "MADE", {"hidden": [8]}, {}), ["variables"]),
     "with a tensor of another shape": (
@@ -176,11 +194,15 @@ DAMAGE = {
     ),
     "with a context that is none": (lambda p: rewritten(p, settings={"context": -1}), ["context"]),
     "with a context without weights": (
-        lambda p: rewritten(p, settings={"context": 2}),
+        lambda p: rewritten(
+            p, settings=with_columns([{"kind": "bernoulli", "n": 6}, {"kind": "number", "n": 2}], (6, 7))
+        ),
         ["model.safetensors"],
     ),
     "with an unknown kind of context": (
-        lambda p: rewritten(p, settings={"context": [{"kind": "normal"}]}),
+        lambda p: rewritten(
+            p, settings=with_columns([{"kind": "bernoulli", "n": 6}, {"kind": "normal", "n": 1}], (6,))
+        ),
         ["normal"],
     ),
     "with a live dead weight": (

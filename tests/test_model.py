@@ -206,12 +206,14 @@ def test_a_model_survives_pickle(model, mixture):
 
 def test_encoded_rows_hold_codes_what_is_known_and_context(randomize):
     plain, conditional = made.MADE(MIXED, (8,)), made.MADE(MIXED, (8,), context=2)
-    rows = plain.encode(X)
-    assert torch.equal(rows.codes, plain.rows(X))
+    rows = plain.rows(X)
+    assert torch.equal(rows.codes, plain.variables.rows(X))
+    assert plain.rows(rows) is not None
+    assert torch.equal(plain.rows(rows).codes, rows.codes)
     assert rows.known is rows.context is None
     incomplete = X[:3].astype(float)
     incomplete[1, 4] = incomplete[2, 0] = np.nan
-    rows = conditional.encode(incomplete, context=[0.5, 1.0])
+    rows = conditional.rows(incomplete, context=[0.5, 1.0])
     assert torch.equal(rows.known, torch.from_numpy(~np.isnan(incomplete)))
     assert rows.codes.dtype == torch.uint8
     assert torch.equal(rows.codes, torch.from_numpy(np.nan_to_num(incomplete)).byte())
@@ -323,7 +325,7 @@ def test_gradients_and_variables_need_complete_rows(refused, model):
 
 
 def test_incomplete_rows_are_refused_where_they_teach_nothing(refused, model):
-    for door in (model.loss, model.rows, model.set_marginals):
+    for door in (model.loss, model.set_marginals, lambda rows: made.fit(model, rows, epochs=1)):
         with refused("row 1, column 2", "NaN"):
             door([[0, 1, 1, 2, 2], [0, 1, np.nan, 2, 2]])
 
@@ -332,7 +334,7 @@ def test_incomplete_rows_are_refused_where_they_teach_nothing(refused, model):
 
 
 def test_outputs_take_a_mask_itself(mixture):
-    codes = mixture.rows(X)
+    codes = mixture.variables.rows(X)
     for k in (1, 0, 2, 1):
         assert torch.equal(mixture.outputs(codes, mixture.mask(k)), mixture.outputs(codes, k))
     groups = np.array([1, 0, 1, 0, 1])

@@ -74,8 +74,10 @@ class MADE(Questions, BaseModel):
         A hidden layer of the same size as the one before adds that one to its output.
     direct : bool
         Connect the inputs to the outputs as well (section 4.1 of the paper).
-    dropout, input_dropout : float
-        Fraction of hidden units, and of input features, dropped in `loss`, and only there.
+    dropout : float
+        Fraction of hidden units dropped in `loss`, and only there.
+    input_dropout : float
+        Fraction of input features, likewise.
     fresh_masks : int
         With fresh draws: number of masks that make up the density, masks 0, 1, ... of the seed.
     context : int, Variable or sequence of Variable

@@ -162,8 +162,8 @@ def test_validation_rows_may_be_in_a_file(tiny, file, rows, small_blocks):
 def test_labels_and_many_classes(tmp_path):
     rows = np.random.default_rng(0).integers(0, 300, (500, 2))
     np.save(tmp_path / "rows.npy", np.asfortranarray(rows))
-    model = made.MADE([made.Categorical(300), made.Categorical([f"c{i}" for i in range(300)])], hidden=(4,))
-    plain = made.MADE([made.Categorical(300), made.Categorical([f"c{i}" for i in range(300)])], hidden=(4,))
+    model = made.MADE([made.Categorical(300), made.Categorical(list(range(300))[::-1])], hidden=(4,))
+    plain = made.MADE([made.Categorical(300), made.Categorical(list(range(300))[::-1])], hidden=(4,))
     made.fit(model, open_rows(tmp_path / "rows.npy"), epochs=1)
     plain.set_marginals(rows)
     settings = TrainingSettings(epochs=1)

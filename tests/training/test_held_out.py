@@ -22,26 +22,27 @@ def model():
 
 
 def test_a_tenth_is_set_apart_and_every_row_is_in_one_part(model):
-    parts = set_apart(model, _numbered(1000))
+    parts = set_apart(model.rows(_numbered(1000)))
     assert len(parts.valid) == 100
-    together = np.concatenate([_numbers(parts.train), _numbers(parts.valid)])
+    together = np.concatenate([_numbers(parts.train.codes), _numbers(parts.valid.codes)])
     np.testing.assert_array_equal(np.sort(together), np.arange(1000))
     assert "100 of the 1,000 training rows" in parts.note
 
 
 def test_the_draw_follows_from_the_seed(model):
-    first, again, other = (set_apart(model, _numbered(500), seed=seed) for seed in (1, 1, 2))
-    assert torch.equal(first.valid, again.valid)
-    assert not torch.equal(first.valid, other.valid)
+    first, again, other = (set_apart(model.rows(_numbered(500)), seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first.valid.codes, again.valid.codes)
+    assert not torch.equal(first.valid.codes, other.valid.codes)
 
 
 def test_weights_and_context_go_with_their_rows():
     model = made.MADE(made.Bernoulli(10), hidden=(8,), context=1)
     n = 300
-    parts = set_apart(model, _numbered(n), np.arange(n)[:, None] / n, np.arange(n) + 1.0)
-    np.testing.assert_array_equal(_numbers(parts.train), parts.sample_weight - 1)
-    np.testing.assert_allclose(_numbers(parts.train) / n, parts.context[:, 0])
-    np.testing.assert_allclose(_numbers(parts.valid) / n, parts.valid_context[:, 0])
+    rows = model.rows(_numbered(n), np.arange(n)[:, None] / n)
+    parts = set_apart(rows, np.arange(n) + 1.0)
+    np.testing.assert_array_equal(_numbers(parts.train.codes), parts.sample_weight - 1)
+    np.testing.assert_allclose(_numbers(parts.train.codes) / n, parts.train.context[:, 0])
+    np.testing.assert_allclose(_numbers(parts.valid.codes) / n, parts.valid.context[:, 0])
 
 
 def test_few_rows_are_all_trained_on(model):
@@ -64,7 +65,7 @@ def test_no_validation_can_be_asked_for(model):
 
 def test_the_last_rows_of_a_file_are_taken(model, tmp_path):
     np.save(tmp_path / "rows.npy", _numbered(400).astype(np.uint8))
-    parts = set_apart(model, made.data.open_rows(tmp_path / "rows.npy"))
+    parts = set_apart(made.data.open_rows(tmp_path / "rows.npy"))
     assert (parts.train.n, parts.valid.n) == (360, 40)
     np.testing.assert_array_equal(_numbers(parts.valid.read(0, 40)), np.arange(360, 400))
     assert "the last ones" in parts.note

@@ -118,7 +118,7 @@ def test_every_row_is_seen_once_an_epoch(tiny, monkeypatch):
     plain = model.loss
 
     def loss(x, *args, **kwargs):
-        seen.append([int(row @ (1 << np.arange(6))) for row in x.numpy()])
+        seen.append([int(row @ (1 << np.arange(6))) for row in x.codes.numpy()])
         return plain(x, *args, **kwargs)
 
     monkeypatch.setattr(model, "loss", loss)
@@ -478,11 +478,11 @@ def test_rows_and_their_context_stay_together(tiny, monkeypatch):
     model, seen = tiny(context=1), []
     plain = model.loss
 
-    def loss(x, *args, context, **kwargs):
-        numbers = x.numpy() @ (1 << np.arange(6))
-        assert numbers.tolist() == context[:, 0].tolist()
+    def loss(x, *args, **kwargs):
+        numbers = x.codes.numpy() @ (1 << np.arange(6))
+        assert numbers.tolist() == x.context[:, 0].tolist()
         seen.extend(numbers.tolist())
-        return plain(x, *args, context=context, **kwargs)
+        return plain(x, *args, **kwargs)
 
     monkeypatch.setattr(model, "loss", loss)
     fit(model, rows, epochs=2, batch_size=16, context=np.arange(50))

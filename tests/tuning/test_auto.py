@@ -36,7 +36,7 @@ def _rows(n=600, d=6):
 
 def test_the_best_candidate_is_returned(quick, capsys):
     rows = _rows()
-    model = made.estimate(rows[:500], rows[500:], progress=True)
+    model = made.auto_fit(rows[:500], rows[500:], progress=True)
     assert model.hidden == (64,)
     said = capsys.readouterr().err
     for words in ("comparing 2 settings", "small: validation NLL", "wide: validation NLL", "chosen: wide"):
@@ -45,12 +45,12 @@ def test_the_best_candidate_is_returned(quick, capsys):
 
 
 def test_without_validation_rows_some_are_set_apart_and_it_is_said(quick, capsys):
-    made.estimate(_rows(), progress=True)
+    made.auto_fit(_rows(), progress=True)
     assert "60 of the 600 training rows were set apart" in capsys.readouterr().err
 
 
 def test_few_rows_are_all_trained_on(quick, capsys):
-    model = made.estimate(_rows(40), progress=True)
+    model = made.auto_fit(_rows(40), progress=True)
     assert model.hidden == (512, 512)
     said = capsys.readouterr().err
     assert "40 rows are too few" in said
@@ -59,28 +59,55 @@ def test_few_rows_are_all_trained_on(quick, capsys):
 
 def test_columns_say_what_they_are(quick):
     rows = np.stack([np.arange(300) % 2, np.arange(300) % 5, np.arange(300) % 3], axis=1)
-    model = made.estimate(rows)
+    model = made.auto_fit(rows)
     assert model.variables.n_values.tolist() == [2, 5, 3]
 
 
 def test_labels_are_translated(quick):
     rows = np.stack([np.arange(300) % 2, (np.arange(300) % 3) * 100 + 7], axis=1)
-    model = made.estimate(rows)
-    assert model.codes(rows[:3]).tolist() == [[0, 0], [1, 1], [0, 2]]
-    assert np.isfinite(model.log_prob(model.codes(rows)).numpy()).all()
+    model = made.auto_fit(rows)
+    assert model.rows(rows[:3]).codes.tolist() == [[0, 0], [1, 1], [0, 2]]
+    assert np.isfinite(model.log_prob(rows).numpy()).all()
+    assert set(model.sample(50, seed=0)[:, 1].tolist()) <= {7, 107, 207}
 
 
 def test_variables_may_be_given(quick):
-    model = made.estimate(_rows(), variables=made.Categorical(4, n=6))
+    model = made.auto_fit(_rows(), schema=made.Categorical(4, n=6))
     assert model.variables.n_values.tolist() == [4] * 6
 
 
 @pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.zeros(5), np.full((50, 2), 0.5), np.zeros((4, 0))])
 def test_bad_rows_are_refused(refused, rows):
     with refused("rows"):
-        made.estimate(rows)
+        made.auto_fit(rows)
 
 
 def test_the_same_seed_gives_the_same_model(quick):
-    first, again = (made.estimate(_rows(), seed=3) for _ in range(2))
+    first, again = (made.auto_fit(_rows(), seed=3) for _ in range(2))
     np.testing.assert_array_equal(first.log_prob(_rows(50)), again.log_prob(_rows(50)))
+
+
+def test_text_and_names_of_a_frame_are_learned(quick):
+    polars = pytest.importorskip("polars")
+    colours = np.array(["red", "green", "blue"])
+    frame = polars.DataFrame({"colour": colours[np.arange(300) % 3], "size": np.arange(300) % 5})
+    model = made.auto_fit(frame)
+    assert model.schema.names == ("colour", "size")
+    assert model.schema.labels == (("blue", "green", "red"), None)
+    expected = model.log_prob(frame)
+    assert np.array_equal(model.log_prob(frame.select("size", "colour")), expected)
+    assert model.conditional("colour", {"size": 2}).values == ("blue", "green", "red")
+
+
+@pytest.mark.parametrize("mark", [None, float("nan")])
+def test_missing_entries_are_named(refused, mark):
+    with refused("train", "row 1", "column 0", "missing", "fill it or drop the row"):
+        made.auto_fit(np.array([["a", 1], [mark, 0], ["b", 1]], dtype=object))
+
+
+def test_a_table_with_context_is_fitted_as_a_whole(quick):
+    rows = np.stack([np.arange(300) % 2, np.arange(300) % 3, np.arange(300) % 2], axis=1)
+    schema = made.Schema.of_classes([2, 3, 2], names=["a", "b", "c"]).with_context(["c"])
+    model = made.auto_fit(rows, schema=schema)
+    assert [column.name for column in model.schema.modelled] == ["a", "b"]
+    assert model.sample(4, seed=0, context=[1]).shape == (4, 2)

@@ -42,13 +42,13 @@ def score(
     """
     import numpy as np
 
-    from made.runs.completions import find_incomplete_rows, has_holes
+    from made.runs.completions import find_incomplete_rows, has_unknown_entries
     from made.runs.rows import find_rows
     from made.runs.samples import numbers_text, write_numbers
     from made.runs.scores import score_model
 
     folder, model = load_run(run, device)
-    if has_holes(data):
+    if has_unknown_entries(data):
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
         _score_incomplete(model, find_incomplete_rows(model, data), particles, out)

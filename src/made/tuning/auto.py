@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, cast
 
@@ -22,6 +22,8 @@ from made.tuning.candidates import Candidate, candidates
 from made.tuning.chow_liu_init import can_be_tree
 from made.tuning.recipes import DEFAULT, build_model, recipe_for
 from made.tuning.successive_halving import choose
+from made.variables.base import Variable
+from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
@@ -34,7 +36,7 @@ def auto_fit(
     train: ArrayLike,
     valid: ArrayLike | None = None,
     *,
-    schema: Schema | None = None,
+    schema: Schema | Variable | Sequence[Variable] | None = None,
     seed: int = 0,
     recipe: str = DEFAULT.name,
     network: Mapping[str, Any] | None = None,
@@ -54,7 +56,7 @@ def auto_fit(
     valid : (m, D) array or data frame, optional
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
         are, and all rows are trained on with strong weight decay.
-    schema : Schema, optional
+    schema : Schema, Variable or sequence of Variable, optional
         What the columns are, where the values that occur do not tell. Of a table with context columns, all
         columns are given in `train` and `valid`.
     seed : int
@@ -93,7 +95,10 @@ def auto_fit(
         schema, notes = infer_schema({"train": train, **({} if valid is None else {"valid": valid})})
         for note in notes:
             report(note)
+    if not isinstance(schema, Schema):
+        schema = Schema.of_variables(RowType(schema))
     rows = schema.encode(train)
+    rows.check_complete()
     held_out = None if valid is None else schema.encode(valid)
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
