@@ -173,11 +173,16 @@ class MaskedModel(BaseModel):
         context : (n, C) tensor, optional
             Checked rows of context.
         method : "one-pass" or "plain"
-            The fast way, or its plain twin.
+            The fast way, for models that it supports, or its plain twin.
         """
-        if method == "one-pass":
+        if method == "one-pass" and self._sampler.supports(self.network, self.variables):
             features = None if context is None else self.context.features(context)
-            return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
+            own, known = None, None
+            if codes is not None:  # codes of unknown entries are ignored
+                own, known = torch.from_numpy(codes), torch.from_numpy(codes >= 0)
+            return self._sampler.sample(
+                self.network, self.variables, mask, self._mask_of, u, own, known, features
+            )
         with torch.no_grad():
             return sample_rows(
                 lambda rows: self.outputs(rows, mask, context=context),
