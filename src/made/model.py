@@ -497,12 +497,13 @@ class MADE(Questions, BaseModel):
         self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
     ) -> Tensor:
         """Draw what is unknown of some rows under one mask; ``u[:, d]`` decides variable d."""
-        if method == "one-pass":
-            codes = features = None
+        if method == "one-pass" and self._sampler.supports(self.network, self.variables):
+            given: tuple[Tensor | None, ...] = (None, None, None)
             if rows is not None:
                 features = None if rows.context is None else self.context.features(rows.context)
-                codes = _with_unknown(rows) if rows.mask.cpu().numpy().any() else None
-            return self._sampler.draw(self.network, self.variables, mask, self._mask_of, u, codes, features)
+                some = rows.known is None or bool(rows.known.any())
+                given = (rows.codes, rows.mask, features) if some else (None, None, features)
+            return self._sampler.sample(self.network, self.variables, mask, self._mask_of, u, *given)
         product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
 
         def pick(rows: Rows, variable: int, uniforms: Tensor) -> Tensor:
@@ -578,9 +579,3 @@ class MaskDensity:
         """Return rows (n, D) with the entries that are not known drawn from uniforms (n, D)."""
         own = rows.to(self.model.device)
         return self.model._sample_under(self.mask, u, own).cpu().numpy().astype(np.int64)
-
-
-def _with_unknown(rows: Rows) -> IntArray:
-    """Return codes with -1 where unknown."""
-    codes: IntArray = torch.where(rows.mask, rows.codes.long(), -1).cpu().numpy()
-    return codes

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import types
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ import torch
 import made
 from made.training import captured_step
 from made.training.batches import Batch
-from made.training.captured_step import CapturedStep, CudaRecorder
+from made.training.captured_step import CapturedStep
 from made.training.fit import fit
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
@@ -32,7 +30,7 @@ class Again:
         self.calls.append("aside")
         return run()
 
-    def record(self, run, generator):
+    def record(self, run, generator=None):
         self.calls.append("record")
         result = torch.zeros(())
 
@@ -46,7 +44,7 @@ class Again:
 class Unable(Again):
     """Fails after some of the step was gone through, as a capture does."""
 
-    def record(self, run, generator):
+    def record(self, run, generator=None):
         super().record(run, generator)
         raise RuntimeError("no graphs here")
 
@@ -61,7 +59,7 @@ def batch_of(n, seed, *, weighted=False, context=0):
 
 
 def take(step, sizes, first=0, **kinds):
-    """Take steps of so many rows; the rates are float32 numbers, for a graph has no others."""
+    """Take a step for each size in rows; the rates are float32 numbers, as in a graph."""
     losses = []
     for number, n in enumerate(sizes, start=first):
         generator = torch.Generator().manual_seed(1000 + number)
@@ -139,6 +137,24 @@ def test_where_capturing_fails_training_goes_on(tiny, same_weights, caplog):
     assert recorder.calls == ["aside"] * 3 + ["record"]
     assert len(caplog.records) == 1
     assert "no graphs here" in caplog.text
+
+
+class Unseen(Again):
+    """A replay that torch knows nothing of, as on CUDA."""
+
+    def record(self, run, generator=None):
+        self.calls.append("record")
+        return lambda: self.calls.append("replay"), torch.zeros(())
+
+
+def test_a_replay_counts_as_a_change_of_the_weights(tiny):
+    model, recorder = tiny(), Unseen()
+    step = CapturedStep(model, SETTINGS, recorder)
+    take(step, [SIZE] * 4)
+    before = [parameter._version for parameter in model.parameters()]
+    take(step, [SIZE], first=4)
+    assert recorder.calls[-1] == "replay"
+    assert all(p._version > old for p, old in zip(model.parameters(), before, strict=True))
 
 
 @pytest.mark.parametrize("steps", [0, 2, 3, 6])
@@ -250,74 +266,6 @@ def test_nothing_waits_for_the_device_or_leaves_it(monkeypatch, name):
     loss = step._take_one_by_one(batch, 0, None)
     assert (loss.device.type, loss.shape) == ("meta", ())
     assert all(parameter.grad.device.type == "meta" for parameter in model.parameters())
-
-
-@pytest.fixture
-def fake_cuda(monkeypatch):
-    """Streams and graphs that write down what is done with them."""
-    steps = []
-
-    class Stream:
-        def __init__(self, name):
-            self.name = name
-
-        def wait_stream(self, other):
-            steps.append(f"{self.name} waits for {other.name}")
-
-    class Graph:
-        def register_generator_state(self, generator):
-            steps.append("register")
-
-        def replay(self):
-            steps.append("replay")
-
-    @contextlib.contextmanager
-    def within(name):
-        steps.append(f"begin {name}")
-        try:
-            yield
-        finally:
-            steps.append(f"end {name}")
-
-    for name, fake in {
-        "device": lambda device: contextlib.nullcontext(),
-        "current_stream": lambda device: Stream("main"),
-        "Stream": lambda device: Stream("side"),
-        "stream": lambda stream: within(stream.name),
-        "CUDAGraph": Graph,
-        "graph": lambda graph, stream: within(f"capture on {stream.name}"),
-    }.items():
-        monkeypatch.setattr(torch.cuda, name, fake)
-    return types.SimpleNamespace(steps=steps, run=lambda: steps.append("run") or torch.ones(()))
-
-
-def test_aside_is_in_order(fake_cuda):
-    recorder = CudaRecorder(torch.device("cuda", 0))
-    assert recorder.aside(fake_cuda.run) == 1
-    assert fake_cuda.steps == ["side waits for main", "begin side", "run", "end side", "main waits for side"]
-
-
-@pytest.mark.parametrize(("version", "registers"), [("2.4.0", 1), ("2.13.0+cpu", 1), ("2.14.0a0+git", 0)])
-def test_a_capture_knows_its_generator(fake_cuda, monkeypatch, version, registers):
-    monkeypatch.setattr(torch, "__version__", version)
-    recorder = CudaRecorder(torch.device("cuda", 0))
-    replay, result = recorder.record(fake_cuda.run, torch.Generator())
-    replay()
-    assert result == 1
-    assert fake_cuda.steps == [
-        "begin main",
-        *["register"] * registers,
-        *("begin capture on side", "run", "end capture on side", "end main", "replay"),
-    ]
-
-
-def test_the_stream_comes_back_where_a_capture_fails(fake_cuda):
-    def fail():
-        raise RuntimeError("not while capturing")
-
-    with pytest.raises(RuntimeError, match="not while"):
-        CudaRecorder(torch.device("cuda", 0)).record(fail, torch.Generator())
-    assert fake_cuda.steps[-1] == "end main"
 
 
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -1,6 +1,6 @@
 """A training step on CUDA as one graph: captured once, then replayed for every full batch.
 
-A step is some hundred small kernels, and to launch them one by one takes longer than what they do. A graph
+A step is about a hundred small kernels, and launching them one by one takes longer than running them. A graph
 launches all of them at once. It works on fixed memory: a batch is copied into it, the loss is copied out of
 it, and weights and optimizer stay where they are. The plain twin is `steps.PlainStep`.
 """
@@ -10,58 +10,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from made.base import BaseModel
+from made.kernels.cuda_graph import CudaRecorder, Recorder, Recording
+from made.kernels.weight_versions import mark_changed
 from made.training.batches import Batch
 from made.training.checkpoint import Weights
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
+from made.variables.base import Variable
 from made.variables.discrete import Discrete
 
-__all__ = ["CapturedStep", "CudaRecorder", "Recorder"]
+__all__ = ["CapturedStep"]
 
 _log = logging.getLogger(__name__)
 
-# What libraries set up when they are first used must not be captured: that many steps are taken one by one.
+# Steps taken before a capture, which must not include what libraries set up when they are first used.
 _WARM_UPS = 3
-
-
-class Recorder(Protocol):
-    """What runs functions aside, and records them."""
-
-    def aside(self, run: Callable[[], Tensor]) -> Tensor:
-        """Run a function as it will be recorded, and return its result."""
-
-    def record(
-        self, run: Callable[[], Tensor], generator: torch.Generator
-    ) -> tuple[Callable[[], object], Tensor]:
-        """Record a function without running it.
-
-        Parameters
-        ----------
-        run : callable
-            Works on tensors that stay where they are.
-        generator : torch.Generator
-            What the function draws from. It is read anew with every replay.
-
-        Returns
-        -------
-        replay : callable
-            Runs the function.
-        result : Tensor
-            Holds its result from then on.
-        """
 
 
 class CapturedStep(PlainStep):
     """The steps of a model with one mask, as a graph.
 
-    The last batch of an epoch, if it is smaller, and the first steps are taken one kernel after the other, as
-    all steps are where capturing fails.
+    The last batch of an epoch, if it is smaller, and the first steps are taken kernel by kernel; so are all
+    steps if a capture fails.
 
     Parameters
     ----------
@@ -85,13 +60,13 @@ class CapturedStep(PlainStep):
 
     @staticmethod
     def suits(model: BaseModel) -> bool:
-        """Say whether the steps of a model can be captured: on CUDA, and all alike."""
+        """Return whether the steps of a model can be captured: on CUDA, and all alike."""
         if model.device.type != "cuda":
             return False
         context = model.context.variables
         blocks = [*model.variables.blocks, *(() if context is None else context.blocks)]
         has_one_mask = bool(getattr(model, "has_one_mask", True))
-        return has_one_mask and not any(_brings_a_table(block) for block in blocks)
+        return has_one_mask and all(_can_be_captured(block) for block in blocks)
 
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step."""
@@ -104,17 +79,23 @@ class CapturedStep(PlainStep):
             return self._recorder.aside(step)
         if self._graph is None:
             self._try_to_capture(batch, draw, generator)
-        return step() if self._graph is None else self._graph(batch, generator)
+        if self._graph is None:
+            return step()
+        loss = self._graph(batch, generator)
+        mark_changed(self._parameters)  # torch does not see what a graph writes
+        return loss
 
     def restore(self, state: Weights) -> None:
-        """Take over the optimizer's state: the graph of another is of no use any more."""
+        """Take over the optimizer's state; a new graph will be captured for it."""
         super().restore(state)
         self._begin()
 
     def _begin(self) -> None:
         self._warm_ups = 0
         self._graph: _Graph | None = None
-        for group in self.optimizer.param_groups:
+        groups = self.optimizer.param_groups
+        self._parameters = [parameter for group in groups for parameter in group["params"]]
+        for group in groups:
             group["lr"], group["capturable"] = self._rate, True
 
     def _try_to_capture(self, batch: Batch, draw: int, generator: torch.Generator) -> None:
@@ -125,7 +106,7 @@ class CapturedStep(PlainStep):
             self._can_record = False
 
     def _take_one_by_one(self, batch: Batch, draw: int, generator: torch.Generator) -> Tensor:
-        self.optimizer.zero_grad(set_to_none=True)  # in a graph, gradients then get memory of the graph's
+        self.optimizer.zero_grad(set_to_none=True)  # a graph then allocates gradients in its own memory
         loss = self.model.loss(
             batch.encoded,
             weight=batch.weight,
@@ -140,8 +121,8 @@ class CapturedStep(PlainStep):
 class _Graph:
     """Steps with batches like a given one, recorded.
 
-    It draws from a generator of its own, which takes over the state of each step's: one that was there while
-    a capture failed may be of no use afterwards.
+    It has a generator of its own, which takes over the state of each step's: a generator that was used by a
+    failed capture may be unusable afterwards.
     """
 
     def __init__(
@@ -152,63 +133,16 @@ class _Graph:
         draw: int,
         generator: torch.Generator,
     ) -> None:
-        self._batch = Batch(*(None if part is None else part.clone() for part in batch))  # type: ignore[arg-type]
-        self._generator = torch.Generator(device=generator.device)
-        self._replay, self._loss = recorder.record(
-            partial(step, self._batch, draw, self._generator), self._generator
-        )
+        own = torch.Generator(device=generator.device)
+        inputs = [None if part is None else part.clone() for part in batch]
+        self._generator = own
+        self._recording = Recording(recorder, lambda *parts: step(Batch(*parts), draw, own), inputs, own)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        for fixed, given in zip(self._batch, batch, strict=True):
-            if fixed is not None and given is not None:
-                fixed.copy_(given)
         self._generator.set_state(generator.get_state())
-        self._replay()
-        return self._loss.clone()
+        return self._recording(*batch).clone()
 
 
-class CudaRecorder:
-    """Runs functions on a stream beside the others, and captures them there in CUDA graphs.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-    def aside(self, run: Callable[[], Tensor]) -> Tensor:
-        """Run a function on the side stream, after all before it and before all after it."""
-        with torch.cuda.device(self.device):
-            current = torch.cuda.current_stream(self.device)
-            self.stream.wait_stream(current)
-            with torch.cuda.stream(self.stream):
-                result = run()
-            current.wait_stream(self.stream)
-        return result
-
-    def record(
-        self, run: Callable[[], Tensor], generator: torch.Generator
-    ) -> tuple[Callable[[], object], Tensor]:
-        """Capture a function; see `Recorder`. The caller's stream comes back where ending a capture fails."""
-        with torch.cuda.device(self.device), torch.cuda.stream(torch.cuda.current_stream(self.device)):
-            graph = torch.cuda.CUDAGraph()
-            if _must_register():
-                graph.register_generator_state(generator)
-            with torch.cuda.graph(graph, stream=self.stream):
-                result = run()
-        return graph.replay, result
-
-
-def _must_register() -> bool:
-    """Say whether a graph must be told of generators: since torch 2.14 it finds them, and warns if told."""
-    major, minor = torch.__version__.split(".")[:2]
-    return (int(major), int(minor)) < (2, 14)
-
-
-def _brings_a_table(block: Discrete) -> bool:
-    """Say whether a variable brings a table to the device in every step, which cannot be captured."""
-    return block.feature_table is not None or block.output_map is not None
+def _can_be_captured(block: Variable) -> bool:
+    """Return whether a variable is computed on the device alone: tables are copied there in every step."""
+    return isinstance(block, Discrete) and block.feature_table is None and block.output_map is None

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from made.kernels.jit.threads import as_many_threads_as_torch
+from made.kernels.jit.vector import VECTOR
 from made.kernels.masked_adam.active_weight import ActiveWeight, AdamNumbers
-from made.kernels.one_pass.plan import VECTOR
 from made.masks.ordering import IntArray
 from made.masks.tensors import DIRECT, Place, matrices_of
 from made.model import MADE

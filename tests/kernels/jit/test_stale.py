@@ -1,4 +1,4 @@
-"""Compiled code is forgotten when a file of the room has changed, and only then."""
+"""Compiled code is forgotten when a file of the kernels has changed, and only then."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from made.kernels.jit import stale
-from made.kernels.jit.stale import forget_stale_code
+from made.kernels.jit.stale import compiled_functions, forget_stale_code
+from made.kernels.one_pass import elementwise, one_row
 
 
 @pytest.fixture
@@ -38,15 +39,35 @@ def test_code_without_a_stamp_is_forgotten_once(loop, tmp_path):
 
 
 def test_code_is_forgotten_when_a_file_changes(loop, tmp_path, monkeypatch):
-    room = tmp_path / "kernels"
-    room.mkdir()
-    (room / "tiles.py").write_text("old = 1")
-    monkeypatch.setattr(stale, "__file__", str(room / "stale.py"))
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    (kernels / "tiles.py").write_text("old = 1")
+    monkeypatch.setattr(stale, "__file__", str(kernels / "stale.py"))
     forget_stale_code(loop)
     (tmp_path / "cache" / "one.draw-12.py311.nbi").write_bytes(b"new code")
-    (room / "tiles.py").write_text("new = 1")
+    (kernels / "tiles.py").write_text("new = 1")
     forget_stale_code(loop)
     assert kept(tmp_path) == ["one.other-5.py311.nbi"]
+
+
+def test_code_is_forgotten_when_a_file_of_another_folder_of_kernels_changes(loop, tmp_path, monkeypatch):
+    for folder in ("jit", "one_pass"):
+        (tmp_path / "kernels" / folder).mkdir(parents=True)
+    (tmp_path / "kernels" / "one_pass" / "one_row.py").write_text("old = 1")
+    monkeypatch.setattr(stale, "__file__", str(tmp_path / "kernels" / "jit" / "stale.py"))
+    forget_stale_code(loop)
+    (tmp_path / "cache" / "one.draw-12.py311.nbi").write_bytes(b"new code")
+    forget_stale_code(loop)
+    assert "one.draw-12.py311.nbi" in kept(tmp_path)
+    (tmp_path / "kernels" / "one_pass" / "one_row.py").write_text("new = 1")
+    forget_stale_code(loop)
+    assert kept(tmp_path) == ["one.other-5.py311.nbi"]
+
+
+def test_the_functions_that_others_call_are_forgotten_too():
+    names = {function.__name__ for function in compiled_functions(elementwise, one_row)}
+    assert {"sample_row", "sample_rows", "_finish_units", "activated", "threshold"} <= names
+    assert "add_scaled" not in names  # imported, or nothing that is kept on disk
 
 
 def test_a_folder_that_cannot_be_written_to_is_left_alone(loop, tmp_path, monkeypatch):

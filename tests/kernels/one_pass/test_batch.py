@@ -18,22 +18,23 @@ from made.variables.rows import Rows
 TOLERANCE = 1e-4
 
 
-def draw_both(model, u, k=0, codes=None, context=None):
+def sample_both(model, u, k=0, codes=None, known=None, context=None):
     """The same rows from both samplers under mask k."""
     mask = model.mask(k)
     features = None if context is None else torch.from_numpy(context)
-    given = torch.full(u.shape, -1) if codes is None else torch.from_numpy(codes)
-    rows = Rows(given.clamp(min=0).to(model.variables.dtype), given >= 0, features)
+    evidence = torch.zeros(u.shape) if codes is None else torch.from_numpy(codes)
+    seen = torch.zeros(u.shape, dtype=torch.bool) if known is None else torch.from_numpy(known)
+    rows = Rows(evidence.to(model.variables.dtype), seen, features)
     plain = model._sample_under(k, u, rows, "plain")
     plan = make_plan(model.network, mask, model.variables)
-    return plain.numpy(), sample_one_pass(plan, u, codes, context)
+    return plain.numpy(), sample_one_pass(plan, u, codes, known, context)
 
 
-def distance_to_bracket(model, drawn, u, k=0, context=None):
+def distance_to_bracket(model, sampled, u, k=0, context=None):
     """How far each uniform lies outside the CDF bracket of its value under teacher forcing, (n, D)."""
     with torch.no_grad():
         features = None if context is None else torch.from_numpy(context)
-        outputs = model.outputs(model.rows(drawn), k, context=features).double()
+        outputs = model.outputs(model.rows(sampled), k, context=features).double()
     probabilities = model.variables.probabilities(outputs).numpy()
     begins = np.concatenate([[0], np.cumsum(model.variables.output_sizes)])
     outside = np.empty(u.shape)
@@ -42,18 +43,18 @@ def distance_to_bracket(model, drawn, u, k=0, context=None):
         if isinstance(model.variables.block_of(d), made.Bernoulli):
             own = np.hstack([1 - own, own])
         edges = np.hstack([np.zeros((len(u), 1)), np.cumsum(own, axis=1)])
-        low = np.take_along_axis(edges, drawn[:, d : d + 1], 1)[:, 0]
-        high = np.take_along_axis(edges, drawn[:, d : d + 1] + 1, 1)[:, 0]
+        low = np.take_along_axis(edges, sampled[:, d : d + 1], 1)[:, 0]
+        high = np.take_along_axis(edges, sampled[:, d : d + 1] + 1, 1)[:, 0]
         outside[:, d] = np.maximum(low - u[:, d], u[:, d] - high)
     return outside
 
 
-def assert_twins(model, u, k=0, codes=None, context=None):
-    plain, fast = draw_both(model, u, k, codes, context)
-    is_given = np.zeros(u.shape, dtype=bool) if codes is None else codes >= 0
+def assert_twins(model, u, k=0, codes=None, known=None, context=None):
+    plain, fast = sample_both(model, u, k, codes, known, context)
+    is_known = np.zeros(u.shape, dtype=bool) if codes is None else known
     if codes is not None:
-        np.testing.assert_array_equal(fast[is_given], codes[is_given])
-    outside = np.where(is_given, -1, distance_to_bracket(model, fast, u, k, context))
+        np.testing.assert_array_equal(fast[is_known], codes[is_known])
+    outside = np.where(is_known, -1, distance_to_bracket(model, fast, u, k, context))
     assert outside.max() <= TOLERANCE
     ordering = model.mask(k).ordering
     ties = np.abs(distance_to_bracket(model, plain, u, k, context)) <= TOLERANCE
@@ -62,11 +63,15 @@ def assert_twins(model, u, k=0, codes=None, context=None):
         assert ties[row, first], (row, first)
 
 
-def some_codes(model, n, share, seed=0):
-    """Random codes (n, D), another pattern of -1 in every row; with share 0 none is given, with 1 all are."""
+def some_known(model, n, fraction, seed=0):
+    """Random codes (n, D), and which are known: another pattern in every row; none for 0, all for 1.
+
+    The codes of unknown entries, which are to be ignored, are -1 or valid ones.
+    """
     generator = np.random.default_rng(seed)
     codes = generator.integers(0, model.variables.n_values, (n, model.n_variables))
-    return np.where(generator.random(codes.shape) < share, codes, -1)
+    known = generator.random(codes.shape) < fraction
+    return np.where(known | (generator.random(codes.shape) < 0.5), codes, -1), known
 
 
 def some_context(model, n, seed=0):
@@ -74,7 +79,7 @@ def some_context(model, n, seed=0):
     return np.random.default_rng(seed).normal(size=(n, n_features)).astype(np.float32) if n_features else None
 
 
-# A row alone, rows one by one, and bundles of 32 with one row, with all but one, and in strips of four.
+# A row alone, rows one by one, and groups of 32 with one row, with all but one, and in strips of four.
 SIZES = [1, 2, 9, 10, 31, 32, 33, 65, 200]
 
 
@@ -85,10 +90,10 @@ def test_twins_on_random_models(draw_model, randomize, data):
     randomize(model, scale=2.0)
     n = data.draw(st.sampled_from(SIZES), label="n")
     u = row_uniforms(data.draw(st.integers(0, 99), label="seed"), 0, n, model.n_variables)
-    share = data.draw(st.sampled_from([None, 0.0, 0.3, 0.8, 1.0]), label="share given")
-    codes = None if share is None else some_codes(model, n, share)
+    fraction = data.draw(st.sampled_from([None, 0.0, 0.3, 0.8, 1.0]), label="fraction known")
+    codes, known = (None, None) if fraction is None else some_known(model, n, fraction)
     for k in range(model.n_masks):
-        assert_twins(model, u, k, codes)
+        assert_twins(model, u, k, codes, known)
 
 
 VARIABLES = {
@@ -108,15 +113,15 @@ VARIABLES = {
 @pytest.mark.parametrize("hidden", [(), (17,), (20, 20, 20)])
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("n", [1, 7, 100])
-def test_twins_with_context_and_given_values(randomize, variables, hidden, direct, n):
+def test_twins_with_context_and_known_values(randomize, variables, hidden, direct, n):
     model = made.MADE(
         VARIABLES[variables], hidden, "random", context=3, direct=direct, residual=True, orderings=2
     )
     randomize(model, scale=2.0)
     u = row_uniforms(0, 0, n, model.n_variables)
     for k in range(2):
-        assert_twins(model, u, k, None, some_context(model, n))
-        assert_twins(model, u, k, some_codes(model, n, 0.4), some_context(model, n))
+        assert_twins(model, u, k, context=some_context(model, n))
+        assert_twins(model, u, k, *some_known(model, n, 0.4), some_context(model, n))
 
 
 def test_context_moves_the_first_variable_by_way_of_units_of_degree_0(randomize):
@@ -126,11 +131,11 @@ def test_context_moves_the_first_variable_by_way_of_units_of_degree_0(randomize)
         model.network.context.zero_()
         model.network.biases[-1].zero_()
     context = np.array([[9, 0], [-9, 0]], dtype=np.float32)
-    _, fast = draw_both(model, np.full((2, 4), 0.5), context=context)
+    _, fast = sample_both(model, np.full((2, 4), 0.5), context=context)
     assert sorted(fast[:, 0]) == [0, 1]
 
 
-def test_a_given_value_that_the_model_rules_out_is_taken_and_feeds_what_follows():
+def test_a_known_value_that_the_model_rules_out_is_taken_and_feeds_what_follows():
     model = made.MADE(made.Bernoulli(2), hidden=(), direct=True)
     with torch.no_grad():
         model.network.biases[-1].copy_(torch.tensor([-torch.inf, -5.0]))
@@ -138,9 +143,9 @@ def test_a_given_value_that_the_model_rules_out_is_taken_and_feeds_what_follows(
     plan = make_plan(model.network, model.mask(), model.variables)
     u = np.full((40, 2), 0.5)
     for n in (1, 5, 40):
-        codes = np.tile(np.array([[1, -1]]), (n, 1))
-        assert (sample_one_pass(plan, u[:n], codes) == 1).all()
-        assert (sample_one_pass(plan, u[:n], codes * 0 - 1) == 0).all()
+        codes, known = np.tile([[1, 0]], (n, 1)), np.tile([[True, False]], (n, 1))
+        assert (sample_one_pass(plan, u[:n], codes, known) == 1).all()
+        assert (sample_one_pass(plan, u[:n], codes, np.zeros_like(known)) == 0).all()
 
 
 @pytest.mark.parametrize("n", [1, 5, 40])
@@ -171,7 +176,7 @@ def test_every_activation(randomize, activation, n):
 
 @pytest.mark.parametrize("n", [*SIZES, 1025])
 @pytest.mark.parametrize("n_variables", [1, 31, 32, 33, 100])
-def test_every_edge_of_panels_bundles_and_strips(randomize, n, n_variables):
+def test_every_edge_of_panels_groups_and_strips(randomize, n, n_variables):
     model = made.MADE(made.Bernoulli(n_variables), hidden=(40, 50), ordering="random", direct=True)
     assert_twins(randomize(model, scale=2.0), row_uniforms(0, 0, n, n_variables))
 
@@ -194,7 +199,7 @@ def test_a_mask_sparser_than_the_rules(randomize):
     assert_twins(model, row_uniforms(0, 0, 200, 10))
 
 
-def test_a_row_does_not_depend_on_how_many_are_drawn_with_it(randomize):
+def test_a_row_does_not_depend_on_how_many_are_sampled_with_it(randomize):
     model = randomize(made.MADE(made.Bernoulli(40), hidden=(30, 30)), scale=2.0)
     whole = model.sample(1500, seed=3, method="one-pass")
     portions = [
@@ -205,7 +210,7 @@ def test_a_row_does_not_depend_on_how_many_are_drawn_with_it(randomize):
     assert (whole != torch.cat(portions)).any(dim=1).sum() <= 2
 
 
-def test_a_class_without_mass_is_never_drawn():
+def test_a_class_without_mass_is_never_sampled():
     model = made.MADE(made.Categorical(4), hidden=())
     with torch.no_grad():
         model.network.biases[-1].copy_(torch.tensor([-torch.inf, 0.0, -torch.inf, 0.0]))

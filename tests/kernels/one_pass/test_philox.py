@@ -1,4 +1,4 @@
-"""The compiled uniforms are those of `made.uniforms`, number by number."""
+"""The compiled uniforms are those of `support.uniforms`, bit for bit."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ from made.support import uniforms
 @pytest.mark.parametrize("seed", [0, 2**80])
 def test_twins(width, first, n, seed):
     expected = uniforms.row_uniforms(seed, first, n, width)
-    drawn = philox.row_uniforms(seed, first, n, width)
-    assert drawn.dtype == np.float64
-    np.testing.assert_array_equal(drawn, expected)
+    sampled = philox.row_uniforms(seed, first, n, width)
+    assert sampled.dtype == np.float64
+    np.testing.assert_array_equal(sampled, expected)

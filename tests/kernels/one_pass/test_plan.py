@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import made
-from made.kernels.one_pass.plan import VECTOR, make_plan
+from made.kernels.jit.vector import VECTOR
+from made.kernels.one_pass.plan import make_plan
 from made.kernels.one_pass.plan_cache import PlanCache
 
 
@@ -41,8 +42,8 @@ def test_rows_and_columns_hold_every_weight(model):
     plan = make_plan(model.network, model.mask(), model.variables)
     first, hidden, output = in_order(model)
     np.testing.assert_array_equal(plan.first, first.T)
-    np.testing.assert_array_equal(plan.hidden, hidden.ravel())
-    np.testing.assert_array_equal(plan.output, output)
+    for own, expected in zip(plan.matrices, (hidden, output), strict=True):
+        np.testing.assert_array_equal(own, expected)
     ends = [*plan.column_starts[1:], len(plan.columns)]
     columns = [*hidden.T, *output.T]
     for column, begin, end in zip(columns, plan.column_starts, ends, strict=True):
@@ -75,20 +76,52 @@ def test_the_latest_plan_is_kept_until_weights_change(randomize):
     assert not is_kept(1)
     model.network.biases[0].data = torch.zeros(30)
     assert not is_kept(1)
-    model.network.weights[0].data.mul_(2)
-    assert not is_kept(1)
-    model.network.weights[1].detach().numpy()[...] = 1.0
+    with torch.inference_mode():
+        model.network.weights[0].mul_(2)
     assert not is_kept(1)
     model.load_state_dict(model.state_dict())
     assert not is_kept(1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    model.loss(torch.zeros(1, 20)).backward()
-    optimizer.step()
-    assert not is_kept(1)
-    assert is_kept(1)
-    model.network.weights[1].data[0, 1] += 1  # one weight, behind torch's back: it must be told
-    plans.forget()
-    assert not is_kept(1)
+    for fused in (False, True):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=fused)
+        model.loss(torch.zeros(1, 20)).backward()
+        optimizer.step()
+        assert not is_kept(1)
+        assert is_kept(1)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda weight: weight.data.mul_(2),
+        lambda weight: weight.detach().numpy().fill(1.0),
+        lambda weight: weight.data[0, 1].add_(1),
+    ],
+    ids=["data", "numpy", "one weight"],
+)
+def test_a_change_that_torch_does_not_see_counts_once_it_is_told(randomize, write):
+    model, plans = randomize(made.MADE(made.Bernoulli(5), (9,))), PlanCache()
+    before = plans.get(model.network, model.variables, 0, model.mask)
+    weight = model.network.weights[0]
+    write(weight)
+    torch.autograd.graph.increment_version(weight)
+    after = plans.get(model.network, model.variables, 0, model.mask)
+    fresh = make_plan(model.network, model.mask(), model.variables)
+    assert after is not before
+    np.testing.assert_array_equal(after.first, fresh.first)
+
+
+def test_weights_made_in_inference_mode_are_never_taken_for_unchanged(randomize):
+    with torch.inference_mode():
+        model = made.MADE(made.Bernoulli(5), (9,))
+    plans = PlanCache()
+    before = plans.get(model.network, model.variables, 0, model.mask)
+    with torch.inference_mode():
+        model.network.weights[0].fill_(2.0)
+    after = plans.get(model.network, model.variables, 0, model.mask)
+    assert not np.array_equal(after.first, before.first)
+    with torch.inference_mode():
+        model.network.biases[-1].fill_(50.0)
+    assert bool((model.sample(3, seed=0) == 1).all())
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda plans: pickle.loads(pickle.dumps(plans))])

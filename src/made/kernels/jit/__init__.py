@@ -1,1 +1,1 @@
-"""What compiled loops share: their cache on disk, threads, arrays without reference counts."""
+"""What the compiled loops share: their cache on disk, threads, vectors, arrays without reference counting."""

@@ -1,35 +1,47 @@
-"""What is kept on disk of compiled code: what is stale is forgotten, what is missing is said."""
+"""The compiled code that numba keeps on disk: stale code is deleted, missing code is announced."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from made.support.errors import InputError
 from made.support.files import write_aside
 
-__all__ = ["forget_stale_code", "say_if_compiling"]
+__all__ = ["compiled_functions", "forget_stale_code", "say_if_compiling"]
 
 _log = logging.getLogger(__name__)
 
 _STAMP = "made-kernels.sha256"
 
 
-def forget_stale_code(*loops: Any) -> None:
-    """Delete what is kept of compiled loops if any file of this room has changed since.
+def compiled_functions(*modules: ModuleType) -> list[Any]:
+    """Return the compiled functions that modules define and that are kept on disk."""
+    return [
+        function
+        for module in modules
+        for function in vars(module).values()
+        if hasattr(function, "_cache") and getattr(function, "__module__", None) == module.__name__
+    ]
 
-    The compiler's own cache watches only the file that a loop stands in, not those it takes functions from:
-    after an upgrade a new loop could run old parts.
+
+def forget_stale_code(*loops: Any) -> None:
+    """Delete the compiled code of loops from disk if any file in `made.kernels` has changed since.
+
+    Numba's own cache watches only the file in which a loop is defined, not those of the functions it calls:
+    after an upgrade, a new loop could run old parts.
 
     Parameters
     ----------
     *loops : compiled functions
-        That are kept on disk.
+        Kept on disk.
     """
+    kernels = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(kernels.rglob("*.py")):
         digest.update(file.read_bytes())
     for folder in {Path(loop._cache.cache_path) for loop in loops}:
         stamp = folder / _STAMP
@@ -41,17 +53,17 @@ def forget_stale_code(*loops: Any) -> None:
                     kept.unlink(missing_ok=True)
             folder.mkdir(parents=True, exist_ok=True)
             write_aside(stamp, digest.hexdigest().encode())
-        except (OSError, InputError):  # a folder that cannot be written to: nothing is kept there either
+        except (OSError, InputError):  # the folder is not writable: no code is kept there either
             continue
 
 
 def say_if_compiling(loop: Any, what: str) -> None:
-    """Log a line where neither this process nor an earlier one on this machine has compiled a loop.
+    """Log a line if neither this process nor an earlier one on this machine has compiled a loop.
 
     Parameters
     ----------
     loop : compiled function
-        That is kept on disk.
+        Kept on disk.
     what : str
         What is being compiled, and how long it takes.
     """

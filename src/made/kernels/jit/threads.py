@@ -1,4 +1,4 @@
-"""Numba's threads: as many as torch has, and torch's number left as it was."""
+"""Numba's threads: as many as torch uses, while torch's own setting stays as it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["as_many_threads_as_torch"]
 
 @contextmanager
 def as_many_threads_as_torch() -> Iterator[int]:
-    """Let numba use torch's number of threads, and give torch its own back: numba sets OpenMP's for both."""
+    """Let numba use torch's number of threads; restore torch's, for numba sets that of OpenMP for both."""
     threads = torch.get_num_threads()
     settings: Any = numba.config
     own = min(threads, settings.NUMBA_NUM_THREADS)

@@ -1,13 +1,12 @@
 """Products of weights with the values of 32 rows at once, in registers.
 
-The compiled loops of one-pass sampling spend their time here. What is known of a bundle of 32 rows lies unit
+The compiled loops of one-pass sampling spend their time here. The units of a group of 32 rows are stored unit
 by unit, 32 numbers each. A tile takes a few rows of weights and keeps their 32 sums in vector registers while
-it goes through the units that are known: one load of values serves several sums, and no sum is stored before
-it is complete. A compiler does not find this arrangement in plain loops: it is spelled out in its language.
+it goes through the known units: one load of values serves several sums, and no sum is stored before it is
+complete. Compilers do not find this arrangement in plain loops, so it is written in LLVM's language.
 """
 
 # mypy: allow-untyped-decorators, allow-untyped-calls
-# mypy: disable-error-code="call-arg,var-annotated,import-untyped"
 
 from __future__ import annotations
 
@@ -18,20 +17,20 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from made.kernels.one_pass.plan import VECTOR
+from made.kernels.jit.vector import VECTOR
 
 __all__ = ["ROWS", "add_products", "add_scaled", "spread"]
 
-#: Rows in a bundle.
+#: Rows in a row group.
 ROWS = 32
 
-# Processors without AVX-512 take a vector in pieces, and have fewer registers to hold sums: smaller tiles.
+# Processors without AVX-512 split a vector, and have fewer registers for sums: their tiles are smaller.
 _HAS_WIDE_REGISTERS = bool(binding.get_host_cpu_features().get("avx512f"))
 _SUMS, _VECTORS = (8, 2) if _HAS_WIDE_REGISTERS else (4, 1)
 
 
 def spread(builder: Any, number: Any, vector: Any) -> Any:
-    """Fill a vector of that type with one number, in the compiler's language."""
+    """Fill a vector of that type with one number, in LLVM's language."""
     blank = ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), VECTOR), None)
     first = ir.Constant(ir.IntType(32), 0)
@@ -39,7 +38,7 @@ def spread(builder: Any, number: Any, vector: Any) -> Any:
 
 
 def _tile(n_sums: int, n_vectors: int) -> Any:
-    """Make the tile of so many sums for so many vectors of rows."""
+    """Make the tile of `n_sums` sums for `n_vectors` vectors of rows."""
 
     @intrinsic
     def add(
@@ -158,9 +157,9 @@ def add_products(
 
 @intrinsic
 def add_scaled(_typing: Any, sums: Any, at: Any, scale: Any, weights: Any, at_weights: Any, n: Any) -> Any:
-    """Add n scaled numbers of `weights` to `sums`: n is a multiple of `VECTOR`, places are as in flat arrays.
+    """Add n scaled numbers of `weights` to `sums`, flat arrays; n is a multiple of `VECTOR`.
 
-    A compiler's own loop has a slow end for the rest, which may be longer than all before it.
+    The loop that a compiler makes ends in a slow part for the remainder, which may take longest.
     """
     signature = types.void(sums, at, scale, weights, at_weights, n)
 

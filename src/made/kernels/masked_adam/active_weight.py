@@ -1,8 +1,8 @@
-"""A masked weight that is trained as its products go: forward, backward, and the step of Adam within.
+"""A masked weight that is trained by its own products: the backward pass takes the step of Adam.
 
-The plan of a weight: its rows and columns in the order of ranks, where a mask is block-triangular, cut into
-panels with a window each (`panels`). The gradient of a weight is used as soon as a few of its rows are known,
-and never stored. The plain twin is `network.products.PreMasked` with torch's own optimizer.
+Rows and columns of a weight are sorted by rank, so that its mask is block-triangular, and divided into panels
+with a window each (`panels`). The gradient is used as soon as a few of its rows are known, and never stored.
+The plain twin is the masked product of `network` with torch's own optimizer.
 """
 
 # mypy: allow-untyped-calls
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made.kernels.jit.stale import say_if_compiling
+from made.kernels.jit.vector import VECTOR
 from made.kernels.masked_adam import panels
-from made.kernels.one_pass.plan import VECTOR
+from made.kernels.masked_adam.products import LANES, PANEL
+from made.kernels.weight_versions import mark_changed
 from made.masks.degrees import BoolArray
 
 __all__ = ["ActiveWeight", "AdamNumbers"]
@@ -32,7 +34,7 @@ _OWN_ORDER = np.empty(0, np.int64)
 
 
 class AdamNumbers(NamedTuple):
-    """What one step of Adam is told; see `panels.update`."""
+    """The numbers of one step of Adam; see `panels.update`."""
 
     keep: float
     rate: float
@@ -51,21 +53,21 @@ class AdamNumbers(NamedTuple):
 
 
 class ActiveWeight:
-    """One weight, its moments and its plan.
+    """One weight and its moments, arranged for the compiled products.
 
     Parameters
     ----------
     weight, first, second : (n_out, n_in) tensors
-        The weight and Adam's moments. Where rows and columns keep their order they are worked on in place.
+        The weight and Adam's moments. If rows and columns keep their order, they are changed in place.
     mask : (n_out, n_in) bool array
         Where it is active; elsewhere all three are zero.
     rows, columns : int array or None
         The order in which the mask is block-triangular; None for their own.
     threads : int
-        Among so many the work is divided.
+        Number of threads among which the work is divided.
     """
 
-    #: Set before every step: the numbers of Adam, and how many rows count; those after them have no gradient.
+    #: Set before every step: the numbers of Adam, and how many rows have a gradient; the others are padding.
     adam: AdamNumbers
     n_rows: int
 
@@ -82,43 +84,44 @@ class ActiveWeight:
         say_if_compiling(panels.update, "the training step: once on this machine, about fifteen seconds")
         self.rows, self.columns = rows, columns
         self._tensors = weight, first, second
-        self._mask = np.ascontiguousarray(self._ordered(mask))
+        self._active = np.ascontiguousarray(self._ordered(mask))
         self._weight, self._first, self._second = (
             np.ascontiguousarray(self._ordered(tensor.detach().numpy())) for tensor in self._tensors
         )
         self._type = self._weight.dtype.type
-        self._windows = _windows(self._mask)
+        self._windows = _windows(self._active)
         self._by_row = _by_panel(self._windows)
-        self._by_column = _by_panel(_windows(self._mask.T))
-        self._has_holes = bool(self._mask.sum() < (self._windows[:, 1] - self._windows[:, 0]).sum())
+        self._by_column = _by_panel(_windows(self._active.T))
+        self._has_gaps = bool(self._active.sum() < (self._windows[:, 1] - self._windows[:, 0]).sum())
         self._row_parts = _parts(self._by_row, threads)
         self._column_parts = _parts(self._by_column, threads)
         self._input_parts = _even_parts(self._weight.shape[1], threads)
         self._output_parts = _even_parts(self._weight.shape[0], threads)
-        self._block_parts = _even_parts(-(-self._weight.shape[1] // panels.LANES), threads)
+        self._block_parts = _even_parts(-(-self._weight.shape[1] // LANES), threads)
 
     def linear(self, h: Tensor, bias: Tensor | None, anchor: Tensor) -> Tensor:
         """Multiply (n, n_in) features with the weight, and add the bias: (n, n_out).
 
-        The backward pass takes the step of Adam. `anchor` is a tensor that requires a gradient, and gets
-        none: it makes sure that there is a backward pass.
+        The backward pass takes the step of Adam. `anchor` is a tensor that requires a gradient and gets none:
+        it ensures that there is a backward pass.
         """
         out: Tensor = _ActiveProduct.apply(h, bias, anchor, self)
         return out
 
     def sync(self) -> None:
-        """Bring the tensors up to date."""
+        """Bring the tensors up to date; torch then counts them as changed."""
         mine = self._weight, self._first, self._second
         if self.rows is not None or self.columns is not None:
             for tensor, array in zip(self._tensors, mine, strict=True):
                 tensor.detach().numpy()[self._place()] = array
+        mark_changed(self._tensors)
 
     def features(self, h: Tensor) -> Numbers:
         """Return (n, n_in) features as (n_in, n), in the order of columns, n made a multiple of `VECTOR`."""
         return self._by_feature(h, self.columns, self._input_parts)
 
     def gradients(self, g: Tensor) -> Numbers:
-        """Return (n, n_out) gradients likewise, in the order of rows."""
+        """Return (n, n_out) gradients as (n_out, n), in the order of rows."""
         return self._by_feature(g, self.rows, self._output_parts)
 
     def forward(self, x: Numbers) -> Numbers:
@@ -128,18 +131,18 @@ class ActiveWeight:
         return out
 
     def to_inputs(self, g: Numbers) -> Numbers:
-        """Return the gradient of what came in, (n_in, n)."""
+        """Return the gradient of the inputs, (n_in, n)."""
         out = np.empty((self._weight.shape[1], g.shape[1]), g.dtype)
         panels.to_inputs(out, self._weight, g, self._by_column, self._column_parts)
         return out
 
     def update(self, g: Numbers, x: Numbers) -> None:
-        """Take the step of Adam, from what came in and the gradient of what went out."""
-        blocks = np.empty((-(-len(x) // panels.LANES), self.n_rows, panels.LANES), x.dtype)
+        """Take the step of Adam, from the inputs and the gradient of the outputs."""
+        blocks = np.empty((-(-len(x) // LANES), self.n_rows, LANES), x.dtype)
         panels.in_blocks(blocks, x, self._block_parts)
         panels.update(
             *(array.reshape(-1) for array in (self._weight, self._first, self._second)),
-            g, blocks, self._mask, self._has_holes, self._windows, self._row_parts,
+            g, blocks, self._active, self._has_gaps, self._windows, self._row_parts,
             tuple(map(self._type, self.adam)),
         )  # fmt: skip
 
@@ -166,7 +169,7 @@ class ActiveWeight:
         return matrix if self.rows is None and self.columns is None else matrix[self._place()]
 
     def _place(self) -> Any:
-        """Return the index that brings rows and columns into their order."""
+        """Return the index that sorts rows and columns."""
         rows = np.arange(self._tensors[0].shape[0]) if self.rows is None else self.rows
         columns = np.arange(self._tensors[0].shape[1]) if self.columns is None else self.columns
         return np.ix_(rows, columns)
@@ -194,7 +197,7 @@ class _ActiveProduct(torch.autograd.Function):
 
 
 def _natural(by_feature: Tensor, n: int, order: Ints | None) -> Tensor:
-    """Return (features, at least n) in some order as (n, features) in their own."""
+    """Return features in some order, (features, at least n), as (n, features) in their own order."""
     out = by_feature[:, :n].t()
     if order is None:
         return out
@@ -203,7 +206,7 @@ def _natural(by_feature: Tensor, n: int, order: Ints | None) -> Tensor:
 
 
 def _windows(active: BoolArray) -> Ints:
-    """Return for every row the place of its first active number, and that after its last: (n_rows, 2)."""
+    """Return for every row the place of its first active weight, and that after its last: (n_rows, 2)."""
     first = active.argmax(axis=1)
     last = active.shape[1] - active[:, ::-1].argmax(axis=1)
     some = active.any(axis=1)
@@ -212,10 +215,10 @@ def _windows(active: BoolArray) -> Ints:
 
 def _by_panel(windows: Ints) -> Ints:
     """Join the windows of the rows of each panel: (n_panels, 2)."""
-    starts = range(0, len(windows), panels.PANEL)
+    starts = range(0, len(windows), PANEL)
     joined = np.zeros((len(starts), 2), np.int64)
     for panel, start in enumerate(starts):
-        own = windows[start : start + panels.PANEL]
+        own = windows[start : start + PANEL]
         own = own[own[:, 1] > own[:, 0]]
         if len(own):
             joined[panel] = own[:, 0].min(), own[:, 1].max()
@@ -223,7 +226,7 @@ def _by_panel(windows: Ints) -> Ints:
 
 
 def _parts(windows: Ints, threads: int) -> Ints:
-    """Divide panels among threads so that each has about as much to multiply."""
+    """Divide panels among threads so that each has about the same work."""
     work = np.cumsum(windows[:, 1] - windows[:, 0] + 1)
     inner = np.searchsorted(work, work[-1] * np.arange(1, threads) / threads)
     return np.array([0, *inner, len(windows)], np.int64)

@@ -1,155 +1,38 @@
-"""The arithmetic of a training step on the live part of a weight, in registers and by all threads.
+"""The arithmetic of a training step on the active part of a weight, by all threads.
 
-A weight is taken in panels of a few rows or columns. Each has a window: the places from its first live
-weight to its last. Only windows are multiplied; a dead weight inside one is zero. What comes from the rows of
-a batch lies feature by feature, one number for each row side by side, so that vectors run along the rows.
+A weight is divided into panels of a few rows or columns. Each has a window: the places from its first active
+weight to its last. Only windows are multiplied; masked weights inside them are zero. Features of a batch and
+their gradients are stored feature by feature, the numbers of all rows side by side: vectors run along rows.
 """
 
 # mypy: allow-untyped-decorators, allow-untyped-calls
-# mypy: disable-error-code="call-arg,var-annotated,import-untyped"
+# mypy: disable-error-code="call-arg"
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from made.kernels.jit.stale import forget_stale_code
+from made.kernels.jit.stale import compiled_functions, forget_stale_code
 from made.kernels.jit.tiles import spread
-from made.kernels.one_pass.plan import VECTOR
+from made.kernels.jit.vector import VECTOR
+from made.kernels.masked_adam import products
+from made.kernels.masked_adam.products import LANES, PANEL, multiply
 
-__all__ = ["LANES", "PANEL", "forward", "in_blocks", "to_inputs", "transpose", "update"]
+__all__ = ["forward", "in_blocks", "to_inputs", "transpose", "update"]
 
-# Processors without AVX-512 have fewer and shorter registers to hold sums.
-_HAS_WIDE_REGISTERS = bool(binding.get_host_cpu_features().get("avx512f"))
-#: Rows (or columns) of a weight in a panel.
-PANEL = 12 if _HAS_WIDE_REGISTERS else 4
-_VECTORS = 2
-#: Numbers side by side in a tile.
-LANES = VECTOR * _VECTORS
-# So many features at a time, for what comes from a batch to stay in the cache of a core.
+# Features that are multiplied at a time: those of a batch then stay in the cache of a core.
 _DEEP = 1024
-# So many rows of a weight at a time, where its columns are wanted; so many columns where it is updated.
+# Rows of a weight at a time where its columns are multiplied; columns at a time where it is updated.
 _HIGH = 128
 _WIDE = 512
-
-
-def _tile(n_sums: int, n_vectors: int) -> Any:
-    """Make the product of so many sums for so many vectors."""
-
-    @intrinsic
-    def add(
-        _typing: Any,
-        c: Any, at_c: Any, c_row: Any,
-        a: Any, at_a: Any, a_row: Any, a_step: Any,
-        b: Any, at_b: Any, b_step: Any,
-        n: Any,
-        begin_anew: Any,
-    ) -> Any:  # fmt: skip
-        """c[i, lane] = begin_anew ? 0 : c[i, lane], plus sum_k a[i a_row + k a_step] b[k b_step + lane]."""
-        signature = types.void(c, at_c, c_row, a, at_a, a_row, a_step, b, at_b, b_step, n, begin_anew)
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            index = ir.IntType(64)
-            number_type = context.get_data_type(signature.args[0].dtype)
-            vector = ir.VectorType(number_type, VECTOR)
-            bytes_each = 4 if isinstance(number_type, ir.FloatType) else 8
-
-            def data(i: int) -> Any:
-                return context.make_array(signature.args[i])(context, builder, arguments[i]).data
-
-            def number(i: int) -> Any:
-                return ir.Constant(index, i)
-
-            def place(base: Any, at: Any) -> Any:
-                return builder.bitcast(builder.gep(base, [at]), vector.as_pointer())
-
-            _, at_c, c_row, _, at_a, a_row, a_step, _, at_b, b_step, n, anew = arguments
-            c, a, b = data(0), data(3), data(7)
-            places_c = [
-                place(c, builder.add(builder.add(at_c, builder.mul(number(i), c_row)), number(v * VECTOR)))
-                for i in range(n_sums)
-                for v in range(n_vectors)
-            ]
-            starts = [
-                builder.gep(a, [builder.add(at_a, builder.mul(number(i), a_row))]) for i in range(n_sums)
-            ]
-            begin = builder.basic_block
-            old, loop, body, end = (
-                builder.append_basic_block(name) for name in ("old", "loop", "body", "end")
-            )
-            zero = ir.Constant(vector, None)
-            builder.cbranch(anew, loop, old)
-            builder.position_at_end(old)
-            kept = [builder.load(at, align=bytes_each) for at in places_c]
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            k = builder.phi(index)
-            k.add_incoming(number(0), begin)
-            k.add_incoming(number(0), old)
-            totals = [builder.phi(vector) for _ in kept]
-            for total, value in zip(totals, kept, strict=True):
-                total.add_incoming(zero, begin)
-                total.add_incoming(value, old)
-            builder.cbranch(builder.icmp_signed("<", k, n), body, end)
-
-            builder.position_at_end(body)
-            here = builder.add(at_b, builder.mul(k, b_step))
-            values = [
-                builder.load(place(b, builder.add(here, number(v * VECTOR))), align=bytes_each)
-                for v in range(n_vectors)
-            ]
-            step = builder.mul(k, a_step)
-            for i in range(n_sums):
-                factor = spread(builder, builder.load(builder.gep(starts[i], [step])), vector)
-                for v in range(n_vectors):
-                    total = totals[i * n_vectors + v]
-                    product = builder.fmul(factor, values[v], flags=("contract",))
-                    total.add_incoming(builder.fadd(total, product, flags=("contract",)), body)
-            k.add_incoming(builder.add(k, number(1)), body)
-            builder.branch(loop)
-
-            builder.position_at_end(end)
-            for total, at in zip(totals, places_c, strict=True):
-                builder.store(total, at, align=bytes_each)
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    return add
-
-
-_many_wide, _many_narrow = _tile(PANEL, _VECTORS), _tile(PANEL, 1)
-_one_wide, _one_narrow = _tile(1, _VECTORS), _tile(1, 1)
-
-
-@numba.njit(cache=True, nogil=True)
-def _multiply(
-    c: Any, at_c: Any, c_row: Any, n_sums: Any, a: Any, at_a: Any, a_row: Any, a_step: Any,
-    b: Any, at_b: Any, b_step: Any, n: Any, lanes: Any, anew: Any,
-) -> None:  # fmt: skip
-    """Multiply for one panel of at most PANEL sums and any multiple of VECTOR lanes."""
-    lane = 0
-    while lane < lanes:
-        wide = lane + LANES <= lanes
-        if n_sums == PANEL:
-            if wide:
-                _many_wide(c, at_c + lane, c_row, a, at_a, a_row, a_step, b, at_b + lane, b_step, n, anew)
-            else:
-                _many_narrow(c, at_c + lane, c_row, a, at_a, a_row, a_step, b, at_b + lane, b_step, n, anew)
-        else:
-            for i in range(n_sums):
-                at_c_i, at_a_i = at_c + lane + i * c_row, at_a + i * a_row
-                if wide:
-                    _one_wide(c, at_c_i, c_row, a, at_a_i, a_row, a_step, b, at_b + lane, b_step, n, anew)
-                else:
-                    _one_narrow(c, at_c_i, c_row, a, at_a_i, a_row, a_step, b, at_b + lane, b_step, n, anew)
-        lane += LANES if wide else VECTOR
 
 
 @numba.njit(cache=True, parallel=True, nogil=True)
@@ -161,7 +44,7 @@ def forward(out: Any, weight: Any, x: Any, windows: Any, parts: Any) -> None:
     out : (n_out, n) array
         Is written.
     weight : (n_out, n_in) array
-        Zero wherever it is dead.
+        Zero wherever it is masked.
     x : (n_in, n) array
         With n a multiple of `VECTOR`.
     windows : (n_panels, 2) int array
@@ -179,7 +62,7 @@ def forward(out: Any, weight: Any, x: Any, windows: Any, parts: Any) -> None:
                 if length <= 0 and deep > 0:
                     continue
                 u = panel * PANEL
-                _multiply(
+                multiply(
                     out, u * n, n, min(PANEL, n_out - u), weight, u * n_in + first, n_in, 1,
                     x, first * n, n, max(length, 0), n, deep == 0,
                 )  # fmt: skip
@@ -187,23 +70,23 @@ def forward(out: Any, weight: Any, x: Any, windows: Any, parts: Any) -> None:
 
 @numba.njit(cache=True, parallel=True, nogil=True)
 def to_inputs(out: Any, weight: Any, g: Any, windows: Any, parts: Any) -> None:
-    """Compute out = the transposed weight times g: the gradient of what came in.
+    """Compute out = the transposed weight times g: the gradient of the inputs.
 
     Parameters
     ----------
     out : (n_in, n) array
         Is written.
     weight : (n_out, n_in) array
-        Zero wherever it is dead.
+        Zero wherever it is masked.
     g : (n_out, n) array
-        The gradient of what went out.
+        The gradient of the outputs.
     windows, parts : int arrays
         As in `forward`, for panels of columns.
     """
     n_in, n = out.shape
     n_out = weight.shape[0]
     for part in prange(len(parts) - 1):
-        packed = np.empty(_HIGH * PANEL, weight.dtype)  # columns are far apart: each is fetched only once
+        packed = np.empty(_HIGH * PANEL, weight.dtype)  # columns are strided: each is fetched only once
         for high in range(0, max(n_out, 1), _HIGH):
             for panel in range(parts[part], parts[part + 1]):
                 first = max(windows[panel, 0], high)
@@ -216,7 +99,7 @@ def to_inputs(out: Any, weight: Any, g: Any, windows: Any, parts: Any) -> None:
                     _fetch(weight, (first + k) * n_in + j + 2 * VECTOR)
                     for i in range(width):
                         packed[k * PANEL + i] = weight[first + k, j + i]
-                _multiply(out, j * n, n, width, packed, 0, 1, PANEL, g, first * n, n, length, n, high == 0)
+                multiply(out, j * n, n, width, packed, 0, 1, PANEL, g, first * n, n, length, n, high == 0)
 
 
 @intrinsic
@@ -254,7 +137,7 @@ def _adam_vector(_typing: Any, w: Any, m: Any, v: Any, at: Any, g: Any, at_g: An
             f"llvm.sqrt.v{VECTOR}{'f32' if align == 4 else 'f64'}",
         )
         below = plus(builder.call(square_root, [second]), eps)
-        # Division is what takes longest: an estimate, made exact to the last bit or two, will do.
+        # Division takes longest: an estimate that is exact but for the last bit or two is enough.
         change = builder.fdiv(times(first, rate), below, flags=("arcp", "contract"))
         weight = builder.fsub(times(weight, keep), change)
         for value, at_value in zip((weight, first, second), places, strict=True):
@@ -266,7 +149,7 @@ def _adam_vector(_typing: Any, w: Any, m: Any, v: Any, at: Any, g: Any, at_g: An
 
 @intrinsic
 def _fetch(_typing: Any, array: Any, at: Any) -> Any:
-    """Ask for the memory of an element that is needed soon."""
+    """Prefetch the memory of an element."""
     signature = types.void(array, at)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -304,23 +187,23 @@ def _adam(w: Any, m: Any, v: Any, at: Any, g: Any, at_g: Any, n: Any, numbers: A
 
 @numba.njit(cache=True, parallel=True, nogil=True, error_model="numpy")
 def update(
-    weight: Any, m: Any, v: Any, g: Any, x: Any, live: Any, has_holes: Any, windows: Any, parts: Any,
+    weight: Any, m: Any, v: Any, g: Any, x: Any, active: Any, has_gaps: Any, windows: Any, parts: Any,
     numbers: Any,
 ) -> None:  # fmt: skip
-    """Take the step of Adam for the live weights; their gradient is never stored.
+    """Take the step of Adam for the active weights; their gradient is never stored.
 
     Parameters
     ----------
     weight, m, v : flat arrays of n_out * n_in numbers
         The weight and the two moments, which are updated.
     g : (n_out, n) array
-        The gradient of what went out.
+        The gradient of the outputs.
     x : (n_in / (2 * VECTOR) or more, rows, 2 * VECTOR) array
-        What came in, from `in_blocks`.
-    live : (n_out, n_in) bool array
-        Read where windows have holes.
-    has_holes : bool
-        Whether there is a dead weight in the window of its row.
+        The inputs, from `in_blocks`.
+    active : (n_out, n_in) bool array
+        Read if windows have gaps.
+    has_gaps : bool
+        Whether any masked weight lies in the window of its row.
     windows : (n_out, 2) int array
         Of every row of the weight.
     parts : (threads + 1,) int array
@@ -350,19 +233,19 @@ def update(
                             _fetch(weight, at + k)
                             _fetch(m, at + k)
                             _fetch(v, at + k)
-                    _multiply(
+                    multiply(
                         scratch, 0, LANES, high, g, u * n, n, 1, blocks, j * rows, LANES, rows, LANES, True
                     )
                     for i in range(high):
                         at = i * LANES
-                        # Without a gradient, dead weights and their moments stay zero.
+                        # Without a gradient, masked weights and their moments stay zero.
                         for k in range(min(windows[u + i, 0] - j, width)):
                             scratch[at + k] = 0
                         for k in range(max(windows[u + i, 1] - j, 0), width):
                             scratch[at + k] = 0
-                        if has_holes:
+                        if has_gaps:
                             for k in range(width):
-                                scratch[at + k] *= live[u + i, j + k]
+                                scratch[at + k] *= active[u + i, j + k]
                         _adam(weight, m, v, (u + i) * n_in + j, scratch, at, width, numbers)
 
 
@@ -370,7 +253,7 @@ def update(
 def in_blocks(out: Any, x: Any, parts: Any) -> None:
     """Write out[b, r, lane] = x[b * LANES + lane, r], and zeros where there is no such feature.
 
-    What comes from all rows for LANES neighbouring features then lies side by side.
+    The numbers of all rows for LANES neighbouring features are then contiguous.
 
     Parameters
     ----------
@@ -405,7 +288,7 @@ def transpose(out: Any, x: Any, order: Any, parts: Any) -> None:
     x : (rows, n) array
         Is read.
     order : (n,) int array
-        Which column of x comes when; empty for their own order.
+        The columns of x in the order of rows of `out`; empty for their own order.
     parts : (threads + 1,) int array
         The rows of `out` for each thread.
     """
@@ -422,4 +305,4 @@ def transpose(out: Any, x: Any, order: Any, parts: Any) -> None:
                 out[i, rows:] = 0
 
 
-forget_stale_code(forward, to_inputs, update, in_blocks, transpose)
+forget_stale_code(*compiled_functions(products, sys.modules[__name__]))

@@ -1,8 +1,8 @@
 """One-pass sampling on the CPU: a whole batch with the arithmetic of one forward pass instead of D.
 
-A hidden unit of degree m is final once ranks 1..m are known. Going through the ranks, the next variable is
-drawn, and the units whose degree has been reached are finished: over all ranks, that is one forward pass over
-the live weights. The plain twin is `sampling.sample_rows`.
+A hidden unit of degree m is final once ranks 1..m are known. Rank by rank, the next variable is sampled and
+the units whose degree has been reached are finished: over all ranks, that is one forward pass over the active
+weights. The plain twin is `sampling.sample_rows`.
 """
 
 from __future__ import annotations
@@ -12,36 +12,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from made.kernels.jit.stale import forget_stale_code, say_if_compiling
+from made.kernels.jit import tiles
+from made.kernels.jit.stale import compiled_functions, forget_stale_code, say_if_compiling
 from made.kernels.jit.threads import as_many_threads_as_torch
-from made.kernels.jit.tiles import ROWS
-from made.kernels.one_pass.bundles import draw_strips
-from made.kernels.one_pass.one_row import draw_row, draw_rows
+from made.kernels.one_pass import elementwise, one_row, row_groups
 from made.kernels.one_pass.plan import Plan
 
 __all__ = ["sample_one_pass"]
 
-forget_stale_code(draw_row, draw_rows, draw_strips)
+forget_stale_code(*compiled_functions(tiles, elementwise, one_row, row_groups))
 
 _SAMPLER = "the sampler: once on this machine, about fifteen seconds"
-# Fewer rows than this are drawn one by one: a bundle takes as long as this many rows.
+# Fewer rows than this are sampled one by one: a row group takes as long as this many rows.
 _FEW_ROWS = 10
-# A thread takes at most so many bundles at a time through the panels, for their units to stay in its cache.
-_BUNDLES_PER_STRIP = 4
+# Maximum number of row groups that a thread takes through the panels together: their units fit its cache.
+_GROUPS_PER_STRIP = 4
 
 _NO_CODES, _NO_BYTES = np.empty((0, 0), np.int64), np.empty((0, 0), np.uint8)
+_NONE_KNOWN = np.empty((0, 0), np.bool_)
 _NO_SUMS = np.empty((0, 0), np.float32)
 
 
 def sample_one_pass(
     plan: Plan,
     u: NDArray[np.float64],
-    codes: NDArray[np.int64] | None = None,
+    codes: NDArray[Any] | None = None,
+    known: NDArray[np.bool_] | None = None,
     context: NDArray[np.float32] | None = None,
     *,
     dtype: DTypeLike = np.int64,
 ) -> NDArray[Any]:
-    """Draw rows from uniforms.
+    """Sample rows from uniforms.
 
     Parameters
     ----------
@@ -50,41 +51,52 @@ def sample_one_pass(
     u : (n, D) float64 array
         ``u[:, d]`` decides variable d, through the inverse of its CDF.
     codes : (n, D) int array, optional
-        Codes that are given, and -1 where one is to be drawn. By default all are drawn.
+        Codes of the known entries; what it holds elsewhere does not matter.
+    known : (n, D) bool array, optional
+        Which entries are known; given together with `codes`. By default none is, and all are sampled.
     context : (n, C) float32 array, optional
         Context features of each row, for a network that takes some.
     dtype : numpy type
-        int64 or, where no variable has more than 256 classes, uint8.
+        int64 or, if no variable has more than 256 classes, uint8.
 
     Returns
     -------
     (n, D) array of codes
     """
     n = len(u)
-    drawn: NDArray[Any] = np.empty(u.shape, dtype=dtype)
+    sampled: NDArray[Any] = np.empty(u.shape, dtype=dtype)
     if n == 0:
-        return drawn
-    narrow, wide = (drawn, _NO_CODES) if drawn.dtype == np.uint8 else (_NO_BYTES, drawn)
-    given = _NO_CODES if codes is None else np.ascontiguousarray(codes, np.int64)
+        return sampled
+    narrow, wide = (sampled, _NO_CODES) if sampled.dtype == np.uint8 else (_NO_BYTES, sampled)
     flat, stride = _flat_rows(u)
-    rest = (flat, stride, given, *_from_context(plan, context), narrow, wide)
+    rest = (flat, stride, *_evidence(codes, known), *_from_context(plan, context), narrow, wide)
     if n == 1:  # one thread is enough: it waits for memory
-        say_if_compiling(draw_row, _SAMPLER)
-        draw_row(plan, 0, *rest)
-        return drawn
+        say_if_compiling(one_row.sample_row, _SAMPLER)
+        one_row.sample_row(plan, 0, *rest)
+        return sampled
     with as_many_threads_as_torch() as threads:
         if n < _FEW_ROWS:
-            say_if_compiling(draw_rows, _SAMPLER)
-            draw_rows(plan, *rest)
+            say_if_compiling(one_row.sample_rows, _SAMPLER)
+            one_row.sample_rows(plan, *rest)
         else:
-            say_if_compiling(draw_strips, _SAMPLER)
-            n_bundles = -(-n // ROWS)
-            draw_strips(plan, ROWS * min(_BUNDLES_PER_STRIP, -(-n_bundles // threads)), *rest)
-    return drawn
+            say_if_compiling(row_groups.sample_strips, _SAMPLER)
+            n_groups = -(-n // tiles.ROWS)
+            rows_per_strip = tiles.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
+            row_groups.sample_strips(plan, rows_per_strip, *rest)
+    return sampled
+
+
+def _evidence(
+    codes: NDArray[Any] | None, known: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return codes and known entries as the loops take them."""
+    if codes is None or known is None:
+        return _NO_CODES, _NONE_KNOWN
+    return np.ascontiguousarray(codes, np.int64), np.ascontiguousarray(known, np.bool_)
 
 
 def _flat_rows(u: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Return the uniforms as a flat array, and how far rows are apart: columns left out cost no copy."""
+    """Return the uniforms as a flat array, and the distance between rows: unused columns cost no copy."""
     if u.flags.c_contiguous:
         return u.reshape(-1), u.shape[1]
     apart, step = u.strides[0] // u.itemsize, u.strides[1] // u.itemsize

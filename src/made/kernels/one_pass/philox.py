@@ -1,7 +1,7 @@
-"""The uniforms of rows, by all threads: the compiled twin of `uniforms.row_uniforms`, number by number."""
+"""The uniforms of rows, by all threads: the compiled twin of `uniforms.row_uniforms`, bit for bit."""
 
 # mypy: allow-untyped-decorators, allow-untyped-calls
-# mypy: disable-error-code="call-arg,var-annotated,import-untyped"
+# mypy: disable-error-code="call-arg,var-annotated"
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from made.support import uniforms
 
 __all__ = ["row_uniforms"]
 
-# Fewer rows than this are not worth waking other threads for.
+# Fewer rows than this are filled by one thread.
 _FEW_ROWS = 16
 _LARGEST_COUNTER = 2**63 - 1
 
@@ -47,7 +47,7 @@ def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float6
     True
     """
     blocks = -(-width // uniforms.BLOCK)
-    if (first + n) * blocks >= _LARGEST_COUNTER:  # beyond what one word counts
+    if (first + n) * blocks >= _LARGEST_COUNTER:  # does not fit in one word
         return uniforms.row_uniforms(seed, first, n, width)
     key = _key(seed)
     table = np.empty((n, width), np.float64)
@@ -85,7 +85,7 @@ def _product(_typing: Any, a: Any, b: Any) -> Any:
 def _set_words(words: Any, skip: Any, key: Any) -> None:
     """Fill an array with the numbers of Philox 4x64-10 (Salmon et al. 2011), four for a count of one."""
     for block in range(len(words) // 4):
-        # numpy counts up before it draws
+        # numpy increments the counter first
         c0, c1, c2, c3 = np.uint64(skip) + np.uint64(block + 1), np.uint64(0), np.uint64(0), np.uint64(0)
         k0, k1 = key[0], key[1]
         for _ in range(10):

@@ -1,71 +1,68 @@
-"""A plan for one-pass sampling: the weights of one mask, permuted so that whatever is final is a prefix.
+"""A plan for one-pass sampling: the weights of one mask, sorted so that the final units are a prefix.
 
 Hidden units of a layer are exchangeable. Sorted by degree, the units that are final once ranks 1..r are known
-are the first ones of their layer, so a unit or an output of rank r sees a prefix of the layer before. Of each
-row of weights, just that prefix is kept, and the rows lie one after the other in the order in which they are
-used. Columns of weights, where a unit adds to all that see it, are kept likewise, and cut at whole vectors.
+are the first ones of their layer, so a unit or an output of rank r depends on a prefix of the layer before.
+Only that prefix of each row of weights is kept, and the rows are stored in the order in which they are used.
+Columns of weights, by which a unit adds to all that depend on it, are kept likewise, cut at whole vectors.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from made.kernels.jit.vector import VECTOR
+from made.kernels.one_pass.supported import ACTIVATIONS, KERNEL_KINDS, KernelKind
 from made.masks.degrees import Mask
-from made.network.network import ACTIVATIONS, Network
+from made.network.network import Network
 from made.variables.row_type import RowType
 
-__all__ = ["KINDS", "VECTOR", "Plan", "make_plan"]
-
-#: What a variable's inputs and outputs are to the kernel.
-KINDS = {"bernoulli": 0, "one-hot": 1, "table": 2}
-
-#: Columns of weights begin and end at multiples of so many numbers: a vector of AVX-512.
-VECTOR = 16
+__all__ = ["Plan", "make_plan"]
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
 class Plan(NamedTuple):
-    """Everything the kernel reads; a tuple of arrays, which compiled code takes as it is.
+    """Everything the kernels read; a tuple of arrays, which compiled code takes as it is.
 
-    Levels are what units see: level 0 are the dense input features (all but one-hot ones) in the order of
-    ranks, level l the units of hidden layer l, sorted by degree. Rows of weights are numbered: first those of
-    all hidden units, layer by layer; then those of the outputs, in the order of ranks; then, with direct
-    connections, those from the dense features to the outputs.
+    Layer 0 is the dense input features (all but one-hot ones) in the order of ranks, layer l the units of
+    hidden layer l, sorted by degree. Rows of weights are numbered: first those of all hidden units, layer by
+    layer; then those of the outputs, in the order of ranks; then, with direct connections, those from the
+    dense features to the outputs.
 
     Attributes
     ----------
     ordering : (D,) int array
         The variable at each place.
     ends : (L + 1, D + 1) int array
-        ``ends[level, r]`` is how much of a level is known once ranks 1..r are.
+        ``ends[layer, r]`` is how many units of a layer are known once ranks 1..r are.
     begins : (L + 2,) int array
-        Where each level begins when all lie one after the other, and where the last one ends.
+        Where each layer begins when all are stored one after the other, and where the last one ends.
     weights, starts : flat float32 array, int array
-        The live prefix of every row of weights, and where each begins.
+        The active prefix of every row of weights, and where each begins.
     biases : flat float32 array
         Of all hidden units, then of the outputs.
     partners, residual : flat int array, (L,) bool array
-        For a residual layer, the place of each unit's partner in the layer before.
+        For a residual layer, the place of the unit of the layer before that each unit adds.
     output_starts : (D + 1,) int array
         Where the outputs of each place begin.
     columns, column_starts : flat float32 array, int array
-        For every hidden unit, the weights of all that see it: its column of the next layer, from `first_seen`
-        on, and where each begins.
+        For every hidden unit, its column of the next layer's weights from the first unit that depends on it,
+        and where each begins.
     first_columns : (n_inputs, at least n_units) float32 array
-        Weights of the first layer, a row for each input feature, filled up with zeros.
+        Weights of the first hidden layer, a row for each input feature, padded with zeros.
     direct_columns : (n_inputs, at least n_outputs) float32 array
         The same for direct connections; empty without them.
     context_first, context_outputs : (C, n_units), (C, n_outputs) float32 arrays
-        What each context feature adds to the first layer and to the outputs.
+        What each context feature adds to the first hidden layer and to the outputs.
     kinds, inputs, n_features, tables, table_starts : (D,) ints (three), flat float32, (D,) ints
-        By variable: its kind, its first input feature and how many it has, the features of its codes.
+        By variable: its `KernelKind`, its first input feature and how many it has, the features of its codes.
     activation : int
-        Its place in `ACTIVATIONS`.
+        An `Activation`.
     """
 
     ordering: Ints
@@ -91,11 +88,6 @@ class Plan(NamedTuple):
     activation: int
 
     @property
-    def final(self) -> Ints:
-        """(L, D + 1) int array: how many units of each hidden layer have a degree <= r."""
-        return self.ends[1:]
-
-    @property
     def widths(self) -> Ints:
         """(L,) int array: sizes of the hidden layers."""
         return np.diff(self.begins)[1:]
@@ -111,40 +103,16 @@ class Plan(NamedTuple):
         return self.direct_columns[:, : self.output_starts[-1]]
 
     @property
-    def bias_starts(self) -> Ints:
-        """(L,) int array: the number of the first unit of each hidden layer."""
-        starts: Ints = self.begins[1:-1] - self.begins[1]
-        return starts
+    def matrices(self) -> list[Floats]:
+        """Weights of the hidden layers after the first, then of the outputs, as dense matrices."""
+        widths = [*self.widths.tolist(), int(self.output_starts[-1])]
+        firsts = np.cumsum(widths)[:-1].tolist()
+        return [
+            self._matrix(first, width, before)
+            for first, (before, width) in zip(firsts, pairwise(widths), strict=True)
+        ]
 
-    @property
-    def n_units(self) -> int:
-        """How many hidden units there are, in all layers."""
-        return int(self.begins[-1] - self.begins[1])
-
-    @property
-    def hidden_starts(self) -> Ints:
-        """(L,) int array: where each layer begins in `hidden`."""
-        sizes = self.widths[1:] * self.widths[:-1]
-        return np.concatenate([[0, 0], np.cumsum(sizes)[:-1]])[: len(self.widths)]
-
-    @property
-    def hidden(self) -> Floats:
-        """Weights of the hidden layers after the first, dense, one after the other."""
-        begins = self.bias_starts
-        layers = [self.matrix(begins[i], self.widths[i], self.widths[i - 1]) for i in range(1, len(begins))]
-        return _flat(layers)
-
-    @property
-    def output(self) -> Floats:
-        """(n_outputs, n_units) array: weights of the outputs, dense."""
-        return self.matrix(self.n_units, self.output_starts[-1], self.widths[-1])
-
-    @property
-    def output_bias(self) -> Floats:
-        """(n_outputs,) array."""
-        return self.biases[self.n_units :]
-
-    def matrix(self, first: int, n_rows: int, n_columns: int) -> Floats:
+    def _matrix(self, first: int, n_rows: int, n_columns: int) -> Floats:
         """Return rows of weights, by their number, as a dense matrix."""
         starts = np.append(self.starts, len(self.weights))[first : first + n_rows + 1]
         matrix = np.zeros((n_rows, n_columns), np.float32)
@@ -157,45 +125,30 @@ class Plan(NamedTuple):
 def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
     """Derive the plan of a network under one mask.
 
-    A network without hidden layers gets a layer of no units: its one matrix then counts as direct ones.
+    A network without hidden layers gets a layer without units: its one matrix counts as direct connections.
     """
     n_places = len(mask.ranks)
-    layers, across, context_first, context_outputs = _matrices(network, mask, variables.n_inputs)
-    biases = [_array(b) for b in network.biases]
-    connectivity = mask.connectivity
-    if network.n_hidden == 0:
-        connectivity = (np.zeros(0, dtype=np.int64),)
-        biases.insert(0, np.zeros(0, np.float32))
-
-    # Hidden units by degree, outputs by rank.
-    orders = [np.argsort(degrees, kind="stable") for degrees in connectivity]
-    outputs = _outputs_by_rank(mask, variables)
-    for i, order in enumerate([*orders, outputs]):
-        layers[i], biases[i] = layers[i][order], biases[i][order]
-        if i > 0:
-            layers[i] = layers[i][:, orders[i - 1]]
-    across, context_first, context_outputs = (
-        across[outputs],
-        context_first[orders[0]],
-        context_outputs[outputs],
-    )
+    connectivity = mask.connectivity if network.n_hidden else (np.zeros(0, dtype=np.int64),)
+    degrees = [np.sort(d) for d in connectivity]
+    orders = [np.argsort(d, kind="stable") for d in connectivity]
     output_starts = np.concatenate([[0], np.cumsum(variables.output_sizes[mask.ordering])])
+    sorted_weights = _matrices(network, mask, variables).sorted(orders, _outputs_by_rank(mask, variables))
+    layers, direct, context_first, context_outputs, biases = sorted_weights
     for place, variable in enumerate(mask.ordering):
         matrix = variables.block_of(variable).output_map
-        if matrix is not None:  # what is done to the outputs afterwards is done to the weights, once
+        if matrix is not None:  # applied to the weights once, instead of to all outputs
             rows = slice(output_starts[place], output_starts[place + 1])
-            for array in (layers[-1], biases[-1], across, context_outputs):
+            for array in (layers[-1], biases[-1], direct, context_outputs):
                 array[rows] = _array(matrix).T @ array[rows]
 
     kinds, tables = _codings(variables)
+    is_one_hot = kinds == KernelKind.ONE_HOT
     inputs = np.concatenate([[0], np.cumsum(variables.input_sizes)[:-1]])
-    dense = _dense_features(mask, variables, kinds, inputs)
-    degrees = [np.sort(d) for d in connectivity]
+    dense = _dense_features(mask, variables, is_one_hot, inputs)
+    n_dense = np.where(is_one_hot, 0, variables.input_sizes)[mask.ordering]
     ends = np.stack(
         [
-            np.concatenate(
-                [[0], np.cumsum(np.where(kinds == KINDS["one-hot"], 0, variables.input_sizes)[mask.ordering])]
-            ),
+            np.concatenate([[0], np.cumsum(n_dense)]),
             *(np.searchsorted(d, np.arange(n_places + 1), "right") for d in degrees),
         ]
     )
@@ -203,13 +156,13 @@ def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
     prefixes = [(layers[0][:, dense], ends[0, degrees[0]])]
     prefixes += [(layers[i], ends[i, degrees[i]]) for i in range(1, len(degrees))]
     prefixes += [(layers[-1], ends[-1, output_places])]
-    if across.shape[1]:
-        prefixes += [(across[:, dense], ends[0, output_places])]
+    if direct.shape[1]:
+        prefixes += [(direct[:, dense], ends[0, output_places])]
     lengths = np.concatenate([n for _, n in prefixes])
-    # A unit adds to the units of degree >= its own in the next layer, or to the outputs of higher rank.
-    seen = [np.where(d > 0, above[d - 1], 0) for d, above in zip(degrees[:-1], ends[2:], strict=True)]
-    seen.append(output_starts[degrees[-1]])
-    columns = [_suffixes(w.T, first) for w, first in zip(layers[1:], seen, strict=True)]
+    # Units of degree >= its own in the next layer depend on a unit, and outputs of higher rank.
+    dependents = [np.where(d > 0, above[d - 1], 0) for d, above in zip(degrees[:-1], ends[2:], strict=True)]
+    dependents.append(output_starts[degrees[-1]])
+    columns = [_suffixes(w.T, first) for w, first in zip(layers[1:], dependents, strict=True)]
     column_lengths = np.concatenate([n for _, n in columns])
     widths = [len(dense), *(len(d) for d in degrees)]
     return Plan(
@@ -224,8 +177,8 @@ def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
         output_starts=output_starts,
         columns=_aligned(_flat([c for c, _ in columns])),
         column_starts=np.cumsum(column_lengths) - column_lengths,
-        first_columns=_aligned(_filled(layers[0].T)),
-        direct_columns=_aligned(_filled(across.T)),
+        first_columns=_aligned(_padded(layers[0].T)),
+        direct_columns=_aligned(_padded(direct.T)),
         context_first=np.ascontiguousarray(context_first.T),
         context_outputs=np.ascontiguousarray(context_outputs.T),
         kinds=kinds,
@@ -233,27 +186,55 @@ def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
         n_features=variables.input_sizes.astype(np.int64),
         tables=_flat(tables),
         table_starts=np.cumsum([0, *(t.size for t in tables)])[:-1],
-        activation=list(ACTIVATIONS).index(network.activation),
+        activation=int(ACTIVATIONS[network.activation]),
     )
 
 
-def _matrices(network: Network, mask: Mask, n_inputs: int) -> tuple[list[Floats], Floats, Floats, Floats]:
-    """Return the masked weights layer by layer, those from inputs to outputs, and those of the context."""
+class _Matrices(NamedTuple):
+    """The masked weights: layer by layer, from the inputs to the outputs, of the context; and the biases."""
+
+    layers: list[Floats]
+    direct: Floats
+    context_first: Floats
+    context_outputs: Floats
+    biases: list[Floats]
+
+    def sorted(self, orders: list[Ints], outputs: Ints) -> _Matrices:
+        """Return them with hidden units and outputs in these orders."""
+        rows = [*orders, outputs]
+        layers = [matrix[own] for matrix, own in zip(self.layers, rows, strict=True)]
+        for i, order in enumerate(orders):
+            layers[i + 1] = layers[i + 1][:, order]
+        return _Matrices(
+            layers,
+            self.direct[outputs],
+            self.context_first[orders[0]],
+            self.context_outputs[outputs],
+            [bias[own] for bias, own in zip(self.biases, rows, strict=True)],
+        )
+
+
+def _matrices(network: Network, mask: Mask, variables: RowType) -> _Matrices:
+    """Return the masked weights of a network."""
+    n_inputs = variables.n_inputs
     masked = [_array(w) * m[:, : w.shape[1]] for w, m in zip(network.weights, mask.layers, strict=True)]
+    biases = [_array(bias) for bias in network.biases]
     n_outputs = len(masked[-1])
-    to_outputs = getattr(network, "context", None)
-    context_outputs = np.zeros((n_outputs, 0), np.float32) if to_outputs is None else _array(to_outputs)
+    context_outputs = np.zeros((n_outputs, 0), np.float32)
+    if network.context is not None:
+        context_outputs = _array(network.context)
     first, context_first = masked[0][:, :n_inputs], masked[0][:, n_inputs:]
-    across = np.zeros((n_outputs, 0), np.float32)
+    direct = np.zeros((n_outputs, 0), np.float32)
     if network.n_hidden == 0:
-        across, context_first = first, np.zeros((0, context_outputs.shape[1]), np.float32)
+        direct, context_first = first, np.zeros((0, context_outputs.shape[1]), np.float32)
         layers = [np.zeros((0, n_inputs), np.float32), np.zeros((n_outputs, 0), np.float32)]
+        biases.insert(0, np.zeros(0, np.float32))
     else:
         layers = [first, *masked[1:]]
     if network.direct is not None:
-        direct = _array(network.direct) * mask.direct
-        across = across + direct if across.shape[1] else direct
-    return layers, across, context_first, context_outputs
+        own = _array(network.direct) * mask.direct
+        direct = direct + own if direct.shape[1] else own
+    return _Matrices(layers, direct, context_first, context_outputs, biases)
 
 
 def _array(tensor: Any) -> Floats:
@@ -268,13 +249,10 @@ def _outputs_by_rank(mask: Mask, variables: RowType) -> Ints:
     return np.concatenate(parts).astype(np.int64)
 
 
-def _dense_features(mask: Mask, variables: RowType, kinds: Ints, inputs: Ints) -> Ints:
+def _dense_features(mask: Mask, variables: RowType, is_one_hot: NDArray[np.bool_], inputs: Ints) -> Ints:
     """Return the input features that are not one-hot, in the order of ranks."""
-    parts = [
-        np.arange(inputs[d], inputs[d] + variables.input_sizes[d])
-        for d in mask.ordering
-        if kinds[d] != KINDS["one-hot"]
-    ]
+    sizes = variables.input_sizes
+    parts = [np.arange(inputs[d], inputs[d] + sizes[d]) for d in mask.ordering if not is_one_hot[d]]
     return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
@@ -283,7 +261,7 @@ def _codings(variables: RowType) -> tuple[Ints, list[Floats]]:
     for d in range(variables.n_variables):
         block = variables.block_of(d)
         table = block.feature_table
-        kinds.append(KINDS[block.kernel_kind])
+        kinds.append(KERNEL_KINDS[block.kernel_kind])
         tables.append(np.zeros(0, np.float32) if table is None else _array(table).reshape(-1))
     return np.array(kinds, dtype=np.int64), tables
 
@@ -297,22 +275,22 @@ def _partners(orders: list[Ints], i: int) -> Ints:
     return places[orders[i]]
 
 
-def _filled(rows: Floats) -> Floats:
-    """Fill up each row with zeros to whole vectors."""
+def _padded(rows: Floats) -> Floats:
+    """Pad each row with zeros to whole vectors."""
     return np.pad(rows, ((0, 0), (0, -rows.shape[1] % VECTOR)))
 
 
 def _suffixes(rows: Floats, first: Ints) -> tuple[Floats, Ints]:
-    """Return each row from the vector with its place `first` on, one after the other, and their lengths."""
-    filled, begins = _filled(rows), first // VECTOR * VECTOR
-    return filled[np.arange(filled.shape[1]) >= begins[:, None]], filled.shape[1] - begins
+    """Return each row from the vector that holds its place `first`, concatenated, and their lengths."""
+    padded, begins = _padded(rows), first // VECTOR * VECTOR
+    return padded[np.arange(padded.shape[1]) >= begins[:, None]], padded.shape[1] - begins
 
 
 def _aligned(array: Floats) -> Floats:
-    """Return a copy that begins where a line of the cache does: vectors then lie on one line each."""
-    room = np.empty(array.size + VECTOR, np.float32)
-    begin = -(room.ctypes.data // room.itemsize) % VECTOR
-    copy = room[begin : begin + array.size].reshape(array.shape)
+    """Return a copy that begins at a cache line, so that no vector lies across two lines."""
+    memory = np.empty(array.size + VECTOR, np.float32)
+    begin = -(memory.ctypes.data // memory.itemsize) % VECTOR
+    copy = memory[begin : begin + array.size].reshape(array.shape)
     copy[...] = array
     return copy
 

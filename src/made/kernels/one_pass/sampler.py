@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made.kernels.one_pass.plan_cache import PlanCache, parameters_of
+from made.kernels.one_pass.supported import unsupported
 from made.masks.degrees import Mask
-from made.masks.ordering import IntArray
 from made.network.network import Network
 from made.support import uniforms
 from made.variables.row_type import RowType
@@ -24,30 +25,45 @@ if TYPE_CHECKING:
 
 __all__ = ["OnePassSampler", "row_uniforms"]
 
+_log = logging.getLogger(__name__)
+
 
 class OnePassSampler:
-    """Draws rows in one pass, and keeps what it derived for the latest mask: copies of it are empty."""
+    """Samples rows in one pass, and keeps what it derived for the latest mask: copies of it are empty."""
 
     def __init__(self) -> None:
         self._plans = PlanCache()
         self._latest: tuple[Plan, TorchSampler] | None = None
+        self._checked: tuple[RowType, str] | None = None
+        self._is_supported = True
 
-    def draw(
+    def supports(self, network: Network, variables: RowType) -> bool:
+        """Return whether a model can be sampled in one pass; what keeps it from that is logged once."""
+        asked = (variables, network.activation)
+        if self._checked != asked:
+            reason = unsupported(network, variables)
+            if reason is not None:
+                _log.warning("one-pass sampling does not support %s: it takes D passes, more slowly", reason)
+            self._checked, self._is_supported = asked, reason is None
+        return self._is_supported
+
+    def sample(
         self,
         network: Network,
         variables: RowType,
         mask: Any,
         make_mask: Callable[[Any], Mask],
         u: NDArray[np.float64],
-        codes: IntArray | None,
-        features: Tensor | None,
+        codes: Tensor | None = None,
+        known: Tensor | None = None,
+        features: Tensor | None = None,
     ) -> Tensor:
-        """Draw rows from uniforms.
+        """Sample rows from uniforms, with a model that it `supports`.
 
         Parameters
         ----------
         network : Network
-            Its weights may change between draws.
+            Its weights may change between calls.
         variables : RowType
             What the columns are.
         mask : hashable
@@ -56,8 +72,10 @@ class OnePassSampler:
             Maps that to the mask.
         u : (n, D) float64 array
             ``u[:, d]`` decides variable d, through the inverse of its CDF.
-        codes : (n, D) int array, optional
-            Codes that are given, and -1 where one is to be drawn. By default all are drawn.
+        codes : (n, D) integer tensor, optional
+            Codes of the known entries, where the weights are; what it holds elsewhere does not matter.
+        known : (n, D) bool tensor, optional
+            Which entries are known; given together with `codes`. By default none is, and all are sampled.
         features : (n, C) tensor, optional
             Context features of each row.
 
@@ -69,15 +87,16 @@ class OnePassSampler:
         device, dtype = parameters_of(network)[0].device, variables.dtype
         compiled = _compiled() if device.type == "cpu" else None
         if compiled is not None:
-            own = None if features is None else features.numpy()
-            drawn = compiled.sample(plan, u, codes, own, dtype=np.uint8 if dtype == torch.uint8 else np.int64)
-            return torch.from_numpy(drawn)
-        given = None if codes is None else torch.from_numpy(codes).to(device)
+            code_type = np.uint8 if dtype == torch.uint8 else np.int64
+            arrays = [None if x is None else x.numpy() for x in (codes, known, features)]
+            return torch.from_numpy(compiled.sample(plan, u, *arrays, dtype=code_type))
         sampler = self._on_device(plan, variables, device)
-        return sampler(torch.from_numpy(u).to(device), given, features).to(dtype)
+        own_codes = None if codes is None else codes.to(device, torch.int64)
+        own_known = None if known is None else known.to(device)
+        return sampler(torch.from_numpy(u).to(device), own_codes, own_known, features).to(dtype)
 
     def __reduce__(self) -> Any:
-        """Copy and pickle as one that knows nothing yet."""
+        """Copy and pickle as an empty one."""
         return OnePassSampler, ()
 
     def _on_device(self, plan: Plan, variables: RowType, device: torch.device) -> TorchSampler:
@@ -89,7 +108,7 @@ class OnePassSampler:
 
 
 def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float64]:
-    """Return the uniforms of rows, by all threads where that can be; see `uniforms.row_uniforms`."""
+    """Return the uniforms of rows, by all threads if numba is there; see `uniforms.row_uniforms`."""
     compiled = _compiled()
     return (uniforms.row_uniforms if compiled is None else compiled.row_uniforms)(seed, first, n, width)
 
@@ -101,7 +120,7 @@ class _Compiled(NamedTuple):
 
 @functools.cache
 def _compiled() -> _Compiled | None:
-    """Return the compiled functions, looked up once; None where numba is missing."""
+    """Return the compiled functions, imported at the first call; None if numba is missing."""
     try:
         from made.kernels.one_pass.batch import sample_one_pass
         from made.kernels.one_pass.philox import row_uniforms as by_all_threads

@@ -1,7 +1,6 @@
-"""What the loops of one-pass sampling do to numbers: activations, and draws from uniforms."""
+"""What the loops of one-pass sampling do to single numbers: activations, and codes from uniforms."""
 
 # mypy: allow-untyped-decorators, allow-untyped-calls
-# mypy: disable-error-code="call-arg,var-annotated,import-untyped"
 
 from __future__ import annotations
 
@@ -11,7 +10,9 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["FASTMATH", "activate", "activated", "draw_class", "given_threshold", "threshold", "write"]
+from made.kernels.one_pass.supported import Activation
+
+__all__ = ["FASTMATH", "activate", "activated", "known_threshold", "sample_class", "threshold", "write"]
 
 #: Sums may be reordered; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
@@ -19,9 +20,9 @@ FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 @numba.njit(cache=True, fastmath=FASTMATH)
 def activate(values: Any, at: Any, n: Any, kind: Any) -> None:
-    """Replace n numbers by their activation; kinds count as in `network.ACTIVATIONS`."""
+    """Replace n numbers by their activation; `kind` is an `Activation`."""
     first = np.uint64(at)
-    if kind == 0:  # apart from the others, for it to be done many numbers at a time
+    if kind == Activation.RELU:  # in a loop of its own, which the compiler vectorizes
         for i in range(np.uint64(n)):
             values[first + i] = max(values[first + i], np.float32(0))
     else:
@@ -31,30 +32,30 @@ def activate(values: Any, at: Any, n: Any, kind: Any) -> None:
 
 @numba.njit(cache=True, fastmath=FASTMATH)
 def activated(x: Any, kind: Any) -> Any:
-    """Return the activation of a number."""
-    if kind == 0:
+    """Return the activation of a number; `kind` is an `Activation`."""
+    if kind == Activation.RELU:
         return max(x, np.float32(0))
-    if kind == 1:
+    if kind == Activation.LEAKY_RELU:
         return x if x > 0 else np.float32(0.01) * x
-    if kind == 2:
+    if kind == Activation.ELU:
         return x if x > 0 else np.float32(math.expm1(x))
-    if kind == 3:
+    if kind == Activation.GELU:
         return np.float32(0.5) * x * np.float32(1 + math.erf(x * 0.7071067811865476))
-    if kind == 4:
+    if kind == Activation.SILU:
         return x / np.float32(1 + math.exp(-x))
-    if kind == 5:
+    if kind == Activation.SOFTPLUS:
         return x if x > 20 else np.float32(math.log1p(math.exp(x)))
-    if kind == 6:
+    if kind == Activation.TANH:
         return np.float32(math.tanh(x))
-    return np.float32(1 / (1 + math.exp(-x)))
+    return np.float32(1 / (1 + math.exp(-x)))  # SIGMOID
 
 
 @numba.njit(cache=True, fastmath=FASTMATH, error_model="numpy")
 def threshold(u: Any) -> Any:
-    """Return the logit from which on the code of a Bernoulli variable is 1.
+    """Return the smallest logit at which the code of a Bernoulli variable is 1.
 
     u >= 1 / (1 + exp(logit)) holds where logit >= log((1 - u) / u). The logarithm is that of Cephes (logf),
-    without branches, for a compiler to take many at a time.
+    without branches, so that the compiler can vectorize it.
     """
     bits = np.float32(np.float32(1 - u) / np.float32(u)).view(np.int32)
     exponent = (bits >> np.int32(23)) - np.int32(126)
@@ -77,23 +78,23 @@ def threshold(u: Any) -> Any:
 
 
 @numba.njit(cache=True)
-def given_threshold(code: Any) -> Any:
-    """Return the threshold that makes a Bernoulli variable take a given code: no logit passes NaN."""
+def known_threshold(code: Any) -> Any:
+    """Return the threshold that makes a Bernoulli variable take a known code: no logit passes NaN."""
     return np.float32(-np.inf) if code > 0 else np.float32(np.nan)
 
 
 @numba.njit(cache=True)
-def draw_class(logits: Any, at: Any, stride: Any, n: Any, uniform: Any, masses: Any) -> Any:
-    """Return the class at which the CDF passes the uniform; never one of no mass.
+def sample_class(logits: Any, at: Any, stride: Any, n: Any, uniform: Any, masses: Any) -> Any:
+    """Return the class at which the CDF passes the uniform; never one without mass.
 
     Parameters
     ----------
     logits, at, stride, n : flat float32 array, ints
-        Where they are.
+        The n logits are ``logits[at + i * stride]``.
     uniform : float
         In [0, 1).
     masses : (>= n,) float64 array
-        Room to work in.
+        Working memory.
     """
     largest = -np.inf
     for i in range(n):
@@ -114,7 +115,7 @@ def draw_class(logits: Any, at: Any, stride: Any, n: Any, uniform: Any, masses: 
 
 @numba.njit(cache=True)
 def write(narrow: Any, wide: Any, row: Any, variable: Any, code: Any) -> None:
-    """Write a code to the array that is asked for; the other one is empty."""
+    """Write a code to whichever of the two arrays is in use; the other one is empty."""
     if len(narrow) > 0:
         narrow[row, variable] = code
     else:

@@ -1,11 +1,10 @@
-"""Arrays that compiled loops pass around without counting references.
+"""Arrays that compiled loops pass around without reference counting.
 
-Numba counts a reference whenever an array is taken out of a tuple or handed to a function, with an atomic
-operation each time. In loops that do little per turn, that takes longer than the work.
+Numba counts a reference whenever an array is taken out of a tuple or passed to a function, with an atomic
+operation each time. In loops that do little per iteration, that takes longer than the work.
 """
 
 # mypy: allow-untyped-decorators, allow-untyped-calls
-# mypy: disable-error-code="call-arg,var-annotated,import-untyped"
 
 from __future__ import annotations
 
@@ -15,19 +14,19 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["uncounted"]
+__all__ = ["borrow"]
 
 
 @intrinsic
-def uncounted(_typing: Any, given: Any) -> Any:
-    """Return an array, or a named tuple with its arrays, as it is but owned by nobody.
+def borrow(_typing: Any, owned: Any) -> Any:
+    """Return an array, or a named tuple with its arrays, as borrowed references.
 
-    What is given must outlive what is returned: whoever calls this holds on to it until the end.
+    The memory is not kept alive by what is returned: the caller must hold on to `owned` while it is used.
     """
-    signature = given(given)
+    signature = owned(owned)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def disowned(kind: Any, value: Any) -> Any:
+        def without_owner(kind: Any, value: Any) -> Any:
             if not isinstance(kind, types.Array):
                 return value
             array = context.make_array(kind)(context, builder, value)
@@ -37,8 +36,8 @@ def uncounted(_typing: Any, given: Any) -> Any:
 
         kind, value = signature.args[0], arguments[0]
         if isinstance(kind, types.Array):
-            return disowned(kind, value)
-        fields = [disowned(field, builder.extract_value(value, i)) for i, field in enumerate(kind.types)]
+            return without_owner(kind, value)
+        fields = [without_owner(field, builder.extract_value(value, i)) for i, field in enumerate(kind.types)]
         return context.make_tuple(builder, signature.return_type, fields)
 
     return signature, generate

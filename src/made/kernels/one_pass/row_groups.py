@@ -1,0 +1,355 @@
+"""One-pass sampling of many rows, in groups of 32.
+
+The ranks are processed in panels. What all earlier panels contribute to the units and outputs of a panel
+are products of matrices (`tiles`); within a panel, the next variable is sampled for 32 rows at once, and the
+units whose degree has been reached are finished. The row groups of a strip, at most four, go through a panel
+one after the other, while its weights are in the cache.
+"""
+
+# mypy: allow-untyped-decorators, allow-untyped-calls
+# mypy: disable-error-code="call-arg"
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from made.kernels.jit.borrow import borrow
+from made.kernels.jit.tiles import ROWS, add_products, add_scaled
+from made.kernels.jit.vector import VECTOR
+from made.kernels.one_pass.elementwise import (
+    FASTMATH,
+    activate,
+    known_threshold,
+    sample_class,
+    threshold,
+    write,
+)
+from made.kernels.one_pass.supported import KernelKind
+
+__all__ = ["sample_strips"]
+
+# Maximum number of outputs of a panel, unless its first variable alone has more.
+_OUTPUTS_PER_PANEL = 32
+
+
+class _Work(NamedTuple):
+    """The state of the row groups of a strip: flat arrays, unit by unit, 32 numbers each."""
+
+    layers: Any  # all layers of each row group; hidden units hold their sums until they are final
+    outputs: Any  # of the panel
+    thresholds: Any  # of the panel
+    to_first: Any  # row by row: what context and one-hot values add to the first hidden layer
+    to_outputs: Any  # the same for the outputs
+    masses: Any  # of the classes of one variable
+
+
+@numba.njit(cache=True)
+def _panel_end(plan: Any, begin: Any) -> Any:
+    end, n_places = begin + 1, len(plan.ordering)
+    most = plan.output_starts[begin] + _OUTPUTS_PER_PANEL
+    while end < n_places and plan.output_starts[end + 1] <= most:
+        end += 1
+    return end
+
+
+@numba.njit(cache=True)
+def _start(sums: Any, at: Any, n: Any, biases: Any, at_biases: Any) -> None:
+    for i in range(n):
+        for r in range(ROWS):
+            sums[at + i * ROWS + r] = biases[at_biases + i]
+
+
+@numba.njit(cache=True, fastmath=FASTMATH)
+def _add_rows_first(sums: Any, at: Any, n: Any, source: Any, at_source: Any, stride: Any, rows: Any) -> None:
+    for r in range(rows):
+        for i in range(n):
+            sums[at + i * ROWS + r] += source[at_source + r * stride + i]
+
+
+@numba.njit(cache=True)
+def _begin_panel(plan: Any, work: Any, at: Any, begin: Any, end: Any) -> None:
+    """Start the sums of the units and outputs of a panel with what all earlier panels contribute."""
+    n_layers = len(plan.ends)
+    for layer in range(1, n_layers):
+        low, high = plan.ends[layer, begin], plan.ends[layer, end]
+        row, target = plan.begins[layer] + low - plan.begins[1], at + ROWS * (plan.begins[layer] + low)
+        _start(work.layers, target, high - low, plan.biases, row)
+        add_products(
+            work.layers, target, high - low, plan.weights, plan.starts, row, 0,
+            work.layers, at + ROWS * plan.begins[layer - 1], plan.ends[layer - 1, begin],
+        )  # fmt: skip
+    first, last = plan.output_starts[begin], plan.output_starts[end]
+    row = plan.begins[n_layers] - plan.begins[1] + first
+    _start(work.outputs, 0, last - first, plan.biases, row)
+    add_products(
+        work.outputs, 0, last - first, plan.weights, plan.starts, row, 0,
+        work.layers, at + ROWS * plan.begins[n_layers - 1], plan.ends[n_layers - 1, begin],
+    )  # fmt: skip
+    if len(plan.direct_columns) > 0:
+        row += plan.output_starts[len(plan.ordering)]
+        add_products(
+            work.outputs, 0, last - first, plan.weights, plan.starts, row, 0,
+            work.layers, at, plan.ends[0, begin],
+        )  # fmt: skip
+
+
+@numba.njit(cache=True, inline="always")
+def _finish_outputs(plan: Any, work: Any, at: Any, group: Any, rows: Any, begin: Any, place: Any) -> None:
+    """Add what this panel contributes to the outputs of a place."""
+    n_layers = len(plan.ends)
+    first, n = plan.output_starts[place], plan.output_starts[place + 1] - plan.output_starts[place]
+    target, row = ROWS * (first - plan.output_starts[begin]), plan.begins[n_layers] - plan.begins[1] + first
+    skip = plan.ends[n_layers - 1, begin]
+    add_products(
+        work.outputs, target, n, plan.weights, plan.starts, row, skip,
+        work.layers, at + ROWS * (plan.begins[n_layers - 1] + skip), plan.ends[n_layers - 1, place] - skip,
+    )  # fmt: skip
+    n_outputs = plan.output_starts[len(plan.ordering)]
+    if len(plan.direct_columns) > 0:
+        skip = plan.ends[0, begin]
+        add_products(
+            work.outputs, target, n, plan.weights, plan.starts, row + n_outputs, skip,
+            work.layers, at + ROWS * skip, plan.ends[0, place] - skip,
+        )  # fmt: skip
+    if len(work.to_outputs) > 0:
+        stride = plan.direct_columns.shape[1]
+        source = group * ROWS * stride + first
+        _add_rows_first(work.outputs, target, n, work.to_outputs, source, stride, rows)
+
+
+@numba.njit(cache=True, inline="always")
+def _finish_units(plan: Any, work: Any, at: Any, group: Any, rows: Any, begin: Any, degree: Any) -> None:
+    """Finish the units of a degree: add what this panel contributes, and activate."""
+    layers, width = work.layers, plan.first_columns.shape[1]
+    for layer in range(1, len(plan.ends)):
+        low, high = plan.ends[layer, degree - 1] if degree > 0 else 0, plan.ends[layer, degree]
+        if low < high:
+            row, target = plan.begins[layer] + low - plan.begins[1], at + ROWS * (plan.begins[layer] + low)
+            skip, below = plan.ends[layer - 1, begin] if degree > 0 else 0, plan.begins[layer - 1]
+            add_products(
+                layers, target, high - low, plan.weights, plan.starts, row, skip,
+                layers, at + ROWS * (below + skip), plan.ends[layer - 1, degree] - skip,
+            )  # fmt: skip
+            if layer == 1 and len(work.to_first) > 0:
+                source = group * ROWS * width + low
+                _add_rows_first(layers, target, high - low, work.to_first, source, width, rows)
+            activate(layers, target, ROWS * (high - low), plan.activation)
+            if plan.residual[layer - 1]:
+                for i in range(high - low):
+                    partner = at + ROWS * (below + plan.partners[row + i])
+                    for r in range(ROWS):
+                        layers[target + i * ROWS + r] += layers[partner + r]
+
+
+@numba.njit(cache=True)
+def _set_thresholds(
+    plan: Any,
+    work: Any,
+    row: Any,
+    rows: Any,
+    begin: Any,
+    end: Any,
+    u: Any,
+    stride: Any,
+    codes: Any,
+    known: Any,
+) -> None:
+    """Turn the uniforms of a panel's Bernoulli variables into thresholds."""
+    for place in range(begin, end):
+        for r in range(ROWS):
+            work.thresholds[(place - begin) * ROWS + r] = 0.5
+    for r in range(rows):
+        for place in range(begin, end):
+            work.thresholds[(place - begin) * ROWS + r] = u[(row + r) * stride + plan.ordering[place]]
+    for i in range((end - begin) * ROWS):
+        work.thresholds[i] = threshold(work.thresholds[i])
+    if len(known) > 0:
+        for r in range(rows):
+            for place in range(begin, end):
+                variable = plan.ordering[place]
+                if known[row + r, variable]:
+                    code = codes[row + r, variable]
+                    work.thresholds[(place - begin) * ROWS + r] = known_threshold(code)
+
+
+@numba.njit(cache=True, inline="always")
+def _sample_bits(
+    values: Any, at: Any, logits: Any, at_logits: Any, thresholds: Any, at_thresholds: Any
+) -> None:
+    for r in range(ROWS):
+        passes = logits[at_logits + r] >= thresholds[at_thresholds + r]
+        values[at + r] = np.float32(1) if passes else np.float32(0)
+
+
+@numba.njit(cache=True)
+def _sample_classes(
+    plan: Any,
+    work: Any,
+    at: Any,
+    group: Any,
+    row: Any,
+    rows: Any,
+    begin: Any,
+    place: Any,
+    u: Any,
+    stride: Any,
+    codes: Any,
+    known: Any,
+    narrow: Any,
+    wide: Any,
+) -> None:
+    """Sample a categorical variable, and feed its values to the network."""
+    variable, n_features = plan.ordering[place], plan.n_features[plan.ordering[place]]
+    width, n_outputs = plan.first_columns.shape[1], plan.direct_columns.shape[1]
+    first, later = plan.output_starts[place], plan.output_starts[place + 1]
+    before, after = plan.ends[1, place] // VECTOR * VECTOR, later // VECTOR * VECTOR
+    one = np.float32(1)
+    for r in range(rows):
+        b = row + r
+        if len(known) > 0 and known[b, variable]:
+            code = codes[b, variable]
+        else:
+            at_logits = ROWS * (first - plan.output_starts[begin]) + r
+            code = sample_class(
+                work.outputs, at_logits, ROWS, later - first, u[b * stride + variable], work.masses
+            )
+        write(narrow, wide, b, variable, code)
+        if plan.kinds[variable] == KernelKind.ONE_HOT:
+            feature, own = plan.inputs[variable] + code, group * ROWS + r
+            source, target = feature * width + before, own * width + before
+            add_scaled(work.to_first, target, one, plan.first_columns, source, width - before)
+            if len(plan.direct_columns) > 0:
+                source, target = feature * n_outputs + after, own * n_outputs + after
+                add_scaled(work.to_outputs, target, one, plan.direct_columns, source, n_outputs - after)
+        else:
+            source = plan.table_starts[variable] + code * n_features
+            for f in range(n_features):
+                work.layers[at + ROWS * (plan.ends[0, place] + f) + r] = plan.tables[source + f]
+
+
+@numba.njit(cache=True)
+def _write_bits(
+    plan: Any, work: Any, at: Any, row: Any, rows: Any, begin: Any, end: Any, narrow: Any, wide: Any
+) -> None:
+    """Write the Bernoulli codes of a panel, row by row."""
+    for r in range(rows):
+        for place in range(begin, end):
+            variable = plan.ordering[place]
+            if plan.kinds[variable] == KernelKind.BERNOULLI:
+                code = np.int64(work.layers[at + ROWS * plan.ends[0, place] + r])
+                write(narrow, wide, row + r, variable, code)
+
+
+@numba.njit(cache=True)
+def _allocate(plan: Any, n_groups: Any, first: Any, rows: Any, to_first: Any, to_outputs: Any) -> Any:
+    """Allocate what the row groups of a strip need."""
+    n_places, size = len(plan.ordering), ROWS * plan.begins[len(plan.ends)]
+    width, n_outputs = plan.first_columns.shape[1], plan.direct_columns.shape[1]
+    most, places, begin = 0, 0, 0
+    while begin < n_places:
+        end = _panel_end(plan, begin)
+        most, places = (
+            max(most, plan.output_starts[end] - plan.output_starts[begin]),
+            max(places, end - begin),
+        )
+        begin = end
+    has_context, has_one_hot = len(to_first) > 0, np.any(plan.kinds == KernelKind.ONE_HOT.value)
+    own_first = np.zeros(n_groups * ROWS * width if has_context or has_one_hot else 0, np.float32)
+    across = has_context or (has_one_hot and len(plan.direct_columns) > 0)
+    own_outputs = np.zeros(n_groups * ROWS * n_outputs if across else 0, np.float32)
+    if has_context:
+        for r in range(rows):
+            own_first[r * width : r * width + to_first.shape[1]] = to_first[first + r]
+            own_outputs[r * n_outputs : r * n_outputs + to_outputs.shape[1]] = to_outputs[first + r]
+    return _Work(
+        np.zeros(n_groups * size, np.float32),
+        np.empty(most * ROWS, np.float32),
+        np.empty(places * ROWS, np.float32),
+        own_first,
+        own_outputs,
+        np.empty(most, np.float64),
+    )
+
+
+@numba.njit(cache=True)
+def _sample_strip(
+    plan: Any,
+    first: Any,
+    last: Any,
+    u: Any,
+    stride: Any,
+    codes: Any,
+    known: Any,
+    to_first: Any,
+    to_outputs: Any,
+    narrow: Any,
+    wide: Any,
+) -> Any:
+    n_places, size = len(plan.ordering), ROWS * plan.begins[len(plan.ends)]
+    n_groups = (last - first + ROWS - 1) // ROWS
+    owned = _allocate(plan, n_groups, first, last - first, to_first, to_outputs)
+    plan = borrow(plan)
+    work: Any = borrow(owned)
+    u, codes, known, narrow, wide = borrow(u), borrow(codes), borrow(known), borrow(narrow), borrow(wide)
+    has_bits = np.any(plan.kinds == KernelKind.BERNOULLI.value)
+    begin = 0
+    while begin < n_places:
+        end = _panel_end(plan, begin)
+        for group in range(n_groups):
+            at, row = group * size, first + group * ROWS
+            rows = min(ROWS, last - row)
+            if begin == 0:
+                for layer in range(1, len(plan.ends)):
+                    _start(
+                        work.layers,
+                        at + ROWS * plan.begins[layer],
+                        plan.ends[layer, 0],
+                        plan.biases,
+                        plan.begins[layer] - plan.begins[1],
+                    )
+                _finish_units(plan, work, at, group, rows, 0, 0)
+            _begin_panel(plan, work, at, begin, end)
+            if has_bits:
+                _set_thresholds(plan, work, row, rows, begin, end, u, stride, codes, known)
+            for place in range(begin, end):
+                _finish_outputs(plan, work, at, group, rows, begin, place)
+                if plan.kinds[plan.ordering[place]] == KernelKind.BERNOULLI:
+                    logits = ROWS * (plan.output_starts[place] - plan.output_starts[begin])
+                    bits = at + ROWS * plan.ends[0, place]
+                    _sample_bits(
+                        work.layers, bits, work.outputs, logits, work.thresholds, (place - begin) * ROWS
+                    )
+                else:
+                    _sample_classes(
+                        plan, work, at, group, row, rows, begin, place, u, stride, codes, known, narrow, wide
+                    )
+                _finish_units(plan, work, at, group, rows, begin, place + 1)
+            if has_bits:
+                _write_bits(plan, work, at, row, rows, begin, end, narrow, wide)
+        begin = end
+    return len(owned.layers)  # keeps the borrowed arrays alive until here
+
+
+@numba.njit(cache=True, parallel=True)
+def sample_strips(
+    plan: Any,
+    rows: Any,
+    u: Any,
+    stride: Any,
+    codes: Any,
+    known: Any,
+    to_first: Any,
+    to_outputs: Any,
+    narrow: Any,
+    wide: Any,
+) -> None:
+    """Sample all rows; a thread takes a strip of `rows` rows at a time."""
+    n = max(len(narrow), len(wide))
+    for strip in numba.prange((n + rows - 1) // rows):
+        first = strip * rows
+        _sample_strip(
+            plan, first, min(n, first + rows), u, stride, codes, known, to_first, to_outputs, narrow, wide
+        )
