@@ -23,9 +23,8 @@ import made
 from made.baselines import ChowLiuTree
 from made.data.image_shape import find_image_shape
 from made.training.trainer import mean_and_error
-from made.tuning.auto import candidate_model
 from made.tuning.candidates import candidates
-from made.variables.row_type import variables_for
+from made.tuning.recipes import as_recipe, build_model
 from measure import add
 
 _HERE = Path(__file__).parent
@@ -166,9 +165,9 @@ def _table(sets: Mapping[str, Any]) -> str:
 
 def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
     rows = own.make(data_dir)
-    variables = variables_for(rows.classes, None)
+    schema = made.Schema.of_classes(rows.classes)
     began = time.monotonic()
-    model = made.estimate(rows.train, rows.valid, variables=variables, progress=True)
+    model = made.auto_fit(rows.train, rows.valid, schema=schema, progress=True)
     seconds = time.monotonic() - began
     tree = ChowLiuTree(rows.train, rows.classes)
     found: dict[str, Any] = {
@@ -183,7 +182,7 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
         tried = {}
         image = find_image_shape(rows.train, rows.classes)
         for candidate in candidates(len(rows.train), len(rows.valid), image=image):
-            each = candidate_model(candidate, variables, rows.train)
+            each = build_model(schema, 0, {}, as_recipe(candidate), lambda: tree)
             made.fit(each, rows.train, rows.valid, progress=True, **candidate.training)
             tried[candidate.about] = {
                 "valid": _score(each, rows.valid)[0],

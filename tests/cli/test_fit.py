@@ -133,7 +133,7 @@ def test_next_commands_of_a_conditional_run_work(here, call, tiny):
     commands = [shlex.split(line)[1:] for line in out.splitlines() if line.startswith("  made ")]
     (sample,) = [command for command in commands if command[0] == "sample"]
     own = made.data.load("rows.csv")
-    kind, size = own.test[0, 1], own.labels[2][own.test[0, 2]]
+    kind, size = own.test[0, 1], own.test[0, 2]
     assert sample[sample.index("--context") + 1] == f"kind={kind},size={size}"
     (here / "ROWS_WITH_HOLES.csv").write_text("sex,kind,size\n,1,20\n")
     for command in commands:

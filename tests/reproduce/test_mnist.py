@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,15 +22,7 @@ PLAN = MnistPlan(epochs=2, sample_every=1, seed=0)
 def digits():
     """A few digits: every split is there, and a fit takes a moment."""
     whole = data.load("digits")
-    return type(whole)(
-        name="digits",
-        train=whole.train[:200],
-        valid=whole.valid[:40],
-        test=whole.test[:40],
-        classes=whole.classes,
-        labels=whole.labels,
-        image_shape=whole.image_shape,
-    )
+    return replace(whole, train=whole.train[:200], valid=whole.valid[:40], test=whole.test[:40])
 
 
 def small(name):

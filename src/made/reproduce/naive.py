@@ -56,9 +56,9 @@ class NaiveModel(nn.Module):
         """False: a fit is to leave the initial weights as they are."""
         return False
 
-    def loss(self, x: Rows, **others: Any) -> Tensor:
+    def loss(self, x: Rows | Tensor, **others: Any) -> Tensor:
         """Return the mean NLL of the rows in nats; masks, context and dropout there are none."""
-        return -self._log_prob(x.codes).mean()
+        return -self._log_prob(x.codes if isinstance(x, Rows) else x).mean()
 
     @torch.no_grad()
     def log_prob(self, x: ArrayLike | Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from made.support.versions import environment
 from made.training.divergence import TrainingDivergedError
 from made.training.history import History
 from made.tuning.auto import Pipeline
+from made.tuning.candidates import Candidate
 from made.tuning.recipes import DEFAULT, find_recipe
 
 __all__ = ["RunConfig", "RunResult", "run"]
@@ -161,8 +162,9 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     # Also where a run is resumed that was interrupted before anything was chosen.
     compares = pipeline.is_open and config.chosen is None and not folder.checkpoint_file.exists()
     if compares:
-        config = replace(config, chosen=_choose(pipeline, config, progress=progress))
-        model, training = pipeline.prepare(config.chosen)
+        chosen = _choose(pipeline, config, progress=progress)
+        config = replace(config, chosen=chosen.about)
+        model, training = pipeline.prepare(chosen)
     described = _described(config, dataset, model, training)
     if compares:
         folder.write_json("settings.json", described)
@@ -214,8 +216,8 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     )
 
 
-def _choose(pipeline: Pipeline, config: RunConfig, *, progress: bool) -> str:
-    """Say which candidate of the default recipe suits the data, where the user has set nothing."""
+def _choose(pipeline: Pipeline, config: RunConfig, *, progress: bool) -> Candidate:
+    """Return which candidate of the default recipe suits the data, where the user has set nothing."""
     try:
         return pipeline.choose(_log.info if progress else _log.debug, progress=progress)
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ from made.training.history import History
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate, candidates
 from made.tuning.chow_liu_init import can_be_tree
-from made.tuning.recipes import DEFAULT, build_model, recipe_for
+from made.tuning.recipes import DEFAULT, Recipe, as_recipe, build_model, recipe_for
 from made.tuning.successive_halving import choose
 from made.variables.base import Variable
 from made.variables.row_type import RowType
@@ -173,8 +173,8 @@ class Pipeline:
             image=self.image,
         )
 
-    def choose(self, report: Callable[[str], None], *, progress: bool = False) -> str:
-        """Compare the candidates, and return what distinguishes the best one.
+    def choose(self, report: Callable[[str], None], *, progress: bool = False) -> Candidate:
+        """Compare the candidates, and return the best one.
 
         Parameters
         ----------
@@ -185,31 +185,36 @@ class Pipeline:
         """
 
         def build(candidate: Candidate) -> MADE:
-            return self.prepare(candidate.about)[0]
+            return self._build(as_recipe(candidate)).to(find_device(self.device))
 
-        chosen = choose(
+        return choose(
             self.candidates(), build, self.train, self.valid, report, seed=self.seed, progress=progress
         )
-        return chosen.about
 
-    def prepare(self, chosen: str | None = None) -> tuple[MADE, dict[str, Any]]:
+    def prepare(self, chosen: Candidate | str | None = None) -> tuple[MADE, dict[str, Any]]:
         """Build the model, and return it with the settings of its training.
 
         Parameters
         ----------
-        chosen : str, optional
-            Which candidate of the default recipe; by default what is taken without comparing.
+        chosen : Candidate or str, optional
+            Which candidate of the default recipe, or what distinguishes it; by default what is taken without
+            comparing.
 
         Raises
         ------
         InputError
             If a setting makes no sense.
         """
-        recipe = recipe_for(self.recipe, len(self.train), chosen, self.image)
+        if isinstance(chosen, Candidate):
+            recipe = as_recipe(chosen)
+        else:
+            recipe = recipe_for(self.recipe, len(self.train), chosen, self.image)
         training = {**recipe.training, **self.training, "seed": self.seed}
         TrainingSettings(**training)
-        model = build_model(self.schema, self.seed, self.network, recipe, tree=lambda: self.tree)
-        return model.to(find_device(self.device)), training
+        return self._build(recipe).to(find_device(self.device)), training
+
+    def _build(self, recipe: Recipe) -> MADE:
+        return build_model(self.schema, self.seed, self.network, recipe, tree=lambda: self.tree)
 
     def fit(self, model: MADE, training: Mapping[str, Any], **others: Any) -> History:
         """Fit the model; `others` are what `made.fit` takes besides settings."""

@@ -11,7 +11,7 @@ from made.model import MADE
 from made.network.settings import NETWORK_SETTINGS
 from made.support.errors import InputError
 from made.support.settings import check_names
-from made.tuning.candidates import candidates, when_set_by_hand
+from made.tuning.candidates import Candidate, candidates, when_set_by_hand
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
 from made.variables.schema import Schema
 
@@ -176,8 +176,13 @@ def recipe_for(
     tried = {own.about: own for own in (*candidates(n_rows, image=image), *candidates(n_rows, 0))}
     if chosen is not None and chosen not in tried:
         raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
-    own = when_set_by_hand(n_rows) if chosen is None else tried[chosen]
-    return replace(recipe, model=own.model, training=own.training, is_tree=own.is_tree)
+    return as_recipe(when_set_by_hand(n_rows) if chosen is None else tried[chosen])
+
+
+def as_recipe(candidate: Candidate) -> Recipe:
+    """Return the default recipe with a candidate's settings."""
+    own = candidate
+    return replace(DEFAULT, model=own.model, training=own.training, is_tree=own.is_tree)
 
 
 def find_recipe(name: str) -> Recipe:

@@ -24,7 +24,7 @@ def sample_both(model, u, k=0, codes=None, known=None, context=None):
     features = None if context is None else torch.from_numpy(context)
     evidence = torch.zeros(u.shape) if codes is None else torch.from_numpy(codes)
     seen = torch.zeros(u.shape, dtype=torch.bool) if known is None else torch.from_numpy(known)
-    rows = Rows(evidence.to(model.variables.dtype), seen, features)
+    rows = Rows(torch.where(seen, evidence, 0).to(model.variables.dtype), seen, features)
     plain = model._sample_under(k, u, rows, "plain")
     plan = make_plan(model.network, mask, model.variables)
     return plain.numpy(), sample_one_pass(plan, u, codes, known, context)
@@ -34,7 +34,7 @@ def distance_to_bracket(model, sampled, u, k=0, context=None):
     """How far each uniform lies outside the CDF bracket of its value under teacher forcing, (n, D)."""
     with torch.no_grad():
         features = None if context is None else torch.from_numpy(context)
-        outputs = model.outputs(model.rows(sampled), k, context=features).double()
+        outputs = model.outputs(sampled, k, context=features).double()
     probabilities = model.variables.probabilities(outputs).numpy()
     begins = np.concatenate([[0], np.cumsum(model.variables.output_sizes)])
     outside = np.empty(u.shape)
