@@ -19,6 +19,7 @@ from made.training.batches import Batch
 from made.training.make_step import make_step
 from made.training.optimizer import make_optimizer
 from made.training.settings import TrainingSettings
+from made.variables.rows import Rows
 from seed_port import SeedMADE, train_step
 
 __all__ = ["RIVALS", "Made", "MadeLoop", "NFlows", "Pyro", "Rival", "Seed", "Zuko"]
@@ -183,15 +184,15 @@ class MadeLoop(Rival):
 
     def prepare(self, rows: Tensor) -> Tensor:
         """Check rows once, as `fit` does."""
-        return self.model.rows(rows)
+        return self.model.rows(rows).codes
 
     def logits(self, rows: Tensor) -> Tensor:
         """Run the network."""
-        return self.model.outputs(rows)
+        return self.model.outputs(Rows(rows))
 
     def step(self, rows: Tensor) -> float:
         """Take one training step."""
-        loss = self.model.loss(rows)
+        loss = self.model.loss(Rows(rows))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

@@ -66,18 +66,18 @@ def test_changing_a_variable_changes_no_output_of_equal_or_lower_rank(
     data, seed, conditional, draw_model, randomize
 ):
     model = randomize(draw_model(data, conditional=conditional), seed)
-    context = model.context.rows(contexts(model, seed)[0], 5)
+    context = contexts(model, seed)[0]
     n_values = model.variables.n_values
     codes = np.random.default_rng(seed).integers(n_values, size=(5, len(n_values)))
     for k in range(min(model.n_masks, 2)):
         ranks = model.mask(k).ranks
         rank_out = np.repeat(ranks, model.variables.output_sizes)
         live = reachable(model, k)
-        before = model.outputs(model.rows(codes), k, context=context)
+        before = model.outputs(model.rows(codes, context), k)
         for variable in range(len(n_values)):
             changed = codes.copy()
             changed[:, variable] = (changed[:, variable] + 1) % n_values[variable]
-            differs = (model.outputs(model.rows(changed), k, context=context) != before).numpy()
+            differs = (model.outputs(model.rows(changed, context), k) != before).numpy()
             assert not differs[:, rank_out <= ranks[variable]].any()
             features = np.repeat(np.arange(len(n_values)), model.variables.input_sizes) == variable
             if n_values[variable] > 1 and live[:, features].any():

@@ -47,7 +47,8 @@ model = made.MADE(variables, hidden=(8,), orderings=2)
 rows = model.sample(5, seed=0)
 model.set_marginals(rows)
 model.loss(rows).backward()
-print(model.log_prob(rows).shape, model.log_prob([["1", "0", "1", "b"]]).shape, model.schema.decode([[0, 1, 1, 2]]).shape)
+decoded = model.schema.decode([[0, 1, 1, 2]])
+print(model.log_prob(rows).shape, model.log_prob([["1", "0", "1", "b"]]).shape, decoded.shape)
 print(made.Autoencoder(variables, hidden=(8,)).reconstruct(rows).shape, len(str(model.summary())) > 100)
 """
 

@@ -26,7 +26,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
     Parameters
     ----------
     path : path
-        A model file.
+        A model file, or the folder of a run.
     device : str or torch.device
         Where to put the weights; ``"auto"`` is CUDA where there is one.
 
@@ -50,6 +50,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
     True
     """
     place = find_device(device)
+    if Path(path).is_dir():
+        path = Path(path) / "model.safetensors"
+        if not path.exists():
+            raise InputError(f"{path.parent} holds no trained model: there is no {path.name} in it")
     kind, settings, tensors = read_tensors(path)
     if kind not in KINDS:
         raise InputError(f"{path} holds a {kind}, not a model ({' or '.join(KINDS)})")

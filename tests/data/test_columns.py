@@ -150,3 +150,9 @@ def test_other_things_are_refused():
         infer_schema({"train": np.array([["red", [1]], ["blue", {}]], dtype=object)})
     with pytest.raises(InputError, match="the rows, train: no rows; give at least one"):
         infer_schema({"train": np.zeros((0, 3))})
+
+
+def test_columns_of_one_name_are_told_apart():
+    schema, notes = infer_schema({"all": np.array([[0, 1, 2], [1, 0, 1]])}, "a.csv", ["a", "a", "a_2"])
+    assert schema.names == ("a", "a_2", "a_2_2")
+    assert notes[-1] == "columns of one name are told apart: a_2, a_2_2"

@@ -35,10 +35,10 @@ def test_a_table_by_path(tmp_path):
     polars.DataFrame({"a": [0, 1] * 10, "b": [10, 30] * 10}).write_parquet(tmp_path / "rows.parquet")
     (tmp_path / "rows.csv").write_text("a,b\n" + "0,10\n1,30\n" * 10)
     table, text = made.data.load(tmp_path / "rows.parquet"), made.data.load(tmp_path / "rows.csv")
-    assert (table.name, table.classes, table.labels, table.columns) == (
+    assert (table.name, table.classes, table.schema.labels, table.columns) == (
         text.name,
         text.classes,
-        text.labels,
+        text.schema.labels,
         text.columns,
     )
     for split, rows in table.splits.items():

@@ -141,7 +141,7 @@ def test_given_first_repeats_ranks_over_features():
 
 def test_given_first_makes_a_distribution(randomize, states):
     model = randomize(build(orderings=3), scale=2.0)
-    codes = model.rows(states(model))
+    codes = model.rows(states(model)).codes
     mask = model.mask_set.given_first(np.array([1, 0, 1, 0, 1]))
     p = model.variables.log_prob(model.outputs(codes, mask), codes).sum(dim=1).exp()
     assert float(p.detach().sum()) == pytest.approx(1, abs=1e-5)

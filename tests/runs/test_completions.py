@@ -54,6 +54,11 @@ def incomplete(codes, context=None, name="h"):
     return IncompleteRows(Rows(codes.clamp(min=0), codes >= 0, context), name)
 
 
+def values_of(model, codes):
+    """Values for rows of codes; some value of the column where a code is -1."""
+    return model.variables.values(np.maximum(codes, 0))
+
+
 def marked(found):
     """The codes of rows as a list, -1 where unknown."""
     return torch.where(found.rows.mask, found.rows.codes.long(), -1).tolist()
@@ -68,7 +73,7 @@ def write(path, text):
 
 
 def test_gaps_in_a_file_are_unknown(folder, tmp_path):
-    found = find_incomplete_rows(*folder, write(tmp_path / "h.csv", "a,b,c\n1,,40\n?,2,NA\n0,nan,10\n"))
+    found = find_incomplete_rows(folder[1], write(tmp_path / "h.csv", "a,b,c\n1,,40\n?,2,NA\n0,nan,10\n"))
     assert marked(found) == [[1, -1, 2], [-1, 2, -1], [0, -1, 0]]
     assert (found.rows.context, found.truth, found.name, len(found)) == (None, None, "h.csv", 3)
     assert found.n_unknown == 4
@@ -76,12 +81,12 @@ def test_gaps_in_a_file_are_unknown(folder, tmp_path):
 
 def test_unknown_entries_of_an_array_are_nan(folder, tmp_path):
     np.save(tmp_path / "h.npy", [[np.nan, 1, 20], [1, np.nan, np.nan]])
-    found = find_incomplete_rows(*folder, str(tmp_path / "h.npy"))
+    found = find_incomplete_rows(folder[1], str(tmp_path / "h.npy"))
     assert marked(found) == [[-1, 1, 1], [1, -1, -1]]
 
 
 def test_rows_without_gaps_are_all_known(folder, finished):
-    found = find_incomplete_rows(*folder, finished[0].data)
+    found = find_incomplete_rows(folder[1], finished[0].data)
     assert found.rows.is_complete
     assert found.n_unknown == 0
     assert len(found) == 100
@@ -100,24 +105,24 @@ def test_rows_without_gaps_are_all_known(folder, finished):
 def test_known_entries_are_checked(folder, tmp_path, refused, line, words):
     path = write(tmp_path / "h.csv", f"a,b,c\n,1,10\n{line}\n")
     with refused(*words):
-        find_incomplete_rows(*folder, path)
+        find_incomplete_rows(folder[1], path)
 
 
 def test_width_is_checked(folder, tmp_path, refused):
     with refused("h.csv", "2 columns", "3 variables"):
-        find_incomplete_rows(*folder, write(tmp_path / "h.csv", "a,b\n,1\n"))
+        find_incomplete_rows(folder[1], write(tmp_path / "h.csv", "a,b\n,1\n"))
 
 
 def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused):
-    found = find_incomplete_rows(*given_b, write(tmp_path / "h.csv", "a,b,c\n,2,\n1,0,20\n"))
+    found = find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,2,\n1,0,20\n"))
     assert marked(found) == [[-1, -1], [1, 1]]
     assert found.rows.context.tolist() == [[2], [0]]
     with refused("h.csv", "row 1", "lacks b", "context"):
-        find_incomplete_rows(*given_b, write(tmp_path / "h.csv", "a,b,c\n,2,\n1,,20\n"))
+        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,2,\n1,,20\n"))
     with refused("h.csv", "2 columns", "2 variables and 1 of context"):
-        find_incomplete_rows(*given_b, write(tmp_path / "h.csv", "a,c\n,10\n"))
+        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,c\n,10\n"))
     with refused("h.csv", "context", "column 0", "3"):
-        find_incomplete_rows(*given_b, write(tmp_path / "h.csv", "a,b,c\n,3,\n"))
+        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,3,\n"))
 
 
 def test_has_unknown_entries(tmp_path, refused):
@@ -182,7 +187,7 @@ def test_portions_are_one_answer(folder, masked_codes, monkeypatch, most, settin
     monkeypatch.setattr(completions, "_ROWS_PER_PORTION", most)
     model, done = folder[1], []
     parts = list(complete_portions(model, incomplete(masked_codes), done.append, seed=4, **settings))
-    whole = made.complete(model, np.maximum(masked_codes, 0), unknown=masked_codes < 0, seed=4, **settings)
+    whole = made.complete(model, values_of(model, masked_codes), unknown=masked_codes < 0, seed=4, **settings)
     np.testing.assert_array_equal(np.concatenate([part.codes for part in parts]), whole.codes)
     np.testing.assert_allclose(np.concatenate([part.ess for part in parts]), whole.ess, rtol=1e-5)
     assert tuple(how for part in parts for how in part.how) == whole.how
@@ -199,9 +204,10 @@ def test_every_portion_has_its_own_context(given_b, masked_codes, monkeypatch, m
     codes = masked_codes[:, [0, 2]]
     rows = incomplete(codes, context)
     found = np.concatenate([part.rows for part in complete_portions(model, rows, seed=4)])
-    whole = made.complete(model, np.maximum(codes, 0), unknown=codes < 0, context=context, seed=4)
+    values = values_of(model, codes)
+    whole = made.complete(model, values, unknown=codes < 0, context=context, seed=4)
     np.testing.assert_array_equal(found, whole.rows)
-    known = made.marginal(model, np.maximum(codes, 0), unknown=codes < 0, context=context)
+    known = made.marginal(model, values, unknown=codes < 0, context=context)
     np.testing.assert_allclose(score_known(model, rows).log_prob, known.log_prob, rtol=1e-6)
 
 
@@ -275,7 +281,7 @@ def test_draw_completions(images, tmp_path, refused):
     rows = half_images(folder, model, "top", 10, seed=0)
     filled = np.concatenate([part.codes for part in complete_portions(model, rows, number=2)])
     for name, completed in (("two.png", filled), ("one.png", filled[:, 0])):
-        draw_completions(tmp_path / name, rows, completed, model, folder.image_shape)
+        draw_completions(tmp_path / name, rows, completed, model, model.schema.image_shape)
     with Image.open(tmp_path / "two.png") as two, Image.open(tmp_path / "one.png") as one:
         assert two.width > 1.2 * one.width
         assert abs(two.height - one.height) < 0.1 * one.height

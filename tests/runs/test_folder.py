@@ -67,8 +67,16 @@ def test_unwritable_folder_is_refused(tmp_path, refused):
 def test_json_and_back(tmp_path):
     RunFolder(tmp_path).write_json("settings.json", {"columns": ["a"], "image_shape": [2, 3]})
     assert RunFolder(tmp_path).read_json("settings.json") == {"columns": ["a"], "image_shape": [2, 3]}
-    assert RunFolder(tmp_path).columns == ["a"]
-    assert RunFolder(tmp_path).image_shape == (2, 3)
+
+
+def test_names_and_image_shape_of_version_0_1(tmp_path):
+    """Runs of that version noted beside the model what its schema says today."""
+    made.MADE(made.Bernoulli(6), hidden=(4,)).save(tmp_path / "model.safetensors")
+    RunFolder(tmp_path).write_json("settings.json", {"columns": list("abcdef"), "image_shape": [2, 3]})
+    schema = RunFolder(tmp_path).load_model().schema
+    assert schema.names == tuple("abcdef")
+    assert schema.is_named
+    assert schema.image_shape == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +97,10 @@ def test_settings_that_say_nothing_about_data(tmp_path, refused):
 
 
 def test_no_settings_no_names(tmp_path):
-    assert RunFolder(tmp_path).columns is None
-    assert RunFolder(tmp_path).image_shape is None
+    made.MADE(made.Bernoulli(6), hidden=(4,)).save(tmp_path / "model.safetensors")
+    schema = RunFolder(tmp_path).load_model().schema
+    assert not schema.is_named
+    assert schema.image_shape is None
 
 
 def test_model_of_a_folder_or_a_file(tmp_path, refused):

@@ -5,25 +5,30 @@ from __future__ import annotations
 import pytest
 
 import made
-from made.runs.folder import RunFolder
 from made.runs.given_text import parse_values, read_context, read_given_values
+from made.variables.column import find_column
 from made.variables.row_type import RowType
 
 
 @pytest.fixture
-def folder(finished):
-    """The folder of the finished run, and its model: a bit, three classes, labels 10, 20 and 40."""
-    return RunFolder(finished[0].folder), finished[1].model
+def model(finished):
+    """The model of the finished run: a bit, three classes, labels 10, 20 and 40."""
+    return finished[1].model
 
 
 @pytest.fixture
 def given_b(conditional):
-    """The folder of the run that is conditional on the classes, and its model."""
-    return RunFolder(conditional[0].folder), conditional[1].model
+    """The model of the run that is conditional on the classes."""
+    return conditional[1].model
 
 
 VARIABLES = RowType([made.Bernoulli(2), made.Categorical([10, 20, 40]), made.Categorical(["no", "yes", "0"])])
 NAMES = ["a", "b", "size", "answer"]
+
+
+def place_of(columns, n_columns=4):
+    """A function from the name of a column to its number."""
+    return lambda name: find_column(name, columns, n_columns)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +50,9 @@ NAMES = ["a", "b", "size", "answer"]
 def test_parse_values(text, columns, values, refused):
     if values is None:
         with refused("--given", "x2 cannot be 10", "0, 1"):
-            parse_values(text, "--given", VARIABLES, columns)
+            parse_values(text, "--given", VARIABLES, place_of(columns))
     else:
-        assert parse_values(text, "--given", VARIABLES, columns) == values
+        assert parse_values(text, "--given", VARIABLES, place_of(columns)) == values
 
 
 @pytest.mark.parametrize(
@@ -70,44 +75,42 @@ def test_parse_values(text, columns, values, refused):
 )
 def test_values_that_make_no_sense(text, words, refused):
     with refused("--option", *words):
-        parse_values(text, "--option", VARIABLES, NAMES)
+        parse_values(text, "--option", VARIABLES, place_of(NAMES))
 
 
 def test_many_values_are_not_all_listed(refused):
     with refused("it takes 0, 1, 2, 3, 4, 5, ..., 299"):
-        parse_values("x0=300", "--given", RowType(made.Categorical(300)), None)
+        parse_values("x0=300", "--given", RowType(made.Categorical(300)), place_of(None, 1))
 
 
-def test_given_values_are_a_row_of_codes(folder):
-    store, model = folder
-    row = read_given_values("c=40,a=1", store, model)
+def test_given_values_are_a_row_of_codes(model):
+    row = read_given_values("c=40,a=1", model)
     assert row.codes.tolist() == [[1, 0, 2]]
     assert row.known.tolist() == [[True, False, True]]
-    assert read_given_values(None, store, model) is None
-    assert read_given_values(" ", store, model) is None
+    assert read_given_values(None, model) is None
+    assert read_given_values(" ", model) is None
 
 
-def test_context_is_a_row(folder, given_b, refused):
-    assert read_context("b=2", *given_b).tolist() == [2]
-    assert read_context(None, *folder) is None
+def test_context_is_a_row(model, given_b, refused):
+    assert read_context("b=2", given_b).tolist() == [2]
+    assert read_context(None, model) is None
     with refused("--context", "has none"):
-        read_context("b=2", *folder)
+        read_context("b=2", model)
     with refused("conditional", '--context "b=..."'):
-        read_context(None, *given_b)
+        read_context(None, given_b)
     with refused("lacks b"):
-        read_context("", *given_b)
+        read_context("", given_b)
     with refused("--context", "'a'", "b"):
-        read_context("b=2,a=1", *given_b)
+        read_context("b=2,a=1", given_b)
 
 
-def test_context_of_several_columns(tmp_path, refused):
+def test_context_of_several_columns(refused):
     model = made.MADE(made.Bernoulli(1), (4,), context=[made.Categorical([10, 20]), made.Bernoulli(1)])
-    folder = RunFolder(tmp_path / "model.safetensors")
-    assert read_context("x1=1,x0=20", folder, model).tolist() == [1, 1]
-    with refused("lacks x1", "all of x0, x1"):
-        read_context("x0=10", folder, model)
-    with refused('--context "x0=...,x1=..."'):
-        read_context(None, folder, model)
+    assert read_context("c1=1,c0=20", model).tolist() == [20, 1]
+    with refused("lacks c1", "all of c0, c1"):
+        read_context("c0=10", model)
+    with refused('--context "c0=...,c1=..."'):
+        read_context(None, model)
     numbers = made.MADE(made.Bernoulli(1), (4,), context=2)
     with refused("numbers", "Python"):
-        read_context("x0=1,x1=1", folder, numbers)
+        read_context("c0=1,c1=1", numbers)

@@ -61,7 +61,7 @@ def test_averaged_logits_are_the_mean_of_the_outputs(build, states, case):
     for count, score in zip(result.counts, result.logits, strict=True):
         with torch.no_grad():
             mean = torch.stack([model.outputs(rows, k).double() for k in range(count)]).mean(0)
-        expected = -model.variables.log_prob(mean, rows).sum(1).mean()
+        expected = -model.variables.log_prob(mean, rows.codes).sum(1).mean()
         assert score.nll == pytest.approx(float(expected), abs=1e-6)
 
 

@@ -62,7 +62,7 @@ def images():
     """Images of 2 x 3 pixels, a model for them, and 20 samples."""
     rows = np.random.default_rng(0).integers(0, 2, (30, 6)).astype(np.uint8)
     dataset = build(Raw("images", {"all": rows}, image_shape=(2, 3)), "images")
-    model = made.MADE(made.Bernoulli(6), hidden=(8,), direct=True)
+    model = made.MADE(dataset.schema, hidden=(8,), direct=True)
     return dataset, model, model.sample(20, seed=0).numpy()
 
 
@@ -79,16 +79,16 @@ def test_samples_and_rows(request, tmp_path, kind):
     dataset, model, samples = request.getfixturevalue(kind)
     assert draw_samples(tmp_path / "samples.png", model, dataset, seed=0) == tmp_path / "samples.png"
     assert_picture(tmp_path / "samples.png")
-    draw_rows(tmp_path / "rows.png", samples, model, dataset.image_shape, dataset.columns)
+    draw_rows(tmp_path / "rows.png", samples, model)
     assert_picture(tmp_path / "rows.png")
 
 
 def test_rows_alone_stand_beside_no_others(categories, tmp_path, monkeypatch):
     """Drawn rows are not shown a second time as held-out data."""
-    dataset, model, samples = categories
+    _, model, samples = categories
     figures = []
     monkeypatch.setattr("made.plots.save", lambda figure, path: figures.append(figure))
-    draw_rows(tmp_path / "rows.png", samples, model, None, dataset.columns)
+    draw_rows(tmp_path / "rows.png", samples, model)
     titles = [axes.get_title() for axes in figures[0].axes]
     assert "drawn by the model" in titles
     assert "held-out data" not in titles
@@ -96,9 +96,9 @@ def test_rows_alone_stand_beside_no_others(categories, tmp_path, monkeypatch):
 
 
 def test_no_rows_no_picture(images, tmp_path, refused):
-    dataset, model, samples = images
+    _, model, samples = images
     with refused("at least one row", "-n 1"):
-        draw_rows(tmp_path / "rows.png", samples[:0], model, dataset.image_shape)
+        draw_rows(tmp_path / "rows.png", samples[:0], model)
     assert not list(tmp_path.iterdir())
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import made
 from made import data
 from made.runs.folder import RunFolder
-from made.runs.rows import context_of_values, find_rows, part_columns
+from made.runs.rows import find_rows, part_table
 from made.runs.run import run
+from made.variables.schema import Schema
 
 
 @pytest.fixture
@@ -27,48 +30,54 @@ def test_own_data_are_split_as_the_fit_did(find, finished, split, by_path):
     job, outcome = finished
     found = find(job.data if by_path else None, split)
     assert found.split == (split or "test")
-    parts = outcome.dataset.splits
-    expected = np.concatenate(list(parts.values())) if split == "all" else parts[found.split]
-    np.testing.assert_array_equal(found.codes.numpy(), expected)
-    assert len(found.codes) == {"train": 80, "valid": 10, "test": 10, "all": 100}[found.split]
+    data_set = outcome.dataset
+    splits = tuple(data_set.splits) if split == "all" else (found.split,)
+    np.testing.assert_array_equal(
+        found.rows.codes.numpy(), np.concatenate([data_set.codes(part) for part in splits])
+    )
+    assert len(found.rows) == {"train": 80, "valid": 10, "test": 10, "all": 100}[found.split]
 
 
 def test_own_data_by_relative_path(find, finished, monkeypatch):
     monkeypatch.chdir(finished[0].folder.parent)
-    np.testing.assert_array_equal(find("table.csv", None).codes.numpy(), finished[1].dataset.test)
+    np.testing.assert_array_equal(
+        find("table.csv", None).rows.codes.numpy(), finished[1].dataset.codes("test")
+    )
 
 
 def test_own_file_can_be_taken_whole_and_in_its_order(find, finished, table):
     found = find(finished[0].data, None, whole_file=True)
     assert found.split == "all"
-    np.testing.assert_array_equal(found.codes.numpy(), finished[1].model.codes(table))
+    np.testing.assert_array_equal(found.rows.codes.numpy(), finished[1].model.rows(table).codes)
 
 
 def test_rows_of_another_file_are_all_of_them(find, tmp_path, write_csv):
     path = write_csv(tmp_path / "more.csv", [[0, 2, 40], [1, 0, 10]])
     found = find(str(path))
     assert (found.name, found.split) == ("more.csv", "all")
-    assert found.codes.tolist() == [[0, 2, 2], [1, 0, 0]]
+    assert found.rows.codes.tolist() == [[0, 2, 2], [1, 0, 0]]
 
 
 def test_another_file_can_be_split(find, finished, tmp_path, table, write_csv):
     path = write_csv(tmp_path / "copy.csv", table)
-    np.testing.assert_array_equal(find(str(path), "valid").codes.numpy(), finished[1].dataset.valid)
+    np.testing.assert_array_equal(
+        find(str(path), "valid").rows.codes.numpy(), finished[1].dataset.codes("valid")
+    )
 
 
 def test_file_with_splits(find, tmp_path, table):
     np.savez(tmp_path / "splits.npz", train=table[:50], valid=table[50:60], test=table[60:65])
     path = str(tmp_path / "splits.npz")
-    counts = {split: len(find(path, split).codes) for split in (None, "train", "valid", "test", "all")}
+    counts = {split: len(find(path, split).rows.codes) for split in (None, "train", "valid", "test", "all")}
     assert counts == {None: 5, "train": 50, "valid": 10, "test": 5, "all": 65}
     assert find(path, None).split == "test"
-    np.testing.assert_array_equal(find(path, "test").codes[:, 1].numpy(), table[60:65, 1])
+    np.testing.assert_array_equal(find(path, "test").rows.codes[:, 1].numpy(), table[60:65, 1])
 
 
 def test_labels_of_a_file_that_lacks_some(find, tmp_path):
     """A column that holds 20 and 40 alone still means the second and the third class."""
     np.save(tmp_path / "few.npy", np.array([[0, 0, 40], [0, 0, 20]]))
-    assert find(str(tmp_path / "few.npy")).codes[:, 2].tolist() == [2, 1]
+    assert find(str(tmp_path / "few.npy")).rows.codes[:, 2].tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,7 @@ def test_model_file_without_settings(finished, tmp_path, refused, table, write_c
     file = tmp_path / "lonely.safetensors"
     outcome.model.save(file)
     path = write_csv(tmp_path / "rows.csv", table[:4])
-    assert len(find_rows(RunFolder(file), outcome.model, str(path)).codes) == 4
+    assert len(find_rows(RunFolder(file), outcome.model, str(path)).rows.codes) == 4
     with refused("lonely.safetensors"):
         find_rows(RunFolder(file), outcome.model, None)
 
@@ -115,7 +124,7 @@ def test_named_sets(tmp_path, job_for):
     for name in (None, "digits"):
         found = find_rows(RunFolder(job.folder), outcome.model, name)
         assert (found.name, found.split) == ("digits", "test")
-        np.testing.assert_array_equal(found.codes.numpy(), digits.test)
+        np.testing.assert_array_equal(found.rows.codes.numpy(), digits.test)
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -126,9 +135,9 @@ def test_table_is_drawn_again(tmp_path, job_for):
     job = job_for(tmp_path / "table.npy", tmp_path / "run", training={"epochs": 1, "batch_size": 8192})
     outcome = run(job)
     folder = RunFolder(job.folder)
-    np.testing.assert_array_equal(find_rows(folder, outcome.model, None).codes, outcome.dataset.test)
+    np.testing.assert_array_equal(find_rows(folder, outcome.model, None).rows.codes, outcome.dataset.test)
     found = find_rows(folder, outcome.model, str(tmp_path / "other.npy"), "train")
-    assert found.codes.shape == (80_000, 2)
+    assert found.rows.codes.shape == (80_000, 2)
 
 
 def test_name_with_a_hyphen_is_the_same_set(finished, tmp_path, refused):
@@ -153,9 +162,9 @@ def find_given_b(conditional):
 def test_own_data_bring_their_context(find_given_b, conditional, split):
     own = conditional[1].dataset
     found = find_given_b(None, split)
-    for part, rows in ((own, found.codes), (own.context, found.context)):
-        expected = np.concatenate(list(part.splits.values())) if split == "all" else part.splits[found.split]
-        np.testing.assert_array_equal(rows.numpy(), expected)
+    splits = tuple(own.splits) if split == "all" else (found.split,)
+    for part, rows in ((own.codes, found.rows.codes), (own.context_of, found.rows.context)):
+        np.testing.assert_array_equal(rows.numpy(), np.concatenate([part(name) for name in splits]))
 
 
 @pytest.mark.parametrize("with_header", [True, False])
@@ -164,21 +173,26 @@ def test_context_of_a_file_is_parted_by_place(find_given_b, tmp_path, table, wit
     text = "\n".join(",".join(map(str, row)) for row in table[:9])
     path.write_text(("a,b,c\n" if with_header else "") + text)
     found = find_given_b(str(path))
-    assert found.codes.tolist() == [[row[0], [10, 20, 40].index(row[2])] for row in table[:9]]
-    assert found.context.tolist() == [[row[1]] for row in table[:9]]
+    assert found.rows.codes.tolist() == [[row[0], [10, 20, 40].index(row[2])] for row in table[:9]]
+    assert found.rows.context.tolist() == [[row[1]] for row in table[:9]]
     np.save(tmp_path / "more.npy", table[:9])
     again = find_given_b(str(tmp_path / "more.npy"))
-    np.testing.assert_array_equal(again.context, found.context)
-    np.testing.assert_array_equal(again.codes, found.codes)
+    np.testing.assert_array_equal(again.rows.context, found.rows.context)
+    np.testing.assert_array_equal(again.rows.codes, found.rows.codes)
 
 
-def test_a_model_file_without_its_run_has_its_context_last(conditional, tmp_path, table, write_csv):
-    _, outcome = conditional
-    outcome.model.save(tmp_path / "lonely.safetensors")
+@pytest.mark.parametrize("knows_names", [True, False])
+def test_a_model_file_without_its_run_parts_its_context(conditional, tmp_path, table, write_csv, knows_names):
+    """Its schema has the names; one of variables alone has its context last."""
+    model = conditional[1].model
+    if not knows_names:
+        model = made.MADE(list(model.variables.blocks), (4,), context=list(model.context.variables.blocks))
+    model.save(tmp_path / "lonely.safetensors")
+    lonely = RunFolder(tmp_path / "lonely.safetensors")
     path = write_csv(tmp_path / "rows.csv", table[:9, [0, 2, 1]], header="a,c,b")
-    found = find_rows(RunFolder(tmp_path / "lonely.safetensors"), outcome.model, str(path))
-    assert found.context.tolist() == table[:9, [1]].tolist()
-    assert found.codes[:, 0].tolist() == table[:9, 0].tolist()
+    found = find_rows(lonely, lonely.load_model(), str(path))
+    assert found.rows.context.tolist() == table[:9, [1]].tolist()
+    assert found.rows.codes[:, 0].tolist() == table[:9, 0].tolist()
 
 
 def test_context_that_does_not_fit(find_given_b, tmp_path, refused, write_csv):
@@ -190,29 +204,49 @@ def test_context_that_does_not_fit(find_given_b, tmp_path, refused, write_csv):
         find_given_b(str(write_csv(tmp_path / "label.csv", [[0, 2, 30]])))
 
 
-def test_part_columns(conditional, finished):
-    model = conditional[1].model
+def test_part_table(conditional, finished):
+    schema = conditional[1].model.schema
     rows = np.arange(12).reshape(4, 3)
-    for places, variables in (([1], [0, 2]), ([0], [1, 2]), ([], [0, 1])):
-        mine, context = part_columns(rows, model, places)
+    last = replace(schema, columns=tuple(schema.columns[d] for d in (0, 2, 1)), context_places=(2,))
+    first = replace(schema, columns=tuple(schema.columns[d] for d in (1, 0, 2)), context_places=(0,))
+    for own, place, variables in ((schema, 1, [0, 2]), (first, 0, [1, 2]), (last, 2, [0, 1])):
+        mine, context = part_table(own, rows, None)
         np.testing.assert_array_equal(mine, rows[:, variables])
-        np.testing.assert_array_equal(context, rows[:, places or [2]])
-    mine, context = part_columns(rows, finished[1].model, [])
+        np.testing.assert_array_equal(context, rows[:, [place]])
+    mine, context = part_table(finished[1].model.schema, rows, None)
     assert mine is rows
     assert context is None
 
 
+def test_columns_are_found_by_name(conditional, refused):
+    """Whatever their order; without names on both sides, by place."""
+    schema = conditional[1].model.schema
+    rows = np.arange(12).reshape(4, 3)
+    mine, context = part_table(schema, rows, ["b", "c", "a"])
+    np.testing.assert_array_equal(mine, rows[:, [2, 1]])
+    np.testing.assert_array_equal(context, rows[:, [0]])
+    mine, context = part_table(replace(schema, is_named=False), rows, ["b", "c", "a"])
+    np.testing.assert_array_equal(mine, rows[:, [0, 2]])
+    np.testing.assert_array_equal(context, rows[:, [1]])
+    with refused("'d'", "a, b, c"):
+        part_table(schema, rows, ["a", "b", "d"])
+    with refused("'a' twice", "a, b, c"):
+        part_table(schema, rows, ["a", "b", "a"])
+
+
 def test_context_keeps_its_order_and_labels(refused):
     """Places are in the order of the context's columns; labels are as the file has them."""
-    context = [made.Categorical([10, 20, 40]), made.Bernoulli(1)]
-    model = made.MADE(made.Bernoulli(1), (4,), context=context)
+    columns = Schema.of_classes([2, 2, 3], [None, None, (10, 20, 40)], ["sex", "sold", "age"])
+    schema = columns.with_context(["age", "sex"])
+    model = made.MADE(schema, (4,))
     rows = np.array([[0, 1, 40], [1, 0, 10]])
-    mine, given = part_columns(rows, model, [2, 0])
+    mine, given = part_table(schema, rows, None)
     assert mine.tolist() == [[1], [0]]
     assert given.tolist() == [[40, 0], [10, 1]]
-    assert context_of_values(given, model).tolist() == [[2, 0], [0, 1]]
-    assert context_of_values(None, model) is None
+    assert model.rows(mine, given).context.tolist() == [[2, 0], [0, 1]]
+    assert made.MADE(columns, (4,)).rows(rows, None).context is None
     with refused("row 1", "lacks age"):
-        context_of_values(np.array([[10, 0], [np.nan, 1]]), model, ["age", "sex"])
-    with refused("row 0", "lacks column 1 of the context"):
-        context_of_values(np.array([[10, np.nan]]), model)
+        part_table(schema, np.array([[0, 1, 10], [1, 0, np.nan]]), None)
+    unnamed = made.MADE(made.Bernoulli(1), (4,), context=[made.Categorical([10, 20, 40]), made.Bernoulli(1)])
+    with refused("row 0", "lacks c1"):
+        part_table(unnamed.schema, np.array([[0, 10, np.nan]]), None)

@@ -76,8 +76,10 @@ def test_settings_say_it_all(finished):
     job, outcome = finished
     settings = read(job.folder, "settings.json")
     assert settings["data"] == {"name": job.data, "data_dir": None, "seed": 1}
-    assert settings["columns"] == ["a", "b", "c"]
-    assert settings["image_shape"] is None
+    schema = made.load(job.folder / "model.safetensors").schema
+    assert schema.names == ("a", "b", "c")
+    assert schema.is_named
+    assert schema.image_shape is None
     assert settings["full"]["model"] == json.loads(json.dumps(outcome.model.settings()))
     assert settings["full"]["training"]["batch_size"] == 32
     assert settings["full"]["training"]["seed"] == 1
@@ -195,7 +197,7 @@ def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_fo
             Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
         ]
 
-    for module in ("runs.run", "tuning.recipes"):
+    for module in ("tuning.auto", "tuning.recipes"):
         monkeypatch.setattr(f"made.{module}.candidates", candidates)
     job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run", model={}, training={})
     with monkeypatch.context() as patch:
@@ -229,7 +231,7 @@ def test_what_was_chosen_for_images_is_found_again(tmp_path, job_for, monkeypatc
             Candidate(f"images of {image}", field, {"epochs": 8, "batch_size": 32}),
         ]
 
-    for module in ("runs.run", "tuning.recipes"):
+    for module in ("tuning.auto", "tuning.recipes"):
         monkeypatch.setattr(f"made.{module}.candidates", candidates)
     job = job_for("digits", tmp_path / "run", model={}, training={})
     run(job)
@@ -338,9 +340,10 @@ def test_images_run(tmp_path, job_for):
     images = (np.random.default_rng(0).random((40, 3, 4)) < 0.3).astype(np.uint8)
     np.save(tmp_path / "images.npy", images)
     outcome = run(job_for(tmp_path / "images.npy", tmp_path / "run"))
-    assert RunFolder(tmp_path / "run").image_shape == (3, 4)
+    schema = RunFolder(tmp_path / "run").load_model().schema
+    assert schema.image_shape == (3, 4)
     assert outcome.dataset.n_variables == 12
-    assert RunFolder(tmp_path / "run").columns is None
+    assert not schema.is_named
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -359,13 +362,15 @@ def test_a_conditional_run_keeps_its_context_by_number(conditional):
     job, outcome = conditional
     settings = read(job.folder, "settings.json")
     assert settings["data"]["context"] == [1]  # it was asked for by name
-    assert (settings["columns"], settings["context_columns"]) == (["a", "c"], ["b"])
     assert RunConfig.of(job.folder, "cpu").context == (1,)
     folder = RunFolder(job.folder)
-    assert (folder.context_places, folder.columns, folder.context_columns) == ([1], ["a", "c"], ["b"])
+    schema = folder.load_model().schema
+    assert (schema.context_places, schema.names) == ((1,), ("a", "b", "c"))
+    assert [column.name for column in schema.modelled] == ["a", "c"]
+    assert [column.name for column in schema.context_columns] == ["b"]
     own = folder.load_data()
     np.testing.assert_array_equal(own.test, outcome.dataset.test)
-    np.testing.assert_array_equal(own.context.test, outcome.dataset.context.test)
+    np.testing.assert_array_equal(own.context["test"], outcome.dataset.context["test"])
     assert set(content(job.folder)) == ALL
 
 
@@ -374,9 +379,9 @@ def test_results_of_a_conditional_run_are_given_the_context(conditional):
     results = read(job.folder, "results.json")["model"]
     model, own = made.load(job.folder / "model.safetensors"), outcome.dataset
     for split in ("valid", "test"):
-        log_prob = score_model(model, own.splits[split], context=own.context_of(split))
+        log_prob = score_model(model, model.rows(own.splits[split], own.context_of(split)))
         assert results[split]["nll"] == pytest.approx(-log_prob.mean().item(), abs=1e-9)
-    wrong = (own.context.test.astype(int) + 1) % 3
+    wrong = (own.context["test"].astype(int) + 1) % 3
     assert -model.log_prob(own.test, context=wrong).mean().item() > results["test"]["nll"] + 1
 
 

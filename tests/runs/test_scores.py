@@ -14,7 +14,7 @@ from made.baselines import ChowLiuTree, ProductOfMarginals
 from made.data import Raw
 from made.data.dataset import build
 from made.runs import scores
-from made.runs.scores import RunningScore, Score, baseline_scores, score_model, score_rows
+from made.runs.scores import Score, baseline_scores, score_model, score_rows
 
 
 def test_score_of_rows():
@@ -33,23 +33,24 @@ def test_one_row_has_no_error():
     assert json.loads(json.dumps(score.as_dict(), allow_nan=False))["nll_se"] is None
 
 
-def test_running_score_is_that_of_all_rows():
+def test_score_far_from_zero_keeps_its_digits():
     rng = np.random.default_rng(0)
-    log_prob = torch.from_numpy(rng.normal(-1e4, 3.0, 100))  # far from 0: sums of squares would lose digits
-    running = RunningScore(n_variables=7)
-    for batch in log_prob.split([1, 0, 60, 39]):
-        running.add(batch)
-    whole = score_rows(log_prob, n_variables=7)
-    assert running.score().n == whole.n == 100
-    assert running.score().as_dict() == pytest.approx(whole.as_dict(), rel=1e-12)
+    log_prob = torch.from_numpy(rng.normal(-1e4, 3.0, 100))  # sums of squares would lose digits
+    score = score_rows(log_prob, n_variables=7)
+    nll = math.fsum(-log_prob.tolist()[i] for i in range(100)) / 100
+    error = math.sqrt(math.fsum((-value - nll) ** 2 for value in log_prob.tolist()) / 99 / 100)
+    assert score.n == 100
+    assert score.as_dict() == pytest.approx(
+        {"nll": nll, "nll_se": error, "bits_per_dim": nll / (7 * math.log(2)), "n": 100}, rel=1e-12
+    )
 
 
-def test_running_score_of_one_row_and_of_none():
-    running = RunningScore(n_variables=1)
-    assert running.score().as_dict() == {"nll": None, "nll_se": None, "bits_per_dim": None, "n": 0}
-    running.add(torch.tensor([-1.0]))
-    assert running.score().nll == 1.0
-    assert math.isnan(running.score().nll_se)
+def test_score_of_one_row_and_of_none():
+    none = score_rows(torch.zeros(0, dtype=torch.float64), n_variables=1)
+    assert none.as_dict() == {"nll": None, "nll_se": None, "bits_per_dim": None, "n": 0}
+    one = score_rows(torch.tensor([-1.0]), n_variables=1)
+    assert one.nll == 1.0
+    assert math.isnan(one.nll_se)
 
 
 def test_score_model_in_batches(monkeypatch):
@@ -69,14 +70,14 @@ def test_baselines(table):
     assert set(found) == {"product of marginals", "Chow-Liu tree"}
     for name, kind in (("product of marginals", ProductOfMarginals), ("Chow-Liu tree", ChowLiuTree)):
         assert list(found[name]) == ["valid", "test"]
-        baseline = kind(dataset.train, dataset.classes)
+        baseline = kind(dataset.codes("train"), dataset.classes)
         for split, score in found[name].items():
-            log_prob = baseline.log_prob(dataset.splits[split])
+            log_prob = baseline.log_prob(dataset.codes(split))
             assert score.nll == pytest.approx(-log_prob.mean())
             assert score.n == 10
     tree, marginals = found["Chow-Liu tree"]["test"], found["product of marginals"]["test"]
     assert tree.nll < marginals.nll - 0.5  # the third column copies the second
-    train = baseline_scores(dataset, {"mine": dataset.train})["Chow-Liu tree"]
+    train = baseline_scores(dataset, {"mine": dataset.codes("train")})["Chow-Liu tree"]
     assert list(train) == ["mine"]
     assert train["mine"].n == 80
 

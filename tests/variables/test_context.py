@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,7 +186,7 @@ def test_probabilities_sum_to_one_for_every_context(model, contexts, states):
 
 def test_context_reaches_every_output(model, states):
     """Of the first variable of the ordering too, where several libraries have it reach nothing."""
-    codes = model.rows(states(model)[:1])
+    codes = model.schema.encode_modelled(states(model)[:1])
     x = model.variables.features(codes)
     generator = torch.Generator().manual_seed(0)
     for k in range(model.n_masks):
@@ -222,16 +223,15 @@ def test_every_output_may_depend_on_context_in_more_than_a_linear_way(name, rand
 
 def test_context_is_no_hole_in_the_ordering(model, contexts, states):
     """Under every context, an output sees only what comes before its variable."""
-    rows = model.rows(states(model)[-3:])
-    context = model.context.rows(contexts[0], len(rows))
+    rows = model.rows(states(model)[-3:], contexts[0])
     for k in range(model.n_masks):
         ranks = model.mask(k).ranks
         rank_out = np.repeat(ranks, model.variables.output_sizes)
-        before = model.outputs(rows, k, context=context)
+        before = model.outputs(rows, k)
         for d in range(model.n_variables):
-            changed = rows.clone()
+            changed = rows.codes.clone()
             changed[:, d] = (changed[:, d] + 1) % int(model.variables.n_values[d])
-            differs = (model.outputs(changed, k, context=context) != before).numpy()
+            differs = (model.outputs(replace(rows, codes=changed), k) != before).numpy()
             assert not differs[:, rank_out <= ranks[d]].any()
 
 
@@ -311,7 +311,7 @@ def test_file_and_back(model, contexts, states, tmp_path):
     model.save(tmp_path / "model")
     again = made.load(tmp_path / "model")
     assert again.settings() == model.settings()
-    assert "context" in model.settings()
+    assert len(model.settings()["schema"]["context_places"]) == model.context.n_columns > 0
     for context in contexts:
         assert torch.equal(again.log_prob(rows, context=context), model.log_prob(rows, context=context))
         assert torch.equal(again.sample(5, seed=0, context=context), model.sample(5, seed=0, context=context))
@@ -419,7 +419,7 @@ def test_no_rows(model, contexts):
 def test_without_context_nothing_is_stored_and_masks_stay_what_they_were():
     model, plain = made.MADE(B(5), (20,), context=2), made.MADE(B(5), (20,))
     assert plain.network.context is None
-    assert "context" not in plain.settings()
+    assert plain.settings()["schema"]["context_places"] == []
     assert "network.context" not in plain.state_dict()
     assert model.network.context.shape == (5, 2)
     assert plain.mask().connectivity[0].min() >= 1

@@ -184,6 +184,8 @@ def test_rows_that_make_no_sense_are_refused(refused, rows, words):
 def test_a_label_that_is_none_is_refused(refused):
     with refused("row 0, column 2", "'blue'", "2 labels"):
         read_incomplete(LABELS, [[None, 1, "blue"]])
+    with refused("row 0, column 2", "holds 1", "2 labels"):
+        read_incomplete(LABELS, [[None, 1, 1]])  # its code
 
 
 @pytest.mark.parametrize(
@@ -302,9 +304,9 @@ NUMBERED = RowType([made.Categorical([10, 20, 40]), made.Bernoulli(1), made.Cate
     ],
 )
 def test_numbers_may_be_labels(rows, codes):
-    assert marked(read_incomplete(NUMBERED, rows, as_labels=True)) == codes
+    assert marked(read_incomplete(NUMBERED, rows)) == codes
 
 
 def test_a_number_that_is_no_label_is_refused(refused):
     with refused("row 1, column 0", "30", "3 labels"):
-        read_incomplete(NUMBERED, [[20, NAN, NAN], [30, 0, NAN]], as_labels=True)
+        read_incomplete(NUMBERED, [[20, NAN, NAN], [30, 0, NAN]])

@@ -91,6 +91,12 @@ def test_context_is_parted_by_place_and_keeps_its_order():
     assert again.context.tolist() == rows.context.tolist()
 
 
+def test_rows_of_different_lengths_are_refused(refused):
+    for schema in (PEOPLE, PEOPLE.with_context(["age"])):
+        with refused("rows differ in their number of columns"):
+            schema.encode([[3, 30, 1, "yes"], [0]])
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [

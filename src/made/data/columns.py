@@ -77,6 +77,9 @@ def infer_schema(
         classes = tuple(n_classes for n_classes, _ in by_column)
         labels = tuple(own for _, own in by_column)
         notes = ()
+    if names is not None and len(set(names)) < len(names):
+        names, renamed = _distinct(names)
+        notes = (*notes, renamed)
     schema = Schema.of_classes(classes, labels, names, image_shape=image_shape)
     if image_shape is None and len(set(classes)) == 1:
         schema = schema.with_image_shape(find_image_shape(_codes(first[:_ROWS_OF_IMAGES], schema), classes))
@@ -301,6 +304,19 @@ def _numbers(values: Sequence[Any], d: int, source: str, names: Sequence[str] | 
             f"{source}: column {d}{_named(d, names)} (counted from 0) holds neither whole numbers nor text"
         ) from None
     return whole_numbers(column[:, None], source, None if names is None else names[d : d + 1])
+
+
+def _distinct(names: Sequence[str]) -> tuple[list[str], str]:
+    """Return names that differ, and a sentence that says so: a, a becomes a, a_2."""
+    found: list[str] = []
+    for name in names:
+        number, own = 1, name
+        while own in found:
+            number += 1
+            own = f"{name}_{number}"
+        found.append(own)
+    changed = [own for own, name in zip(found, names, strict=True) if own != name]
+    return found, f"columns of one name are told apart: {', '.join(changed)}"
 
 
 def _codes(rows: np.ndarray[Any, Any], schema: Schema) -> np.ndarray[Any, Any]:

@@ -110,7 +110,7 @@ def log_probs_averaged(
     model : MADE
         Whose masks are averaged.
     rows : Rows
-        As ``model.encode`` returns them; they are scored at once, so one batch.
+        As ``model.rows`` returns them; they are scored at once, so one batch.
     counts : sequence of int
         The k, as `check_counts` returns them.
     advance : callable

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from made.model import MADE
@@ -111,7 +112,6 @@ def csv_text(model: MADE, portions: Iterable[NDArray[Any]]) -> Iterator[str]:
     yes
     no
     """
-    # Names may be there twice in a file, but not in a table of polars: they are written as a row.
     yield _csv(np.array([_names(model)], dtype=object))
     for values in portions:
         yield _csv(values)
@@ -192,11 +192,15 @@ def value_type(model: MADE) -> np.dtype[Any]:
     >>> value_type(made.MADE(made.Bernoulli(3), hidden=(4,)))
     dtype('uint8')
     """
-    kinds = [np.dtype(np.uint8 if model.variables.n_values.max() <= 256 else np.int64)]
-    for labels in model.schema.labels:
-        if labels is not None:
-            of_numbers = {type(label) for label in labels} in ({int}, {float})
-            kinds.append(np.array(labels if of_numbers else list(map(str, labels))).dtype)
+    # Row k has the k-th value of every variable, or its last: all values occur, and `decode` names them.
+    n_values = model.variables.n_values
+    rows = max(1, _NUMBERS_PER_PORTION // model.n_variables)
+    kinds: list[np.dtype[Any]] = []
+    for first in range(0, int(n_values.max()), rows):
+        places = np.arange(first, min(first + rows, int(n_values.max())))
+        codes = torch.from_numpy(np.minimum(places[:, None], n_values - 1)).to(model.variables.dtype)
+        values = model.schema.decode(codes)
+        kinds.append(values.astype(str).dtype if values.dtype == object else values.dtype)
     return np.result_type(*kinds)
 
 
@@ -253,14 +257,15 @@ def _columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Serie
     import polars
 
     kept = list(portions)
+    code = polars.UInt8 if model.variables.n_values.max() <= 256 else polars.Int64
     columns = []
     for d, labels in enumerate(model.schema.labels):
         values = [value for rows in kept for value in rows[:, d].tolist()]
-        of_numbers = labels is None or all(isinstance(label, int | float) for label in labels)
-        kind = polars.Int64 if labels is None or all(isinstance(label, int) for label in labels) else None
-        columns.append(
-            polars.Series(values, dtype=kind, strict=False)
-            if of_numbers
-            else polars.Series(list(map(str, values)), dtype=polars.String)
-        )
+        if labels is None:
+            columns.append(polars.Series(values, dtype=code, strict=False))
+        elif all(isinstance(label, int | float) for label in labels):
+            kind = polars.Series(labels, strict=False).dtype
+            columns.append(polars.Series(values, dtype=kind, strict=False))
+        else:
+            columns.append(polars.Series(list(map(str, values)), dtype=polars.String))
     return columns

@@ -83,7 +83,7 @@ class Checkpoint:
         kind, header, tensors = read_tensors(path)
         if kind != "checkpoint":
             raise InputError(f"{path} holds a {kind}, not a checkpoint")
-        if header["model"] != {"kind": model.kind, "settings": model.settings()}:
+        if not _describes(header["model"], model):
             raise InputError(f"{path} belongs to a model with other settings: resume with those of the run")
         differences = settings.differences(TrainingSettings(**header["training"]))
         if differences:
@@ -137,3 +137,19 @@ def fingerprint(*data: Tensor | str | None) -> str:
         if tensor is not None:
             digest.update(tensor.contiguous().cpu().numpy().data)
     return digest.hexdigest()
+
+
+def _describes(header: dict[str, Any], model: BaseModel) -> bool:
+    """Return whether a header describes a model like this one; names of columns are of no matter."""
+    if header == {"kind": model.kind, "settings": model.settings()}:
+        return True
+    if header["kind"] != model.kind:
+        return False
+    other = type(model).from_settings(header["settings"])  # checkpoints of 0.1 have no schema
+    settings, others = model.settings(), other.settings()
+    del settings["schema"], others["schema"]
+    return (
+        settings == others
+        and model.variables.settings() == other.variables.settings()
+        and model.context.settings() == other.context.settings()
+    )

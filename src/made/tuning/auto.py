@@ -85,6 +85,7 @@ def auto_fit(
     Examples
     --------
     >>> import made
+    >>> import numpy as np
     >>> rows = np.repeat(np.eye(4, dtype=int), 30, axis=0)
     >>> model = made.auto_fit(rows)
     >>> bool((model.log_prob(np.eye(4)) > -1.8).all())

@@ -140,8 +140,8 @@ class Categorical(Discrete):
     Parameters
     ----------
     classes : int or sequence of labels
-        K, or the K labels (strings or numbers) that the codes 0..K-1 stand for. Rows hold codes; `MADE.codes`
-        and `MADE.values` translate, and rows of strings are translated by themselves.
+        K, or the K labels (strings or numbers) that the codes 0..K-1 stand for. Rows then
+        hold labels, in every call.
     n : int
         How many.
     coding : "one-hot", "scaled", "raw" or "radial-basis"

@@ -153,6 +153,8 @@ def _filled(variables: RowType, array: NDArray[Any], missing: BoolArray) -> NDAr
     """Return the array with some value of its variable in place of every missing entry."""
     if not missing.any():
         return array
+    if not variables.has_labels and array.dtype.kind in "mM" and not missing.all():
+        return array  # the reader says that times are no numbers
     if not variables.has_labels and array.dtype.kind not in "mMUS":
         array[missing] = 0
         return array if array.dtype != object else _as_numbers(array)

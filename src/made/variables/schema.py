@@ -239,7 +239,10 @@ class Schema:
         """
         if frames.is_frame(rows):
             return self._of_frame(rows)
-        shape = np.shape(rows)
+        try:
+            shape = np.shape(rows)
+        except ValueError:  # rows of different lengths: the reader says so
+            return rows, None
         if not self.context_columns or len(shape) != 2 or shape[1] != len(self.columns):
             return rows, None
         places = list(self.context_places)
