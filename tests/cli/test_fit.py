@@ -92,12 +92,13 @@ def test_context(here, call, tiny, context, places, names):
     assert f"  conditional on {', '.join(names)}, which the baselines do not see" in result.out
     settings = settings_of(here / "new")
     assert settings["data"]["context"] == places
-    assert settings["context_columns"] == names
-    assert settings["columns"] == [name for name in ("sex", "kind", "size") if name not in names]
     model = made.load(here / "new" / "model.safetensors")
+    assert [column.name for column in model.schema.context_columns] == names
+    others = [name for name in ("sex", "kind", "size") if name not in names]
+    assert [column.name for column in model.schema.modelled] == others
     assert (model.n_variables, model.context.n_columns) == (3 - len(places), len(places))
     own = made.data.load("rows.csv").with_context(places)
-    nll = -model.log_prob(own.test, context=own.context.test).mean().item()
+    nll = -model.log_prob(own.test, context=own.context["test"]).mean().item()
     assert f"{nll:.3f}" in result.out
 
 

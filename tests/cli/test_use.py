@@ -168,7 +168,7 @@ def test_sample_csv_brings_labels_back(here, call):
     assert values.shape == (50, 3)
     assert set(values[:, 2]) <= {10, 20, 40}
     model = made.load("run/model.safetensors")
-    np.testing.assert_array_equal(values, model.values(model.sample(50, seed=3)))
+    np.testing.assert_array_equal(values, model.sample(50, seed=3))
     assert call("sample", "run", "-n", "50", "--seed", "3").out == text
     assert call("sample", "run", "-n", "50", "--seed", "4").out != text
     assert call("sample", "run", "-n", "20", "--seed", "3").out == "".join(text.splitlines(True)[:21])
@@ -229,11 +229,11 @@ def test_sample_in_portions_is_the_same(here, call, monkeypatch):
 
 
 GIVEN = {
-    "size=20": {2: 1},
-    "2=20,sex=1": {2: 1, 0: 1},
-    " kind = 2 , size=40 ": {1: 2, 2: 2},
+    "size=20": {2: 20},
+    "2=20,sex=1": {2: 20, 0: 1},
+    " kind = 2 , size=40 ": {1: 2, 2: 40},
     "sex=1,sex=1": {0: 1},
-    "sex=0,kind=1,size=10": {0: 0, 1: 1, 2: 0},
+    "sex=0,kind=1,size=10": {0: 0, 1: 1, 2: 10},
 }
 
 
@@ -243,9 +243,9 @@ def test_sample_given(here, call, text):
     header, rows = parse(result.out)
     assert header == ["sex", "kind", "size"]
     model = made.load("run/model.safetensors")
-    np.testing.assert_array_equal(rows, model.values(model.sample(40, seed=3, given=GIVEN[text])))
-    for variable, code in GIVEN[text].items():
-        assert (rows[:, variable] == [[0, 1], [0, 1, 2], [10, 20, 40]][variable][code]).all()
+    np.testing.assert_array_equal(rows, model.sample(40, seed=3, given=GIVEN[text]))
+    for variable, value in GIVEN[text].items():
+        assert (rows[:, variable] == value).all()
     assert result.err == f"drawn given {text}; {how(model, GIVEN[text])}\n"
 
 
@@ -272,17 +272,17 @@ def test_sample_with_context(here, call):
     header, rows = parse(result.out)
     assert header == ["sex", "size"]
     model = made.load("conditional/model.safetensors")
-    np.testing.assert_array_equal(rows, model.values(model.sample(30, seed=2, context=[2])))
+    np.testing.assert_array_equal(rows, model.sample(30, seed=2, context=[2]))
     assert result.err == ""
     other = call("sample", "conditional", "-n", "30", "--seed", "2", "--context", "0=0").out
-    np.testing.assert_array_equal(parse(other)[1], model.values(model.sample(30, seed=2, context=[0])))
+    np.testing.assert_array_equal(parse(other)[1], model.sample(30, seed=2, context=[0]))
     assert other != result.out
 
 
 def test_sample_with_context_and_given(here, call):
     result = call("sample", "conditional", "-n", "30", "--context", "kind=1", "--given", "size=40")
     model = made.load("conditional/model.safetensors")
-    expected = model.values(model.sample(30, seed=0, context=[1], given={1: 2}))
+    expected = model.sample(30, seed=0, context=[1], given={1: 40})
     np.testing.assert_array_equal(parse(result.out)[1], expected)
 
 
@@ -314,7 +314,7 @@ def test_interrupted_sample_leaves_the_earlier_file(here, call, snapshot, monkey
 
 
 def test_a_picture_of_too_many_rows_is_refused(here, call, monkeypatch):
-    monkeypatch.setattr("made.cli.use._ROWS_PER_PICTURE", 9)
+    monkeypatch.setattr("made.cli.sample._ROWS_PER_PICTURE", 9)
     call("sample", "pictures", "-n", "9", "-o", "new.png")
     result = call("sample", "pictures", "-n", "10", "-o", "more.png", code=2)
     assert result.err.startswith("error: a picture shows at least one row and at most 9, not 10")
@@ -332,7 +332,7 @@ def test_score(here, call):
     assert header == ["log_prob"]
     model = made.load("run/model.safetensors")
     rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
-    np.testing.assert_allclose(values[:, 0], model.log_prob(model.codes(rows)).numpy(), rtol=1e-8)
+    np.testing.assert_allclose(values[:, 0], model.log_prob(rows).numpy(), rtol=1e-8)
     assert len(text.splitlines()) == 61
     assert call("score", "run", "other.csv").out == text
 
@@ -346,7 +346,7 @@ def test_score_per_variable(here, call):
     assert header == ["log_prob", *(f"x{i}" for i in range(12))]
 
 
-HOLES = [[0, None, 0], [None, 1, None], [1, 2, 2], [None, None, None]]
+HOLES = [[0, None, 10], [None, 1, None], [1, 2, 40], [None, None, None]]
 
 
 def test_score_of_incomplete_rows(here, call):
@@ -356,7 +356,7 @@ def test_score_of_incomplete_rows(here, call):
     assert header == ["log_prob", "standard_error"]
     model = made.load("run/model.safetensors")
     np.testing.assert_allclose(found[:, 0], made.marginal(model, HOLES).log_prob, rtol=1e-8)
-    assert found[2, 0] == pytest.approx(float(model.log_prob([[1, 2, 2]])[0]))
+    assert found[2, 0] == pytest.approx(float(model.log_prob([[1, 2, 40]])[0]))
     assert found[3, 0] == pytest.approx(0, abs=1e-9)
     assert (found[:, 1] == 0).all()
     assert "what is known in 4 rows (holes.csv), 0 of them estimated" in result.err
@@ -386,12 +386,12 @@ def test_score_of_estimated_rows(here, call, randomize, monkeypatch):
 def test_score_with_context(here, call):
     model = made.load("conditional/model.safetensors")
     rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
-    codes = model.codes(rows[:, [0, 2]])
+    values = rows[:, [0, 2]]
     _, found = parse(call("score", "conditional", "other.csv").out)
-    np.testing.assert_allclose(found[:, 0], model.log_prob(codes, context=rows[:, [1]]).numpy(), rtol=1e-8)
+    np.testing.assert_allclose(found[:, 0], model.log_prob(values, context=rows[:, [1]]).numpy(), rtol=1e-8)
     (here / "holes.csv").write_text("sex,kind,size\n,1,20\n1,2,\n")
     _, found = parse(call("score", "conditional", "holes.csv").out)
-    expected = made.marginal(model, [[None, 1], [1, None]], context=[[1], [2]]).log_prob
+    expected = made.marginal(model, [[None, 20], [1, None]], context=[[1], [2]]).log_prob
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-8)
 
 
@@ -409,7 +409,7 @@ def test_evaluate_with_context(here, call):
     model = made.load("conditional/model.safetensors")
     own = made.data.load("rows.csv").with_context(["kind"])
     figures = json.loads(call("evaluate", "conditional", "--json").out)
-    nll = -model.log_prob(own.test, context=own.context.test).mean().item()
+    nll = -model.log_prob(own.test, context=own.context["test"]).mean().item()
     assert figures["nll"] == pytest.approx(nll, abs=1e-9)
 
 
@@ -419,10 +419,10 @@ def test_per_variable_of_a_mixture_is_that_of_its_first_mask(here, call, tiny):
     assert "mixture of 2 masks" in result.err
     assert "mask 0" in result.err
     model = made.load("new/model.safetensors")
-    codes = model.codes(np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int))
+    rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
     _, values = parse(result.out)
-    np.testing.assert_allclose(values[:, 0], model.log_prob(codes).numpy(), rtol=1e-8)
-    np.testing.assert_allclose(values[:, 1:].sum(axis=1), model.log_prob(codes, mask=0).numpy(), rtol=1e-6)
+    np.testing.assert_allclose(values[:, 0], model.log_prob(rows).numpy(), rtol=1e-8)
+    np.testing.assert_allclose(values[:, 1:].sum(axis=1), model.log_prob(rows, mask=0).numpy(), rtol=1e-6)
 
 
 # show, summary, data

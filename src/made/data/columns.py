@@ -78,7 +78,7 @@ def infer_schema(
         labels = tuple(own for _, own in by_column)
         notes = ()
     if names is not None and len(set(names)) < len(names):
-        names, renamed = _distinct(names)
+        names, renamed = _told_apart(names)
         notes = (*notes, renamed)
     schema = Schema.of_classes(classes, labels, names, image_shape=image_shape)
     if image_shape is None and len(set(classes)) == 1:
@@ -306,7 +306,7 @@ def _numbers(values: Sequence[Any], d: int, source: str, names: Sequence[str] | 
     return whole_numbers(column[:, None], source, None if names is None else names[d : d + 1])
 
 
-def _distinct(names: Sequence[str]) -> tuple[list[str], str]:
+def _told_apart(names: Sequence[str]) -> tuple[list[str], str]:
     """Return names that differ, and a sentence that says so: a, a becomes a, a_2."""
     found: list[str] = []
     for name in names:
