@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,14 @@ def test_every_name_of_the_face_is_there():
     assert set(made.__all__) <= set(dir(made))
     for name in made.__all__:
         assert getattr(made, name) is not None
+
+
+def test_editors_see_the_names_that_there_are():
+    tree = ast.parse(Path(made.__file__).read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    seen = {alias.name: node.module for node in imports for alias in node.names}
+    assert seen == {**made._HOMES, **dict.fromkeys(made._MODULES, "made")}
 
 
 def test_an_unknown_name_is_an_attribute_error():

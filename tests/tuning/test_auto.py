@@ -4,8 +4,10 @@ import importlib
 
 import numpy as np
 import pytest
+import torch
 
 import made
+from made.runs.run import RunConfig, run
 from made.tuning.candidates import Candidate
 from made.tuning.candidates import candidates as real_candidates
 
@@ -111,3 +113,23 @@ def test_a_table_with_context_is_fitted_as_a_whole(quick):
     model = made.auto_fit(rows, schema=schema)
     assert [column.name for column in model.schema.modelled] == ["a", "b"]
     assert model.sample(4, seed=0, context=[1]).shape == (4, 2)
+
+
+def test_made_fit_and_python_give_the_same_model(quick, tmp_path):
+    np.save(tmp_path / "rows.npy", _rows())
+    config = RunConfig(
+        data=str(tmp_path / "rows.npy"),
+        folder=tmp_path / "run",
+        seed=3,
+        data_dir=None,
+        model={},
+        training={},
+        device="cpu",
+    )
+    own = run(config).model
+    data = made.data.load(tmp_path / "rows.npy", seed=3)
+    again = made.auto_fit(data.train, data.valid, seed=3)
+    assert own.hidden == again.hidden == (64,)
+    for name, tensor in own.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+    assert made.load(tmp_path / "run").settings() == again.settings()
