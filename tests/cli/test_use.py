@@ -374,7 +374,7 @@ def test_score_of_estimated_rows(here, call, randomize, monkeypatch):
     table = np.stack([expected.log_prob, expected.error], axis=1)
     np.testing.assert_allclose(parse(result.out)[1], table, rtol=1e-6)
     assert (expected.error > 0).all()
-    first, second = result.err.splitlines()
+    first, second = result.err.splitlines()[-2:]  # on a slow machine, lines of progress come before
     assert first.endswith("3 rows (holes.csv), 3 of them estimated")
     assert second.startswith("  3 of the estimates rest on few effective particles")
     assert second.endswith("raise --particles")
