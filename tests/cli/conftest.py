@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import shutil
 from collections.abc import Callable
@@ -44,6 +45,17 @@ def call() -> Callable[..., Result]:
         return result
 
     return call
+
+
+@pytest.fixture(scope="session")
+def parse() -> Callable[[str], tuple[list[str], np.ndarray[Any, Any]]]:
+    """A function that reads CSV: the header, and the numbers below it."""
+
+    def parse(text: str) -> tuple[list[str], np.ndarray[Any, Any]]:
+        header, *lines = list(csv.reader(io.StringIO(text)))
+        return header, np.array(lines, dtype=float)
+
+    return parse
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The real entry, in processes of its own: quick help, exit codes, Ctrl-C, a full disk."""
+"""The real entry, in processes: quick help, exit codes, Ctrl-C, a full disk; and what help says."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import made
+from made.data.suffixes import SUFFIXES
 
 HEAVY = ["torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "safetensors", "pooch"]
 
@@ -108,3 +109,22 @@ def test_full_disk_leaves_the_earlier_files(here, snapshot, arguments):
     assert after.keys() == before.keys()  # nothing half-written is left
     changed = {name for name in before if before[name] != after[name]}
     assert changed <= {"run/settings.json"}
+
+
+def test_help_names_every_kind_of_file_and_every_set(call):
+    shown = call("fit", "--help").out
+    for word in (*SUFFIXES, *made.data.names()):
+        assert word in shown
+    for command in ("sample", "complete", "score"):
+        assert ".parquet" in call(command, "--help").out
+
+
+def test_help_and_version(call):
+    assert call("--version").out == f"{made.__version__}\n"
+    assert "Usage: made sample" in call("sample", "--help").out
+
+
+def test_bare_command_shows_help(call):
+    result = call()
+    assert result.out.startswith("Usage: made")
+    assert "error" not in result.err

@@ -1,0 +1,118 @@
+"""``made score``: log-probabilities of rows, complete and incomplete."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+import pytest
+
+import made
+
+
+def test_samples_are_understood_by_score(here, call, parse):
+    for name in ("new.csv", "new.npy"):
+        call("sample", "run", "-n", "30", "-o", name)
+        header, values = parse(call("score", "run", name).out)
+        assert header == ["log_prob"]
+        model = made.load("run/model.safetensors")
+        expected = model.log_prob(model.sample(30, seed=0)).numpy()
+        np.testing.assert_allclose(values[:, 0], expected, rtol=1e-8)
+
+
+def test_score(here, call, parse):
+    result = call("score", "run", "other.csv", "-o", "scores.csv")
+    assert result.out == ""
+    text = (here / "scores.csv").read_text()
+    header, values = parse(text)
+    assert header == ["log_prob"]
+    model = made.load("run/model.safetensors")
+    rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
+    np.testing.assert_allclose(values[:, 0], model.log_prob(rows).numpy(), rtol=1e-8)
+    assert len(text.splitlines()) == 61
+    assert call("score", "run", "other.csv").out == text
+
+
+def test_score_per_variable(here, call, parse):
+    header, values = parse(call("score", "run", "other.csv", "--per-variable").out)
+    assert header == ["log_prob", "sex", "kind", "size"]
+    assert values.shape == (60, 4)
+    np.testing.assert_allclose(values[:, 1:].sum(axis=1), values[:, 0], rtol=1e-6)
+    header, _ = parse(call("score", "pictures", "images.npy", "--per-variable", "--split", "all").out)
+    assert header == ["log_prob", *(f"x{i}" for i in range(12))]
+
+
+HOLES = [[0, None, 10], [None, 1, None], [1, 2, 40], [None, None, None]]
+
+
+def test_score_of_incomplete_rows(here, call, parse):
+    (here / "holes.csv").write_text("sex,kind,size\n0,,10\n?,1,NA\n1,2,40\n,none,null\n")
+    result = call("score", "run", "holes.csv")
+    header, found = parse(result.out)
+    assert header == ["log_prob", "standard_error"]
+    model = made.load("run/model.safetensors")
+    np.testing.assert_allclose(found[:, 0], made.marginal(model, HOLES).log_prob, rtol=1e-8)
+    assert found[2, 0] == pytest.approx(float(model.log_prob([[1, 2, 40]])[0]))
+    assert found[3, 0] == pytest.approx(0, abs=1e-9)
+    assert (found[:, 1] == 0).all()
+    assert "what is known in 4 rows (holes.csv), 0 of them estimated" in result.err
+    assert call("score", "run", "holes.csv", "-o", "scores.csv").out == ""
+    assert (here / "scores.csv").read_text() == result.out
+
+
+def test_score_of_estimated_rows(here, call, randomize, monkeypatch, parse):
+    model = randomize(made.MADE(made.Bernoulli(14), (8,)), scale=2.0)
+    model.save(here / "wide.safetensors")
+    (here / "holes.csv").write_text(f"{'?,' * 13}1\n" * 3)
+    result = call("score", "wide.safetensors", "holes.csv", "--particles", "20")
+    with pytest.warns(made.PoorEstimateWarning):
+        expected = made.marginal(model, [[None] * 13 + [1]] * 3, particles=20)
+    table = np.stack([expected.log_prob, expected.error], axis=1)
+    np.testing.assert_allclose(parse(result.out)[1], table, rtol=1e-6)
+    assert (expected.error > 0).all()
+    first, second = result.err.splitlines()[-2:]  # on a slow machine, lines of progress come before
+    assert first.endswith("3 rows (holes.csv), 3 of them estimated")
+    assert second.startswith("  3 of the estimates rest on few effective particles")
+    assert second.endswith("raise --particles")
+    assert "few" not in call("score", "wide.safetensors", "holes.csv", "--particles", "500").err
+    monkeypatch.setattr("made.support.progress._SECONDS_BETWEEN_LINES", 0.0)
+    assert "scoring: 1 of 3 rows" in call("score", "wide.safetensors", "holes.csv").err
+
+
+def test_score_with_context(here, call, parse):
+    model = made.load("conditional/model.safetensors")
+    rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
+    values = rows[:, [0, 2]]
+    _, found = parse(call("score", "conditional", "other.csv").out)
+    np.testing.assert_allclose(found[:, 0], model.log_prob(values, context=rows[:, [1]]).numpy(), rtol=1e-8)
+    (here / "holes.csv").write_text("sex,kind,size\n,1,20\n1,2,\n")
+    _, found = parse(call("score", "conditional", "holes.csv").out)
+    expected = made.marginal(model, [[None, 20], [1, None]], context=[[1], [2]]).log_prob
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-8)
+
+
+def test_per_variable_of_a_mixture_is_that_of_its_first_mask(here, call, tiny, parse):
+    call("fit", "rows.csv", "-o", "new", "--orderings", "2", *tiny)
+    result = call("score", "new", "other.csv", "--per-variable")
+    assert "mixture of 2 masks" in result.err
+    assert "mask 0" in result.err
+    model = made.load("new/model.safetensors")
+    rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
+    _, values = parse(result.out)
+    np.testing.assert_allclose(values[:, 0], model.log_prob(rows).numpy(), rtol=1e-8)
+    np.testing.assert_allclose(values[:, 1:].sum(axis=1), model.log_prob(rows, mask=0).numpy(), rtol=1e-6)
+
+
+def test_tables_in_and_out(here, call, parse):
+    """Parquet holds what CSV holds, and is read like it."""
+    text, _ = call("sample", "run", "-n", "9").out, call("sample", "run", "-n", "9", "-o", "new.parquet")
+    header, rows = parse(text)
+    table = polars.read_parquet("new.parquet")
+    assert table.columns == header
+    np.testing.assert_array_equal(table.to_numpy(), rows)
+    scores = parse(call("score", "run", "new.parquet").out)
+    call("score", "run", "new.parquet", "--per-variable", "-o", "scores.parquet")
+    found = polars.read_parquet("scores.parquet")
+    assert found.columns == ["log_prob", *header]
+    np.testing.assert_allclose(found["log_prob"].to_numpy(), scores[1][:, 0], rtol=1e-8)
+    (here / "new.csv").write_text(text)
+    assert call("score", "run", "new.csv").out == call("score", "run", "new.parquet").out
