@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import made
@@ -71,7 +72,14 @@ def test_bad_input_is_one_line(here):
     assert not (here / "new").exists()
 
 
-def test_ctrl_c(here):
+@pytest.fixture
+def compiled_step():
+    """The compiled training step is kept on disk, so that a fit need not say that it compiles."""
+    model = made.MADE(made.Bernoulli(3), hidden=(8,))
+    made.fit(model, np.eye(3), valid=False, epochs=1, compiled=True)
+
+
+def test_ctrl_c(here, compiled_step):
     process = start("-m", "made", "fit", "rows.csv", "-o", "new", "--hidden", "8", "--epochs", "100000000")
     assert "epoch" in process.stderr.readline()  # training has begun
     process.send_signal(signal.SIGINT)
