@@ -72,17 +72,18 @@ def joint_modes(
 
     Parameters and what is returned are those of `variable_modes`.
     """
+    refuse_impossible(evidence, numbers)
     out, unknown = _codes(rows), ~rows.mask.cpu().numpy()
     exact = np.zeros(len(rows), dtype=bool)
-    separate, _ = variable_modes(inference, rows, evidence, numbers)
     for i in range(len(rows)):
         row = rows[i : i + 1]
         states = _all_completions(inference, out[i], unknown[i], numbers[i])
         exact[i] = states is not None
         if states is None:
-            each = min(inference.particles, _STARTS)
-            drawn = inference.complete(row, evidence.of(i), numbers[i : i + 1], each)[0]
-            states = np.concatenate([separate[i : i + 1], _medians(inference, row), drawn])
+            one, own = evidence.of(i), numbers[i : i + 1]
+            separate, _ = variable_modes(inference, row, one, own)
+            drawn = inference.complete(row, one, own, min(inference.particles, _STARTS))[0]
+            states = np.concatenate([separate, _medians(inference, row), drawn])
         scores = inference.log_prob(_complete(states, row.context))
         best = states[scores.argmax()]
         out[i] = best if exact[i] else _climb(inference, best, float(scores.max()), unknown[i], row.context)
