@@ -454,7 +454,7 @@ class MADE(Questions, BaseModel):
     # The mathematics, on checked rows
 
     def _log_prob(self, masks: Sequence[int], rows: Rows) -> Tensor:
-        """Return log p of each row under the mixture of some masks, (n,) float64."""
+        """Return log p of each row under the mixture of the given masks, (n,) float64 in nats."""
 
         def under(k: int) -> Tensor:
             return self._by_batch(rows, lambda batch: self._log_prob_under(k, batch).sum(dim=1))
@@ -481,7 +481,7 @@ class MADE(Questions, BaseModel):
     def _sample_batch(
         self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows | None, method: str
     ) -> Tensor:
-        """Draw rows from the mixture of some masks; the last uniform of a row says from which."""
+        """Draw rows from the mixture of the given masks; the last uniform of a row picks its mask."""
         if len(masks) == 1:
             return self._sample_under(masks[0], u[:, :-1], rows, method)
         choice = (u[:, -1] * len(masks)).astype(np.int64)
@@ -496,7 +496,7 @@ class MADE(Questions, BaseModel):
     def _sample_under(
         self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
     ) -> Tensor:
-        """Draw what is unknown of some rows under one mask; ``u[:, d]`` decides variable d."""
+        """Draw the unknown entries of rows under one mask; ``u[:, d]`` is the uniform of variable d."""
         if method == "one-pass" and self._sampler.supports(self.network, self.variables):
             given: tuple[Tensor | None, ...] = (None, None, None)
             if rows is not None:

@@ -16,7 +16,7 @@ __all__ = ["sample_rows"]
 def sample_rows(
     pick: Callable[[Rows, int, Tensor], Tensor], ordering: IntArray, u: Tensor, rows: Rows
 ) -> Tensor:
-    """Draw what is unknown of some rows, variable by variable.
+    """Draw the unknown entries of rows, variable by variable.
 
     Parameters
     ----------

@@ -155,4 +155,4 @@ def test_other_things_are_refused():
 def test_columns_of_one_name_are_told_apart():
     schema, notes = infer_schema({"all": np.array([[0, 1, 2], [1, 0, 1]])}, "a.csv", ["a", "a", "a_2"])
     assert schema.names == ("a", "a_2", "a_2_2")
-    assert notes[-1] == "columns of one name are told apart: a_2, a_2_2"
+    assert notes[-1] == "columns that shared a name are renamed: a_2, a_2_2"

@@ -1,4 +1,4 @@
-"""Data sets by name or by path: coded rows in three splits, ready for a model.
+"""Data sets by name or by path: rows of values in three splits, and their schema.
 
 A name is imported when it is first used: `made.data.registry` and `made.data.suffixes` are quick to import.
 """

@@ -316,7 +316,7 @@ def _told_apart(names: Sequence[str]) -> tuple[list[str], str]:
             own = f"{name}_{number}"
         found.append(own)
     changed = [own for own, name in zip(found, names, strict=True) if own != name]
-    return found, f"columns of one name are told apart: {', '.join(changed)}"
+    return found, f"columns that shared a name are renamed: {', '.join(changed)}"
 
 
 def _codes(rows: np.ndarray[Any, Any], schema: Schema) -> np.ndarray[Any, Any]:
@@ -338,5 +338,5 @@ def _check_shapes(splits: Mapping[str, np.ndarray[Any, Any]], source: str) -> No
 
 
 def split_name(source: str, split: str) -> str:
-    """Return what messages call a split of some rows."""
+    """Return the source and the split for a message; the source alone where rows are not split."""
     return source if split == "all" else f"{source}, {split}"

@@ -54,7 +54,7 @@ class Network(nn.Module):
     direct : bool
         Connect the inputs to the outputs as well.
     dropout, input_dropout : float
-        Fraction of hidden units, and of input features, set to zero where `forward` is told to drop.
+        Fraction of hidden units, and of input features, that are set to zero in training.
     n_context : int
         How many features of context there are beside the inputs.
     """

@@ -1,4 +1,4 @@
-"""The main config: fit a model on a data set, and leave settings, metrics, model and pictures in a folder."""
+"""One run: fit a model on a data set, and leave settings, metrics, model and pictures in a folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What is to be run.
+    """What a run is of: its data, its folder and its settings.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class RunConfig:
     context : tuple of str or int
         Columns that the others are conditioned on, by name or by number counted from 0.
     recipe : str
-        Which recipe's settings; see `recipe.RECIPES`.
+        Which recipe's settings; see `made.tuning.recipes.RECIPES`.
     chosen : str, optional
         Which candidate of the default recipe; None until short fits have chosen.
     """
@@ -84,7 +84,7 @@ class RunConfig:
 
     @classmethod
     def of(cls, folder: Path, device: str = "auto") -> RunConfig:
-        """Read the job of a run folder."""
+        """Read the config of the run in a folder."""
         settings, own = RunFolder(folder).read_json("settings.json"), RunFolder(folder).origin
         return cls(
             data=own["name"],
@@ -103,7 +103,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a config.
+    """What came of a run.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class RunResult:
 
 
 def run(config: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = False) -> RunResult:
-    """Run a config, or go on with one.
+    """Begin a run, or go on with one.
 
     Parameters
     ----------

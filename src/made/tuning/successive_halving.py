@@ -11,6 +11,7 @@ from made.support.progress import duration
 from made.training.divergence import TrainingDivergedError
 from made.training.fit import fit
 from made.tuning.candidates import Candidate
+from made.variables.rows import Rows
 
 __all__ = ["choose"]
 
@@ -23,8 +24,8 @@ _FEWEST_EPOCHS = 3
 def choose(
     tried: Sequence[Candidate],
     build: Callable[[Candidate], MADE],
-    train: Any,
-    valid: Any,
+    train: Rows,
+    valid: Rows | None,
     tell: Callable[[str], None],
     **others: Any,
 ) -> Candidate:
@@ -36,12 +37,12 @@ def choose(
         One alone, where there are too few validation rows for a comparison, is returned as it is.
     build : callable
         Makes a candidate's model.
-    train, valid : arrays
-        Rows.
+    train, valid : Rows
+        With their context.
     tell : callable
         Is told what is tried and what came of it, a line at a time.
     **others
-        What `made.fit` gets besides: seed, progress, context.
+        What `made.fit` gets besides: seed, progress.
 
     Raises
     ------
