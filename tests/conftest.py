@@ -41,6 +41,20 @@ def randomize() -> Callable[..., Any]:
     return fill
 
 
+@pytest.fixture(scope="session")
+def with_labels() -> Callable[..., Any]:
+    """A function that builds a small model anew, its weights too; colours are the labels of variable 1."""
+
+    def labelled(model: made.MADE) -> made.MADE:
+        settings = model.settings()
+        settings["schema"]["columns"][1]["classes"] = ["red", "green", "blue"]
+        anew = made.MADE.from_settings(settings)
+        anew.load_state_dict(model.state_dict())
+        return anew
+
+    return labelled
+
+
 def dead_pairs(model: BaseModel) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """The weights of a model with one mask, each with its matrix; nothing for other models."""
     if not getattr(model, "has_one_mask", False):

@@ -154,16 +154,7 @@ def test_given_values_are_in_every_row_and_the_rest_follows_them(small):
         np.testing.assert_allclose(frequency, small.table.posterior(np.array(row)), atol=0.04)
 
 
-def with_labels(model):
-    """A small model anew, with the same weights, in which colours are the labels of variable 1."""
-    settings = model.settings()
-    settings["schema"]["columns"][1]["classes"] = ["red", "green", "blue"]
-    labelled = made.MADE.from_settings(settings)
-    labelled.load_state_dict(model.state_dict())
-    return labelled
-
-
-def test_given_in_many_forms(small_one):
+def test_given_in_many_forms(small_one, with_labels):
     model = small_one("both").model
     expected = model.sample(20, seed=1, given={1: 2, 3: 1})
     assert expected.dtype == torch.uint8

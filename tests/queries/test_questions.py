@@ -29,15 +29,6 @@ def with_nan(rows):
     return np.where(np.asarray(rows) < 0, np.nan, rows)
 
 
-def with_labels(model):
-    """A small model anew, with the same weights, in which colours are the labels of variable 1."""
-    settings = model.settings()
-    settings["schema"]["columns"][1]["classes"] = ["red", "green", "blue"]
-    labelled = made.MADE.from_settings(settings)
-    labelled.load_state_dict(model.state_dict())
-    return labelled
-
-
 # marginal
 
 
@@ -86,7 +77,7 @@ def test_everything_known_is_log_prob_and_nothing_known_is_certain(small):
         ([[0, "blue", None, "1"]], [[True, False, False, False]], True),
     ],
 )
-def test_every_marking_asks_the_same(small_one, rows, unknown, is_labelled):
+def test_every_marking_asks_the_same(small_one, rows, unknown, is_labelled, with_labels):
     small = small_one("both")
     model = with_labels(small.model) if is_labelled else small.model
     expected = np.log(small.table.marginal(np.array([-1, 2, -1, 1])))
@@ -125,7 +116,7 @@ def test_conditional_of_every_unknown_variable(small, patterns):
             assert answer.how in (FIRST, SUMMED)
 
 
-def test_conditional_takes_givens_in_many_forms(small_one):
+def test_conditional_takes_givens_in_many_forms(small_one, with_labels):
     model = small_one("both").model
     expected = made.conditional(model, 0, {1: 2, 3: 1}).probabilities
     for given in (
@@ -147,7 +138,7 @@ def test_conditional_given_nothing_is_the_variables_own_distribution(small):
         np.testing.assert_allclose(answer.probabilities, expected, atol=1e-5)
 
 
-def test_conditional_says_what_the_codes_stand_for(small_one):
+def test_conditional_says_what_the_codes_stand_for(small_one, with_labels):
     model = with_labels(small_one("one mask").model)
     answer = made.conditional(model, 1, {0: 1})
     assert answer.values == ("red", "green", "blue")
@@ -899,7 +890,7 @@ def test_completions_that_make_no_sense_are_refused(refused, small_one, options,
         ([[None, "pink", 0, 1]], ["column 1", "'pink'"]),
     ],
 )
-def test_rows_that_make_no_sense_are_refused(refused, small_one, rows, words):
+def test_rows_that_make_no_sense_are_refused(refused, small_one, rows, words, with_labels):
     model = small_one("both").model
     for own in (model, with_labels(model)):
         for ask in (made.marginal, made.complete, lambda model, rows: model.log_prob(rows)):

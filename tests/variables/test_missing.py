@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
-from made.variables.missing import has_unknown, is_mark, read_given, read_incomplete
+from made.variables.frames import is_missing
+from made.variables.missing import has_unknown, read_given, read_incomplete
 from made.variables.row_type import RowType
 
 NAN = float("nan")
@@ -255,7 +256,7 @@ def test_givens_that_make_no_sense_are_refused(refused, values, words):
     [None, NAN, np.float32(NAN), np.datetime64("NaT"), np.timedelta64("NaT"), Decimal("NaN"), NotAvailable()],
 )
 def test_marks(mark):
-    assert is_mark(mark)
+    assert is_missing(mark)
 
 
 VALUES = [0, 1, False, True, np.False_, np.True_, 0.0, float("inf"), "", "NaN", "?", np.int64(3), object()]
@@ -264,13 +265,13 @@ ODD_VALUES = [(), [1], np.array([1, 2]), np.array([NAN, NAN]), np.datetime64("20
 
 @pytest.mark.parametrize("value", VALUES + ODD_VALUES)
 def test_values_are_no_marks(value):
-    assert not is_mark(value)
+    assert not is_missing(value)
 
 
 def test_marks_of_pandas():
     pandas = pytest.importorskip("pandas")
     for mark in (pandas.NA, pandas.NaT):
-        assert is_mark(mark)
+        assert is_missing(mark)
         assert marked(read_incomplete(NUMBERS, [[0, mark, 2], [mark, 0, mark]])) == MARKED
         assert marked(read_given(NUMBERS, {0: mark, 2: 1})) == [[-1, -1, 1]]
     frame = pandas.DataFrame({"a": [0, None], "b": [None, 0], "c": [2, None]})

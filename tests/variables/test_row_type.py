@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import made
 from made.variables.discrete import Bernoulli, Categorical
-from made.variables.row_type import RowType, variables_for
+from made.variables.row_type import RowType
 
 MIXED = RowType([Bernoulli(1), Categorical(3, n=2), Categorical(4)])
 
@@ -200,9 +200,3 @@ def test_neighbours_of_one_kind_are_joined():
 def test_what_is_no_variable_is_refused(refused, blocks, words):
     with refused(*words):
         RowType(blocks)
-
-
-def test_variables_for_columns():
-    assert repr(variables_for([2, 2, 5, 2], [None, None, None, ["n", "y"]], coding="scaled")) == (
-        "[Bernoulli(2), Categorical(5, n=1, coding='scaled'), Categorical(['n', 'y'], n=1, coding='scaled')]"
-    )

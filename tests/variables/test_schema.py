@@ -193,3 +193,10 @@ def test_a_column_describes_its_values():
     ten = Column("x", "categorical", {"classes": list(range(7, 17))})
     assert ten.describe() == "7, 8, 9, 10, ... 10 in all"
     assert Column("x", "number").describe() == "any number"
+
+
+def test_blocks_of_columns():
+    schema = Schema.of_classes([2, 2, 5, 2], [None, None, None, ["n", "y"]], coding="scaled")
+    assert repr(list(schema.row_type.blocks)) == (
+        "[Bernoulli(2), Categorical(5, n=1, coding='scaled'), Categorical(['n', 'y'], n=1, coding='scaled')]"
+    )

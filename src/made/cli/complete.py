@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import tell
-from made.cli.options import DataDir, Device, Run, load_run
+from made.cli.options import DataDir, Device, Run, check_out, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -94,8 +94,7 @@ def complete(
         raise InputError(f"-n is the number of completions of each row, at least 0; got {number}")
     if number is not None and kind != "draw":
         raise InputError(f"-n asks for several samples: with --kind {kind} each row has one completion")
-    if out is not None and out.suffix not in (".csv", ".parquet", ".npy", ".png"):
-        raise InputError(f"{out}: completions are written as .csv, .parquet, .npy or .png")
+    check_out(out, "completions")
     folder, model = load_run(run, device)
     if rows is not None:
         found = find_incomplete_rows(model, rows)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from made.support.errors import InputError
+
 if TYPE_CHECKING:
     from made.runs.masks_averaged import MasksAveraged
     from made.runs.scores import Score
@@ -41,8 +43,6 @@ def tell(text: str) -> None:
 
 def make_folder(path: Path) -> Path:
     """Make a folder for results, or say why that cannot be."""
-    from made.support.errors import InputError
-
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -101,8 +101,6 @@ def parse_numbers(text: str, name: str) -> list[int]:
     >>> parse_numbers("512, 512", "--hidden")
     [512, 512]
     """
-    from made.support.errors import InputError
-
     try:
         return [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
@@ -122,8 +120,6 @@ def parse_counts(text: str, name: str) -> list[int]:
     >>> parse_counts("1,2,...,20", "--masks")
     [1, 2, 4, 8, 16, 20]
     """
-    from made.support.errors import InputError
-
     if not text.strip():
         raise InputError(f"{name} is empty: it takes numbers of masks, as in 1,2,4,8")
     before, dots, after = text.replace("…", "...").partition("...")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from made.cli.options import DataDir
+
 __all__ = ["data"]
 
 
@@ -16,7 +18,7 @@ def data(
             metavar="[DATA]", help="A name or a path to describe [all names].", show_default=False
         ),
     ] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """List the named data sets, or describe one, or a file of yours."""
     from made import data as sets

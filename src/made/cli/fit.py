@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import command, parse_numbers, score_table, tell
+from made.cli.options import DataDir
 from made.cli.settings import with_settings
 from made.data.registry import REGISTRY
 from made.data.suffixes import in_words
@@ -44,7 +45,7 @@ def fit(
         str | None, typer.Option(help="Settings with a name; made recipes lists them [default].")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, masks, weights and row order [0].")] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")] = None,
+    data_dir: DataDir = None,
     *,
     coding: Annotated[
         str | None,

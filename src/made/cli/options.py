@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from made.support.errors import InputError
+
 if TYPE_CHECKING:
     from made.model import MADE
     from made.runs.folder import RunFolder
 
-__all__ = ["DataDir", "Device", "Run", "Split", "load_run"]
+__all__ = ["DataDir", "Device", "Run", "Split", "check_out", "load_run"]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a model file.")]
 Split = Annotated[
@@ -20,6 +22,23 @@ Split = Annotated[
 ]
 DataDir = Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+# What `made sample` and `made complete` write.
+_ROWS_OUT = (".csv", ".parquet", ".npy", ".png")
+
+
+def check_out(out: Path | None, what: str) -> None:
+    """Check that rows can be written to a file of this ending.
+
+    Parameters
+    ----------
+    out : Path, optional
+        None is the screen.
+    what : str
+        What the rows are, for the message.
+    """
+    if out is not None and out.suffix not in _ROWS_OUT:
+        raise InputError(f"{out}: {what} are written as {', '.join(_ROWS_OUT[:-1])} or {_ROWS_OUT[-1]}")
 
 
 def load_run(run: Path, device: str = "cpu") -> tuple[RunFolder, MADE]:

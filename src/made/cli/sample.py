@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import tell
-from made.cli.options import Device, Run, load_run
+from made.cli.options import Device, Run, check_out, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -48,8 +48,7 @@ def sample(
     from made.runs.given_text import read_context, read_given_values
     from made.runs.samples import csv_text, draw_portions, write_rows
 
-    if out is not None and out.suffix not in (".csv", ".parquet", ".npy", ".png"):
-        raise InputError(f"{out}: samples are written as .csv, .parquet, .npy or .png")
+    check_out(out, "samples")
     _, model = load_run(run, device)
     if n < 0:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")

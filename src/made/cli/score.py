@@ -13,6 +13,9 @@ from made.support.errors import InputError
 from made.support.progress import counting
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from made.model import MADE
     from made.runs.completions import IncompleteRows
 
@@ -44,7 +47,6 @@ def score(
 
     from made.runs.completions import find_incomplete_rows, has_unknown_entries
     from made.runs.rows import find_rows
-    from made.runs.samples import numbers_text, write_numbers
     from made.runs.scores import score_model
 
     folder, model = load_run(run, device)
@@ -67,14 +69,12 @@ def score(
                 f"log_prob is that of the mixture of {model.n_masks} masks; the columns of variables are "
                 "under mask 0, each given those before it in its ordering, and add up to its log p"
             )
-    if out is None:
-        typer.echo(numbers_text(names, table), nl=False)
-        return
-    write_numbers(out, names, table)
-    tell(
-        f"log p of {len(table):,} rows ({found.name}, {found.split}), "
-        f"mean {table[:, 0].mean():.3f} nats: {out}"
-    )
+    _write(names, table, out)
+    if out is not None:
+        tell(
+            f"log p of {len(table):,} rows ({found.name}, {found.split}), "
+            f"mean {table[:, 0].mean():.3f} nats: {out}"
+        )
 
 
 def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Path | None) -> None:
@@ -82,15 +82,11 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Pa
     import numpy as np
 
     from made.runs.completions import poor_estimates, score_known
-    from made.runs.samples import numbers_text, write_numbers
 
     with counting("scoring", len(rows)) as advance:
         found = score_known(model, rows, particles, advance)
-    names, table = ["log_prob", "standard_error"], np.stack([found.log_prob, found.error], axis=1)
-    if out is None:
-        typer.echo(numbers_text(names, table), nl=False)
-    else:
-        write_numbers(out, names, table)
+    table = np.stack([found.log_prob, found.error], axis=1)
+    _write(["log_prob", "standard_error"], table, out)
     estimated = np.isfinite(found.ess).sum()
     place = "" if out is None else f": {out}"
     tell(
@@ -98,3 +94,13 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Pa
     )
     if poor := poor_estimates(found.ess):
         tell(f"  {poor}")
+
+
+def _write(names: list[str], table: NDArray[np.float64], out: Path | None) -> None:
+    """Write columns of numbers to a file, or show them."""
+    from made.runs.samples import numbers_text, write_numbers
+
+    if out is None:
+        typer.echo(numbers_text(names, table), nl=False)
+    else:
+        write_numbers(out, names, table)

@@ -288,10 +288,9 @@ def _infer_column(
             f"{source}: column {d}{_named(d, names)} (counted from 0) holds {len(distinct):,} different "
             f"texts: leave it out, or group them into at most {_MOST_CLASSES:,}"
         )
-    return max(len(distinct), 2), tuple(distinct) if len(distinct) > 1 else (
-        distinct[0],
-        f"not {distinct[0]}",
-    )
+    if len(distinct) == 1:  # a variable has at least 2 classes
+        distinct.append(f"not {distinct[0]}")
+    return len(distinct), tuple(distinct)
 
 
 def _numbers(values: Sequence[Any], d: int, source: str, names: Sequence[str] | None) -> np.ndarray[Any, Any]:
@@ -322,7 +321,7 @@ def _told_apart(names: Sequence[str]) -> tuple[list[str], str]:
 def _codes(rows: np.ndarray[Any, Any], schema: Schema) -> np.ndarray[Any, Any]:
     if rows.dtype.kind in "biu" and all(labels is None for labels in schema.labels):
         return rows
-    return schema.encode(rows).codes.numpy()
+    return schema.encode_modelled(rows).numpy()
 
 
 def _check_shapes(splits: Mapping[str, np.ndarray[Any, Any]], source: str) -> None:

@@ -12,6 +12,7 @@ from made.data.columns import infer_schema, split_name, whole_numbers
 from made.data.readers import Raw
 from made.data.registry import SPLITS
 from made.data.two_dim import draw
+from made.support.checks import check_int
 from made.support.errors import EntryError, InputError
 from made.variables.schema import Schema
 
@@ -139,7 +140,7 @@ class Dataset:
 def build(
     raw: Raw, name: str, *, seed: int = 0, n_points: int = 100_000, split_seed: int | None = None
 ) -> Dataset:
-    """Make a data set of the arrays of a file: check, code and split them.
+    """Make a data set of the arrays of a file: check and split them, and infer the schema.
 
     Parameters
     ----------
@@ -243,9 +244,8 @@ def split_rows(
 
 
 def _from_table(raw: Raw, table: np.ndarray[Any, Any], name: str, seed: int, n_points: int) -> Dataset:
-    if isinstance(n_points, bool) or not isinstance(n_points, (int, np.integer)) or n_points < 3:
-        raise InputError(f"n_points must be a whole number of at least 3, got {n_points!r}")
-    points = draw(table, int(n_points), seed)
+    n_points = check_int("n_points", n_points, least=3)
+    points = draw(table, n_points, seed)
     points = points.astype(np.uint8 if max(table.shape) <= 256 else np.int64)
     tenth = max(1, round(n_points / 10))
     note = f"{n_points:,} points drawn from the joint table with seed {seed}, split 80/10/10"

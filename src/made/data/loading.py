@@ -1,4 +1,4 @@
-"""The door to all data: a named data set, or a file, as coded rows in three splits."""
+"""The door to all data: a named data set, or a file, as rows of values in three splits."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
-
 from made.data.dataset import Dataset, build
 from made.data.named import closest, known, load_named
 from made.data.readers import read_with_siblings
 from made.data.registry import REGISTRY
+from made.support.checks import check_int
 from made.support.errors import InputError
 
 __all__ = ["load"]
@@ -47,7 +46,7 @@ def load(
     Returns
     -------
     Dataset
-        Train, valid and test rows of codes, and what is known about the variables.
+        Train, valid and test rows of values, and their schema.
 
     Raises
     ------
@@ -65,18 +64,17 @@ def load(
     """
     if not isinstance(name, (str, os.PathLike)):
         raise InputError(f"a data set is given by its name or a path, not by {type(name).__name__}")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
+    seed = check_int("seed", seed)
     own_name = known(name)
     if own_name is not None:
         raw = load_named(own_name, data_dir, progress=progress)
         fixed = 0 if own_name == "digits" else None
-        return build(raw, own_name, seed=int(seed), n_points=n_points, split_seed=fixed)
+        return build(raw, own_name, seed=seed, n_points=n_points, split_seed=fixed)
     path = Path(name).expanduser()
     _check_word(os.fspath(name), path)
     raw = read_with_siblings(path)
     stem = path.stem if len(raw.splits) < 2 else re.sub(r"[._-]train$", "", path.stem)
-    return build(raw, stem, seed=int(seed), n_points=n_points)
+    return build(raw, stem, seed=seed, n_points=n_points)
 
 
 def _check_word(word: str, path: Path) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "RECIPES",
     "Figures",
     "Recipe",
+    "as_recipe",
     "build_model",
     "find_recipe",
     "recipe_for",

@@ -109,7 +109,8 @@ class Context:
                 return self.variables.rows(table)
             except InputError as error:
                 raise InputError(f"context: {error}") from None
-        plain = table if isinstance(table, Tensor) else np.array(table, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            plain = table if isinstance(table, Tensor) else np.array(table, dtype=np.float32)
         numbers = torch.as_tensor(plain).float()
         wrong = ~torch.isfinite(numbers)
         if bool(wrong.any()):

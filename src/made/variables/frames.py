@@ -9,23 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["frame_like", "is_frame", "is_missing", "names_of", "values_of"]
+__all__ = ["is_frame", "is_missing", "names_of", "values_of"]
 
 _LIBRARIES = ("pandas", "polars")
 
 
-def library_of(x: Any) -> str | None:
-    """Return ``"pandas"`` or ``"polars"`` for a frame of theirs, else None."""
-    for name in _LIBRARIES:  # a frame exists only where its library has been imported
-        library = sys.modules.get(name)
-        if library is not None and isinstance(x, library.DataFrame):
-            return name
-    return None
-
-
 def is_frame(x: Any) -> bool:
-    """Say whether something is a data frame."""
-    return library_of(x) is not None
+    """Return whether something is a data frame of pandas or polars."""
+    # A frame exists only where its library has been imported.
+    libraries = (sys.modules.get(name) for name in _LIBRARIES)
+    return any(library is not None and isinstance(x, library.DataFrame) for library in libraries)
 
 
 def names_of(frame: Any) -> list[str]:
@@ -48,7 +41,7 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
 
 
 def is_missing(value: Any) -> bool:
-    """Say whether a value is a mark of a missing entry: None, NaN, NaT or pandas.NA.
+    """Return whether a single value marks an entry as unknown: None, NaN, NaT or ``pd.NA``.
 
     Examples
     --------
@@ -57,15 +50,10 @@ def is_missing(value: Any) -> bool:
     """
     if value is None:
         return True
-    differs = value != value  # NaN and NaT alone differ from themselves; pandas.NA answers NA
-    return differs is True or differs is np.True_ or type(differs).__name__ == "NAType"
-
-
-def frame_like(frame: Any, values: NDArray[Any], names: Sequence[str]) -> Any:
-    """Return a frame of the same library with these columns."""
-    library = sys.modules[library_of(frame) or "pandas"]
-    columns = {name: values[:, d].tolist() for d, name in enumerate(names)}
-    return library.DataFrame(columns)
+    differs = value != value
+    if isinstance(differs, bool | np.bool_):
+        return bool(differs)  # only NaN and NaT differ from themselves
+    return differs is value  # a comparison with pd.NA is pd.NA, which has no truth value
 
 
 def _values(column: Any) -> NDArray[Any]:

@@ -11,28 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.support.errors import InputError
+from made.variables.frames import is_missing
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
-__all__ = ["check_variable", "has_unknown", "is_mark", "read_given", "read_incomplete"]
+__all__ = ["check_variable", "has_unknown", "read_given", "read_incomplete"]
 
 BoolArray = NDArray[np.bool_]
-
-
-def is_mark(value: Any) -> bool:
-    """Return whether a single value marks an entry as unknown: None, NaN, NaT or ``pd.NA``.
-
-    Examples
-    --------
-    >>> is_mark(None), is_mark(float("nan")), is_mark(0)
-    (True, True, False)
-    """
-    if value is None:
-        return True
-    differs = value != value
-    if isinstance(differs, bool | np.bool_):
-        return bool(differs)  # only NaN and NaT differ from themselves
-    return differs is value  # a comparison with pd.NA is pd.NA, which has no truth value
 
 
 def has_unknown(x: Any) -> bool:
@@ -192,7 +177,7 @@ def _marked(array: NDArray[Any]) -> BoolArray:
     elif data.dtype.kind in "mM":
         own = np.isnat(data)
     elif data.dtype == object:
-        own = np.array([is_mark(value) for value in data.flat], dtype=bool).reshape(data.shape)
+        own = np.array([is_missing(value) for value in data.flat], dtype=bool).reshape(data.shape)
     else:
         own = np.zeros(data.shape, dtype=bool)
     return own if masked is None else own | masked

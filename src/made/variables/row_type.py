@@ -18,7 +18,7 @@ from made.variables.base import Label, Variable
 from made.variables.discrete import Bernoulli, Categorical, Discrete
 from made.variables.sparse_one_hot import SparseOneHot
 
-__all__ = ["RowType", "variables_for"]
+__all__ = ["RowType"]
 
 #: The kinds of variable by the name that model files give them.
 VARIABLE_KINDS: dict[str, type[Discrete]] = {kind.kind: kind for kind in (Bernoulli, Categorical)}
@@ -314,37 +314,6 @@ class RowType:
         raise InputError(
             f"rows are a table (n, {self.n_variables}), got shape {tuple(shape)}; one row is x[None, :]"
         )
-
-
-def variables_for(
-    classes: Sequence[int],
-    labels: Sequence[Sequence[Label] | None] | None = None,
-    coding: str = "one-hot",
-) -> list[Variable]:
-    """Return the variables that fit columns with these numbers of classes.
-
-    Parameters
-    ----------
-    classes : sequence of int
-        K per column; two unlabelled classes make a Bernoulli variable.
-    labels : sequence, optional
-        Per column the labels, or None where values are the codes.
-    coding : str
-        Of the categorical variables.
-
-    Examples
-    --------
-    >>> variables_for([2, 2, 5])
-    [Bernoulli(2), Categorical(5, n=1, coding='one-hot')]
-    """
-    labels = [None] * len(classes) if labels is None else labels
-    blocks: list[Discrete] = []
-    for n_classes, own in zip(classes, labels, strict=True):
-        if own is None and n_classes == 2:
-            blocks.append(Bernoulli(1))
-        else:
-            blocks.append(Categorical(n_classes if own is None else own, coding=coding))
-    return list(_join(blocks))
 
 
 def _join(blocks: Sequence[Discrete]) -> tuple[Discrete, ...]:

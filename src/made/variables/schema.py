@@ -299,9 +299,7 @@ class Schema:
         """Return the schema, JSON-ready; columns that are alike but for their names are written once."""
         notes = {column.name: column.note for column in self.columns if column.note}
         return {
-            "columns": [
-                {"kind": kind, **dict(arguments), "n": n} for (kind, arguments), n in _runs(self.columns)
-            ],
+            "columns": _settings_of(self.columns),
             "context_places": list(self.context_places),
             "names": None if list(self.names) == _numbered(len(self.columns)) else list(self.names),
             "is_named": self.is_named,
@@ -312,16 +310,12 @@ class Schema:
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any]) -> Schema:
         """Read what `as_dict` wrote."""
-        columns: list[Column] = []
-        for entry in entries["columns"]:
-            own = dict(entry)
-            n, kind = own.pop("n"), own.pop("kind")
-            columns += [Column("", kind, own)] * n
+        columns = _columns_of(entries["columns"])
         places = tuple(entries.get("context_places", ()))
         names = entries.get("names") or _numbered(len(columns))
         notes = entries.get("notes", {})
         named = (
-            replace(column, name=name, note=notes.get(name, ""))
+            Column(name, *column, note=notes.get(name, ""))
             for column, name in zip(columns, names, strict=True)
         )
         shape = entries.get("image_shape")
