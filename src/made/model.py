@@ -471,11 +471,12 @@ class MADE(Questions, BaseModel):
     ) -> Tensor:
         """Draw codes in batches: row i is a function of (seed, first + i)."""
         rows = None if context is None else self._unknown_rows(n, context.to(self.device))
-        parts = []
-        for done in range(0, n, self.rows_per_batch):
+
+        def batch(done: int) -> Tensor:  # its uniforms are freed before those of the next are made
             u = row_uniforms(seed, first + done, min(n - done, self.rows_per_batch), self.n_variables + 1)
-            own = None if rows is None else rows[done : done + len(u)]
-            parts.append(self._sample_batch(masks, u, own, method))
+            return self._sample_batch(masks, u, None if rows is None else rows[done : done + len(u)], method)
+
+        parts = [batch(done) for done in range(0, n, self.rows_per_batch)]
         return parts[0] if len(parts) == 1 else torch.cat([self._unknown_rows(0).codes, *parts])
 
     def _sample_batch(
