@@ -53,7 +53,7 @@ def test_which_layer_holds_the_code(hidden, code_layer, size):
 
 def test_encode_then_decode_is_the_network(model):
     with torch.no_grad():
-        expected = model.variables.probabilities(model.outputs(model.variables.rows(X)))
+        expected = model.variables.probabilities(model.outputs(model.rows(X).codes))
     torch.testing.assert_close(model.decode(model.encode(X)), expected)
     assert torch.equal(model.variables.most_probable(expected), model.reconstruct(X))
     bernoulli, classes = expected[:, :4], expected[:, 4:].reshape(10, 2, 3)

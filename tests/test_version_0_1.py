@@ -21,7 +21,7 @@ EXPECTED = json.loads((FIXTURES / "expected.json").read_text())
 def test_models_score_and_sample_as_they_did(name):
     """Labels mean labels now, where 0.1 took codes: the same rows, in other words."""
     model, expected = made.load(FIXTURES / f"{name}.safetensors"), EXPECTED[name]
-    rows, context = model.variables.values(expected["rows"]), expected["context"]
+    rows, context = model.schema.decode(expected["rows"]), expected["context"]
     log_prob = model.log_prob(rows, context=context)
     np.testing.assert_allclose(log_prob, expected["log_prob"], rtol=1e-6)
     own = None if context is None else context[:5]

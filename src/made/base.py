@@ -194,17 +194,16 @@ class BaseModel(nn.Module):
         """Return what codes stand for: a tensor, or an object array where labels are text."""
         if not self.variables.has_labels:
             return codes
-        values = self.variables.values(codes.cpu())
+        values = self._schema.decode(codes.cpu())
         return values if values.dtype == object else torch.from_numpy(values).to(self.device)
 
     def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor], *shape: int) -> Tensor:
         """Compute something of rows in batches: (n, *shape) float64."""
         # Made first: small results that outlive a batch would fragment the memory that the next one needs.
-        out = torch.empty((len(rows), *shape), dtype=torch.float64, device=self.device)
-        done = 0
-        for batch in rows.batches(self.rows_per_pass):
-            out[done : done + len(batch)] = compute(batch)
-            done += len(batch)
+        n, size = len(rows), self.rows_per_pass
+        out = torch.empty((n, *shape), dtype=torch.float64, device=self.device)
+        for first, batch in zip(range(0, n, size), rows.batches(size), strict=True):
+            out[first : first + size] = compute(batch)
         return out
 
     @property

@@ -16,6 +16,7 @@ import made
 from made.queries.inference import Inference
 from made.queries.results import Route
 from made.support.errors import PoorEstimateWarning
+from made.variables.encoding import decode
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -165,7 +166,7 @@ def test_what_is_asked_beside_a_row_never_matters(small, patterns, max_states):
 def test_every_row_keeps_its_own_context(small_one, max_states):
     """In a mixture too, where only some of the rows are completed under each mask."""
     model = small_one("context of a mixture").model
-    contexts = model.context.variables.values(np.random.default_rng(0).integers(2, size=(40, 2)))
+    contexts = decode(model.context.variables, np.random.default_rng(0).integers(2, size=(40, 2)))
     rows = np.tile([[-1, 2, -1, 1], [1, -1, 0, -1]], (20, 1))
     inference = model.inference(max_states=max_states, particles=40)
     known = encoded(rows, model.context.rows(contexts, 40))

@@ -56,7 +56,7 @@ def incomplete(codes, context=None, name="h"):
 
 def values_of(model, codes):
     """Values for rows of codes; some value of the column where a code is -1."""
-    return model.variables.values(np.maximum(codes, 0))
+    return model.schema.decode(np.maximum(codes, 0))
 
 
 def marked(found):

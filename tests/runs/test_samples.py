@@ -183,7 +183,7 @@ def test_csv_is_as_python_writes_it(tmp_path):
     words = ["plain", "1", "a, b", 'say "x"', "two\nlines", " blank ", "naïve"]
     model = made.MADE([C(odd), C(words), C(4)], ())
     codes = np.stack([np.arange(20) % 5, np.arange(20) % 7, np.arange(20) % 4], axis=1)
-    values, whole = with_names(model, ["n", "a, b", "c"]).variables.values(codes), io.StringIO()
+    values, whole = with_names(model, ["n", "a, b", "c"]).schema.decode(codes), io.StringIO()
     csv.writer(whole, lineterminator="\n").writerows([["n", "a, b", "c"], *values.tolist()])
     assert "".join(csv_text(model, [values[:9], values[9:]])) == whole.getvalue()
 

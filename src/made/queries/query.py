@@ -15,7 +15,7 @@ from made.queries.modes import joint_modes, variable_modes
 from made.queries.results import Route
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.variables.missing import read_given
+from made.variables.encoding import encode_given
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["METHODS", "Query", "encoded_given", "inference_of"]
@@ -130,4 +130,4 @@ def inference_of(
 
 def encoded_given(model: Askable, given: Mapping[Any, Any] | RowsLike) -> Rows:
     """Return what is given as rows that the model computes with, without context."""
-    return given if isinstance(given, Rows) else read_given(model.variables, given, model.schema.variable)
+    return given if isinstance(given, Rows) else encode_given(model.variables, given, model.schema.variable)

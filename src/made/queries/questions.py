@@ -21,7 +21,7 @@ from made.queries.query import METHODS, Query, encoded_given, inference_of
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.variables.missing import check_variable
+from made.variables.encoding import check_variable
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["KINDS", "METHODS", "Questions", "complete", "conditional", "marginal", "sample_given"]

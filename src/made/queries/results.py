@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
 from made.queries.density import Floats
+from made.variables.encoding import decode
 from made.variables.row_type import RowType
 
 __all__ = ["Answer", "Conditional", "Method", "Route"]
@@ -112,7 +113,7 @@ class Answer:
         """The completed rows as the user has them: labels where a variable has labels, else codes."""
         if self.codes is None or self.variables is None or not self.variables.has_labels:
             return self.codes
-        values = self.variables.values(self.codes.reshape(-1, self.codes.shape[-1]))
+        values = decode(self.variables, self.codes.reshape(-1, self.codes.shape[-1]))
         return values.reshape(self.codes.shape)
 
     @property

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from made.model import MADE
 from made.support.errors import InputError
 from made.variables.column import find_column
+from made.variables.encoding import decode
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -102,7 +103,7 @@ def read_context(text: str | None, model: MADE) -> NDArray[Any] | None:
     missing = [names[i] for i in range(n_columns) if i not in codes]
     if missing:
         raise InputError(f"--context lacks {', '.join(missing)}: give all of {', '.join(names)} a value")
-    context: NDArray[Any] = variables.values(np.array([[codes[i] for i in range(n_columns)]]))[0]
+    context: NDArray[Any] = decode(variables, np.array([[codes[i] for i in range(n_columns)]]))[0]
     return context
 
 

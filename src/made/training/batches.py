@@ -17,6 +17,7 @@ from made.data.row_file import RowFile
 from made.support.checks import row_weights
 from made.support.errors import InputError
 from made.training.settings import TrainingSettings
+from made.variables.encoding import encode_complete
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "complete_rows", "rows_of"]
@@ -257,7 +258,7 @@ def _codes(model: BaseModel, file: RowFile, first: int, n: int) -> Tensor:
     """Return n checked rows of a file, on the model's device."""
     rows = file.read(int(first), n)
     try:
-        return model.variables.rows(rows, file.first + int(first)).to(model.device)
+        return encode_complete(model.variables, rows, file.first + int(first)).to(model.device)
     except InputError as error:
         raise InputError(f"{file.path}: {error}") from None
 

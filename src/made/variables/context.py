@@ -13,6 +13,7 @@ from torch import Tensor
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.base import Variable
+from made.variables.encoding import encode_complete
 from made.variables.row_type import RowType
 
 __all__ = ["Context"]
@@ -106,7 +107,7 @@ class Context:
     def _checked(self, table: Tensor | NDArray[Any]) -> Tensor:
         if self.variables is not None:
             try:
-                return self.variables.rows(table)
+                return encode_complete(self.variables, table)
             except InputError as error:
                 raise InputError(f"context: {error}") from None
         with np.errstate(over="ignore"):  # what overflows is refused below

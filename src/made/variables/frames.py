@@ -16,9 +16,11 @@ _LIBRARIES = ("pandas", "polars")
 
 def is_frame(x: Any) -> bool:
     """Return whether something is a data frame of pandas or polars."""
-    # A frame exists only where its library has been imported.
-    libraries = (sys.modules.get(name) for name in _LIBRARIES)
-    return any(library is not None and isinstance(x, library.DataFrame) for library in libraries)
+    for name in _LIBRARIES:
+        library = sys.modules.get(name)  # a frame exists only where its library has been imported
+        if library is not None and isinstance(x, library.DataFrame):
+            return True
+    return False
 
 
 def names_of(frame: Any) -> list[str]:

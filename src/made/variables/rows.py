@@ -64,19 +64,21 @@ class Rows:
         """(n, D) bool tensor: which entries are known, also where all are."""
         return torch.ones_like(self.codes, dtype=torch.bool) if self.known is None else self.known
 
-    def check_complete(self) -> None:
-        """Raise an `InputError` that names the first entry that is not known, if there is one."""
+    def check_complete(self, first: int = 0) -> None:
+        """Raise an `InputError` that names the first entry that is not known; rows count from `first`."""
         if self.known is None or self.is_complete:
             return
         row, column = (int(i) for i in (~self.known).nonzero()[0])
         raise InputError(
-            f"row {row}, column {column} (counted from 0) is NaN: every entry must be known; "
+            f"row {first + row}, column {column} (counted from 0) is NaN or None: every entry must be known; "
             "drop or fill such rows"
         )
 
     def to(self, device: torch.device) -> Rows:
         """Return the rows on a device."""
-        return Rows(*(None if part is None else part.to(device) for part in self._parts()))  # type: ignore[arg-type]
+        known = None if self.known is None else self.known.to(device)
+        context = None if self.context is None else self.context.to(device)
+        return Rows(self.codes.to(device), known, context)
 
     def repeat(self, n: int) -> Rows:
         """Return every row n times in succession."""
@@ -90,9 +92,6 @@ class Rows:
         )
         context = [part.context for part in parts if part.context is not None]
         return Rows(torch.cat([part.codes for part in parts]), known, torch.cat(context) if context else None)
-
-    def _parts(self) -> tuple[Tensor | None, ...]:
-        return self.codes, self.known, self.context
 
 
 #: What methods take as rows: encoded ones, or values in an array, a tensor or a data frame.

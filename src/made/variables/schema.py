@@ -276,24 +276,24 @@ class Schema:
         >>> Schema.of_classes([3], [(10, 20, 30)]).encode([[30], [10]]).codes.tolist()
         [[2], [0]]
         """
-        from made.variables.missing import has_unknown, read_incomplete
-        from made.variables.rows import Rows
+        from made.variables import encoding
 
         modelled, own = self.table_of(rows)
-        if unknown is None and not has_unknown(modelled):
-            encoded = Rows(self.row_type.rows(modelled))
-        else:
-            encoded = read_incomplete(self.row_type, modelled, unknown)
+        encoded = encoding.encode(self.row_type, modelled, unknown)
         given = self.context.rows(own if context is None else context, len(encoded))
-        return replace(encoded, context=given)
+        return encoded if given is None else replace(encoded, context=given)
 
     def encode_modelled(self, rows: Any) -> Tensor:
         """Turn values of the modelled columns into codes, (n, D), whatever the context is."""
-        return self.row_type.rows(self.table_of(rows)[0])
+        from made.variables import encoding
+
+        return encoding.encode_complete(self.row_type, self.table_of(rows)[0])
 
     def decode(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
         """Turn codes (n, D) into values: the inverse of `encode`."""
-        return self.row_type.values(codes)
+        from made.variables import encoding
+
+        return encoding.decode(self.row_type, codes)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the schema, JSON-ready; columns that are alike but for their names are written once."""
