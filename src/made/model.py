@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
 
@@ -18,11 +17,13 @@ from made.masks.degrees import Mask
 from made.masks.mask_set import MaskSet
 from made.masks.ordering import IntArray
 from made.masks.receptive_field import ReceptiveField
-from made.masks.tensors import MaskCache, bool_masks, float_masks
-from made.network.initialization import initialize, mean_fan_in
+from made.masks.tensors import bool_masks, float_masks
+from made.network.initialization import initialize_masked
 from made.network.network import Network
+from made.network.product_cache import MaskedProduct, ProductCache
 from made.network.products import Masked, PreMasked, Product, count_violations, zero_masked
 from made.network.summary import Summary, summarize
+from made.queries.density import MaskDensity
 from made.queries.questions import Questions, sample_given
 from made.sampling import sample_rows
 from made.support.checks import check_bool, check_fraction, check_int
@@ -41,8 +42,8 @@ _MASKS_FOR_FAN_IN = 8
 class MADE(Questions, BaseModel):
     """Masked autoencoder for distribution estimation (Germain et al. 2015, arXiv 1502.03509).
 
-    The joint probability of a row is the product of one conditional per variable, all computed by one pass of
-    one masked network:
+    One pass of one masked network gives the conditional of every variable, and their product is the joint
+    probability of a row:
 
         log p(x | mask) = sum over r of log p(x_ordering[r] | x_ordering[0], ..., x_ordering[r - 1])
 
@@ -162,9 +163,12 @@ class MADE(Questions, BaseModel):
             input_dropout=check_fraction("input_dropout", input_dropout),
             n_context=self.context.n_features,
         )
-        self._products: MaskCache[Masked | PreMasked] = MaskCache()
+        self._products = ProductCache()
         self._sampler = OnePassSampler()
-        self._initialize()
+        masks = [self.mask(k).layers[:-1] for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
+        initialize_masked(self.network, masks, (self.variables, self.context), self.seed)
+        if self.has_one_mask:
+            zero_masked(self.network.masked_weights, self._product(0).masks)
 
     def mask(self, k: int = 0) -> Mask:
         """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
@@ -174,7 +178,7 @@ class MADE(Questions, BaseModel):
         """Return the number of the mask for the given draw of training; see `MaskSet.training_mask`."""
         return self.mask_set.training_mask(draw)
 
-    def training_product(self, draw: int) -> Masked | PreMasked:
+    def training_product(self, draw: int) -> MaskedProduct:
         """Return how the network multiplies under the mask of that draw."""
         return self._product(self.mask_set.training_mask(draw))
 
@@ -513,7 +517,7 @@ class MADE(Questions, BaseModel):
         with torch.no_grad():
             return sample_rows(pick, self._mask_of(mask).ordering, torch.from_numpy(u).to(self.device), rows)
 
-    def _product(self, mask: int | Mask) -> Masked | PreMasked:
+    def _product(self, mask: int | Mask) -> MaskedProduct:
         """Return how the network multiplies under one mask."""
         if not isinstance(mask, Mask):
             self.mask_set.check(mask)
@@ -522,7 +526,7 @@ class MADE(Questions, BaseModel):
         again = not isinstance(mask, Mask) and mask < self.n_masks
         return self._products.get(mask, self.device, self._make_product, again=again)
 
-    def _make_product(self, mask: int | Mask) -> Masked | PreMasked:
+    def _make_product(self, mask: int | Mask) -> MaskedProduct:
         own, device, direct = self._mask_of(mask), self.device, self.network.direct is not None
         if self.has_one_mask:
             return PreMasked.by_blocks(bool_masks(own, device, direct=direct))
@@ -537,46 +541,8 @@ class MADE(Questions, BaseModel):
         shape = (n, self.n_variables)
         return Rows(codes.expand(shape), codes.bool().expand(shape), context)
 
-    def _initialize(self) -> None:
-        """Draw the weights, for the fan-in that units have on average over the masks."""
-        masks = [self.mask(k).layers for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
-        layers = [[layers[i] for layers in masks] for i in range(len(self.hidden))]
-        if layers:
-            parts = (self.variables, self.context)
-            fractions = np.concatenate([part.feature_shares for part in parts])
-            powers = np.concatenate([part.feature_powers for part in parts])
-            fan_in = [mean_fan_in(layers[0], fractions), *map(mean_fan_in, layers[1:])]
-            initialize(self.network, fan_in, mean_fan_in(layers[0], powers), self.seed)
-        if self.has_one_mask:
-            zero_masked(self.network.masked_weights, self._product(0).masks)
-
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
-        return MaskDensity(self, k, k if groups is None else self.mask_set.given_first(groups, k))
-
-
-@dataclass(frozen=True)
-class MaskDensity:
-    """One mask of a model, or another one that takes over its number: a `made.queries.density.Density`."""
-
-    model: MADE
-    number: int
-    mask: int | Mask
-
-    @property
-    def ranks(self) -> IntArray:
-        """(D,): the rank of every variable."""
-        return self.model._mask_of(self.mask).ranks
-
-    @torch.no_grad()
-    def log_prob(self, rows: Rows) -> NDArray[np.float64]:
-        """Return log p of each variable given those before it, (n, D)."""
-        own = rows.to(self.model.device)
-        scores: NDArray[np.float64] = self.model._log_prob_under(self.mask, own).cpu().numpy()
-        return scores
-
-    @torch.no_grad()
-    def sample(self, u: NDArray[np.float64], rows: Rows) -> IntArray:
-        """Return rows (n, D) with the entries that are not known drawn from uniforms (n, D)."""
-        own = rows.to(self.model.device)
-        return self.model._sample_under(self.mask, u, own).cpu().numpy().astype(np.int64)
+        mask = k if groups is None else self.mask_set.given_first(groups, k)
+        log_prob, sample = partial(self._log_prob_under, mask), partial(self._sample_under, mask)
+        return MaskDensity(k, self._mask_of(mask).ranks, self.device, log_prob, sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +13,17 @@ from torch import Tensor
 from made.masks.degrees import BoolArray
 from made.network.network import ACTIVATIONS, Network
 
-__all__ = ["initialize", "mean_fan_in"]
+__all__ = ["initialize", "initialize_masked", "mean_fan_in"]
+
+
+class _Features(Protocol):
+    """Input features: the variables of a row, or a context."""
+
+    @property
+    def feature_shares(self) -> NDArray[np.float64]: ...
+
+    @property
+    def feature_powers(self) -> NDArray[np.float64]: ...
 
 
 @torch.no_grad()
@@ -38,6 +49,31 @@ def initialize(network: Network, fan_in: Sequence[Tensor], power: Tensor, seed: 
         network.weights[i].normal_(generator=generator).mul_(gain * scale)
         # Kinks away from zero: with a single scaled input, biases of zero would make a layer linear.
         network.biases[i].uniform_(-1, 1, generator=generator).mul_(count.clamp(min=1.0).rsqrt())
+
+
+def initialize_masked(
+    network: Network, masks: Sequence[Sequence[BoolArray]], inputs: Sequence[_Features], seed: int
+) -> None:
+    """Initialize the hidden layers for the fan-in that their units have on average over masks.
+
+    Parameters
+    ----------
+    network : Network
+        As it was made.
+    masks : sequence of K sequences of (n_units, n_in) bool arrays
+        Of the hidden layers, of each mask.
+    inputs : sequence
+        What enters the first layer, with its ``feature_shares`` and ``feature_powers``.
+    seed : int
+        As for `initialize`.
+    """
+    layers = list(zip(*masks, strict=True))
+    if not layers:
+        return
+    fractions = np.concatenate([part.feature_shares for part in inputs])
+    powers = np.concatenate([part.feature_powers for part in inputs])
+    fan_in = [mean_fan_in(layers[0], fractions), *map(mean_fan_in, layers[1:])]
+    initialize(network, fan_in, mean_fan_in(layers[0], powers), seed)
 
 
 def mean_fan_in(masks: Sequence[BoolArray], weight: NDArray[np.float64] | None = None) -> Tensor:

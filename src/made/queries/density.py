@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from made.variables.row_type import RowType
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
-__all__ = ["Askable", "BoolArray", "Density", "Floats"]
+__all__ = ["Askable", "BoolArray", "Density", "Floats", "MaskDensity"]
 
 Floats = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -38,6 +39,40 @@ class Density(Protocol):
 
     def sample(self, u: Floats, rows: Rows) -> IntArray:
         """Return rows of codes (n, D), int64: known entries, and others drawn from uniforms (n, D)."""
+
+
+@dataclass(frozen=True)
+class MaskDensity:
+    """A `Density` out of what a model computes with tensors under one mask, without gradients.
+
+    Parameters
+    ----------
+    number, ranks
+        As in `Density`.
+    device : torch.device
+        Where the model computes.
+    log_prob_of : callable
+        Maps rows to log p of each variable, (n, D).
+    sample_of : callable
+        Maps uniforms (n, D) and rows to codes (n, D).
+    """
+
+    number: int
+    ranks: IntArray
+    device: torch.device
+    log_prob_of: Callable[[Rows], Tensor]
+    sample_of: Callable[[Floats, Rows], Tensor]
+
+    @torch.no_grad()
+    def log_prob(self, rows: Rows) -> Floats:
+        """Return log p of each variable given those before it, (n, D)."""
+        scores: Floats = self.log_prob_of(rows.to(self.device)).cpu().numpy()
+        return scores
+
+    @torch.no_grad()
+    def sample(self, u: Floats, rows: Rows) -> IntArray:
+        """Return rows (n, D) with the entries that are not known sampled from uniforms (n, D)."""
+        return self.sample_of(u, rows.to(self.device)).cpu().numpy().astype(np.int64)
 
 
 class Askable(Protocol):
