@@ -120,6 +120,17 @@ def test_text_is_a_category():
     assert schema.decode([[1, 1, 0]]).tolist() == [["red", 1, 10]]
 
 
+def test_numbers_beside_text_are_noted_and_named_by_their_own_column(refused):
+    names = ["colour", "size"]
+    _, (note,) = infer_schema({"train": [["red", 10], ["blue", 30]]}, names=names)
+    assert note.startswith("column 1 (size) (counted from 0) holds labels")
+    with refused("the rows, valid: row 1, column 1 (size)", "holds 0.5"):
+        infer_schema({"train": [["red", 1]], "valid": [["red", 1], ["red", 0.5]]}, names=names)
+    many = np.array([["red"] * 10_001, range(10_001)], dtype=object).T
+    with refused("column 1 (size)", "10,001 different values"):
+        infer_schema({"train": many}, names=names)
+
+
 def test_a_constant_text_gets_a_second_class():
     assert infer_schema({"train": [["a"], ["a"]]})[0].labels == (("a", "not a"),)
 

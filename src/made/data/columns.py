@@ -76,7 +76,9 @@ def infer_schema(
         by_column = [_infer_column(arrays, d, source, names) for d in range(first.shape[1])]
         classes = tuple(n_classes for n_classes, _ in by_column)
         labels = tuple(own for _, own in by_column)
-        notes = ()
+        notes = _label_notes(
+            [None if own is None or isinstance(own[0], str) else own for own in labels], names
+        )
     if names is not None and len(set(names)) < len(names):
         names, renamed = _told_apart(names)
         notes = (*notes, renamed)
@@ -90,7 +92,7 @@ def infer_schema(
 
 
 def whole_numbers(
-    array: np.ndarray[Any, Any], source: str, columns: Sequence[str] | None = None
+    array: np.ndarray[Any, Any], source: str, columns: Sequence[str] | None = None, first: int = 0
 ) -> np.ndarray[Any, Any]:
     """Check that an array holds whole numbers only, and turn it into an integer array.
 
@@ -101,7 +103,9 @@ def whole_numbers(
     source : str
         Where they come from, for messages.
     columns : sequence of str, optional
-        Names of the D columns, for messages.
+        Names of the columns of the table, for messages.
+    first : int
+        Number of the first of these columns in the table, for messages.
 
     Returns
     -------
@@ -123,18 +127,18 @@ def whole_numbers(
         return array.astype(np.uint8)
     if array.dtype.kind in "iu":
         if array.dtype.kind == "u" and array.dtype.itemsize == 8:
-            _refuse(array > np.iinfo(np.int64).max, array, source, columns, "too large for a category")
+            _refuse(array > np.iinfo(np.int64).max, array, source, columns, first, "too large for a category")
             return array.astype(np.int64)
         return array
     if bool(((array == 0) | (array == 1)).all()):
         return array.astype(np.uint8)
-    _refuse(~np.isfinite(array), array, source, columns, "fill it or drop the row")
+    _refuse(~np.isfinite(array), array, source, columns, first, "fill it or drop the row")
     remedy = "binary and categorical variables are whole numbers; round or bin it"
     fractions = array != np.floor(array)
     if bool(fractions.any()) and float(array.min()) >= 0 and float(array.max()) <= 1:
         remedy += " (a joint table would sum to 1)"
-    _refuse(fractions, array, source, columns, remedy)
-    _refuse(np.abs(array) >= 2.0**63, array, source, columns, "too large for a category")
+    _refuse(fractions, array, source, columns, first, remedy)
+    _refuse(np.abs(array) >= 2.0**63, array, source, columns, first, "too large for a category")
     return array.astype(np.int64)
 
 
@@ -180,24 +184,29 @@ def infer_classes(
     n_variables = arrays[0].shape[1]
     if all(a.min() >= 0 and a.max() <= 1 for a in arrays):
         return (2,) * n_variables, (None,) * n_variables, ()
-    classes: list[int] = []
-    labels: list[tuple[int, ...] | None] = []
-    for d in range(n_variables):
-        distinct = _distinct(np.concatenate([a[:, d] for a in arrays]).astype(np.int64))
-        if len(distinct) > _MOST_CLASSES:
-            raise InputError(
-                f"{source}: column {d}{_named(d, columns)} (counted from 0) holds {len(distinct):,} "
-                f"different values: a number and not a category; bin it into at most {_MOST_CLASSES:,}"
-            )
-        low, high = int(distinct[0]), int(distinct[-1])
-        if low >= 0 and high + 1 <= 2 * len(distinct):
-            classes.append(max(2, high + 1))
-            labels.append(None)
-        else:
-            values = tuple(int(v) for v in distinct) if low < high else _with_neighbour(low)
-            classes.append(len(values))
-            labels.append(values)
-    return tuple(classes), tuple(labels), _label_notes(labels, columns)
+    found = [
+        _classes_of(np.concatenate([a[:, d] for a in arrays]).astype(np.int64), d, source, columns)
+        for d in range(n_variables)
+    ]
+    labels = tuple(own for _, own in found)
+    return tuple(n_classes for n_classes, _ in found), labels, _label_notes(labels, columns)
+
+
+def _classes_of(
+    column: np.ndarray[Any, Any], d: int, source: str, columns: Sequence[str] | None
+) -> tuple[int, tuple[int, ...] | None]:
+    """Return the number of classes of a column of whole numbers, and its labels."""
+    distinct = _distinct(column)
+    if len(distinct) > _MOST_CLASSES:
+        raise InputError(
+            f"{source}: column {d}{_named(d, columns)} (counted from 0) holds {len(distinct):,} "
+            f"different values: a number and not a category; bin it into at most {_MOST_CLASSES:,}"
+        )
+    low, high = int(distinct[0]), int(distinct[-1])
+    if low >= 0 and high + 1 <= 2 * len(distinct):
+        return max(2, high + 1), None
+    values = tuple(int(v) for v in distinct) if low < high else _with_neighbour(low)
+    return len(values), values
 
 
 def _distinct(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -236,12 +245,13 @@ def _refuse(
     array: np.ndarray[Any, Any],
     source: str,
     columns: Sequence[str] | None,
+    first: int,
     remedy: str,
 ) -> None:
     if not bad.any():
         return
-    row, d = (int(i) for i in np.argwhere(bad)[0])
-    value = array[row, d]
+    row, own = (int(i) for i in np.argwhere(bad)[0])
+    value, d = array[row, own], first + own
     shown = f"{value:g}" if array.dtype.kind == "f" else f"{value}"
     name = columns[d] if columns is not None and d < len(columns) else None
     raise EntryError(row, d, f"holds {shown}: {remedy}", source=source, name=name)
@@ -272,17 +282,16 @@ def _infer_column(
     arrays: Mapping[str, np.ndarray[Any, Any]], d: int, source: str, names: Sequence[str] | None
 ) -> tuple[int, tuple[Any, ...] | None]:
     """Return the number of classes of a column, and its labels; text where any of it is text."""
-    values = [value for table in arrays.values() for value in table[:, d].tolist()]
-    for split, table in arrays.items():
-        for row, value in enumerate(table[:, d].tolist()):
+    columns = {split_name(source, split): table[:, d].tolist() for split, table in arrays.items()}
+    for where, column in columns.items():
+        for row, value in enumerate(column):
             if is_missing(value):
-                where = f"row {row}, column {d}{_named(d, names)} (counted from 0)"
-                raise InputError(f"{split_name(source, split)}: {where} is missing: fill it or drop the row")
-    if not any(isinstance(value, str) for value in values):
-        whole = {"all": _numbers(values, d, source, names)}
-        (n_classes,), (labels,), _ = infer_classes(whole, source, names)
-        return n_classes, labels
-    distinct = sorted({str(value) for value in values})
+                place = f"row {row}, column {d}{_named(d, names)} (counted from 0)"
+                raise InputError(f"{where}: {place} is missing: fill it or drop the row")
+    if not any(isinstance(value, str) for column in columns.values() for value in column):
+        numbers = [_numbers(column, d, where, names) for where, column in columns.items()]
+        return _classes_of(np.concatenate(numbers).astype(np.int64), d, source, names)
+    distinct = sorted({str(value) for column in columns.values() for value in column})
     if len(distinct) > _MOST_CLASSES:
         raise InputError(
             f"{source}: column {d}{_named(d, names)} (counted from 0) holds {len(distinct):,} different "
@@ -302,7 +311,7 @@ def _numbers(values: Sequence[Any], d: int, source: str, names: Sequence[str] | 
         raise InputError(
             f"{source}: column {d}{_named(d, names)} (counted from 0) holds neither whole numbers nor text"
         ) from None
-    return whole_numbers(column[:, None], source, None if names is None else names[d : d + 1])
+    return whole_numbers(column[:, None], source, names, first=d)[:, 0]
 
 
 def _told_apart(names: Sequence[str]) -> tuple[list[str], str]:
