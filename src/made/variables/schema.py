@@ -322,34 +322,10 @@ class Schema:
         return cls(tuple(named), places, None if shape is None else tuple(shape), entries["is_named"])
 
     def __str__(self) -> str:
-        """Lay the columns out as a table; runs of numbered columns that are alike take one line."""
-        lines = [("column", "kind", "values", "measure")]
-        for own, is_context in self._groups():
-            first, last = own[0], own[-1]
-            name = first.name if len(own) == 1 else f"{first.name}..{last.name}"
-            measure = ("context" if is_context else "mass") + (f"  {first.note}" if first.note else "")
-            lines.append((name, first.kind, first.describe(), measure))
-        widths = [max(len(line[i]) for line in lines) for i in range(3)]
-        text = [
-            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}}  {measure}"
-            for name, kind, values, measure in lines
-        ]
-        if self.image_shape is not None:
-            text.append(f"rows are images of {self.image_shape[0]} x {self.image_shape[1]}")
-        return "\n".join(text)
+        """Lay the columns out as a table, see `schema_table`."""
+        from made.variables.schema_table import schema_table
 
-    def _groups(self) -> list[tuple[list[Column], bool]]:
-        """Return neighbouring columns that print as one line, and whether they are context."""
-        groups: list[tuple[list[Column], bool]] = []
-        for place, column in enumerate(self.columns):
-            is_context = place in self.context_places
-            if not self.is_named and groups and groups[-1][1] == is_context:
-                last = groups[-1][0][-1]
-                if (last.kind, last.arguments, last.note) == (column.kind, column.arguments, column.note):
-                    groups[-1][0].append(column)
-                    continue
-            groups.append(([column], is_context))
-        return groups
+        return schema_table(self)
 
     def _of_frame(self, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
         names = frames.names_of(frame)
