@@ -37,7 +37,7 @@ _BATCH = 128
 _STEPS_OF_FIT = 40_000
 # Each repeat takes so many steps that it lasts about this long, and goes through all masks there are.
 _SECONDS = 0.1
-# What float32 training cannot do without, for each weight, dead or alive: it, its gradient, Adam's two means.
+# What float32 training needs for each weight, masked or not: itself, its gradient, Adam's two means.
 _BYTES_PER_WEIGHT = 16
 _STROKES = (("#2b5c8a", "o"), ("#b5483a", "s"))
 
@@ -172,7 +172,7 @@ def _times(points: list[_Point], repeats: int) -> dict[_Point, dict[str, Any]]:
         costs[point] = {
             "layout": str(point),
             "weights": sum(layer.weights for layer in layers),
-            "live": sum(layer.active for layer in layers),
+            "active": sum(layer.active for layer in layers),
             "step": kind,
             "steps per repeat": steps,
         }
@@ -218,7 +218,7 @@ def _mb(name: str) -> float:
 
 def _tell(costs: Mapping[_Point, Mapping[str, Any]]) -> None:
     title = f"One step, batch {_BATCH}, {torch.get_num_threads()} threads"
-    print(f"\n{title:40}{'ms':>9}{'lowest':>9}{'highest':>9}{'peak MB':>10}{'live weights':>14}")
+    print(f"\n{title:40}{'ms':>9}{'lowest':>9}{'highest':>9}{'peak MB':>10}{'active weights':>14}")
     for cost in costs.values():
         print(
             f"{cost['layout']:40}{cost['ms']:>9.2f}{cost['lowest']:>9.2f}{cost['highest']:>9.2f}"
@@ -231,7 +231,7 @@ def _picture(results: Mapping[str, Any], sweeps: list[_Sweep]) -> Any:
     figure = new_figure(14, 7.2)
     panels = figure.subplots(2, len(sweeps))
     reference = results["reference"]
-    per_live = reference["ms"] / reference["live"]
+    per_active = reference["ms"] / reference["active"]
     for (upper, lower), sweep in zip(panels.T, sweeps, strict=True):
         curves = results[sweep.axis]
         for (name, curve), (colour, marker) in zip(curves.items(), _STROKES, strict=False):
@@ -247,7 +247,7 @@ def _picture(results: Mapping[str, Any], sweeps: list[_Sweep]) -> Any:
             upper.errorbar(x, ms, spread, capsize=3, elinewidth=1.2, **solid)
             lower.plot(x, [point["peak MB"] for point in curve], **solid)
             dashed: dict[str, Any] = {"color": colour, "linestyle": "--", "linewidth": 1.2, "zorder": 1}
-            upper.plot(x, [point["live"] * per_live for point in curve], **dashed)
+            upper.plot(x, [point["active"] * per_active for point in curve], **dashed)
             lower.plot(x, [point["weights"] * _BYTES_PER_WEIGHT / 2**20 for point in curve], **dashed)
         for axes, y in ((upper, "ms per step"), (lower, "peak memory, MB")):
             _shape(axes, sweep, next(iter(curves.values())))
@@ -255,7 +255,7 @@ def _picture(results: Mapping[str, Any], sweeps: list[_Sweep]) -> Any:
         if len(curves) > 1:
             upper.legend(fontsize=LETTERS - 2, frameon=False, loc="upper left")
     figure.supxlabel(
-        f"dashed, above: were time as the number of live weights, from {reference['layout']} on;   "
+        f"dashed, above: if time grew like the number of active weights, from {reference['layout']};   "
         f"below: {_BYTES_PER_WEIGHT} bytes for each weight (itself, its gradient, Adam's two means)",
         fontsize=LETTERS - 1,
     )

@@ -1,4 +1,4 @@
-"""How good `made.estimate` is, untouched, on data that had no part in choosing its defaults.
+"""How good `made.auto_fit` is, untouched, on data that had no part in choosing its defaults.
 
 Beside it: each of the settings that it chooses among, as a fit of its own with the whole of its epochs (what
 somebody would reach who tried them all and chose by validation); the Chow-Liu tree; and, where the rows are
@@ -146,13 +146,13 @@ def main() -> None:
 def _table(sets: Mapping[str, Any]) -> str:
     """Return what was measured as a table in Markdown."""
     lines = [
-        "| rows | `estimate`, test NLL in nats | best of all that it compares | Chow-Liu | truth | seconds |",
+        "| rows | `auto_fit`, test NLL in nats | best of all that it compares | Chow-Liu | truth | seconds |",
         "|---|---|---|---|---|---|",
     ]
     for own in _SETS:
         if own.name in sets:
             found = sets[own.name]
-            nll, error = found["estimate"]
+            nll, error = found["auto_fit"]
             best, truth = (
                 "" if found.get(key) is None else f"{found[key]:.3f}" for key in ("best of all", "truth")
             )
@@ -171,8 +171,8 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
     seconds = time.monotonic() - began
     tree = ChowLiuTree(rows.train, rows.classes)
     found: dict[str, Any] = {
-        "estimate": _score(model, rows.test),
-        "estimate, valid": _score(model, rows.valid),
+        "auto_fit": _score(model, rows.test),
+        "auto_fit, valid": _score(model, rows.valid),
         "seconds": round(seconds, 1),
         "Chow-Liu": -float(np.mean(tree.log_prob(rows.test))),
         "truth": rows.truth,

@@ -35,7 +35,7 @@ def test_quick_run_writes_time_memory_and_a_picture(tmp_path):
         assert 0 < point["lowest"] <= point["ms"] <= point["highest"] < 1e4
         assert -1 < point["peak MB"] < 500  # pages are counted in bundles: next to nothing may be below
         assert point["libraries MB"] > 50
-        assert 0 < point["live"] < point["weights"]
+        assert 0 < point["active"] < point["weights"]
     reference = results["reference"]
     assert reference["layout"] == "64-32-32-64"
     assert reference["weights"] == 2 * 64 * 32 + 32 * 32

@@ -26,7 +26,7 @@ def test_a_short_run_writes_figures_and_a_table(tmp_path):
     command = [sys.executable, "-c", SHORT, "--only", "tumours", "-o", out]
     done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=True)
     (found,) = json.loads(out.read_text())["sets"].values()
-    assert found["estimate"][0] < 30 * np.log(2)
+    assert found["auto_fit"][0] < 30 * np.log(2)
     assert found["truth"] is None
     assert found["best of all"] in [own["test"] for own in found["tried"].values()]
     assert f"{found['best of all']:.3f}" in out.with_suffix(".md").read_text()

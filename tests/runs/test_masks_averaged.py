@@ -164,7 +164,7 @@ def test_more_rows_than_a_pass_keep_their_context(build):
 
 def test_no_mask_is_kept(monkeypatch):
     """What is alive while masks are averaged is the same after 3 of them and after 30."""
-    monkeypatch.setattr("made.masks.tensors._BYTES_KEPT", 0)  # none of them fits
+    monkeypatch.setattr("made.network.product_cache._BYTES_KEPT", 0)  # none of them fits
     model = made.MADE(made.Bernoulli(16), (64,), orderings="fresh", connectivities="fresh")
     own, made_anew, alive, numbers = model.mask_set.mask, [], [], []
 
