@@ -222,7 +222,7 @@ def _tell(costs: Mapping[_Point, Mapping[str, Any]]) -> None:
     for cost in costs.values():
         print(
             f"{cost['layout']:40}{cost['ms']:>9.2f}{cost['lowest']:>9.2f}{cost['highest']:>9.2f}"
-            f"{cost['peak MB']:>10.0f}{cost['live']:>14,}  {cost['step']}"
+            f"{cost['peak MB']:>10.0f}{cost['active']:>14,}  {cost['step']}"
         )
 
 
