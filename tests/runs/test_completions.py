@@ -95,11 +95,11 @@ def test_rows_without_gaps_are_all_known(folder, finished):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (",3,10", ["h.csv", "row 1", "column 1"]),
-        (",2,30", ["h.csv", "row 1", "column 2", "30"]),
-        ("2,,10", ["h.csv", "row 1", "column 0"]),
-        ("-1,,10", ["h.csv", "row 1", "column 0", "-1"]),
-        ("0.5,,10", ["h.csv", "row 1", "column 0", "0.5"]),
+        (",3,10", ["h.csv: line 3, column 2 (b) holds 3: "]),
+        (",2,30", ["h.csv: line 3, column 3 (c) holds 30, which is none of its 3 labels"]),
+        ("2,,10", ["h.csv: line 3, column 1 (a) holds 2: "]),
+        ("-1,,10", ["h.csv: line 3, column 1 (a) holds -1: "]),
+        ("0.5,,10", ["h.csv: line 3, column 1 (a) holds 0.5: "]),
     ],
 )
 def test_known_entries_are_checked(folder, tmp_path, refused, line, words):
@@ -117,11 +117,11 @@ def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused
     found = find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,2,\n1,0,20\n"))
     assert marked(found) == [[-1, -1], [1, 1]]
     assert found.rows.context.tolist() == [[2], [0]]
-    with refused("h.csv", "row 1", "lacks b", "context"):
+    with refused("h.csv: line 3, column 2 (b) is missing: context must be known"):
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,2,\n1,,20\n"))
     with refused("h.csv", "2 columns", "2 variables and 1 of context"):
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,c\n,10\n"))
-    with refused("h.csv", "context", "column 0", "3"):
+    with refused("h.csv: line 2, column 2 (b) holds 3: "):
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,3,\n"))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from made.data import suffixes
+from made.data.columns import split_name
 from made.data.registry import SPLITS
 from made.data.tables import as_array, numbers_of, scan_parquet
 from made.data.text import TextFile, read_text
@@ -85,16 +86,34 @@ class Raw:
             return f"line {self.text_files[split].line_of(row)}, column {column + 1}{name}"
         return f"row {row}, column {column}{name} (counted from 0)"
 
-    def located(self, error: EntryError, split: str = "all") -> InputError:
-        """Return an error about an entry of a split as one about the file it was read from."""
-        if split not in self.text_files:
-            return error
-        where = f"{self.text_files[split].path}: {self.place(error.row, error.column, split)}"
-        return InputError(f"{where} {error.complaint}")
+    def located(self, error: EntryError, split: str | None = None) -> InputError:
+        """Return an error about an entry of an array as one about the file that the array was read from.
+
+        Parameters
+        ----------
+        error : EntryError
+            Its column is counted in the file, its row in the split.
+        split : str, optional
+            Without one, its row is counted in `rows`.
+        """
+        row = error.row
+        if split is None:
+            split, row = self._split_of(row)
+        text = self.text_files.get(split)
+        source = split_name(self.source, split) if text is None else str(text.path)
+        return InputError(f"{source}: {self.place(row, error.column, split)} {error.complaint}")
+
+    def _split_of(self, row: int) -> tuple[str, int]:
+        """Return the split that a row of `rows` belongs to, and its number in that split."""
+        for split, rows in self.splits.items():
+            if row < len(rows):
+                return split, row
+            row -= len(rows)
+        raise IndexError(row)
 
     @property
     def rows(self) -> np.ndarray[Any, Any]:
-        """All rows of the file, shape (n, D): the splits one after the other.
+        """All rows of the file, shape (n, D): the splits one after the other. A single one is not copied.
 
         Raises
         ------
@@ -103,7 +122,8 @@ class Raw:
         """
         if not self.splits:
             raise InputError(f"{self.source}: a joint table, which holds no rows; give a file of rows")
-        return np.concatenate(list(self.splits.values()))
+        parts = list(self.splits.values())
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def read(path: str | os.PathLike[str], *, missing: bool = False) -> Raw:

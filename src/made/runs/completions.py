@@ -18,7 +18,7 @@ from made.model import MADE
 from made.queries.inference import POOR
 from made.queries.results import Answer
 from made.runs.folder import RunFolder
-from made.runs.rows import find_rows, part_table
+from made.runs.rows import encode_file, find_rows
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.rows import Rows
 
@@ -87,13 +87,7 @@ def find_incomplete_rows(model: MADE, path: str) -> IncompleteRows:
     InputError
         If there is no such file, or a known entry is no value of its variable.
     """
-    raw = data.read(path, missing=True)
-    try:
-        values, context = part_table(model.schema, np.asarray(raw.rows), raw.columns)
-        rows = model.rows(values, context)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return IncompleteRows(rows, Path(path).name)
+    return IncompleteRows(encode_file(model, data.read(path, missing=True)), Path(path).name)
 
 
 def complete_portions(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made import data
-from made.data.dataset import split_rows
+from made.data.dataset import build, split_rows
 from made.model import MADE
 from made.runs.folder import RunFolder
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
+from made.variables import encoding
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
-__all__ = ["FoundRows", "find_rows", "part_table"]
+__all__ = ["FoundRows", "encode_file", "find_rows", "part_table"]
 
 _SPLITS = ("train", "valid", "test", "all")
 
@@ -50,6 +52,7 @@ def find_rows(
     data_dir: str | None = None,
     *,
     whole_file: bool = False,
+    missing: bool = False,
 ) -> FoundRows:
     """Find the rows that a user means.
 
@@ -67,6 +70,8 @@ def find_rows(
         Where named data sets are looked for first.
     whole_file : bool
         Without a split, take every row of a file of one array even if it is the run's own.
+    missing : bool
+        Whether entries of a text file may be unknown, see `made.data.read`; in other files they always may.
 
     Raises
     ------
@@ -86,7 +91,7 @@ def find_rows(
         seed = own["seed"]
     if data.known(name) is not None:
         return _of_dataset(data.load(name, data_dir=data_dir, seed=seed), model, split)
-    return _of_file(name, model, split, seed)
+    return _of_file(name, model, split, seed, missing)
 
 
 def _of_dataset(dataset: data.Dataset, model: MADE, split: str | None) -> FoundRows:
@@ -99,18 +104,76 @@ def _of_dataset(dataset: data.Dataset, model: MADE, split: str | None) -> FoundR
     return FoundRows(model.rows(chosen(dataset.splits), context), dataset.name, split)
 
 
-def _of_file(name: str, model: MADE, split: str | None, seed: int) -> FoundRows:
-    raw = data.read(name)
+def _of_file(name: str, model: MADE, split: str | None, seed: int, missing: bool) -> FoundRows:
+    raw = data.read(name, missing=missing)
     if raw.table is not None:
-        return _of_dataset(data.load(name, seed=seed), model, split)
+        return _of_dataset(build(raw, Path(name).stem, seed=seed), model, split)
     if split is None:
         split = "all" if "all" in raw.splits else "test"
-    rows = raw.rows if split == "all" else split_rows(raw.splits, raw.source, seed)[0][split]
+    if split == "all":
+        return FoundRows(encode_file(model, raw), Path(name).name, split)
+    numbers = {part: np.arange(len(rows)) for part, rows in raw.splits.items()}
+    chosen = split_rows(numbers, raw.source, seed)[0][split]
+    origin = next(part for part in (split, "all", "train") if part in raw.splits)
+    return FoundRows(encode_file(model, raw, origin, chosen), Path(name).name, split)
+
+
+def encode_file(
+    model: MADE, raw: data.Raw, split: str | None = None, numbers: NDArray[np.int64] | None = None
+) -> Rows:
+    """Return the rows of a file as the model computes with them.
+
+    Parameters
+    ----------
+    model : MADE
+        Says what the columns are.
+    raw : Raw
+        The file. Entries that are NaN are unknown.
+    split : str, optional
+        Of its splits this one; all, if not given.
+    numbers : (n,) int array, optional
+        Of the rows of that split these, in this order.
+
+    Raises
+    ------
+    InputError
+        If the rows do not fit the model; an entry is named as the readers of files do, see `Raw.place`.
+    """
+    table = raw.rows if split is None else raw.splits[split]
+    if numbers is not None:
+        table = table[numbers]
     try:
-        encoded = model.rows(*part_table(model.schema, rows, raw.columns))
+        rows = _encode(model.schema, table, raw.columns)
+    except EntryError as error:
+        row = error.row if numbers is None else int(numbers[error.row])
+        raise raw.located(EntryError(row, error.column, error.complaint), split) from None
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
-    return FoundRows(encoded, Path(name).name, split)
+        raise InputError(f"{raw.source}: {error}") from None
+    return rows.to(model.device)
+
+
+def _encode(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) -> Rows:
+    """Return the rows of a table as codes; an `EntryError` counts columns as the table does."""
+    values, context = part_table(schema, table, names)
+    places = np.array(_places_in_file(schema, names))
+    of_context = list(schema.context_places)
+    with _columns_at(np.delete(places, of_context)):
+        rows = encoding.encode(schema.row_type, values)
+    if context is None:
+        return rows
+    if schema.context.variables is None:
+        return replace(rows, context=schema.context.rows(context, len(rows)))
+    with _columns_at(places[of_context]):
+        return replace(rows, context=encoding.encode_complete(schema.context.variables, context))
+
+
+@contextmanager
+def _columns_at(places: NDArray[np.int64]) -> Iterator[None]:
+    """Errors about an entry count its column where these columns are in the file."""
+    try:
+        yield
+    except EntryError as error:
+        raise EntryError(error.row, int(places[error.column]), error.complaint) from None
 
 
 def part_table(
@@ -132,7 +195,9 @@ def part_table(
     InputError
         If the header names other columns, the width is wrong, or context is missing.
     """
-    table = _in_order(schema, table, names)
+    places = _places_in_file(schema, names)
+    if places != list(range(len(places))):
+        table = table[:, places]
     n_context = len(schema.context_columns)
     if n_context and (table.ndim != 2 or table.shape[1] != len(schema.columns)):
         raise InputError(
@@ -142,18 +207,21 @@ def part_table(
     rows, context = schema.table_of(table)
     if context is not None and context.dtype.kind == "f" and np.isnan(context).any():
         row, column = (int(i) for i in np.argwhere(np.isnan(context))[0])
-        name = schema.context_columns[column].name
-        raise InputError(f"row {row} (counted from 0) lacks {name}, which is context and must be known")
+        raise EntryError(
+            row,
+            places[schema.context_places[column]],
+            "is missing: context must be known; fill it or drop the row",
+            name=schema.context_columns[column].name,
+        )
     return rows, context
 
 
-def _in_order(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) -> NDArray[Any]:
-    """Return a table with its columns in the order of the schema, told by the names in the header."""
+def _places_in_file(schema: Schema, names: Sequence[str] | None) -> list[int]:
+    """Return where in a file the columns of the schema are, told by the names in the header."""
     known = schema.names
-    if names is None or not schema.is_named or tuple(names) == known or len(names) != len(known):
-        return (
-            table  # without a header on both sides there is nothing to compare; widths are checked elsewhere
-        )
+    if names is None or not schema.is_named or len(names) != len(known):
+        # without a header on both sides there is nothing to compare; widths are checked elsewhere
+        return list(range(len(known)))
     foreign = [name for name in names if name not in known]
     if foreign or len(set(names)) < len(names):
         wrong = foreign[0] if foreign else next(name for name in names if list(names).count(name) > 1)
@@ -161,4 +229,4 @@ def _in_order(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) 
             f"the header has {wrong!r} {'twice' if not foreign else ''}where the run was fitted on "
             f"{', '.join(known[:8])}{', ...' if len(known) > 8 else ''}: name the columns alike"
         )
-    return table[:, [list(names).index(name) for name in known]]
+    return [list(names).index(name) for name in known]

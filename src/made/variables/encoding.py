@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
 from made.variables.base import Label
 from made.variables.discrete import Bernoulli, Discrete
 from made.variables.missing import as_mask, marks_of
@@ -56,7 +56,7 @@ def encode(
     Raises
     ------
     InputError
-        If the shape is wrong, or a known entry is no value of its variable: names the first such entry.
+        If the shape is wrong; an `EntryError` if a known entry is no value of its variable, for the first.
 
     Examples
     --------
@@ -235,10 +235,7 @@ def _first_bad(codes: Tensor, n_values: int) -> tuple[int, int] | None:
 
 def _refuse(value: float, row: int, column: int, block: Discrete) -> None:
     allowed = "0 or 1" if isinstance(block, Bernoulli) else f"a whole number 0..{block.n_values - 1}"
-    raise InputError(
-        f"row {row}, column {column} (counted from 0) holds {value:g}: "
-        f"a {block.kind} variable takes {allowed}"
-    )
+    raise EntryError(row, column, f"holds {value:g}: a {block.kind} variable takes {allowed}")
 
 
 def _translated(
@@ -309,17 +306,13 @@ def _refuse_value(value: Any, row: int, column: int, block: Discrete) -> None:
         number = _number(value)
         if number == number:
             _refuse(number, row, column, block)
-        raise InputError(
-            f"row {row}, column {column} (counted from 0) holds {str(value)!r}, "
-            "but its variable has no labels: it takes numbers"
+        raise EntryError(
+            row, column, f"holds {str(value)!r}, but its variable has no labels: it takes numbers"
         )
     plain = value.item() if isinstance(value, np.generic) else value
     shown = f"{plain:g}" if isinstance(plain, float) else repr(plain)
     some = ", ".join(map(repr, block.labels[:6])) + (", ..." if len(block.labels) > 6 else "")
-    raise InputError(
-        f"row {row}, column {column} (counted from 0) holds {shown}, "
-        f"which is none of its {len(block.labels)} labels ({some})"
-    )
+    raise EntryError(row, column, f"holds {shown}, which is none of its {len(block.labels)} labels ({some})")
 
 
 def _as_labels(labels: Sequence[Label]) -> NDArray[Any]:
