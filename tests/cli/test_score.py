@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars
 import pytest
@@ -57,6 +59,42 @@ def test_score_of_incomplete_rows(here, call, parse):
     assert "what is known in 4 rows (holes.csv), 0 of them estimated" in result.err
     assert call("score", "run", "holes.csv", "-o", "scores.csv").out == ""
     assert (here / "scores.csv").read_text() == result.out
+
+
+@pytest.mark.parametrize("text", ["sex,kind,size\n0,1,10\n", "sex,kind,size\n0,,10\n"])
+def test_a_file_is_read_once(here, call, monkeypatch, text):
+    """Whether its entries are all known or not: files may be large."""
+    (here / "new.csv").write_text(text)
+    opened = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read(path))
+    call("score", "run", "new.csv")
+    assert opened.count("new.csv") == 1
+
+
+def test_incomplete_rows_of_a_split(here, call, parse):
+    """A split is the same rows whether or not entries of the file are unknown."""
+    rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=float)
+    whole = parse(call("score", "run", "other.csv", "--split", "valid").out)[1]
+    rows[:, 2] = np.nan
+    np.save("gaps.npy", rows)
+    _, found = parse(call("score", "run", "gaps.npy", "--split", "valid").out)
+    assert len(found) == len(whole) == 6
+    assert (found[:, 0] >= whole[:, 0]).all()  # a sum over what the third column may be
+
+
+@pytest.mark.parametrize("command", ["score", "complete", "evaluate"])
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("0,1,10\n0,1,30\n", "line 2, column 3 holds 30"),
+        ("size,sex,kind\n\n10,0,1\n30,0,1\n", "line 4, column 1 (size) holds 30"),
+    ],
+)
+def test_bad_values_are_named_by_line_and_column(here, call, command, text, where):
+    (here / "bad.csv").write_text(text)
+    result = call(command, "run", "bad.csv", code=2)
+    assert result.err == f"error: bad.csv: {where}, which is none of its 3 labels (10, 20, 40)\n"
 
 
 def test_score_of_estimated_rows(here, call, randomize, monkeypatch, parse):

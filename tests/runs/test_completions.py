@@ -17,7 +17,6 @@ from made.runs.completions import (
     draw_completions,
     find_incomplete_rows,
     half_images,
-    has_unknown_entries,
     how_given,
     poor_estimates,
     score_known,
@@ -123,20 +122,6 @@ def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,c\n,10\n"))
     with refused("h.csv: line 2, column 2 (b) holds 3: "):
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,3,\n"))
-
-
-def test_has_unknown_entries(tmp_path, refused):
-    assert has_unknown_entries(write(tmp_path / "a.csv", "a,b\n0,1\n?,1\n"))
-    assert not has_unknown_entries(write(tmp_path / "b.csv", "a,b\n0,1\n1,1\n"))
-    assert not has_unknown_entries("digits")
-    assert not has_unknown_entries(str(tmp_path / "nowhere.csv"))
-    np.save(tmp_path / "a.npy", [[0, np.nan]])
-    np.save(tmp_path / "b.npy", [[0, 1]])
-    assert has_unknown_entries(str(tmp_path / "a.npy"))
-    assert not has_unknown_entries(str(tmp_path / "b.npy"))
-    # What is wrong beside the unknown entries is told, and not that there are any.
-    with refused("line 3", "blue"):
-        has_unknown_entries(write(tmp_path / "c.csv", "a,b\n?,1\n0,blue\n"))
 
 
 # halves of images

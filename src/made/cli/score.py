@@ -45,17 +45,17 @@ def score(
     """
     import numpy as np
 
-    from made.runs.completions import find_incomplete_rows, has_unknown_entries
+    from made.runs.completions import IncompleteRows
     from made.runs.rows import find_rows
     from made.runs.scores import score_model
 
     folder, model = load_run(run, device)
-    if has_unknown_entries(data):
+    found = find_rows(folder, model, data, split, data_dir, whole_file=True, missing=True)
+    if not found.rows.is_complete:
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
-        _score_incomplete(model, find_incomplete_rows(model, data), particles, out)
+        _score_incomplete(model, IncompleteRows(found.rows, found.name), particles, out)
         return
-    found = find_rows(folder, model, data, split, data_dir, whole_file=True)
     with counting("scoring", len(found.rows)) as advance:
         table = score_model(model, found.rows, advance).numpy()[:, None]
     names = ["log_prob"]

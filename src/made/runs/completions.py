@@ -31,7 +31,6 @@ __all__ = [
     "draw_completions",
     "find_incomplete_rows",
     "half_images",
-    "has_unknown_entries",
     "how_given",
     "poor_estimates",
     "score_known",
@@ -237,17 +236,3 @@ def draw_completions(
     )
     plots.save(figure, path)
     return path
-
-
-def has_unknown_entries(path: str) -> bool:
-    """Return whether a file of rows has unknown entries; a named data set has none.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read even so.
-    """
-    if data.known(path) is not None or not Path(path).is_file():
-        return False
-    raw = data.read(path, missing=True)
-    return any(rows.dtype.kind == "f" and bool(np.isnan(rows).any()) for rows in raw.splits.values())
