@@ -112,8 +112,8 @@ def complete(
     def portions() -> Iterator[NDArray[Any]]:
         for part in complete_portions(model, found, advance, kind=kind, number=number, **how):
             parts.append(part)
-            assert part.rows is not None  # it is a completion
-            yield part.rows.reshape(-1, model.n_variables)
+            assert part.values is not None  # it is a completion
+            yield part.values.reshape(-1, model.n_variables)
 
     with counting("completing", len(found)) as advance:
         if out is None or is_picture:

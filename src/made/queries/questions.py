@@ -21,6 +21,7 @@ from made.queries.query import METHODS, Query, encoded_given, inference_of
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.variables import frames
 from made.variables.encoding import check_variable
 from made.variables.rows import Rows, RowsLike
 
@@ -146,7 +147,8 @@ class Questions:
         -------
         Answer
             Its `rows` are values as the user has them, (n, D), or (n, number, D): labels where a variable has
-            labels. `codes` are the same as codes; `log_prob`, `error` and `ess` are those of what is known.
+            labels; or a data frame, where one came in, with all its columns. `values` are an array always,
+            and `codes` the codes; `log_prob`, `error` and `ess` are those of what is known.
 
         Examples
         --------
@@ -168,13 +170,14 @@ class Questions:
         each = 1 if number is None else check_int("number, of completions per row,", number)
         codes, routes, evidence = question.complete(encoded, kind, numbers, each)
         evidence.warn_if_poor()
-        return replace(
+        answer = replace(
             _answer(evidence, routes),
             kind=kind,
             codes=codes[:, 0] if number is None else codes,
             variables=self.variables,
             in_own_orderings=not question.is_given_first,
         )
+        return answer.in_frame(rows, self.schema, encoded) if frames.is_frame(rows) else answer
 
     def conditional(
         self: Askable,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from functools import cached_property
 from typing import Any
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
 from made.queries.density import Floats
+from made.variables import frames
 from made.variables.encoding import decode
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
+from made.variables.schema import Schema
 
 __all__ = ["Answer", "Conditional", "Method", "Route"]
 
@@ -77,7 +80,7 @@ _SENTENCES = {
 class Answer:
     """What is known of the rows that a question was about. Arrays have one entry per row.
 
-    A marginal is used like the array `log_prob`, a completion like the array `rows`.
+    A marginal is used like the array `log_prob`, a completion like the array `values`.
 
     Attributes
     ----------
@@ -94,9 +97,11 @@ class Answer:
     codes : (n, D) int64 array, or (n, number, D) where several were asked for, or None
         The completed rows as codes; None for a marginal.
     variables : RowType, optional
-        What the columns are: gives `rows` their labels.
+        What the columns are: gives `values` their labels.
     in_own_orderings : bool
         False if the orderings were changed so that the given variables come first.
+    table : data frame, optional
+        The completed rows as a frame, where a frame was asked about.
     """
 
     log_prob: Floats
@@ -107,14 +112,50 @@ class Answer:
     codes: IntArray | None = None
     variables: RowType | None = None
     in_own_orderings: bool = True
+    table: Any = None
+
+    @property
+    def rows(self) -> Any:
+        """The completed rows as they came: a data frame where a frame came in, else the array `values`.
+
+        Of a frame, every column is there, those that are not modelled too. Where several completions were
+        asked for, those of a row follow one another, n * number rows in all; see `made.variables.frames.fill`
+        for the types of columns.
+        """
+        return self.values if self.table is None else self.table
 
     @cached_property
-    def rows(self) -> NDArray[Any] | None:
-        """The completed rows as the user has them: labels where a variable has labels, else codes."""
+    def values(self) -> NDArray[Any] | None:
+        """The completed rows of the variables: labels where a variable has labels, else codes.
+
+        The shape is that of `codes`.
+        """
         if self.codes is None or self.variables is None or not self.variables.has_labels:
             return self.codes
         values = decode(self.variables, self.codes.reshape(-1, self.codes.shape[-1]))
         return values.reshape(self.codes.shape)
+
+    def in_frame(self, frame: Any, schema: Schema, known: Rows) -> Answer:
+        """Return the same completions with `rows` as a copy of the frame that was asked about, filled in.
+
+        Parameters
+        ----------
+        frame : data frame
+            n rows.
+        schema : Schema
+            Of the model.
+        known : Rows
+            The frame as codes: says which entries are known.
+        """
+        assert self.values is not None  # it is a completion
+        names = frames.names_of(frame)
+        if schema.is_named:
+            names = [column.name for column in schema.modelled]
+        elif len(names) > len(schema.modelled):  # without names, the schema knows its columns by place
+            names = [name for place, name in enumerate(names) if place not in schema.context_places]
+        each = self.values.shape[1] if self.values.ndim == 3 else 1
+        values = self.values.reshape(-1, len(names))
+        return replace(self, table=frames.fill(frame, names, values, known.mask.cpu().numpy(), each))
 
     @property
     def method(self) -> tuple[Method, ...]:
@@ -137,6 +178,7 @@ class Answer:
         """Join answers to the same question about successive rows; at least one."""
         first = parts[0]
         codes = [part.codes for part in parts if part.codes is not None]
+        tables = [part.table for part in parts if part.table is not None]
         return Answer(
             log_prob=np.concatenate([part.log_prob for part in parts]),
             error=np.concatenate([part.error for part in parts]),
@@ -146,10 +188,11 @@ class Answer:
             codes=np.concatenate(codes) if codes else None,
             variables=first.variables,
             in_own_orderings=first.in_own_orderings,
+            table=frames.join(tables) if len(tables) == len(parts) else None,
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the completed rows; of a marginal, the log-probabilities."""
+        """Return the completed values; of a marginal, the log-probabilities."""
         return np.array(self._array, dtype=dtype)
 
     def __len__(self) -> int:
@@ -157,12 +200,12 @@ class Answer:
         return len(self.log_prob)
 
     def __getitem__(self, key: Any) -> Any:
-        """Return some of the completed rows; of a marginal, some of the log-probabilities."""
+        """Return some of the completed values; of a marginal, some of the log-probabilities."""
         return self._array[key]
 
     @property
     def _array(self) -> NDArray[Any]:
-        return self.log_prob if self.rows is None else self.rows
+        return self.log_prob if self.values is None else self.values
 
     def _sentence(self, route: Route) -> str:
         is_own = self.in_own_orderings or route is Route.GIVEN_FIRST

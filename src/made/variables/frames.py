@@ -9,18 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["is_frame", "is_missing", "names_of", "values_of"]
+__all__ = ["fill", "is_frame", "is_missing", "join", "names_of", "values_of"]
 
 _LIBRARIES = ("pandas", "polars")
 
 
 def is_frame(x: Any) -> bool:
     """Return whether something is a data frame of pandas or polars."""
-    for name in _LIBRARIES:
-        library = sys.modules.get(name)  # a frame exists only where its library has been imported
-        if library is not None and isinstance(x, library.DataFrame):
-            return True
-    return False
+    return _library_of(x) is not None
 
 
 def names_of(frame: Any) -> list[str]:
@@ -42,6 +38,62 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
     return np.stack(columns, axis=1)
 
 
+def fill(
+    frame: Any, names: Sequence[str], values: NDArray[Any], known: NDArray[np.bool_], each: int = 1
+) -> Any:
+    """Return a copy of a frame with its unknown entries filled in.
+
+    Known entries, columns without unknown entries and all other columns stay as they are, as do the names
+    and the order of the columns, and the index of pandas. A filled column keeps its type where that holds
+    what was filled in; a column of pandas that gaps made float or object becomes int64 or bool again.
+
+    Parameters
+    ----------
+    frame : data frame
+        n rows.
+    names : sequence of D str
+        The columns to fill in.
+    values : (n * each, D) array
+        What to fill in: `each` rows for every row of the frame, in succession.
+    known : (n, D) bool array
+        Which entries are known.
+    each : int
+        Rows of the result for every row of the frame.
+
+    Examples
+    --------
+    >>> import polars
+    >>> frame = polars.DataFrame({"id": ["x", "y"], "age": [30, None]})
+    >>> fill(frame, ["age"], np.array([[40], [50]]), np.array([[True], [False]])).rows()
+    [('x', 30), ('y', 50)]
+    """
+    library = _library_of(frame)
+    is_polars = library.__name__ == "polars"
+    rows = np.repeat(np.arange(len(frame)), each)
+    filled = frame[rows] if is_polars else frame.iloc[rows].copy()
+    labels = {str(name): name for name in frame.columns}
+    for d, name in enumerate(names):
+        if known[:, d].all():
+            continue
+        own = filled[labels[name]]
+        column = (_full_polars if is_polars else _full_pandas)(
+            library, own, values[:, d].tolist(), known[rows, d]
+        )
+        if is_polars:
+            filled = filled.with_columns(column)
+        else:
+            filled[labels[name]] = column
+    return filled
+
+
+def join(parts: Sequence[Any]) -> Any:
+    """Return the rows of frames of one library, at least one, one after the other."""
+    library = _library_of(parts[0])
+    if library.__name__ == "polars":
+        return library.concat(parts, how="vertical_relaxed")
+    return library.concat(parts)
+
+
 def is_missing(value: Any) -> bool:
     """Return whether a single value marks an entry as unknown: None, NaN, NaT or ``pd.NA``.
 
@@ -61,3 +113,56 @@ def is_missing(value: Any) -> bool:
 def _values(column: Any) -> NDArray[Any]:
     values: NDArray[Any] = np.asarray(column.to_numpy())
     return values if values.dtype.kind in "biuf" else np.array(list(values), dtype=object)
+
+
+def _library_of(x: Any) -> Any:
+    """Return the library whose data frame something is; None if it is no data frame."""
+    for name in _LIBRARIES:
+        library = sys.modules.get(name)  # a frame exists only where its library has been imported
+        if library is not None and isinstance(x, library.DataFrame):
+            return library
+    return None
+
+
+def _full_polars(polars: Any, own: Any, values: list[Any], known: NDArray[np.bool_]) -> Any:
+    """Return a column of polars with the entries that are not known filled in."""
+    entries = _entries(own.to_list(), values, known)
+    column = polars.Series(own.name, entries, strict=False)
+    try:
+        typed = column.cast(own.dtype)
+    except polars.exceptions.PolarsError:
+        return column
+    return typed if _same(typed.to_list(), entries) else column
+
+
+def _full_pandas(pandas: Any, own: Any, values: list[Any], known: NDArray[np.bool_]) -> Any:
+    """Return a column of pandas with the entries that are not known filled in."""
+    entries = _entries(own.tolist(), values, known)
+    column = pandas.Series(entries, index=own.index, name=own.name)
+    if own.dtype == object and column.dtype.kind in "biuf":
+        return column
+    kinds = [own.dtype]
+    if own.dtype in (np.float32, np.float64) and all(isinstance(value, int) for value in values):
+        kinds = ["int64", own.dtype]  # NaN makes a float column of whole numbers
+    elif own.dtype == "category" and not set(entries) <= set(own.cat.categories):
+        return column
+    for kind in kinds:
+        try:
+            typed = column.astype(kind)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if _same(typed.tolist(), entries):
+            return typed
+    return column
+
+
+def _entries(own: list[Any], values: list[Any], known: NDArray[np.bool_]) -> list[Any]:
+    """Return known entries of a column, and values elsewhere: truth values where the known ones are."""
+    if any(isinstance(entry, bool) for entry in own):
+        values = [bool(value) if value in (0, 1) else value for value in values]
+    return [entry if is_known else value for entry, value, is_known in zip(own, values, known, strict=True)]
+
+
+def _same(column: list[Any], entries: list[Any]) -> bool:
+    """Return whether a column of another type holds the same entries."""
+    return all(a == b or str(a) == str(b) for a, b in zip(column, entries, strict=True))

@@ -1,0 +1,140 @@
+"""Data frames: completed copies of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from made.variables import frames
+
+
+@pytest.fixture(params=["pandas", "polars"])
+def library(request):
+    """Each library of data frames that is installed."""
+    return pytest.importorskip(request.param)
+
+
+def filled_column(library, column, values, name="x"):
+    """The column of a frame, a Series, with its gaps filled with values from the same places."""
+    frame = library.DataFrame({name: column})
+    known = [[not frames.is_missing(value)] for value in frame[name].to_list()]
+    values = np.array(values, dtype=object)[:, None]
+    return frames.fill(frame, [name], values, np.array(known))[name]
+
+
+def test_the_other_columns_and_their_order_stay(library):
+    frame = library.DataFrame(
+        {"id": ["u", "v"], "size": [None, 20], "note": [0.5, None], "job": ["cook", None]}
+    )
+    known = np.array([[True, False], [False, True]])
+    values = np.array([["cook", 10], ["clerk", 20]], dtype=object)
+    filled = frames.fill(frame, ["job", "size"], values, known)
+    assert list(filled.columns) == ["id", "size", "note", "job"]
+    assert filled["job"].to_list() == ["cook", "clerk"]
+    assert filled["size"].to_list() == [10, 20]
+    assert filled["id"].to_list() == ["u", "v"]
+    assert filled["note"].to_list()[0] == 0.5
+    assert frames.is_missing(filled["note"].to_list()[1])
+    assert frames.is_missing(frame["size"].to_list()[0])  # the frame that came in is as it was
+
+
+def test_what_is_known_stays_and_what_is_not_goes(library):
+    """Whatever the frame holds there: `unknown=` marks entries that it has."""
+    frame = library.DataFrame({"x": ["3", "2", None]})
+    filled = frames.fill(frame, ["x"], np.array([[3], [7], [5]]), np.array([[True], [False], [False]]))
+    assert filled["x"].to_list() == ["3", "7", "5"]
+
+
+def test_several_completions_of_a_row_follow_one_another(library):
+    frame = library.DataFrame({"id": ["u", "v"], "x": [1, None]})
+    values = np.array([[1], [1], [0], [2]])
+    filled = frames.fill(frame, ["x"], values, np.array([[True], [False]]), each=2)
+    assert filled["id"].to_list() == ["u", "u", "v", "v"]
+    assert filled["x"].to_list() == [1, 1, 0, 2]
+    none = frames.fill(frame, ["x"], values[:0], np.array([[True], [False]]), each=0)
+    assert list(none.columns) == ["id", "x"]
+    assert len(none) == 0
+
+
+def test_rows_are_joined(library):
+    frame = library.DataFrame({"x": [1, 2], "y": ["a", "b"]})
+    joined = frames.join([frame, frame[:1]])
+    assert joined["x"].to_list() == [1, 2, 1]
+    assert joined["y"].to_list() == ["a", "b", "a"]
+    assert frames.is_frame(joined)
+
+
+@pytest.mark.parametrize(
+    ("column", "own", "values", "full", "filled"),
+    [
+        ([1, None], "float64", [1, 4], "int64", [1, 4]),
+        ([1, None], "float32", [1, 4], "int64", [1, 4]),
+        ([1, None], "Int64", [1, 4], "Int64", [1, 4]),
+        ([1, None], "UInt8", [1, 4], "UInt8", [1, 4]),
+        ([1, None], "UInt8", [1, 400], "int64", [1, 400]),
+        ([1, None], "Float64", [1, 4], "Float64", [1, 4]),
+        ([1, None], "object", [1, 4], "int64", [1, 4]),
+        ([0.5, None], "float64", [0.5, 1.5], "float64", [0.5, 1.5]),
+        ([None, None], "float64", [3, 4], "int64", [3, 4]),
+        ([True, None], "object", [1, 0], "bool", [True, False]),
+        ([True, None], "boolean", [1, 0], "boolean", [True, False]),
+        (["a", None], "object", ["a", "b"], "object", ["a", "b"]),
+        (["a", None], "string", ["a", "b"], "string", ["a", "b"]),
+        (["a", None, "b"], "category", ["a", "b", "b"], "category", ["a", "b", "b"]),
+        ([3, None], "category", [3, 3], "category", [3, 3]),
+    ],
+)
+def test_types_of_pandas(column, own, values, full, filled):
+    """A column that gaps made float or object is whole again; others keep their type where it holds all."""
+    pandas = pytest.importorskip("pandas")
+    result = filled_column(pandas, pandas.Series(column, dtype=own), values)
+    assert result.dtype == full
+    assert result.tolist() == filled
+
+
+def test_a_category_that_pandas_does_not_know_makes_text():
+    pandas = pytest.importorskip("pandas")
+    result = filled_column(pandas, pandas.Series(["a", None], dtype="category"), ["a", "z"])
+    assert result.tolist() == ["a", "z"]
+    assert result.dtype != "category"
+
+
+def test_names_and_index_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({7: [1, None], 8: [0, 1]}, index=["first", "second"])
+    values = np.array([[1], [1], [4], [2]])
+    filled = frames.fill(frame, ["7"], values, np.array([[True], [False]]), each=2)
+    assert list(filled.columns) == [7, 8]
+    assert filled[7].tolist() == [1, 1, 4, 2]
+    assert filled.index.tolist() == ["first", "first", "second", "second"]
+
+
+@pytest.mark.parametrize(
+    ("column", "own", "values", "full", "filled"),
+    [
+        ([1, None], "Int64", [1, 4], "Int64", [1, 4]),
+        ([1, None], "Int8", [1, 4], "Int8", [1, 4]),
+        ([1, None], "Int8", [1, 400], "Int64", [1, 400]),
+        ([1.0, None], "Float64", [1, 4], "Float64", [1, 4]),
+        ([1, None], "Int64", [1, 0.5], "Float64", [1, 0.5]),
+        ([None, None], "Null", [3, 4], "Int64", [3, 4]),
+        ([True, None], "Boolean", [1, 0], "Boolean", [True, False]),
+        (["a", None], "String", ["a", "b"], "String", ["a", "b"]),
+        (["a", None], "Categorical", ["a", "b"], "Categorical", ["a", "b"]),
+    ],
+)
+def test_types_of_polars(column, own, values, full, filled):
+    """Gaps change no type of polars: a column keeps its own where that holds all."""
+    polars = pytest.importorskip("polars")
+    result = filled_column(polars, polars.Series(column, dtype=getattr(polars, own)), values)
+    assert result.dtype == getattr(polars, full)
+    assert result.to_list() == filled
+
+
+def test_an_enumeration_of_polars_keeps_to_its_words():
+    polars = pytest.importorskip("polars")
+    words = polars.Series(["a", None], dtype=polars.Enum(["a", "b"]))
+    assert filled_column(polars, words, ["a", "b"]).dtype == polars.Enum(["a", "b"])
+    result = filled_column(polars, words, ["a", "z"])
+    assert result.dtype == polars.String
+    assert result.to_list() == ["a", "z"]
