@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import made
 from made.queries.results import Answer
@@ -122,3 +123,22 @@ def test_completions_of_frames_are_joined(library, model):
 def test_arrays_are_completed_as_arrays(model):
     assert isinstance(model.complete(ROWS).rows, np.ndarray)
     assert model.complete(model.rows(ROWS)).table is None
+
+
+def test_what_is_given_in_a_frame_is_found_by_name(library, model):
+    """Whatever the order of its columns, and whatever else it has."""
+    frame = library.DataFrame(COLUMNS)
+    np.testing.assert_array_equal(model.sample(3, 0, given=frame), model.sample(3, 0, given=ROWS))
+    np.testing.assert_array_equal(
+        model.conditional("old", frame[:1]), model.conditional("old", {"member": "yes", "size": 10})
+    )
+
+
+def test_what_is_given_in_a_frame_goes_with_context(library, schema, randomize):
+    model = randomize(made.MADE(schema.with_context(["old"]), (8,)))
+    frame = library.DataFrame({"size": [10, None], "member": [None, "no"]})
+    given = {"context": torch.tensor([[1], [0]])}
+    np.testing.assert_array_equal(
+        model.sample(2, 0, given=frame, **given),
+        model.sample(2, 0, given=[[None, 10], ["no", None]], **given),
+    )

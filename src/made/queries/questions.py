@@ -24,6 +24,7 @@ from made.support.errors import InputError
 from made.variables import frames
 from made.variables.encoding import check_variable
 from made.variables.rows import Rows, RowsLike
+from made.variables.schema import Schema
 
 __all__ = ["KINDS", "METHODS", "Questions", "complete", "conditional", "marginal", "sample_given"]
 
@@ -59,7 +60,7 @@ class Questions:
 
         Parameters
         ----------
-        rows : array or tensor
+        rows : data frame, array or tensor
             (n, D); unknown entries are None or NaN, a different pattern in every row if need be. `Rows`,
             which are encoded, pass as they are.
         unknown : (n, D) or (D,) bool array, optional
@@ -199,9 +200,9 @@ class Questions:
         ----------
         variable : int or str
             Its column: its number counted from 0, or its name.
-        given : mapping or array, optional
-            ``{variable: value}``, or a row (D,) with None or NaN where an entry is unknown. By default
-            nothing: the answer is then the variable's own distribution.
+        given : mapping, array or data frame, optional
+            ``{variable: value}``, or a row (D,) with None or NaN where an entry is unknown, or a frame of one
+            row. By default nothing: the answer is then the variable's own distribution.
         context, method, mask, seed, particles, max_states
             As for `marginal`; `context` is one row.
 
@@ -221,7 +222,7 @@ class Questions:
         variable = self.schema.variable(name) if isinstance(name, str) else name
         variable = check_variable(self.variables, variable)
         question = Query.of(self, method, mask, seed, particles, max_states)
-        row = encoded_given(self, {} if given is None else given)
+        row = encoded_given(self, {} if given is None else _by_name(given, self.schema))
         if len(row) != 1:
             raise InputError(f"conditional answers for one row of given values, got {len(row)}")
         known = row.mask.clone()
@@ -334,7 +335,7 @@ def sample_given(
         Draws them.
     n : int
         How many rows.
-    given : mapping or array
+    given : mapping, array or data frame
         ``{variable: value}`` or a row (D,) for all, or n rows (n, D).
     seed, mask, context, first
         As for `MADE.sample`.
@@ -346,6 +347,7 @@ def sample_given(
     tensor([1, 1], dtype=torch.uint8)
     """
     features = model.context.rows(context, n)
+    given = _by_name(given, model.schema)
     rows = encoded_given(model, given)
     if len(rows) not in (1, n):
         raise InputError(f"given holds {len(rows)} rows: one for all {n} rows to draw, or one each")
@@ -379,6 +381,11 @@ def _answer(evidence: Evidence, routes: IntArray) -> Answer:
         ess=evidence.ess,
         routes=tuple(Route(route) for route in routes.tolist()),
     )
+
+
+def _by_name(given: Any, schema: Schema) -> Any:
+    """Return what is given, a frame as the array of its variables in their order."""
+    return schema.table_of(given)[0] if frames.is_frame(given) else given
 
 
 def _is_shared(given: Any, context: Any, n: int) -> bool:
