@@ -29,6 +29,7 @@ from made.sampling import sample_rows
 from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
 from made.torch_distribution import RowDistribution
+from made.variables import frames
 from made.variables.base import Variable
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
@@ -354,8 +355,8 @@ class MADE(Questions, BaseModel):
             Draw from this mask alone, or from the mixture of these. By default from all K.
         given : mapping or array, optional
             Observed values to draw the rest from the conditional of: ``{variable: value}``, by number or by
-            name, or a row (D,) with NaN or None where an entry is unknown, or n such rows (n, D). Exact where
-            the ordering allows it; see `complete`, which says so.
+            name, or a row (D,) with NaN or None where an entry is unknown, or n such rows (n, D), or a data
+            frame of 1 or n rows. Exact where the ordering allows it; see `complete`, which says so.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         first : int
@@ -367,7 +368,7 @@ class MADE(Questions, BaseModel):
         Returns
         -------
         (n, D) tensor of values, of the smallest type that holds them (uint8 for codes below 256); an object
-        array where labels are text
+        array where labels are text. Of a given frame, a frame of all its columns
         """
         n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
         key = (
@@ -380,7 +381,10 @@ class MADE(Questions, BaseModel):
         masks = self.chosen_masks(mask)
         if given is not None:
             own = sample_given(self, n, given, seed=key, mask=masks, context=context, first=first)
-            return self._values(own)
+            if not frames.is_frame(given):
+                return self._values(own)
+            values = self.schema.decode(own.cpu())
+            return frames.fill(given, self.schema.modelled_in(given), values)
         return self._values(self._sample(n, key, masks, self.context.rows(context, n), first, method))
 
     def distribution(

@@ -128,17 +128,29 @@ def test_arrays_are_completed_as_arrays(model):
 def test_what_is_given_in_a_frame_is_found_by_name(library, model):
     """Whatever the order of its columns, and whatever else it has."""
     frame = library.DataFrame(COLUMNS)
-    np.testing.assert_array_equal(model.sample(3, 0, given=frame), model.sample(3, 0, given=ROWS))
+    sampled, expected = model.sample(3, 0, given=frame), model.sample(3, 0, given=ROWS)
+    assert isinstance(sampled, library.DataFrame)
+    assert list(sampled.columns) == ["old", "id", "size", "member"]
+    for d, name in enumerate(["member", "size", "old"]):
+        assert sampled[name].to_list() == expected[:, d].tolist()
+    assert model.sample(5, 0, given=frame[:1])["id"].to_list() == ["u"] * 5
+    assert len(model.sample(0, 0, given=frame[:1])) == 0
     np.testing.assert_array_equal(
         model.conditional("old", frame[:1]), model.conditional("old", {"member": "yes", "size": 10})
     )
 
 
 def test_what_is_given_in_a_frame_goes_with_context(library, schema, randomize):
+    """The frame brings the context, or it stands beside it."""
     model = randomize(made.MADE(schema.with_context(["old"]), (8,)))
-    frame = library.DataFrame({"size": [10, None], "member": [None, "no"]})
-    given = {"context": torch.tensor([[1], [0]])}
+    frame = library.DataFrame({"size": [10, None], "member": [None, "no"], "old": [1, 0]})
+    context = torch.tensor([[1], [0]])
+    expected = model.sample(2, 0, given=[[None, 10], ["no", None]], context=context)
+    for sampled in (
+        model.sample(2, 0, given=frame),
+        model.sample(2, 0, given=frame[["size", "member"]], context=context),
+    ):
+        assert [sampled[name].to_list() for name in ("member", "size")] == expected.T.tolist()
     np.testing.assert_array_equal(
-        model.sample(2, 0, given=frame, **given),
-        model.sample(2, 0, given=[[None, 10], ["no", None]], **given),
+        model.conditional("member", frame[:1]), model.conditional("member", {"size": 10}, context=[1])
     )

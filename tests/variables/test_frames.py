@@ -48,10 +48,10 @@ def test_what_is_known_stays_and_what_is_not_goes(library):
 def test_several_completions_of_a_row_follow_one_another(library):
     frame = library.DataFrame({"id": ["u", "v"], "x": [1, None]})
     values = np.array([[1], [1], [0], [2]])
-    filled = frames.fill(frame, ["x"], values, np.array([[True], [False]]), each=2)
+    filled = frames.fill(frame, ["x"], values, np.array([[True], [False]]))
     assert filled["id"].to_list() == ["u", "u", "v", "v"]
     assert filled["x"].to_list() == [1, 1, 0, 2]
-    none = frames.fill(frame, ["x"], values[:0], np.array([[True], [False]]), each=0)
+    none = frames.fill(frame, ["x"], values[:0], np.array([[True], [False]]))
     assert list(none.columns) == ["id", "x"]
     assert len(none) == 0
 
@@ -103,7 +103,7 @@ def test_names_and_index_of_pandas():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({7: [1, None], 8: [0, 1]}, index=["first", "second"])
     values = np.array([[1], [1], [4], [2]])
-    filled = frames.fill(frame, ["7"], values, np.array([[True], [False]]), each=2)
+    filled = frames.fill(frame, ["7"], values, np.array([[True], [False]]))
     assert list(filled.columns) == [7, 8]
     assert filled[7].tolist() == [1, 1, 4, 2]
     assert filled.index.tolist() == ["first", "first", "second", "second"]

@@ -204,7 +204,7 @@ class Questions:
             ``{variable: value}``, or a row (D,) with None or NaN where an entry is unknown, or a frame of one
             row. By default nothing: the answer is then the variable's own distribution.
         context, method, mask, seed, particles, max_states
-            As for `marginal`; `context` is one row.
+            As for `marginal`; `context` is one row, where the frame does not bring it.
 
         Raises
         ------
@@ -222,7 +222,8 @@ class Questions:
         variable = self.schema.variable(name) if isinstance(name, str) else name
         variable = check_variable(self.variables, variable)
         question = Query.of(self, method, mask, seed, particles, max_states)
-        row = encoded_given(self, {} if given is None else _by_name(given, self.schema))
+        given, context = _from_frame(self.schema, {} if given is None else given, context)
+        row = encoded_given(self, given)
         if len(row) != 1:
             raise InputError(f"conditional answers for one row of given values, got {len(row)}")
         known = row.mask.clone()
@@ -346,8 +347,8 @@ def sample_given(
     >>> sample_given(made.MADE(made.Bernoulli(3), hidden=(8,)), 2, {1: 1}, seed=0)[:, 1]
     tensor([1, 1], dtype=torch.uint8)
     """
+    given, context = _from_frame(model.schema, given, context)
     features = model.context.rows(context, n)
-    given = _by_name(given, model.schema)
     rows = encoded_given(model, given)
     if len(rows) not in (1, n):
         raise InputError(f"given holds {len(rows)} rows: one for all {n} rows to draw, or one each")
@@ -383,9 +384,12 @@ def _answer(evidence: Evidence, routes: IntArray) -> Answer:
     )
 
 
-def _by_name(given: Any, schema: Schema) -> Any:
-    """Return what is given, a frame as the array of its variables in their order."""
-    return schema.table_of(given)[0] if frames.is_frame(given) else given
+def _from_frame(schema: Schema, given: Any, context: Any) -> tuple[Any, Any]:
+    """Return what is given and its context, out of a frame as arrays in the order of the schema."""
+    if not frames.is_frame(given):
+        return given, context
+    values, own = schema.table_of(given)
+    return values, own if context is None else context
 
 
 def _is_shared(given: Any, context: Any, n: int) -> bool:

@@ -148,14 +148,9 @@ class Answer:
             The frame as codes: says which entries are known.
         """
         assert self.values is not None  # it is a completion
-        names = frames.names_of(frame)
-        if schema.is_named:
-            names = [column.name for column in schema.modelled]
-        elif len(names) > len(schema.modelled):  # without names, the schema knows its columns by place
-            names = [name for place, name in enumerate(names) if place not in schema.context_places]
-        each = self.values.shape[1] if self.values.ndim == 3 else 1
+        names = schema.modelled_in(frame)
         values = self.values.reshape(-1, len(names))
-        return replace(self, table=frames.fill(frame, names, values, known.mask.cpu().numpy(), each))
+        return replace(self, table=frames.fill(frame, names, values, known.mask.cpu().numpy()))
 
     @property
     def method(self) -> tuple[Method, ...]:

@@ -39,7 +39,7 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
 
 
 def fill(
-    frame: Any, names: Sequence[str], values: NDArray[Any], known: NDArray[np.bool_], each: int = 1
+    frame: Any, names: Sequence[str], values: NDArray[Any], known: NDArray[np.bool_] | None = None
 ) -> Any:
     """Return a copy of a frame with its unknown entries filled in.
 
@@ -53,25 +53,26 @@ def fill(
         n rows.
     names : sequence of D str
         The columns to fill in.
-    values : (n * each, D) array
-        What to fill in: `each` rows for every row of the frame, in succession.
-    known : (n, D) bool array
-        Which entries are known.
-    each : int
-        Rows of the result for every row of the frame.
+    values : (n * k, D) array
+        What to fill in: k rows for every row of the frame, in succession.
+    known : (n, D) bool array, optional
+        Which entries are known; by default those that are not missing in the frame.
 
     Examples
     --------
     >>> import polars
     >>> frame = polars.DataFrame({"id": ["x", "y"], "age": [30, None]})
-    >>> fill(frame, ["age"], np.array([[40], [50]]), np.array([[True], [False]])).rows()
+    >>> fill(frame, ["age"], np.array([[40], [50]])).rows()
     [('x', 30), ('y', 50)]
     """
     library = _library_of(frame)
     is_polars = library.__name__ == "polars"
-    rows = np.repeat(np.arange(len(frame)), each)
+    rows = np.repeat(np.arange(len(frame)), len(values) // max(len(frame), 1))
     filled = frame[rows] if is_polars else frame.iloc[rows].copy()
     labels = {str(name): name for name in frame.columns}
+    if known is None:
+        marks = [is_missing(value) for value in values_of(frame, names).flat]
+        known = ~np.array(marks, dtype=bool).reshape(len(frame), len(names))
     for d, name in enumerate(names):
         if known[:, d].all():
             continue

@@ -211,6 +211,15 @@ class Schema:
             return names.index(name)
         return find_column(name, names if self.is_named else None, len(names))
 
+    def modelled_in(self, frame: Any) -> list[str]:
+        """Return what a data frame calls the modelled columns; without names, they are known by place."""
+        names = frames.names_of(frame)
+        if self.is_named:
+            return [column.name for column in self.modelled]
+        if len(names) == len(self.modelled):
+            return names
+        return [name for place, name in enumerate(names) if place not in self.context_places]
+
     def same_columns(self, other: Schema) -> bool:
         """Say whether nothing but names, notes and the image shape differ."""
         own, others = (
