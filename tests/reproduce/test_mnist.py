@@ -94,10 +94,10 @@ def test_without_mnist_the_digits_are_taken_and_it_is_said(monkeypatch):
 
     load = data.load
     monkeypatch.setattr(mnist.data, "load", missing)
-    said: list[str] = []
-    assert load_images(None, said.append).name == "digits"
-    assert "not here" in said[0]
-    assert "8x8 digits" in said[1]
+    dataset, notes = load_images(None)
+    assert dataset.name == "digits"
+    assert "not here" in notes[0]
+    assert "8x8 digits" in notes[1]
 
 
 def test_report_holds_the_figures(digits, results, tmp_path):

@@ -1,9 +1,13 @@
-"""Choosing among candidates: the best is taken, one that diverges is passed over, and all of it is said."""
+"""Choosing among candidates: the best is taken, one that diverges is skipped, and all of it is logged."""
+
+import io
+from contextlib import redirect_stderr
 
 import numpy as np
 import pytest
 
 import made
+from made.support.log import log_on_stderr
 from made.training.divergence import TrainingDivergedError
 from made.tuning.candidates import Candidate
 from made.tuning.successive_halving import choose
@@ -25,9 +29,10 @@ def _build(candidate):
 
 
 def _choose(*tried):
-    said = []
     rows = _rows(600)
-    return choose(tried, _build, rows[:500], rows[500:], said.append), "\n".join(said)
+    with redirect_stderr(io.StringIO()) as said, log_on_stderr():
+        chosen = choose(tried, _build, rows[:500], rows[500:])
+    return chosen, said.getvalue()
 
 
 def test_the_best_is_chosen_whatever_its_place():
@@ -61,7 +66,7 @@ def test_the_first_round_leaves_three_and_the_second_decides(monkeypatch):
         return _history(found[asked[-1]])
 
     monkeypatch.setattr("made.tuning.successive_halving.fit", fit)
-    tried = [Candidate(str(share), {"dropout": share}, {"epochs": 60}) for share in (0.1, 0.2, 0.3, 0.4)]
+    tried = [Candidate(str(p), {"dropout": p}, {"epochs": 60}) for p in (0.1, 0.2, 0.3, 0.4)]
     chosen, _ = _choose(*tried)
     assert chosen is tried[1]
     assert asked == list(found)
@@ -70,10 +75,10 @@ def test_the_first_round_leaves_three_and_the_second_decides(monkeypatch):
 def test_one_candidate_is_not_tried():
     chosen, said = _choose(SMALL)
     assert chosen is SMALL
-    assert said == "too few validation rows to compare settings; taken: small"
+    assert said == "too few validation rows to compare settings; taken: small\n"
 
 
-def test_one_that_diverges_is_passed_over():
+def test_one_that_diverges_is_skipped():
     chosen, said = _choose(WILD, SMALL)
     assert chosen is SMALL
     assert "wild: training diverged" in said

@@ -12,6 +12,7 @@ import typer
 
 from made.cli import complete, data, evaluate, fit, reproduce, sample, score, show
 from made.support.errors import InputError
+from made.support.log import log_on_stderr
 
 __all__ = ["app", "main"]
 
@@ -63,16 +64,15 @@ def main(arguments: list[str] | None = None) -> None:
     """
     if not (sys.argv[1:] if arguments is None else arguments):
         arguments = ["--help"]
-    _show_what_is_logged()
     try:
-        with _warnings_of_one_line():
+        with log_on_stderr(), _warnings_of_one_line():
             code = app(args=arguments, prog_name="made", standalone_mode=False)
     except InputError as error:
         _fail(str(error), 2)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has gone: nobody is left to tell
+        sys.stderr.close()  # the reader of the pipe is gone
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
@@ -86,16 +86,6 @@ def main(arguments: list[str] | None = None) -> None:
             _fail(f"{message} (see {command} --help)", 2)
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _show_what_is_logged() -> None:
-    """Send what the library has to say to standard error, as plain lines."""
-    import logging
-
-    log = logging.getLogger("made")
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
-        log.setLevel(logging.INFO)
 
 
 @contextmanager

@@ -139,8 +139,12 @@ def recipes() -> None:
 
 
 def _run(job: RunConfig, *, resume: bool, force: bool, progress: bool) -> None:
+    import logging
+
     from made.runs.run import run
 
+    if not progress:
+        logging.getLogger("made").setLevel(logging.WARNING)
     outcome = run(job, resume=resume, force=force, progress=progress)
     _report(job, outcome)
     if outcome.history.ended == "interrupted":

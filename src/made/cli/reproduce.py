@@ -65,23 +65,18 @@ def mnist(
     every = sample_every or max(1, epochs // 4)
     plan = MnistPlan(epochs=epochs, sample_every=every, seed=seed)
     folder = make_folder(out)
-    notices: list[str] = []
-
-    def notice(text: str) -> None:
-        notices.append(text)
-        tell(text)
-
     if quick:
-        notice("--quick: a few epochs on the embedded 8x8 digits.")
-        dataset = data.load("digits")
+        dataset, notes = data.load("digits"), ["--quick: a few epochs on the embedded 8x8 digits."]
     else:
-        dataset = load_images(data_dir, notice)
+        dataset, notes = load_images(data_dir)
+    for note in notes:
+        tell(note)
     results = []
     for name in dict.fromkeys(chosen):
         tell(f"{name}: {RECIPES[name].title}")
         results.append(reproduce_recipe(RECIPES[name], dataset, plan, progress=True))
         tell(f"    test NLL {results[-1].test.nll:.3f} ± {results[-1].test.nll_se:.3f} nats per image")
-    write_mnist(folder, dataset, plan, notices, results, baseline_scores(dataset))
+    write_mnist(folder, dataset, plan, notes, results, baseline_scores(dataset))
     for result in results:
         typer.echo(
             f"{result.recipe.name:<16}valid {result.valid.nll:8.3f}   test {result.test.nll:8.3f} "
@@ -117,7 +112,7 @@ def two_dim(
         raise InputError("--epochs must be at least 1 and --points at least 1000")
     plan = Plan(points=points, epochs=epochs, naive_epochs=epochs * 5, own_epochs=epochs, seed=seed)
     folder = make_folder(out)
-    truth, train, test, results = reproduce_two_dim(table, plan, progress=True, say=tell)
+    truth, train, test, results = reproduce_two_dim(table, plan, progress=True)
     rows = np.concatenate([train, test])
     figures = write_two_dim(folder, table, plan, truth, rows, test, results)["figures"]
     typer.echo(f"entropy of the truth {figures['entropy of the truth']:.4f} nats")

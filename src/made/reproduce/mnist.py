@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,14 +131,15 @@ class RecipeResult:
     seconds: float
 
 
-def load_images(data_dir: str | None, say: Callable[[str], None]) -> data.Dataset:
-    """Load binarized MNIST, or the embedded 8x8 digits where it is not at hand, and say so."""
+def load_images(data_dir: str | None) -> tuple[data.Dataset, list[str]]:
+    """Load binarized MNIST, or the embedded 8x8 digits where it is not found, with notes for the report."""
     try:
-        return data.load("binarized_mnist", data_dir=data_dir)
+        return data.load("binarized_mnist", data_dir=data_dir), []
     except InputError as error:
-        say(f"binarized MNIST is not at hand ({error}).")
-        say("Falling back to the 8x8 digits that scikit-learn ships: the figures are about those.")
-        return data.load("digits")
+        return data.load("digits"), [
+            f"binarized MNIST is not at hand ({error}).",
+            "Falling back to the 8x8 digits that scikit-learn ships: the figures are about those.",
+        ]
 
 
 def reproduce_recipe(

@@ -5,6 +5,7 @@ The true table is known, so nothing has to be believed: KL(true || model) is a s
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from made.training.settings import TrainingSettings
 from made.variables.discrete import Categorical
 
 __all__ = ["Plan", "TwoDimModel", "TwoDimResult", "exact_kl", "kl_divergence", "reproduce_two_dim"]
+
+_log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 Rows = NDArray[Any]
@@ -112,9 +115,9 @@ class _Candidate:
 
 
 def reproduce_two_dim(
-    source: str, plan: Plan, *, progress: bool = False, say: Callable[[str], None] = lambda text: None
+    source: str, plan: Plan, *, progress: bool = False
 ) -> tuple[Floats, Rows, Rows, list[TwoDimResult]]:
-    """Run the experiment.
+    """Run the experiment. What it does, and the result of each model, is logged.
 
     Parameters
     ----------
@@ -124,8 +127,6 @@ def reproduce_two_dim(
         How much of everything.
     progress : bool
         Show bars.
-    say : callable
-        Is told what happens.
 
     Returns
     -------
@@ -144,10 +145,10 @@ def reproduce_two_dim(
     cut = plan.points * 4 // 5
     train, test = rows[:cut], rows[cut:]
     results = []
-    for candidate in _candidates(truth, train, plan, progress, say):
-        say(f"({candidate.name}) {candidate.title}")
+    for candidate in _candidates(truth, train, plan, progress):
+        _log.info("(%s) %s", candidate.name, candidate.title)
         results.append(_run(candidate, truth, rows, cut, plan.seed, progress))
-        say(f"    KL {results[-1].kl:.4f} nats, held-out NLL {results[-1].score.nll:.4f} nats")
+        _log.info("    KL %.4f nats, held-out NLL %.4f nats", results[-1].kl, results[-1].score.nll)
     return truth, train, test, results
 
 
@@ -173,9 +174,7 @@ def kl_divergence(truth: Floats, log_table: Floats) -> float:
     return float((truth[lit] * (np.log(truth[lit]) - log_table[lit])).sum())
 
 
-def _candidates(
-    truth: Floats, train: Rows, plan: Plan, progress: bool, say: Callable[[str], None]
-) -> Iterable[_Candidate]:
+def _candidates(truth: Floats, train: Rows, plan: Plan, progress: bool) -> Iterable[_Candidate]:
     classes = (truth.shape[0], truth.shape[1])
     as_seed = _settings(plan, plan.epochs, optimizer="adam", batch_size=100)
     for name, coding, title in (
@@ -190,7 +189,7 @@ def _candidates(
         lambda: NaiveModel(classes, seed=plan.seed),
         _settings(plan, plan.naive_epochs, optimizer="adam", learning_rate=5e-3, batch_size=200),
     )
-    width, tried = _choose_width(classes, train, plan, progress, say)
+    width, tried = _choose_width(classes, train, plan, progress)
     yield _Candidate(
         "e",
         "ours",
@@ -223,7 +222,7 @@ def _settings(plan: Plan, epochs: int, **others: Any) -> TrainingSettings:
 
 
 def _choose_width(
-    classes: tuple[int, int], train: Rows, plan: Plan, progress: bool, say: Callable[[str], None]
+    classes: tuple[int, int], train: Rows, plan: Plan, progress: bool
 ) -> tuple[float, dict[str, float]]:
     """Choose the smoothing on an eighth of the training rows that the other seven eighths do not see."""
     cut = len(train) * 7 // 8
@@ -231,8 +230,9 @@ def _choose_width(
     for width in _WIDTHS:
         model = _own_model(classes, width, plan.seed)
         _train(model, _own_settings(plan), lambda epoch: train[:cut], lambda epoch: None, progress)
-        tried[f"{width:g}"] = float(-model.log_prob(train[cut:]).mean())
-        say(f"(e) smoothing over {width:g} classes: validation NLL {tried[f'{width:g}']:.4f} nats")
+        nll = float(-model.log_prob(train[cut:]).mean())
+        _log.info("(e) smoothing over %g classes: validation NLL %.4f nats", width, nll)
+        tried[f"{width:g}"] = nll
     return min(_WIDTHS, key=lambda width: tried[f"{width:g}"]), tried
 
 

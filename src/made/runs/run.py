@@ -219,7 +219,7 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
 def _choose(pipeline: Pipeline, config: RunConfig, *, progress: bool) -> Candidate:
     """Return which candidate of the default recipe suits the data, where the user has set nothing."""
     try:
-        return pipeline.choose(_log.info if progress else _log.debug, progress=progress)
+        return pipeline.choose(progress=progress)
     except KeyboardInterrupt:
         _log.warning(
             "interrupted while settings were compared: made fit -o %s --resume begins again", config.folder

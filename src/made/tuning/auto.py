@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import cached_property
 from typing import Any, cast
 
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from made.baselines import ChowLiuTree
 from made.data.columns import infer_schema
 from made.model import MADE
 from made.support.devices import find_device
+from made.support.log import log_on_stderr
 from made.training.fit import fit
 from made.training.held_out import set_apart
 from made.training.history import History
@@ -91,11 +92,29 @@ def auto_fit(
     >>> bool((model.log_prob(np.eye(4)) > -1.8).all())
     True
     """
-    report: Callable[[str], None] = partial(print, file=sys.stderr) if progress else _log.info
+    with log_on_stderr() if progress else nullcontext():
+        pipeline = _pipeline(
+            train, valid, schema, seed=seed, recipe=recipe, network=network, training=training, device=device
+        )
+        chosen = pipeline.choose(progress=progress) if pipeline.is_open else None
+        model, settings = pipeline.prepare(chosen)
+        pipeline.fit(model, settings, progress=progress)
+    return model
+
+
+def _pipeline(
+    train: ArrayLike,
+    valid: ArrayLike | None,
+    schema: Schema | Variable | Sequence[Variable] | None,
+    *,
+    seed: int,
+    **settings: Any,
+) -> Pipeline:
+    """Encode the rows, set some apart where no validation rows are given, and return their pipeline."""
     if schema is None:
         schema, notes = infer_schema({"train": train, **({} if valid is None else {"valid": valid})})
         for note in notes:
-            report(note)
+            _log.info(note)
     if not isinstance(schema, Schema):
         schema = Schema.of_variables(RowType(schema))
     rows = schema.encode(train)
@@ -105,14 +124,8 @@ def auto_fit(
         # Set apart once, so that all fits are compared on the same rows.
         parts = set_apart(rows, seed=seed)
         rows, held_out = cast("Rows", parts.train), cast("Rows | None", parts.valid)
-        report(parts.note)
-    pipeline = Pipeline(
-        schema, rows, held_out, seed=seed, recipe=recipe, network=network, training=training, device=device
-    )
-    chosen = pipeline.choose(report, progress=progress) if pipeline.is_open else None
-    model, settings = pipeline.prepare(chosen)
-    pipeline.fit(model, settings, progress=progress)
-    return model
+        _log.info(parts.note)
+    return Pipeline(schema, rows, held_out, seed=seed, **settings)
 
 
 class Pipeline:
@@ -174,13 +187,11 @@ class Pipeline:
             image=self.image,
         )
 
-    def choose(self, report: Callable[[str], None], *, progress: bool = False) -> Candidate:
+    def choose(self, *, progress: bool = False) -> Candidate:
         """Compare the candidates, and return the best one.
 
         Parameters
         ----------
-        report : callable
-            Is told what is compared and what came of it, a line at a time.
         progress : bool
             Show a progress bar for each fit.
         """
@@ -188,9 +199,7 @@ class Pipeline:
         def build(candidate: Candidate) -> MADE:
             return self._build(as_recipe(candidate)).to(find_device(self.device))
 
-        return choose(
-            self.candidates(), build, self.train, self.valid, report, seed=self.seed, progress=progress
-        )
+        return choose(self.candidates(), build, self.train, self.valid, seed=self.seed, progress=progress)
 
     def prepare(self, chosen: Candidate | str | None = None) -> tuple[MADE, dict[str, Any]]:
         """Build the model, and return it with the settings of its training.
