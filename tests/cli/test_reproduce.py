@@ -13,12 +13,12 @@ def tiny(monkeypatch):
     """Networks so small that an experiment takes a moment."""
     from made.reproduce import mnist
 
-    recipes = {
-        name: mnist.Recipe(name, recipe.title, {**recipe.model, "hidden": (8,)})
-        for name, recipe in mnist.RECIPES.items()
+    variants = {
+        name: mnist.Variant(name, variant.title, {**variant.model, "hidden": (8,)})
+        for name, variant in mnist.VARIANTS.items()
         if name in ("seed", "shuffled")
     }
-    monkeypatch.setattr(mnist, "RECIPES", recipes)
+    monkeypatch.setattr(mnist, "VARIANTS", variants)
 
 
 def test_mnist_quick(call, tiny, tmp_path):

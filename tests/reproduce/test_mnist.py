@@ -1,4 +1,4 @@
-"""The first experiment: every recipe runs, memorization is measured, and the report says what came out."""
+"""The first experiment: every variant runs, memorization is measured, and the report says what came out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from made import data
 from made.reproduce import mnist
-from made.reproduce.mnist import RECIPES, MnistPlan, Recipe, load_images, nearest, reproduce_recipe
+from made.reproduce.mnist import VARIANTS, MnistPlan, Variant, load_images, nearest, reproduce_variant
 from made.reproduce.mnist_report import write_mnist
 from made.runs.scores import baseline_scores
 from made.support.errors import InputError
@@ -26,20 +26,20 @@ def digits():
 
 
 def small(name):
-    recipe = RECIPES[name]
-    return Recipe(name, recipe.title, {**recipe.model, "hidden": (16,) * len(recipe.model["hidden"])})
+    variant = VARIANTS[name]
+    return Variant(name, variant.title, {**variant.model, "hidden": (16,) * len(variant.model["hidden"])})
 
 
 @pytest.fixture(scope="module")
 def results(digits):
     return [
-        reproduce_recipe(small(name), digits, PLAN) for name in ("seed", "shuffled", "orderings", "fresh")
+        reproduce_variant(small(name), digits, PLAN) for name in ("seed", "shuffled", "orderings", "fresh")
     ]
 
 
-def test_the_seeds_recipe_is_the_seeds():
+def test_the_seeds_variant_is_the_seeds():
     plan = MnistPlan()
-    assert RECIPES["seed"].model == {"hidden": (512, 512, 512)}
+    assert VARIANTS["seed"].model == {"hidden": (512, 512, 512)}
     assert plan.training() == {
         "epochs": 200,
         "batch_size": 128,
@@ -106,18 +106,18 @@ def test_report_holds_the_figures(digits, results, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "a notice" in page
     for result in results:
-        assert content["figures"]["recipes"][result.recipe.name]["test"]["nll"] == result.test.nll
+        assert content["figures"]["recipes"][result.variant.name]["test"]["nll"] == result.test.nll
         assert f"{result.test.nll:.2f} ± {result.test.nll_se:.2f}" in page
     assert "Do several orderings confuse" in page
     assert "the mixture, test nats" in page
 
 
-def test_report_of_one_recipe_says_what_it_cannot_answer(digits, results, tmp_path):
+def test_report_of_one_variant_says_what_it_cannot_answer(digits, results, tmp_path):
     write_mnist(tmp_path, digits, PLAN, [], results[:1], baseline_scores(digits))
     assert "--recipe all" in (tmp_path / "report.html").read_text()
 
 
 def test_same_seed_same_figures(digits, results, tmp_path):
-    again = reproduce_recipe(small("orderings"), digits, PLAN)
+    again = reproduce_variant(small("orderings"), digits, PLAN)
     first = write_mnist(tmp_path, digits, PLAN, [], [results[2]], {})["figures"]
     assert write_mnist(tmp_path, digits, PLAN, [], [again], {})["figures"] == first

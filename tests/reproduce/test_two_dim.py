@@ -12,12 +12,12 @@ import pytest
 import torch
 
 import made
-from made.reproduce.two_dim import Plan, _RowsByEpoch, exact_kl, reproduce_two_dim
+from made.reproduce.two_dim import TwoDimPlan, _RowsByEpoch, exact_kl, reproduce_two_dim
 from made.reproduce.two_dim_report import write_two_dim
 from made.support.log import log_on_stderr
 from made.training.settings import TrainingSettings
 
-PLAN = Plan(points=2000, epochs=2, naive_epochs=3, own_epochs=2, seed=0)
+PLAN = TwoDimPlan(points=2000, epochs=2, naive_epochs=3, own_epochs=2, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_report_and_figures(outcome, source, tmp_path):
 
 
 def test_same_seed_same_figures(source, tmp_path):
-    plan = Plan(points=1000, epochs=1, naive_epochs=1, own_epochs=1, seed=3)
+    plan = TwoDimPlan(points=1000, epochs=1, naive_epochs=1, own_epochs=1, seed=3)
     torch.manual_seed(0)
     written = []
     for name in ("first", "second"):

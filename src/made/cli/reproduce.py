@@ -50,15 +50,15 @@ def mnist(
     With --quick, all recipes on the embedded 8x8 digits, 10 epochs each.
     """
     from made import data
-    from made.reproduce.mnist import RECIPES, MnistPlan, load_images, reproduce_recipe
+    from made.reproduce.mnist import VARIANTS, MnistPlan, load_images, reproduce_variant
     from made.reproduce.mnist_report import write_mnist
     from made.runs.scores import baseline_scores
 
     wanted = recipe or (["all"] if quick else ["seed"])
-    chosen = list(RECIPES) if "all" in wanted else wanted
+    chosen = list(VARIANTS) if "all" in wanted else wanted
     for name in chosen:
-        if name not in RECIPES:
-            raise InputError(f"a recipe is one of {', '.join(RECIPES)} or all; got {name!r}")
+        if name not in VARIANTS:
+            raise InputError(f"a recipe is one of {', '.join(VARIANTS)} or all; got {name!r}")
     epochs = epochs if epochs is not None else 10 if quick else 200
     if epochs < 1 or (sample_every is not None and sample_every < 1):
         raise InputError("--epochs and --sample-every must be at least 1")
@@ -73,13 +73,13 @@ def mnist(
         tell(note)
     results = []
     for name in dict.fromkeys(chosen):
-        tell(f"{name}: {RECIPES[name].title}")
-        results.append(reproduce_recipe(RECIPES[name], dataset, plan, progress=True))
+        tell(f"{name}: {VARIANTS[name].title}")
+        results.append(reproduce_variant(VARIANTS[name], dataset, plan, progress=True))
         tell(f"    test NLL {results[-1].test.nll:.3f} ± {results[-1].test.nll_se:.3f} nats per image")
     write_mnist(folder, dataset, plan, notes, results, baseline_scores(dataset))
     for result in results:
         typer.echo(
-            f"{result.recipe.name:<16}valid {result.valid.nll:8.3f}   test {result.test.nll:8.3f} "
+            f"{result.variant.name:<16}valid {result.valid.nll:8.3f}   test {result.test.nll:8.3f} "
             f"± {result.test.nll_se:.3f} nats per image   {result.seconds:.0f} s"
         )
     _end(folder)
@@ -103,14 +103,14 @@ def two_dim(
     """Run the seed's section 2: five models of one joint table, judged by the table (Figures 6 to 10)."""
     import numpy as np
 
-    from made.reproduce.two_dim import Plan, reproduce_two_dim
+    from made.reproduce.two_dim import TwoDimPlan, reproduce_two_dim
     from made.reproduce.two_dim_report import write_two_dim
 
     epochs = epochs if epochs is not None else 4 if quick else 20
     points = points if points is not None else 20_000 if quick else 100_000
     if epochs < 1 or points < 1000:
         raise InputError("--epochs must be at least 1 and --points at least 1000")
-    plan = Plan(points=points, epochs=epochs, naive_epochs=epochs * 5, own_epochs=epochs, seed=seed)
+    plan = TwoDimPlan(points=points, epochs=epochs, naive_epochs=epochs * 5, own_epochs=epochs, seed=seed)
     folder = make_folder(out)
     truth, train, test, results = reproduce_two_dim(table, plan, progress=True)
     rows = np.concatenate([train, test])

@@ -1,4 +1,4 @@
-"""The seed's first experiment: binarized MNIST with its settings, and the variants that it wonders about."""
+"""The seed's first experiment: binarized MNIST with its settings, and variants."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from made.support.errors import InputError
 from made.training.fit import fit
 from made.training.history import EpochRecord, History
 
-__all__ = ["RECIPES", "MnistPlan", "Recipe", "RecipeResult", "load_images", "nearest", "reproduce_recipe"]
+__all__ = ["VARIANTS", "MnistPlan", "Variant", "VariantResult", "load_images", "nearest", "reproduce_variant"]
 
 Rows = NDArray[Any]
 
@@ -27,13 +27,13 @@ SAMPLES, COMPARED = 100, 20
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Variant:
     """A variant of the experiment.
 
     Attributes
     ----------
     name, title : str
-        To call it by, and a few words.
+        Its name, and a short description.
     model : mapping
         Arguments of `MADE`; the seed's training goes with all of them.
     """
@@ -46,16 +46,16 @@ class Recipe:
 _SEED = {"hidden": (512, 512, 512)}
 
 #: The variants by name. The first is the seed's.
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe("seed", "the seed's: natural ordering, 1 connectivity", _SEED),
-        Recipe("shuffled", "a single shuffled ordering", {**_SEED, "ordering": "random"}),
-        Recipe("connectivities", "8 connectivities, cycled", {**_SEED, "connectivities": 8}),
-        Recipe("orderings", "8 orderings, cycled", {**_SEED, "orderings": 8}),
-        Recipe("fresh", "a fresh ordering each time", {**_SEED, "orderings": "fresh"}),
-        Recipe("paper-1", "the paper's 1 x 500, 1 mask", {"hidden": (500,)}),
-        Recipe(
+VARIANTS: dict[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        Variant("seed", "the seed's: natural ordering, 1 connectivity", _SEED),
+        Variant("shuffled", "a single shuffled ordering", {**_SEED, "ordering": "random"}),
+        Variant("connectivities", "8 connectivities, cycled", {**_SEED, "connectivities": 8}),
+        Variant("orderings", "8 orderings, cycled", {**_SEED, "orderings": 8}),
+        Variant("fresh", "a fresh ordering each time", {**_SEED, "orderings": "fresh"}),
+        Variant("paper-1", "the paper's 1 x 500, 1 mask", {"hidden": (500,)}),
+        Variant(
             "paper-32",
             "the paper's 1 x 500, 32 masks",
             {"hidden": (500,), "orderings": 32, "connectivities": 32},
@@ -66,7 +66,7 @@ RECIPES: dict[str, Recipe] = {
 
 @dataclass(frozen=True)
 class MnistPlan:
-    """How much of everything; the defaults are the seed's.
+    """The size of the experiment; the defaults are the seed's.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ class MnistPlan:
 
 
 @dataclass
-class RecipeResult:
-    """What came of one recipe.
+class VariantResult:
+    """The results of one variant.
 
     Attributes
     ----------
-    recipe : Recipe
+    variant : Variant
     model : MADE
         With the weights of its best epoch on validation rows.
     history : History
@@ -108,15 +108,15 @@ class RecipeResult:
     grids : dict
         Samples (100, D) by epoch; the last are those of the best epoch.
     samples, probabilities : (20, D) arrays
-        Draws, and p(x_d = 1 | x_<d) of each of their pixels.
+        Samples, and p(x_d = 1 | x_<d) of each of their pixels.
     neighbours : (20, D) array
         The nearest training image of each.
     distances, usual : (20,) arrays
-        Pixels in which a draw differs from its nearest training image; and the same for test images.
+        Pixels in which a sample differs from its nearest training image; and the same for test images.
     seconds : float
     """
 
-    recipe: Recipe
+    variant: Variant
     model: MADE
     history: History
     valid: Score
@@ -142,14 +142,14 @@ def load_images(data_dir: str | None) -> tuple[data.Dataset, list[str]]:
         ]
 
 
-def reproduce_recipe(
-    recipe: Recipe, dataset: data.Dataset, plan: MnistPlan, *, progress: bool = False
-) -> RecipeResult:
-    """Train one recipe, score it, and hold its samples against the training images.
+def reproduce_variant(
+    variant: Variant, dataset: data.Dataset, plan: MnistPlan, *, progress: bool = False
+) -> VariantResult:
+    """Train one variant, score it, and compare its samples with the training images.
 
     Parameters
     ----------
-    recipe : Recipe
+    variant : Variant
         Which.
     dataset : Dataset
         Of `load_images`.
@@ -159,7 +159,7 @@ def reproduce_recipe(
         Show bars.
     """
     began = time.monotonic()
-    model = MADE(dataset.schema, seed=plan.seed, **recipe.model)
+    model = MADE(dataset.schema, seed=plan.seed, **variant.model)
     grids: dict[int, Rows] = {}
 
     def draw(record: EpochRecord) -> None:
@@ -172,8 +172,8 @@ def reproduce_recipe(
     samples = final[:COMPARED]
     neighbours, distances = nearest(samples, dataset.train)
     picked = np.random.default_rng(plan.seed).permutation(len(dataset.test))[:COMPARED]
-    return RecipeResult(
-        recipe=recipe,
+    return VariantResult(
+        variant=variant,
         model=model,
         history=history,
         valid=_score(model, dataset.valid),

@@ -1,4 +1,4 @@
-"""The report of the seed's first experiment: a page to hold beside the seed, and the figures as JSON."""
+"""The report of the seed's first experiment: an HTML page, and the figures as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from made import plots
 from made.data import Dataset
-from made.reproduce.mnist import MnistPlan, RecipeResult
+from made.reproduce.mnist import MnistPlan, VariantResult
 from made.reproduce.report import Report
 from made.runs.scores import Score
 from made.support.files import write_aside
@@ -20,7 +20,7 @@ from made.support.versions import environment
 
 __all__ = ["write_mnist"]
 
-# How many images a grid on the way shows.
+# Number of images in a grid during training.
 _GRID = 40
 
 # Germain et al. 2015, table 6: test NLL on binarized MNIST in nats.
@@ -37,7 +37,7 @@ def write_mnist(
     dataset: Dataset,
     plan: MnistPlan,
     notices: list[str],
-    results: list[RecipeResult],
+    results: list[VariantResult],
     baselines: Mapping[str, Mapping[str, Score]],
 ) -> dict[str, Any]:
     """Write ``results.json`` and ``report.html`` into a folder, and return what is in the first.
@@ -45,12 +45,12 @@ def write_mnist(
     Parameters
     ----------
     folder : Path
-        Exists.
+        It must exist.
     dataset, plan
-        What was run.
+        The data and the size of the experiment.
     notices : list of str
         What was decided for the user.
-    results : list of RecipeResult
+    results : list of VariantResult
         At least one.
     baselines : mapping
         Scores by name and split.
@@ -60,7 +60,7 @@ def write_mnist(
             name: {split: score.as_dict() for split, score in by_split.items()}
             for name, by_split in baselines.items()
         },
-        "recipes": {result.recipe.name: _figures(result) for result in results},
+        "recipes": {result.variant.name: _figures(result) for result in results},
     }
     content = {
         "experiment": "mnist",
@@ -69,17 +69,17 @@ def write_mnist(
         "settings": {**asdict(plan), "training": plan.training()},
         "versions": environment(),
         "figures": figures,
-        "seconds": {result.recipe.name: round(result.seconds, 1) for result in results},
+        "seconds": {result.variant.name: round(result.seconds, 1) for result in results},
     }
     write_aside(folder / "results.json", (json.dumps(content, indent=2) + "\n").encode())
     _page(content, dataset, plan, results, baselines).save(folder / "report.html")
     return content
 
 
-def _figures(result: RecipeResult) -> dict[str, Any]:
+def _figures(result: VariantResult) -> dict[str, Any]:
     return {
-        "title": result.recipe.title,
-        "model": dict(result.recipe.model),
+        "title": result.variant.title,
+        "model": dict(result.variant.model),
         "masks": result.model.mask_set.describe(),
         "best epoch": result.history.best_epoch,
         "epochs": result.history.epochs[-1].epoch,
@@ -99,7 +99,7 @@ def _page(
     content: Mapping[str, Any],
     dataset: Dataset,
     plan: MnistPlan,
-    results: list[RecipeResult],
+    results: list[VariantResult],
     baselines: Mapping[str, Mapping[str, Score]],
 ) -> Report:
     first = results[0]
@@ -107,7 +107,7 @@ def _page(
         f"Images of digits: the seed's first experiment on {dataset.name}",
         f"A masked autoencoder with the seed's settings, {plan.epochs} epochs of Adam at 1e-3 in batches of 128, "
         "judged on images that neither training nor the choice of the epoch has seen. "
-        f"{first.recipe.title[0].upper()}{first.recipe.title[1:]}: "
+        f"{first.variant.title[0].upper()}{first.variant.title[1:]}: "
         f"{first.test.nll:.2f} ± {first.test.nll_se:.2f} nats per test image.",
     )
     for notice in content["notices"]:
@@ -131,7 +131,7 @@ def _page(
 def _main_table(
     report: Report,
     dataset: Dataset,
-    results: list[RecipeResult],
+    results: list[VariantResult],
     baselines: Mapping[str, Mapping[str, Score]],
 ) -> None:
     def number(score: Score) -> str:
@@ -139,7 +139,7 @@ def _main_table(
 
     rows = [
         [
-            f"`{result.recipe.name}` {result.recipe.title}",
+            f"`{result.variant.name}` {result.variant.title}",
             str(result.model.n_masks),
             str(result.history.best_epoch),
             number(result.valid),
@@ -172,7 +172,7 @@ def _main_table(
 
 
 def _training(
-    report: Report, results: list[RecipeResult], baselines: Mapping[str, Mapping[str, Score]]
+    report: Report, results: list[VariantResult], baselines: Mapping[str, Mapping[str, Score]]
 ) -> None:
     first = results[0]
     history = first.history
@@ -184,7 +184,7 @@ def _training(
             history.valid_nll,
             baselines={name: by_split["valid"].nll for name, by_split in baselines.items()},
             best_step=None if history.best is None else history.best.step,
-            title=first.recipe.title,
+            title=first.variant.title,
         ),
         "Training loss of every mini-batch and validation NLL of every epoch, each where it belongs: the validation "
         "point of epoch e stands at the number of steps that e epochs take. (The seed places its points at multiples of "
@@ -192,7 +192,7 @@ def _training(
     )
     if len(results) > 1:
         series = {
-            result.recipe.name: (
+            result.variant.name: (
                 [record.epoch for record in result.history.epochs][1:],
                 result.history.valid_nll[1:],
             )
@@ -204,7 +204,7 @@ def _training(
         )
 
 
-def _samples(report: Report, dataset: Dataset, result: RecipeResult) -> None:
+def _samples(report: Report, dataset: Dataset, result: VariantResult) -> None:
     shape = dataset.image_shape
     assert shape is not None
     picked = np.random.default_rng(0).permutation(len(dataset.test))[: len(result.samples) * 5]
@@ -251,8 +251,8 @@ def _samples(report: Report, dataset: Dataset, result: RecipeResult) -> None:
     )
 
 
-def _orderings(report: Report, results: list[RecipeResult]) -> None:
-    by_name = {result.recipe.name: result for result in results}
+def _orderings(report: Report, results: list[VariantResult]) -> None:
+    by_name = {result.variant.name: result for result in results}
     several = [by_name[name] for name in ("orderings", "fresh") if name in by_name]
     one = by_name.get("shuffled")
     if not several or one is None:
@@ -263,7 +263,7 @@ def _orderings(report: Report, results: list[RecipeResult]) -> None:
         return
     rows = [
         [
-            result.recipe.title,
+            result.variant.title,
             f"{result.single.nll:.2f} ± {result.single.nll_se:.2f}",
             f"{result.test.nll:.2f} ± {result.test.nll_se:.2f}",
         ]
@@ -279,7 +279,7 @@ def _orderings(report: Report, results: list[RecipeResult]) -> None:
         gain = result.single.nll - result.test.nll
         net = result.test.nll - one.test.nll
         report.text(
-            f"**{result.recipe.title}**: under one ordering it is {abs(cost):.2f} nats "
+            f"**{result.variant.title}**: under one ordering it is {abs(cost):.2f} nats "
             f"{'worse' if cost > 0 else 'better'} than a network that was trained on one shuffled ordering alone; "
             f"averaging the densities of its {result.model.n_masks} masks wins {gain:.2f} nats. In all it is "
             f"{abs(net):.2f} nats {'worse' if net > 0 else 'better'} after the same {len(result.history.batch_losses):,} steps."

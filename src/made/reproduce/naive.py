@@ -18,8 +18,8 @@ class NaiveModel(nn.Module):
     """Free logits for p(x1), and a separate unmasked network for p(x2 | x1).
 
     The seed writes it p(x1) p(x2 | x1), which is a full autoregressive model. So what its Figure 8 shows is
-    not the lack of autoregression but over-fitting. It has those methods of `MADE` that training on ready
-    batches and the experiment need.
+    not the lack of autoregression but over-fitting. It has the methods of `MADE` that training and the
+    experiment need.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ class NaiveModel(nn.Module):
 
     @property
     def at_initialization(self) -> bool:
-        """False: a fit is to leave the initial weights as they are."""
+        """False, so that a fit keeps the initial weights."""
         return False
 
     def loss(self, x: Rows | Tensor, **others: Any) -> Tensor:
-        """Return the mean NLL of the rows in nats; masks, context and dropout there are none."""
+        """Return the mean NLL of the rows in nats; there are no masks, context or dropout."""
         return -self._log_prob(x.codes if isinstance(x, Rows) else x).mean()
 
     @torch.no_grad()
@@ -75,7 +75,7 @@ class NaiveModel(nn.Module):
         return torch.stack([first, second], dim=1)
 
     def training_product(self, draw: int) -> None:
-        """Return nothing: this network multiplies in its own way."""
+        """Return None: this network has no masks."""
 
     def _log_prob(self, x: Tensor) -> Tensor:
         x = x.long()

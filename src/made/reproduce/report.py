@@ -1,6 +1,6 @@
-"""A report as one HTML page that needs nothing else: no network, no scripts, pictures inside.
+"""A report as one self-contained HTML page: no network, no scripts, pictures inside.
 
-This module collects what is in it; `report.html.jinja` says how it looks.
+This module collects its content; `report.html.jinja` is its layout.
 """
 
 from __future__ import annotations

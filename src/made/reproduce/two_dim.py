@@ -1,6 +1,6 @@
-"""The seed's second experiment: five models of a joint table, held to the table itself.
+"""The seed's second experiment: five models of a joint table, compared with the table itself.
 
-The true table is known, so nothing has to be believed: KL(true || model) is a sum over all cells.
+The true table is known, so that KL(true || model) is exact: a sum over all cells.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from made.training.fit import fit
 from made.training.settings import TrainingSettings
 from made.variables.discrete import Categorical
 
-__all__ = ["Plan", "TwoDimModel", "TwoDimResult", "exact_kl", "kl_divergence", "reproduce_two_dim"]
+__all__ = ["TwoDimModel", "TwoDimPlan", "TwoDimResult", "exact_kl", "kl_divergence", "reproduce_two_dim"]
 
 _log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 Rows = NDArray[Any]
 
-# How wide the smoothing of our own model may be; validation rows cut from the training part choose.
+# Widths of the smoothing of our own model; rows held out from the training part choose one.
 _WIDTHS = (3.0, 6.0, 12.0)
 
 
@@ -48,8 +48,8 @@ class TwoDimModel(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How much of everything.
+class TwoDimPlan:
+    """The size of the experiment.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Plan:
 
 @dataclass
 class TwoDimResult:
-    """What came of one model.
+    """The results of one model.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class TwoDimResult:
     samples : (n, 2) array
         As many as there are points.
     notes : dict
-        Whatever else there is to say, JSON-ready.
+        Other results, JSON-ready.
     """
 
     name: str
@@ -115,7 +115,7 @@ class _Candidate:
 
 
 def reproduce_two_dim(
-    source: str, plan: Plan, *, progress: bool = False
+    source: str, plan: TwoDimPlan, *, progress: bool = False
 ) -> tuple[Floats, Rows, Rows, list[TwoDimResult]]:
     """Run the experiment. What it does, and the result of each model, is logged.
 
@@ -123,8 +123,8 @@ def reproduce_two_dim(
     ----------
     source : str
         ``"two_dim"``, or the path of a table or an image.
-    plan : Plan
-        How much of everything.
+    plan : TwoDimPlan
+        The size of the experiment.
     progress : bool
         Show bars.
 
@@ -174,7 +174,7 @@ def kl_divergence(truth: Floats, log_table: Floats) -> float:
     return float((truth[lit] * (np.log(truth[lit]) - log_table[lit])).sum())
 
 
-def _candidates(truth: Floats, train: Rows, plan: Plan, progress: bool) -> Iterable[_Candidate]:
+def _candidates(truth: Floats, train: Rows, plan: TwoDimPlan, progress: bool) -> Iterable[_Candidate]:
     classes = (truth.shape[0], truth.shape[1])
     as_seed = _settings(plan, plan.epochs, optimizer="adam", batch_size=100)
     for name, coding, title in (
@@ -205,26 +205,26 @@ def _seed_model(classes: tuple[int, int], coding: str, seed: int) -> MADE:
 
 
 def _own_model(classes: tuple[int, int], width: float, seed: int) -> MADE:
-    """Return ours: neighbours along an axis share what is learned, and both orderings are averaged."""
+    """Return ours: radial basis features and smoothed logits, and a mixture of both orderings."""
     variables = [Categorical(k, coding="radial-basis", smooth=width * k / 200) for k in classes]
     return MADE(
         variables, hidden=(256, 256), ordering=[[0, 1], [1, 0]], activation="silu", direct=True, seed=seed
     )
 
 
-def _own_settings(plan: Plan) -> TrainingSettings:
+def _own_settings(plan: TwoDimPlan) -> TrainingSettings:
     return _settings(plan, plan.own_epochs, batch_size=500, learning_rate=2e-3, weight_decay=0.5)
 
 
-def _settings(plan: Plan, epochs: int, **others: Any) -> TrainingSettings:
+def _settings(plan: TwoDimPlan, epochs: int, **others: Any) -> TrainingSettings:
     """Return settings of plain steps, which give the same figures on every machine, compiler or not."""
     return TrainingSettings(epochs=epochs, seed=plan.seed, compiled=False, **others)
 
 
 def _choose_width(
-    classes: tuple[int, int], train: Rows, plan: Plan, progress: bool
+    classes: tuple[int, int], train: Rows, plan: TwoDimPlan, progress: bool
 ) -> tuple[float, dict[str, float]]:
-    """Choose the smoothing on an eighth of the training rows that the other seven eighths do not see."""
+    """Choose the smoothing on an eighth of the training rows, which is not trained on."""
     cut = len(train) * 7 // 8
     tried = {}
     for width in _WIDTHS:
@@ -315,10 +315,10 @@ class _RowsByEpoch(Batches):
         self._rows, self._epoch = torch.empty(0), -1
 
     def set_marginals(self, model: Any) -> None:
-        """Do nothing: what a model starts with is the experiment's business."""
+        """Do nothing: the experiment sets the initial biases."""
 
     def identity(self) -> tuple[str, None, None]:
-        """Return what there is to tell: these batches are not kept for another sitting."""
+        """Return a constant: no checkpoint is written, so that nothing is compared with it."""
         return "rows by epoch", None, None
 
     def _batch(self, epoch: int, first: int, stop: int) -> Batch:

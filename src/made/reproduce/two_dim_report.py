@@ -1,4 +1,4 @@
-"""The report of the seed's second experiment: a page to hold beside the seed, and the figures as JSON."""
+"""The report of the seed's second experiment: an HTML page, and the figures as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from made import plots
 from made.reproduce.report import Report
-from made.reproduce.two_dim import Plan, TwoDimResult, kl_divergence
+from made.reproduce.two_dim import TwoDimPlan, TwoDimResult, kl_divergence
 from made.reproduce.two_dim_pictures import joint_tables, log_ratios, slices
 from made.runs.pictures import draw_figure_6
 from made.runs.scores import Score, score_rows
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 def write_two_dim(
     folder: Path,
     source: str,
-    plan: Plan,
+    plan: TwoDimPlan,
     truth: Floats,
     rows: NDArray[Any],
     test: NDArray[Any],
@@ -39,9 +39,9 @@ def write_two_dim(
     Parameters
     ----------
     folder : Path
-        Exists.
+        It must exist.
     source, plan
-        What was run.
+        The data and the size of the experiment.
     truth : (K1, K2) array
         The true table.
     rows, test : (n, 2) arrays
@@ -264,7 +264,7 @@ def _score_table(table: Floats, rows: NDArray[Any]) -> Score:
 
 
 def _log(table: Floats) -> Floats:
-    with np.errstate(divide="ignore"):  # the logarithm of an empty cell is not asked for
+    with np.errstate(divide="ignore"):  # log 0 of empty cells is not used
         return np.log(table)
 
 
