@@ -38,7 +38,7 @@ class Density(Protocol):
         """Return log p of each variable given those before it, (n, D) in nats; `rows.codes` are complete."""
 
     def sample(self, u: Floats, rows: Rows) -> IntArray:
-        """Return rows of codes (n, D), int64: known entries, and others drawn from uniforms (n, D)."""
+        """Return rows of codes (n, D), int64: known entries, and others sampled with uniforms (n, D)."""
 
 
 @dataclass(frozen=True)

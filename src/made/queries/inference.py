@@ -1,8 +1,8 @@
-"""Inference from incomplete rows: how probable is what is given, and what may the rest be.
+"""Inference from incomplete rows: the log evidence of what is given, and completions of the rest.
 
 Under one mask, let the given variables be G. Unknown variables that come after all of G in the ordering do
 not matter for p(x_G): what they add integrates to 1. If there are no others, one pass gives p(x_G) exactly.
-If the others have few states, their sum is exact as well. Otherwise particles are drawn along the ordering,
+If the others have few states, their sum is exact as well. Otherwise particles are sampled along the ordering,
 and the weight of a particle is how probable it makes what is given:
 
     p(x_G) = E[ product over g in G of p(x_g | the variables before it) ]
@@ -33,7 +33,7 @@ from made.variables.rows import Rows
 
 __all__ = ["POOR", "Evidence", "Inference", "all_states", "index", "refuse_impossible"]
 
-# Maximum number of codes held in memory while states and particles are gone through.
+# Maximum number of codes of states and particles held in memory.
 _CODES_AT_ONCE = 2**24
 #: An estimate of a smaller effective sample size is called poor.
 POOR = 30
@@ -64,7 +64,7 @@ class Evidence:
     mask_weights: Floats
 
     def of(self, row: int) -> Evidence:
-        """Return what is known about one of the rows."""
+        """Return the evidence of one of the rows."""
         one = slice(row, row + 1)
         return Evidence(
             self.log_prob[one], self.error[one], self.ess[one], self.routes[one], self.mask_weights[:, one]
@@ -79,13 +79,13 @@ class Evidence:
                 + (f" (poor for {len(poor):,} of {len(self.ess):,} rows)" if len(poor) > 1 else "")
                 + ": raise particles, or give variables that come first in the ordering",
                 PoorEstimateWarning,
-                stacklevel=_levels_inside() + 1,
+                stacklevel=_frames_inside() + 1,
             )
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What has to be gone through for each of some rows under one mask.
+    """The states to score for some rows under one mask.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class _Work:
     routes : (n,) int array
         `Route` of each row.
     counts : (n,) int array
-        States to sum over, or particles to draw.
+        States to sum over, or particles to sample.
     between : (n, D) bool array
         Unknown entries that come before the last known one.
     """
@@ -107,7 +107,7 @@ class _Work:
     between: BoolArray
 
     def of(self, chosen: IntArray) -> _Work:
-        """Return the work of some of the rows."""
+        """Return the same for some of the rows."""
         return _Work(
             self.rows[index(chosen)],
             self.numbers[chosen],
@@ -119,16 +119,16 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Posterior:
-    """Weighted states of some rows under one mask; `settled`, (n, D), tells which of their entries count.
+    """Weighted states of some rows under one mask; `fixed`, (n, D), is True where an entry counts.
 
-    The other entries come after all that is known, and are still to be drawn.
+    The other entries come after all that is known, and are still to be sampled.
     """
 
     log_prob: Floats
     error: Floats
     ess: Floats
     routes: IntArray
-    settled: BoolArray
+    fixed: BoolArray
     states: list[IntArray]
     weights: list[Floats]
 
@@ -211,10 +211,10 @@ class Inference:
     def complete(
         self, rows: Rows, evidence: Evidence, numbers: IntArray, each: int = 1, first: int = 0
     ) -> IntArray:
-        """Draw completions from the conditional joint distribution of what is unknown.
+        """Sample completions from the conditional joint distribution of what is unknown.
 
-        Exact where the evidence is; else one of the weighted particles is picked, which tends to the
-        conditional as their number grows.
+        Exact where the evidence is; else one of the weighted particles is picked: their distribution tends
+        to the conditional as their number grows.
 
         Parameters
         ----------
@@ -250,21 +250,21 @@ class Inference:
     ) -> None:
         """Fill in the chosen completions, (n, each), of `out` under one mask."""
         n_variables = self.variables.n_variables
-        settled = np.zeros(out.shape, dtype=bool)
+        fixed = np.zeros(out.shape, dtype=bool)
         wanted = np.flatnonzero(chosen.any(axis=1))
         for places, found in self._posteriors(density, rows[index(wanted)], numbers[wanted]):
             for row, states, weights, known in zip(
-                wanted[places], found.states, found.weights, found.settled, strict=True
+                wanted[places], found.states, found.weights, found.fixed, strict=True
             ):
                 cumulated = np.cumsum(weights)
                 state = np.searchsorted(cumulated / cumulated[-1], u[row, chosen[row], -1], side="right")
                 out[row, chosen[row]] = states[np.minimum(state, len(states) - 1)]
-                settled[row, chosen[row]] = known
+                fixed[row, chosen[row]] = known
         owners, picks = np.nonzero(chosen)
         for part in _groups(np.full(len(owners), n_variables), _CODES_AT_ONCE):
             i, j = owners[part], picks[part]
-            if not settled[i, j].all():
-                begun = _with_states(rows[index(i)], out[i, j], settled[i, j])
+            if not fixed[i, j].all():
+                begun = _with_states(rows[index(i)], out[i, j], fixed[i, j])
                 out[i, j] = density.sample(u[i, j, :n_variables], begun)
 
     def log_prob(self, rows: Rows) -> Floats:
@@ -276,13 +276,13 @@ class Inference:
     def _posteriors(
         self, density: Density, rows: Rows, numbers: IntArray
     ) -> Iterator[tuple[IntArray, _Posterior]]:
-        """Go through the rows in groups of bounded memory; yields places and what was found there."""
+        """Yield the posteriors of the rows in groups of bounded memory, with the places of each group."""
         work = self._work(density, rows, numbers)
         for chosen in _groups(work.counts * self.variables.n_variables, _CODES_AT_ONCE):
             yield chosen, self._posterior(density, work.of(chosen))
 
     def _work(self, density: Density, rows: Rows, numbers: IntArray) -> _Work:
-        """Find out how each row can be answered, and refuse to estimate where that is asked."""
+        """Return how each row can be answered; with `exact`, refuse to estimate."""
         known = _known(rows)
         last = np.where(known, density.ranks, 0).max(axis=1)  # rank of the last known variable
         between = ~known & (density.ranks < last[:, None])
@@ -303,7 +303,7 @@ class Inference:
         return _Work(rows, numbers, routes, counts, between)
 
     def _posterior(self, density: Density, work: _Work) -> _Posterior:
-        """Lay out the states of all rows one below the other, score them in one go, and take them apart."""
+        """Score the states of all rows as one table, and split the scores by row."""
         counts, known = work.counts, _known(work.rows)
         estimated = work.routes == Route.PARTICLES
         owner = np.repeat(np.arange(len(counts)), counts)
@@ -312,11 +312,11 @@ class Inference:
         for i in np.flatnonzero(work.routes == Route.SUMMED):
             unknown = np.flatnonzero(work.between[i])
             states[ends[i] - counts[i] : ends[i], unknown] = all_states(self.variables.n_values[unknown])
-        drawn = np.flatnonzero(estimated[owner])
-        if len(drawn):
+        particles = np.flatnonzero(estimated[owner])
+        if len(particles):
             key = (self.seed, PARTICLES, density.number)
             u = _stream(key, work.numbers[estimated], self.particles, self.variables.n_variables)
-            states[drawn] = density.sample(u, work.rows[index(owner[drawn])])
+            states[particles] = density.sample(u, work.rows[index(owner[particles])])
         # A state of a sum counts with all up to the last known variable, a particle with what is known.
         counted = np.where(estimated[:, None], known, known | work.between)
         scores = self._scores(density, _with_states(work.rows[index(owner)], states, counted[owner]))
@@ -333,7 +333,7 @@ class Inference:
             error=np.where(estimated, np.sqrt(spread), 0.0),
             ess=ess,
             routes=work.routes,
-            settled=counted | estimated[:, None],
+            fixed=counted | estimated[:, None],
             states=[states[end - count : end] for end, count in zip(ends, counts, strict=True)],
             weights=weights,
         )
@@ -403,10 +403,10 @@ def _groups(costs: IntArray, limit: int) -> Iterator[IntArray]:
         first = end
 
 
-def _levels_inside() -> int:
+def _frames_inside() -> int:
     """Return how many frames from that of the caller on belong to made."""
     frame: FrameType | None = sys._getframe(1)
-    levels = 0
+    n_frames = 0
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "made":
-        levels, frame = levels + 1, frame.f_back
-    return levels
+        n_frames, frame = n_frames + 1, frame.f_back
+    return n_frames

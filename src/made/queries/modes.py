@@ -14,7 +14,7 @@ from made.variables.rows import Rows
 
 __all__ = ["joint_modes", "variable_modes"]
 
-# Searching for the most probable completion: how many drawn ones it starts from, how many steps it takes.
+# The search for the most probable completion: number of sampled completions to start from, and of steps.
 _STARTS, _STEPS = 200, 100
 
 
@@ -23,7 +23,7 @@ def variable_modes(
 ) -> tuple[IntArray, BoolArray]:
     """Give every unknown variable the value that is most probable for it alone, whatever the others are.
 
-    Exact where all completions can be gone through; else the commonest value among drawn completions.
+    Exact where all completions can be enumerated; else the most frequent value among sampled completions.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def joint_modes(
 ) -> tuple[IntArray, BoolArray]:
     """Find the completion of each row that is most probable as a whole.
 
-    Exact where all completions can be gone through. Else it is the best one found: the best of some drawn
-    completions, of the one that takes the likelier half at every step, and of each variable's mode; then
-    changed one variable at a time for as long as that makes it more probable.
+    Exact where all completions can be enumerated. Else it is the best one found: the best of some sampled
+    completions, of the completion with the median at every step, and of each variable's mode; then changed
+    one variable at a time for as long as that makes it more probable.
 
     Parameters and what is returned are those of `variable_modes`.
     """
@@ -82,8 +82,8 @@ def joint_modes(
         if states is None:
             one, own = evidence.of(i), numbers[i : i + 1]
             separate, _ = variable_modes(inference, row, one, own)
-            drawn = inference.complete(row, one, own, min(inference.particles, _STARTS))[0]
-            states = np.concatenate([separate, _medians(inference, row), drawn])
+            sampled = inference.complete(row, one, own, min(inference.particles, _STARTS))[0]
+            states = np.concatenate([separate, _medians(inference, row), sampled])
         scores = inference.log_prob(_complete(states, row.context))
         best = states[scores.argmax()]
         out[i] = best if exact[i] else _climb(inference, best, float(scores.max()), unknown[i], row.context)
@@ -116,7 +116,7 @@ def _medians(inference: Inference, row: Rows) -> IntArray:
 def _climb(
     inference: Inference, codes: IntArray, score: float, unknown: BoolArray, context: Tensor | None
 ) -> IntArray:
-    """Change one variable at a time, always that with the greatest gain, until nothing gains."""
+    """Change one variable at a time, the one with the greatest gain, until no change gains."""
     places = [
         (d, value) for d in np.flatnonzero(unknown) for value in range(int(inference.variables.n_values[d]))
     ]

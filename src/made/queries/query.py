@@ -1,4 +1,4 @@
-"""How the rows of one call are answered: encoded, grouped by their masks, and put back into order."""
+"""How the rows of one call are answered: grouped by their masks, and joined in their order."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Query:
     ) -> Iterator[tuple[IntArray, Inference]]:
         """Yield groups of rows, by their numbers, each with the inference that answers it.
 
-        Where what is given comes first in the ordering, `next_variable` comes after it and before the rest.
+        With given-first, `next_variable` comes after what is given and before the rest.
         """
         if not self.is_given_first:
             if len(rows):
@@ -105,7 +105,7 @@ class Query:
             yield chosen, inference_of(self.model, self.mask, pattern, **self.settings)
 
     def _together(self, parts: list[tuple[IntArray, Evidence]], n: int) -> Evidence:
-        """Put answers about some of the rows each back into the order of the rows."""
+        """Join the answers of the groups, in the order of the rows."""
         log_prob, error, ess = np.zeros((3, n))
         routes = np.full(n, int(Route.GIVEN_FIRST), dtype=np.int64)
         for chosen, evidence in parts:

@@ -35,7 +35,7 @@ KINDS = {
     "joint": "the most probable completion as a whole",
 }
 _PARTICLES = 1000
-# Where rows drawn given the same values have to be picked among weighted particles: how many there are.
+# Number of particles where many rows given the same values are picked among them.
 _PARTICLES_FOR_MANY = 10_000
 _MAX_STATES = 4096
 
