@@ -15,7 +15,7 @@ from made.support.files import read_tensors
 
 __all__ = ["load"]
 
-KINDS: dict[str, type[BaseModel]] = {kind.kind: kind for kind in (MADE, Autoencoder)}
+MODEL_KINDS: dict[str, type[BaseModel]] = {kind.kind: kind for kind in (MADE, Autoencoder)}
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoencoder:
@@ -55,10 +55,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
         if not path.exists():
             raise InputError(f"{path.parent} holds no trained model: there is no {path.name} in it")
     kind, settings, tensors = read_tensors(path)
-    if kind not in KINDS:
-        raise InputError(f"{path} holds a {kind}, not a model ({' or '.join(KINDS)})")
+    if kind not in MODEL_KINDS:
+        raise InputError(f"{path} holds a {kind}, not a model ({' or '.join(MODEL_KINDS)})")
     try:
-        model = KINDS[kind].from_settings(settings)
+        model = MODEL_KINDS[kind].from_settings(settings)
         model.load_state_dict(tensors)
     except (TypeError, KeyError, RuntimeError) as error:
         first = str(error).splitlines()[0]

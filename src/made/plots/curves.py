@@ -120,8 +120,8 @@ def _running_mean(values: _Floats, half: int) -> _Floats:
     places = np.arange(len(values))
     # At the start the window shrinks on both sides alike, or the steep fall would be drawn too low. At the
     # end only its right side does, or the curve would end as noisy as a single mini-batch.
-    reach = np.minimum(half, places)
-    begin, end = places - reach, np.minimum(places + reach + 1, len(values))
+    half_window = np.minimum(half, places)
+    begin, end = places - half_window, np.minimum(places + half_window + 1, len(values))
     taken = counts[end] - counts[begin]
     mean: _Floats = (sums[end] - sums[begin]) / np.where(taken, taken, np.nan)
     return mean

@@ -118,7 +118,7 @@ class _Net:
     masks: list[_Bools]
     direct: _Bools | None
     sees: list[_Bools]  # per layer, (units, D_in): which inputs a unit depends on through active paths
-    used: _Bools  # (D_in,): whether a active path leads from the input to some output
+    used: _Bools  # (D_in,): whether an active path leads from the input to some output
 
     @property
     def sizes(self) -> list[int]:
@@ -204,8 +204,8 @@ class _Sheet:
         # Wide layers stand further apart, or their connections would run nearly level.
         self.rise = max(1.8, 0.18 * max(net.sizes))
         self.last = len(net.sizes) - 1
-        reach = (max(net.sizes) - 1) / 2 + (0.9 if net.direct is None else 1.6)
-        axes.set_xlim(-reach, reach)
+        half_width = (max(net.sizes) - 1) / 2 + (0.9 if net.direct is None else 1.6)
+        axes.set_xlim(-half_width, half_width)
         axes.set_ylim(-0.9, self.last * self.rise + 0.9)
 
     def place(self, layer: int, unit: int) -> tuple[float, float]:

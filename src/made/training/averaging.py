@@ -15,19 +15,19 @@ from made.training.checkpoint import Weights
 
 __all__ = ["WeightAverage", "decay_at", "is_due"]
 
-# Taken every so many steps, as good as every step and nearly for nothing, once there were more than a few.
+# After the first few steps the weights are averaged every 8 steps: as good as every step, at little cost.
 _EVERY, _FEW = 8, 64
 
 
 def is_due(step: int) -> bool:
-    """Say whether the weights after this step, counted from 1, are taken into account."""
+    """Return whether the weights after this step, counted from 1, are averaged."""
     return step <= _FEW or step % _EVERY == 0
 
 
 def decay_at(step: int, decay: float) -> float:
-    """Return by what the average is multiplied when the weights after this step are added to it.
+    """Return the factor of the average when the weights after this step are added to it.
 
-    In the beginning fewer steps count, so that the first weights are forgotten soon.
+    It is smaller in the first steps, so that the initial weights are soon forgotten.
 
     Examples
     --------
@@ -38,12 +38,12 @@ def decay_at(step: int, decay: float) -> float:
 
 
 class WeightAverage:
-    """torch's `AveragedModel` of a model's weights, older ones counting `decay` times less for every step.
+    """torch's `AveragedModel` of a model's weights, with `decay` per step.
 
     Parameters
     ----------
     model : BaseModel
-        Whose weights, as they are now, are the first to count.
+        Its weights now are the first in the average.
     decay : float
         Between 0 and 1. About 1 / (1 - decay) steps count.
     """
@@ -64,14 +64,14 @@ class WeightAverage:
         return dict(zip(self._own, averages, strict=True))
 
     def update(self, step: int) -> None:
-        """Take the weights after a step into account, steps counted from 1; most are passed over."""
+        """Average the weights after a step, counted from 1; most steps are skipped."""
         if is_due(step):
             self._step = step
             self._averaged.update_parameters(self._list)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Give the model the averages for a while."""
+        """Give the model the averages within the block."""
         own = {name: weight.detach().clone() for name, weight in self._own.items()}
         _copy(self.weights, self._own)
         try:

@@ -1,4 +1,4 @@
-"""Where batches come from: rows in memory, or a file that is streamed. Each is a function of (seed, step)."""
+"""Batches of rows in memory, or of a file that is streamed. Each is a function of (seed, step)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from made.variables.rows import Rows, RowsLike
 
 __all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "complete_rows", "rows_of"]
 
-# A file is read in blocks of about so many bytes of codes, and so many blocks at a time are mixed with each
-# other: 64 MiB in all.
+# A file is read in blocks of about this size, and the rows of 64 blocks at a time are shuffled together.
 _BYTES_PER_BLOCK = 2**20
 _BLOCKS_PER_BUFFER = 64
 
@@ -76,7 +75,7 @@ class Batches(ABC):
 
     @abstractmethod
     def identity(self) -> Identity:
-        """Return what tells these rows, their weights and their context from others, for `fingerprint`."""
+        """Return what identifies these rows, their weights and their context, for `fingerprint`."""
 
     @abstractmethod
     def _batch(self, epoch: int, first: int, stop: int) -> Batch:
@@ -131,7 +130,7 @@ class InMemory(Batches):
 class Streamed(Batches):
     """Rows of a file, of which some random blocks at a time are in memory.
 
-    The file is cut into blocks of neighbouring rows. An epoch takes the blocks in a random order, so many at
+    The file is cut into blocks of neighbouring rows. An epoch takes the blocks in a random order, as many at
     a time as fill a buffer, and the rows of a buffer in a random order. A file that fits into one buffer is
     thus shuffled as a whole. A batch may take the last rows of one buffer and the first of the next.
     """
@@ -141,9 +140,9 @@ class Streamed(Batches):
         self.model, self.file = model, file
         self.rows_per_block = _rows_per_block(model)
         self.n_blocks = math.ceil(file.n / self.rows_per_block)
-        self._planned: tuple[int, _Plan] | None = None
+        self._order: tuple[int, _EpochOrder] | None = None
         self._held: tuple[tuple[int, int], Tensor, Tensor] | None = None
-        _codes(model, file, 0, 1)  # what is wrong with all rows shows in the first
+        _codes(model, file, 0, 1)  # an error that all rows share shows in the first
 
     def set_marginals(self, model: BaseModel) -> None:
         """Give the model the marginals of the file, in one pass through it; this checks every row."""
@@ -151,11 +150,11 @@ class Streamed(Batches):
         model.set_marginals_in_slices((codes, torch.ones(len(codes)).double()) for codes in slices)
 
     def identity(self) -> Identity:
-        """Return what stands for the file."""
+        """Return what identifies the file."""
         return self.file.identity(), None, None
 
     def _batch(self, epoch: int, first: int, stop: int) -> Batch:
-        edges = self._plan(epoch).edges
+        edges = self._epoch_order(epoch).edges
         parts = []
         while first < stop:
             number = int(np.searchsorted(edges, first, side="right")) - 1
@@ -165,21 +164,21 @@ class Streamed(Batches):
             first = end
         return Batch(parts[0] if len(parts) == 1 else torch.cat(parts))
 
-    def _plan(self, epoch: int) -> _Plan:
-        """Return which blocks come together in an epoch, and where in it each buffer begins."""
-        if self._planned is None or self._planned[0] != epoch:
+    def _epoch_order(self, epoch: int) -> _EpochOrder:
+        """Return the blocks of each buffer of an epoch, and the place in the epoch where each begins."""
+        if self._order is None or self._order[0] != epoch:
             blocks = np.random.default_rng([self.seed, epoch]).permutation(self.n_blocks)
             buffers = np.array_split(blocks, math.ceil(self.n_blocks / _BLOCKS_PER_BUFFER))
             sizes = [sum(self._size(block) for block in buffer) for buffer in buffers]
-            self._planned = epoch, _Plan(buffers, np.cumsum([0, *sizes]))
-        return self._planned[1]
+            self._order = epoch, _EpochOrder(buffers, np.cumsum([0, *sizes]))
+        return self._order[1]
 
     def _buffer(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
-        """Return the rows of a buffer as the file has them, and the order in which they are taken."""
+        """Return the rows of a buffer in the order of the file, and the order of training."""
         key = epoch, number
         if self._held is None or self._held[0] != key:
-            self._held = None  # so that there is never more than one
-            blocks = np.sort(self._plan(epoch).buffers[number])
+            self._held = None  # free the buffer before the next one is read
+            blocks = np.sort(self._epoch_order(epoch).buffers[number])
             n = sum(self._size(block) for block in blocks)
             rows = torch.empty(
                 (n, self.model.n_variables), dtype=self.model.variables.dtype, device=self.model.device
@@ -189,7 +188,7 @@ class Streamed(Batches):
                 codes = _codes(self.model, self.file, block * self.rows_per_block, self._size(block))
                 rows[filled : filled + len(codes)] = codes
                 filled += len(codes)
-            # Counted from 1: a seed that ends in 0 is that of the order of the blocks.
+            # From 1: [seed, epoch, 0] gives the same numbers as [seed, epoch], the order of the blocks.
             order = np.random.default_rng([self.seed, epoch, number + 1]).permutation(n)
             self._held = key, rows, torch.from_numpy(order).to(rows.device)
         return self._held[1:]
@@ -198,7 +197,7 @@ class Streamed(Batches):
         return min(self.rows_per_block, self.n_rows - int(block) * self.rows_per_block)
 
 
-class _Plan(NamedTuple):
+class _EpochOrder(NamedTuple):
     buffers: list[NDArray[np.int64]]
     edges: NDArray[np.int64]
 
@@ -223,7 +222,7 @@ def batches_from(
         raise InputError("sample_weight is for rows in memory: rows of a file count alike")
     if model.context.n_features:
         raise InputError("a conditional model is trained on rows in memory: read the file, and its context")
-    model.context.rows(context, train.n)  # which says that the model takes none
+    model.context.rows(context, train.n)  # raises if context was given
     return Streamed(model, train, settings)
 
 
@@ -236,12 +235,12 @@ def rows_of(model: BaseModel, x: RowsLike | RowFile, context: ArrayLike | Tensor
 
 
 def complete_rows(model: BaseModel, x: RowsLike, context: ArrayLike | Tensor | None = None) -> Rows:
-    """Return checked rows on the model's device; an entry that is not known is refused.
+    """Return checked rows on the model's device; an unknown entry is an error.
 
     Raises
     ------
     InputError
-        If it is, or the rows do not fit the model.
+        If an entry is unknown, or the rows do not fit the model.
     """
     rows = model.rows(x, context)
     rows.check_complete()
@@ -249,7 +248,7 @@ def complete_rows(model: BaseModel, x: RowsLike, context: ArrayLike | Tensor | N
 
 
 def _slices(model: BaseModel, file: RowFile) -> Iterator[Tensor]:
-    """Go through a file from its first row to its last: checked codes, some rows at a time."""
+    """Yield the checked codes of a file, some rows at a time, from the first row to the last."""
     size = _rows_per_block(model)
     return (_codes(model, file, i, min(size, file.n - i)) for i in range(0, file.n, size))
 
@@ -264,6 +263,6 @@ def _codes(model: BaseModel, file: RowFile, first: int, n: int) -> Tensor:
 
 
 def _rows_per_block(model: BaseModel) -> int:
-    # The order of a buffer takes eight bytes for each of its rows.
+    # The order of a buffer takes eight bytes per row.
     bytes_per_row = model.n_variables * model.variables.dtype.itemsize + 8
     return max(_BYTES_PER_BLOCK // bytes_per_row, 1)

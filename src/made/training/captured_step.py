@@ -28,7 +28,7 @@ __all__ = ["CapturedStep"]
 
 _log = logging.getLogger(__name__)
 
-# Steps taken before a capture, which must not include what libraries set up when they are first used.
+# Steps before a capture, which must not record what libraries set up at their first use.
 _WARM_UPS = 3
 
 

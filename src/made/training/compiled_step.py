@@ -77,7 +77,7 @@ class CompiledStep(PlainStep):
         return self._active[place].linear(features, bias, self._anchor)
 
     def _take_over(self) -> None:
-        """Plan the products anew, from the weights and the moments as they are."""
+        """Build the products again from the current weights and moments."""
         network, mask = self.model.network, self.model.mask(0)
         matrices = matrices_of(mask, direct=network.direct is not None)
         inputs = mask.feature_ranks if network.n_hidden else mask.input_ranks

@@ -1,4 +1,4 @@
-"""When a fit has diverged: the loss is no number, or it ends far above where it began."""
+"""Detecting a fit that diverged: its loss is not finite, or ends far above the first one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from made.training.history import History
 
 __all__ = ["Divergence", "TrainingDivergedError"]
 
-# A loss of so many times what it was at first, at the end of a fit, is that of one that diverged.
+# A fit whose last loss is more than this many times the first one diverged.
 _HARM = 2.0
 
 
@@ -46,13 +46,13 @@ class Divergence:
             self._stop(f"became {loss} at step {step:,} (learning rate {rate:.2g})")
 
     def check_end(self, mean: float | None) -> None:
-        """Check that a fit which ended with this mean loss did anything but harm."""
+        """Check that the mean loss at the end is not far above the first loss, where no epoch was better."""
         if not self.history.best_epoch and self.is_harm(mean):
             first = self.history.batch_losses[0]
             self._stop(f"is {mean:.4g} nats at the end, {first:.4g} before the first step")
 
     def is_harm(self, mean: float | None) -> bool:
-        """Say whether the mean loss of an epoch is far above the loss before the first step."""
+        """Return whether the mean loss of an epoch is far above the loss before the first step."""
         return mean is not None and mean > _HARM * self.history.batch_losses[0]
 
     def _stop(self, what: str) -> NoReturn:

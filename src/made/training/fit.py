@@ -1,4 +1,4 @@
-"""The door of training: from rows and settings to a fitted model."""
+"""`made.fit`: from rows and settings to a fitted model."""
 
 from __future__ import annotations
 

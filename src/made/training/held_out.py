@@ -14,15 +14,15 @@ from made.variables.rows import Rows
 
 __all__ = ["FEWEST_ROWS", "Parts", "set_apart"]
 
-#: With fewer rows than this all of them are needed for training.
+#: With fewer rows than this all are trained on.
 FEWEST_ROWS = 100
 _FRACTION, _MOST_ROWS = 0.1, 10_000
-# What tells this random choice from the orders of rows, which are seeded with (seed, epoch).
+# Keeps this random choice independent of the orders of rows, which are seeded with (seed, epoch).
 _STREAM = 0x5EBA
 
 
 class Parts(NamedTuple):
-    """What is trained on, what is validated on, and what the user is told about it."""
+    """Training rows, validation rows, and a note about the split for the user."""
 
     train: Rows | RowFile
     sample_weight: ArrayLike | None

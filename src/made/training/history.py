@@ -99,7 +99,7 @@ class History:
         _write_csv(Path(folder) / "batches.csv", ["step", "train_loss"], steps)
 
     def __str__(self) -> str:
-        """Say in one line how it went."""
+        """Return a summary in one line."""
         done = self.epochs[-1].epoch if self.epochs else 0
         epochs = "1 epoch" if done == 1 else f"{done} epochs"
         text = f"{self.ended} after {epochs}, {len(self.batch_losses):,} steps"

@@ -1,4 +1,4 @@
-"""The loss of every step: pending on the device, where steps do not wait for it, until it is read."""
+"""The loss of every step. Losses stay on the device until they are read, so that steps do not wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 __all__ = ["LossLog"]
 
-# Reading a loss makes an accelerator wait: there so many are read at once.
+# On an accelerator losses are read this many at once, since reading one waits for the device.
 _STEPS_BETWEEN_READS = 32
 
 
@@ -20,7 +20,7 @@ class LossLog:
     Parameters
     ----------
     losses : list of float
-        Where they are noted; those of earlier steps are there already.
+        Where they are appended; holds those of earlier steps.
     batch_sizes : sequence of int
         The number of rows in each batch of an epoch.
     device : torch.device
@@ -46,7 +46,7 @@ class LossLog:
 
     @property
     def is_due(self) -> bool:
-        """Whether so many losses are pending that they should be read."""
+        """Whether the pending losses should be read."""
         return len(self._pending) >= self._at_once
 
     @property
@@ -59,7 +59,7 @@ class LossLog:
         self._pending.append(loss)
 
     def read(self) -> Iterator[tuple[int, float]]:
-        """Note the pending losses one by one; yields the number of each step, from 1, and its loss."""
+        """Append the pending losses; yields the number of each step, from 1, and its loss."""
         values = torch.stack(self._pending).tolist() if self._pending else []
         self._pending = []
         for value in values:

@@ -12,8 +12,8 @@ from made.training.steps import PlainStep, Step
 
 __all__ = ["make_step"]
 
-# Compiling takes some seconds, once on a machine: not for less arithmetic than this, half a minute's.
-_MULTIPLICATIONS_WORTH_COMPILING = 3e12
+# Compiling takes some seconds, once per machine: fits shorter than about half a minute are not compiled.
+_MIN_MULTIPLICATIONS = 3e12
 
 
 def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int) -> Step:
@@ -26,14 +26,14 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int) -> Ste
     settings : TrainingSettings
         Its `compiled` overrules what would be chosen on the CPU.
     n_steps : int
-        How many there will be at most. What is chosen depends on nothing else that is not in the model and
-        its settings: a fit gives the same numbers whether or not anything is compiled already.
+        Their maximum number. The choice depends on this, the model and the settings alone: a fit gives the
+        same numbers whether or not anything was compiled before.
     """
     if CapturedStep.suits(model):
         return CapturedStep(model, settings)
     if _can_be_compiled(model, settings):
         weights = sum(weight.numel() for weight in model.network.weights)
-        pays = 3.0 * weights * settings.batch_size * n_steps > _MULTIPLICATIONS_WORTH_COMPILING
+        pays = 3.0 * weights * settings.batch_size * n_steps > _MIN_MULTIPLICATIONS
         if pays if settings.compiled is None else settings.compiled:
             from made.training.compiled_step import CompiledStep
 

@@ -1,4 +1,4 @@
-"""With how many bits the products of a training step are made."""
+"""The precision of matrix products in a training step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["products_in"]
 
 @contextmanager
 def products_in(precision: str) -> Iterator[None]:
-    """Let torch make float32 products of matrices in a precision, forward and backward.
+    """Let torch compute float32 matrix products in a precision, forward and backward.
 
     The factors are rounded, the sums are not: they are float32, as are weights and results. ``"float32"``
     changes nothing. ``"bfloat16"`` is bfloat16 on a CPU that has instructions for it, TF32 on CUDA, which is

@@ -1,4 +1,4 @@
-"""What a user sees during a fit: its epoch and its losses beside the bar, or in a line per epoch."""
+"""The progress of a fit: epoch and losses beside the bar, or in a line per epoch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from made.training.history import EpochRecord
 
 __all__ = ["FitProgress"]
 
-# Within an epoch, which may go through a very large file, a log gets a line after this long.
+# Within an epoch, which may read a very large file, a line is printed after this long.
 _SECONDS_BETWEEN_LINES_OF_AN_EPOCH = 30.0
 
 
@@ -30,7 +30,7 @@ class FitProgress(Progress):
         self._valid = ""
 
     def __enter__(self) -> FitProgress:
-        """Put the bar on the screen."""
+        """Start the bar."""
         super().__enter__()
         return self
 

@@ -15,7 +15,7 @@ FOLLOWING: dict[str, dict[str, Any]] = {
     "adamw": {"learning_rate": 4e-3, "weight_decay": 0.05, "schedule": "one-cycle"},
     "adam": {"learning_rate": 1e-3, "weight_decay": 0.0, "schedule": "constant"},
 }
-# What a resumed fit may change: none of it changes a step that has been taken.
+# What a resumed fit may change, since no earlier step depends on it.
 _CHANGEABLE = ("epochs", "patience", "compiled")
 
 
@@ -117,7 +117,7 @@ class TrainingSettings:
         return asdict(self)
 
     def differences(self, other: TrainingSettings) -> list[str]:
-        """Name the settings in which two fits differ, those apart that a resumed fit may change."""
+        """Return the names of settings that differ, except those that a resumed fit may change."""
         names = [name for name in TRAINING_SETTINGS if name not in _CHANGEABLE]
         return [name for name in names if getattr(self, name) != getattr(other, name)]
 
@@ -127,7 +127,7 @@ TRAINING_SETTINGS = tuple(own.name for own in fields(TrainingSettings))
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
-    """Return the learning rate of one step out of so many; a function of the step, with no state.
+    """Return the learning rate of one of the steps of a fit; it has no state.
 
     Examples
     --------

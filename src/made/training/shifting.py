@@ -1,7 +1,7 @@
-"""Images a little out of place: for most of a fit each batch is shifted by some pixels, in any direction.
+"""Random-shift augmentation: for most of a fit each batch of images is shifted by some pixels.
 
 Units that see a neighbourhood then learn from their neighbours' pixels too, and over-fit less. The last part
-of a fit sees images where they belong.
+of a fit trains on the images as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["FRACTION", "Shifts", "shift_rows"]
 
 #: The fraction of the steps in which batches are shifted: the first ones.
 FRACTION = 0.75
-# What tells this random choice from others that are seeded with (seed, step).
+# Keeps this random choice independent of others that are seeded with (seed, step).
 _STREAM = 0x5F1F
 
 
@@ -59,7 +59,7 @@ class Shifts:
 
 
 def shift_rows(rows: Tensor, grid: tuple[int, int], by: int, seed: int, step: int) -> Tensor:
-    """Shift images by up to so many pixels down or up, and right or left; what comes in is 0.
+    """Shift images by up to `by` pixels vertically and horizontally; pixels from outside are 0.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def shift_rows(rows: Tensor, grid: tuple[int, int], by: int, seed: int, step: in
     grid : (height, width)
         Their shape.
     by : int
-        At most so far; all of a batch are shifted alike.
+        The largest shift; all images of a batch are shifted alike.
     seed, step : int
         What the shift is a function of.
 

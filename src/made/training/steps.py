@@ -17,8 +17,8 @@ from made.training.settings import TrainingSettings
 
 __all__ = ["PlainStep", "Step"]
 
-# On the CPU, a batch for which a layer would make more numbers than this at once (32 MiB) goes through the
-# network in portions for which it makes half as many: smaller pieces fragment memory less.
+# On the CPU, a batch for which a layer has more outputs than this (32 MiB) is split into portions that have
+# half as many: smaller allocations fragment memory less.
 _NUMBERS_AT_ONCE = 2**23
 
 
@@ -43,7 +43,7 @@ class Step(ABC):
         Returns
         -------
         () tensor
-            The loss before the step, in nats per row, where the weights are: nothing has waited for it.
+            The loss before the step, in nats per row, on the device of the weights: nothing waits for it.
         """
 
     @abstractmethod
@@ -56,11 +56,11 @@ class Step(ABC):
 
     @abstractmethod
     def sync(self) -> None:
-        """Bring the model's weights up to date, where they are elsewhere in between."""
+        """Bring the model's weights up to date, where a step keeps its own copy."""
 
 
 class PlainStep(Step):
-    """Loss, gradient and optimizer as an own training loop has them: for every model, on every device."""
+    """Loss, gradient and optimizer as in a plain torch loop: for every model, on every device."""
 
     def __init__(self, model: BaseModel, settings: TrainingSettings) -> None:
         self.model = model
@@ -72,7 +72,7 @@ class PlainStep(Step):
             group["lr"] = rate
         n = len(batch.rows)
         size = self.rows_at_once(self.model, n)
-        # Gradients that are added up stay where they are: memory as large as the weights is slow to come by.
+        # Gradients that are added up keep their memory: allocating as much as the weights is slow.
         self.optimizer.zero_grad(set_to_none=size == n)
         multiply = self._product(draw)
         if size < n and isinstance(multiply, PreMasked):

@@ -56,8 +56,8 @@ class Trainer:
     history : History
         The record.
     best : BestWeights
-        Those of the best epoch so far. A fit without validation keeps those of the last epoch that did no
-        harm, which a diverging fit can fall back on.
+        Those of the best epoch so far. A fit without validation keeps those of the last epoch that had not
+        diverged.
     """
 
     def __init__(
