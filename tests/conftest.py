@@ -25,7 +25,7 @@ SMOOTH = ["tanh", "softplus", "sigmoid"]
 
 @pytest.fixture(scope="session")
 def randomize() -> Callable[..., Any]:
-    """A function that draws every weight anew, the output's too, and leaves the dead ones at zero."""
+    """A function that draws every weight anew, the output's too, and leaves the masked ones at zero."""
 
     def fill(model: BaseModel, seed: int = 0, scale: float = 1.0) -> BaseModel:
         generator = torch.Generator().manual_seed(seed)

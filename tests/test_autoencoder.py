@@ -141,8 +141,8 @@ def test_it_takes_no_context(refused, model):
 
 
 def test_incomplete_rows_are_refused(refused, model):
-    holes = X.astype(float)
-    holes[3, 1] = np.nan
+    incomplete = X.astype(float)
+    incomplete[3, 1] = np.nan
     for door in (model.encode, model.reconstruct, model.nll, model.loss):
         with refused("row 3, column 1", "NaN"):
-            door(holes)
+            door(incomplete)

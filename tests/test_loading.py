@@ -205,7 +205,7 @@ DAMAGE = {
         ),
         ["normal"],
     ),
-    "with a live dead weight": (
+    "with a masked weight that is not zero": (
         lambda p: rewritten(p, tensors={"network.weights.0": torch.ones(8, 6)}),
         ["weights that the mask rules out", "altered"],
     ),

@@ -18,7 +18,7 @@ def files(here):
         "ragged.csv": "a,b,c\n0,1,10\n0,1\n1,1,20\n",
         "words.csv": "a,b,c\n0,red,10\n1,blue,20\n0,red,10\n",
         "nan.csv": "a,b,c\n0,1,10\n0,nan,20\n1,1,20\n",
-        "hole.csv": "a,b,c\n0,1,10\n0,,20\n1,1,20\n",
+        "gap.csv": "a,b,c\n0,1,10\n0,,20\n1,1,20\n",
         "fraction.csv": "a,b,c\n0,1,10\n0,0.5,20\n1,1,20\n",
         "empty.csv": "",
         "header.csv": "a,b,c\n",
@@ -70,7 +70,7 @@ CASES = {
     "not numbers": ("fit words.csv -o new", ["words.csv", "line 2", "red"]),
     "NaN": ("fit nan.csv -o new", ["nan.csv", "line 3"]),
     "NaN in npy": ("fit nan.npy -o new", ["nan.npy", "row 0", "column 1"]),
-    "hole": ("fit hole.csv -o new", ["hole.csv", "line 3", "empty"]),
+    "missing entry": ("fit gap.csv -o new", ["gap.csv", "line 3", "empty"]),
     "fraction": ("fit fraction.csv -o new", ["fraction.csv", "0.5"]),
     "empty": ("fit empty.csv -o new", ["empty.csv", "empty"]),
     "header alone": ("fit header.csv -o new", ["header.csv"]),
@@ -161,16 +161,34 @@ CASES = {
     "bit out of range": ("score run bit.csv -o mine.csv", ["line 3", "column 1 (sex)", "2"]),
     "ragged rows to score": ("score run ragged.csv -o mine.csv", ["ragged.csv"]),
     "infinite value to score": ("score run half_inf.csv -o mine.csv", ["half_inf.csv", "line 3", "inf"]),
-    "word beside a hole to score": ("score run half_words.csv -o mine.csv", ["half_words.csv", "blue"]),
-    "hole and class out of range": (
+    "word beside an unknown entry to score": (
+        "score run half_words.csv -o mine.csv",
+        ["half_words.csv", "blue"],
+    ),
+    "unknown entry and class out of range": (
         "score run half_range.csv",
         ["half_range.csv: line 3, column 2 (kind)", "3"],
     ),
-    "holes by variable": ("score run half.csv --per-variable -o mine.csv", ["--per-variable", "half.csv"]),
-    "holes to evaluate": ("evaluate run half.csv", ["half.csv", "line 2", "column 2 (kind)", "empty"]),
-    "holes and one particle": ("score run half.csv --particles 1 -o mine.csv", ["particles", "at least 2"]),
-    "holes, scores into a missing folder": ("score run half.csv -o missing/s.csv", ["missing/s.csv"]),
-    "context with holes to score": ("score conditional no_context.csv", ["no_context.csv: line 3", "(kind)"]),
+    "unknown entries by variable": (
+        "score run half.csv --per-variable -o mine.csv",
+        ["--per-variable", "half.csv"],
+    ),
+    "unknown entries to evaluate": (
+        "evaluate run half.csv",
+        ["half.csv", "line 2", "column 2 (kind)", "empty"],
+    ),
+    "unknown entries and one particle": (
+        "score run half.csv --particles 1 -o mine.csv",
+        ["particles", "at least 2"],
+    ),
+    "unknown entries, scores into a missing folder": (
+        "score run half.csv -o missing/s.csv",
+        ["missing/s.csv"],
+    ),
+    "context with missing entries to score": (
+        "score conditional no_context.csv",
+        ["no_context.csv: line 3", "(kind)"],
+    ),
     "nothing to score": ("score run empty.csv -o mine.csv", ["empty.csv"]),
     "missing rows to score": ("score run", ["DATA"]),
     "unknown rows to score": ("score run nowhere.csv -o mine.csv", ["nowhere.csv"]),
@@ -261,6 +279,7 @@ CASES = {
     "complete ragged rows": ("complete run half_ragged.csv", ["half_ragged.csv", "line 3"]),
     "complete words": ("complete run half_words.csv", ["half_words.csv", "line 3", "(kind)", "blue"]),
     "complete, infinite value": ("complete run half_inf.csv", ["half_inf.csv", "line 3", "inf"]),
+<<<<<<< HEAD
     "complete, class out of range": (
         "complete run half_range.csv",
         ["half_range.csv: line 3, column 2 (kind)"],
@@ -270,6 +289,11 @@ CASES = {
         ["half_label.csv: line 3", "(size)", "30", "labels"],
     ),
     "complete, context with holes": (
+=======
+    "complete, class out of range": ("complete run half_range.csv", ["half_range.csv", "row 1", "column 1"]),
+    "complete, unknown label": ("complete run half_label.csv", ["half_label.csv", "row 1", "30", "labels"]),
+    "complete, context with missing entries": (
+>>>>>>> 83b7804 (Unknown entries are no holes)
         "complete conditional no_context.csv -o mine.csv",
         ["no_context.csv: line 3", "(kind)", "must be known"],
     ),

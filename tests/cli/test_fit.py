@@ -136,7 +136,7 @@ def test_next_commands_of_a_conditional_run_work(here, call, tiny):
     own = made.data.load("rows.csv")
     kind, size = own.test[0, 1], own.test[0, 2]
     assert sample[sample.index("--context") + 1] == f"kind={kind},size={size}"
-    (here / "ROWS_WITH_HOLES.csv").write_text("sex,kind,size\n,1,20\n")
+    (here / "ROWS_WITH_GAPS.csv").write_text("sex,kind,size\n,1,20\n")
     for command in commands:
         call(*command)
     for name in ("more.csv", "completed.csv", "scores.csv"):

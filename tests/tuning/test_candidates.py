@@ -33,10 +33,10 @@ def test_the_fewer_rows_the_more_is_tried_for_longer():
     assert epochs == sorted(epochs, reverse=True)
 
 
-def test_few_rows_get_strong_decay_unseen_and_as_a_candidate():
+def test_few_rows_get_strong_decay_alone_and_as_a_candidate():
     assert _strongest(400) > _strongest(2_000) > _strongest(15_000)
-    (unseen,) = candidates(50, 9)
-    assert unseen.training["weight_decay"] > _strongest(400)
+    (alone,) = candidates(50, 9)
+    assert alone.training["weight_decay"] > _strongest(400)
     assert len(candidates(50, 10)) == len(candidates(50)) > 1
 
 

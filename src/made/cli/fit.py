@@ -175,11 +175,11 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
     typer.echo(score_table(scores, unit))
     typer.echo("\nLook at:\n" + "\n".join(f"  {file}" for file in outcome.files))
     made, ending = command(), "png" if dataset.image_shape else "csv"
-    holes = "--half top" if dataset.image_shape else "ROWS_WITH_HOLES.csv"
+    unknown = "--half top" if dataset.image_shape else "ROWS_WITH_GAPS.csv"
     typer.echo(
         "Try next:\n"
         f"  {made} sample {folder} -n 100 --seed 1{_context_example(dataset)} -o {folder}/more.{ending}\n"
-        f"  {made} complete {folder} {holes} -o {folder}/completed.{ending}\n"
+        f"  {made} complete {folder} {unknown} -o {folder}/completed.{ending}\n"
         f"  {made} score {folder} {job.data} -o {folder}/scores.csv\n"
         f"  {made} show {folder}\n"
         f"  {made} summary {folder}"
@@ -236,7 +236,7 @@ def _ordering(text: str) -> str | list[int]:
     return parse_numbers(text, "--ordering") if text[:1].isdigit() or "," in text else text
 
 
-# How the text of an option is read, where it stands for something else.
+# How the text of an option is read, where it is not the value itself.
 _READERS: dict[str, Callable[[Any], Any]] = {
     "hidden": partial(parse_numbers, name="--hidden"),
     "ordering": _ordering,
