@@ -279,7 +279,6 @@ CASES = {
     "complete ragged rows": ("complete run half_ragged.csv", ["half_ragged.csv", "line 3"]),
     "complete words": ("complete run half_words.csv", ["half_words.csv", "line 3", "(kind)", "blue"]),
     "complete, infinite value": ("complete run half_inf.csv", ["half_inf.csv", "line 3", "inf"]),
-<<<<<<< HEAD
     "complete, class out of range": (
         "complete run half_range.csv",
         ["half_range.csv: line 3, column 2 (kind)"],
@@ -288,12 +287,7 @@ CASES = {
         "complete run half_label.csv",
         ["half_label.csv: line 3", "(size)", "30", "labels"],
     ),
-    "complete, context with holes": (
-=======
-    "complete, class out of range": ("complete run half_range.csv", ["half_range.csv", "row 1", "column 1"]),
-    "complete, unknown label": ("complete run half_label.csv", ["half_label.csv", "row 1", "30", "labels"]),
     "complete, context with missing entries": (
->>>>>>> 83b7804 (Unknown entries are no holes)
         "complete conditional no_context.csv -o mine.csv",
         ["no_context.csv: line 3", "(kind)", "must be known"],
     ),

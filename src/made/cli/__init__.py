@@ -1,4 +1,4 @@
-"""The command line: one function per command, and one line for what the user can mend."""
+"""The command line: one function per command, and one line for an error that the user can correct."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def common(
         False, "--version", callback=version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Take what stands before the command."""
+    """Take the options before the command."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line: results on standard output, the rest on standard error.
 
-    Exit codes: 0, 2 for what the user can mend (one line says what), 130 after Ctrl-C.
+    Exit codes: 0, 2 for an error that the user can correct (one line says what), 130 after Ctrl-C.
     """
     if not (sys.argv[1:] if arguments is None else arguments):
         arguments = ["--help"]
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except Exception as error:
-        # typer's own complaints about the words of the command
+        # typer's own errors about the arguments
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 @contextmanager
 def _warnings_of_one_line() -> Iterator[None]:
-    """Show warnings as lines for a user, without the place in the code that they come from."""
+    """Show warnings as one line each, without the place in the code."""
 
     def show(message: Warning | str, *where: Any, **more: Any) -> None:
         sys.stderr.write(f"warning: {' '.join(str(message).split())}\n")

@@ -29,7 +29,7 @@ __all__ = [
 
 
 def command() -> str:
-    """Return how this program was called: ``made`` where that is on the path, else its file."""
+    """Return the command that started this program: ``made`` where that is on the path, else its file."""
     called = Path(sys.argv[0])
     if called.name != "made" or shutil.which("made") == shutil.which(str(called)):
         return "made"
@@ -42,7 +42,7 @@ def tell(text: str) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder for results, or say why that cannot be."""
+    """Make a folder for results, or raise an `InputError`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,7 +70,7 @@ def score_table(scores: Mapping[str, Score], unit: str) -> str:
 
 
 def masks_table(result: MasksAveraged) -> str:
-    """Lay out figures by number of masks, the mixture beside averaged logits, and say what the latter are."""
+    """Lay out figures by number of masks, the mixture beside averaged logits, and what the latter are."""
     logits = f"logits averaged: {result.logits_are}"
     lines = [
         f"{'masks':>8}   {'mixture of the masks':<30}   {logits}",

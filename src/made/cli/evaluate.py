@@ -1,4 +1,4 @@
-"""``made evaluate``: the exact NLL of held-out rows, and what averaging masks brings."""
+"""``made evaluate``: the exact NLL of held-out rows, also by number of masks averaged."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def evaluate(
 
 
 def _baselines(folder: RunFolder, found: FoundRows, data_dir: str | None) -> dict[str, Any]:
-    """Score the baselines of the run's training rows on the rows at hand; without those there are none."""
+    """Score baselines fitted on the run's training rows; none where these cannot be loaded."""
     from made.runs.scores import baseline_scores
 
     try:
         scores = baseline_scores(folder.load_data(data_dir), {"rows": found.rows.codes.cpu().numpy()})
-    except InputError:  # the data have moved or changed since: the model's own figure stands without them
+    except InputError:  # the data moved or changed since: only the model is scored
         return {}
     return {name: by_rows["rows"] for name, by_rows in scores.items()}
 
@@ -104,5 +104,5 @@ def _evaluate_masks(model: MADE, found: FoundRows, counts: list[int], out: Path,
 
 
 def _picture_beside(run: Path) -> Path:
-    """Return where the picture of a run goes, or of a model file, whose folder may hold other models."""
+    """Return the path of the picture; for a model file it has the name of the model."""
     return run / "masks_averaged.png" if run.is_dir() else run.with_name(f"{run.stem}_masks_averaged.png")

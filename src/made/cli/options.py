@@ -33,7 +33,7 @@ def check_out(out: Path | None, what: str) -> None:
     Parameters
     ----------
     out : Path, optional
-        None is the screen.
+        None is standard output.
     what : str
         What the rows are, for the message.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sample"]
 
-# With more of them, each row of a picture is a few pixels.
+# With more rows, each row of a picture would be a few pixels.
 _ROWS_PER_PICTURE = 10_000
 
 
@@ -53,7 +53,7 @@ def sample(
     if n < 0:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
     known, features = read_given_values(given, model), read_context(context, model)
-    # Rows that run over a terminal are progress enough, and a bar would run into them.
+    # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
     with counting("drawing", n, hidden=out is None and sys.stdout.isatty()) as advance:
         portions = draw_portions(model, n, seed, advance, given=known, context=features)
         if out is None:
@@ -74,7 +74,7 @@ def _shortened(text: str, most: int = 60) -> str:
 
 
 def _draw_picture(out: Path, model: MADE, n: int, portions: Iterator[NDArray[Any]]) -> None:
-    """Draw rows as one picture, for which all of them are needed at once."""
+    """Draw rows as one picture, which needs all of them in memory."""
     import numpy as np
 
     from made import plots

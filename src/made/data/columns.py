@@ -1,4 +1,4 @@
-"""What the columns of a table are, from the values that occur in them."""
+"""Inferring the schema of a table from its values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Labels", "infer_classes", "infer_schema", "split_name", "whole_numbe
 Labels = tuple["tuple[Any, ...] | None", ...]
 """Per variable: None where values are codes, else the value of each code, ascending."""
 
-# Rows that tell whether they are images.
+# Number of rows from which the shape of images is detected.
 _ROWS_OF_IMAGES = 2_000
 _MOST_CLASSES = 10_000  # a column of more values is a number; its softmax would be larger than the network
 
@@ -29,9 +29,9 @@ def infer_schema(
     names: Sequence[str] | None = None,
     image_shape: tuple[int, int] | None = None,
 ) -> tuple[Schema, tuple[str, ...]]:
-    """Say what the columns are, from the values in all splits together.
+    """Infer the schema from the values in all splits together.
 
-    Text is a category; a column of whole numbers is one as well, see `infer_classes`.
+    A column of text is a categorical variable; so is one of whole numbers, see `infer_classes`.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def infer_schema(
     names : sequence of D str, optional
         Of the columns; a data frame brings its own.
     image_shape : (height, width), optional
-        Of the images that rows are, where that is known; else their pixels tell.
+        Of rows that are images, where known; else detected from the pixels.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def infer_schema(
         classes, labels, notes = infer_classes(values, source, names)
     else:
         by_column = [_infer_column(arrays, d, source, names) for d in range(first.shape[1])]
-        classes = tuple(n_classes for n_classes, _ in by_column)
+        classes = tuple(n_values for n_values, _ in by_column)
         labels = tuple(own for _, own in by_column)
         notes = _label_notes(
             [None if own is None or isinstance(own[0], str) else own for own in labels], names
@@ -148,8 +148,8 @@ def infer_classes(
     """Find how many classes each variable has, from the values in all splits together.
 
     Values 0..K-1 of which at least half occur are codes already. Any others are labels: the distinct values
-    in ascending order become the codes. A constant label gets a neighbour, for a variable has at least 2
-    classes.
+    in ascending order become the codes. A constant column gets a second class, since a variable has at
+    least 2.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def _table(
     if table.ndim != 2:
         raise InputError(f"{where} are a table (rows, variables), got shape {table.shape}")
     if table.dtype.kind in "US" and not isinstance(rows, np.ndarray):
-        table = np.array(rows, dtype=object)  # numpy would write numbers beside text as text
+        table = np.array(rows, dtype=object)  # numpy would turn numbers beside text into text
     if table.dtype.kind not in "biufOUS":
         raise InputError(f"{where} hold {table.dtype} values: rows are whole numbers or text")
     return table, names

@@ -36,7 +36,7 @@ class Dataset:
     table : ndarray of shape (K1, K2), float64, or None
         The joint table that the rows were drawn from, with sum 1.
     context : dict of str to ndarray of shape (n, C), or None
-        By split, the values of the columns that are not modelled but given; see `with_context`.
+        By split, the values of the context columns; see `with_context`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Dataset:
     context: Mapping[str, np.ndarray[Any, Any]] | None = None
 
     def with_context(self, names: Sequence[str | int]) -> Dataset:
-        """Return the set with some of its columns set apart as the context of the others.
+        """Return the set with some of its columns as the context of the others.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class Dataset:
 def build(
     raw: Raw, name: str, *, seed: int = 0, n_points: int = 100_000, split_seed: int | None = None
 ) -> Dataset:
-    """Make a data set of the arrays of a file: check and split them, and infer the schema.
+    """Build a data set from the arrays of a file: check and split them, and infer the schema.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def build(
     n_points : int, default 100,000
         How many points to draw from a joint table; nothing else uses it.
     split_seed : int, optional
-        A seed that belongs to the set itself, so that its split never varies.
+        A seed of the set itself, so that its split never changes.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def split_rows(
     seed : int
         Seed of the permutation of the rows.
     of_set : bool, default False
-        Whether the seed belongs to the set, which the note then says.
+        Whether the seed is that of the set, for the note.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Downloads into the cache: nothing comes to lie there before it has been decoded and checked."""
+"""Downloads into the cache, where files are moved only after they are decoded and checked."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DownloadError", "cache_dir", "fetch"]
 
-# seconds to connect and between two packets: a machine without network should say so soon
+# seconds to connect and between two packets: without a network the error should come soon
 _TIMEOUT = (5, 30)
 
 
 class DownloadError(Exception):
-    """A download did not work; the message is the reason in a few words."""
+    """A download failed; the message is a short reason."""
 
 
 def cache_dir() -> Path:
@@ -50,7 +50,7 @@ def fetch(
     Parameters
     ----------
     urls : mapping of str to str
-        The address of each file, by the name it shall have.
+        The address of each file, by its name in the cache.
     into : Path
         The directory to keep them in, made if need be.
     check : callable
@@ -133,7 +133,7 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def _bar(name: str) -> Iterator[_Bar]:
-    """Show how much of a file has come, on standard error."""
+    """Show the progress of a download on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
@@ -144,7 +144,7 @@ def _bar(name: str) -> Iterator[_Bar]:
 
 @dataclass
 class _Bar:
-    """What pooch asks of a progress bar. Its own needs tqdm; rich draws all other bars already."""
+    """The interface of pooch for a progress bar: its own needs tqdm, and all other bars are rich's."""
 
     shown: Progress
     task: TaskID

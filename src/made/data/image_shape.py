@@ -15,22 +15,22 @@ SHORTEST_SIDE = 8
 # 12 for pixels above each other and 2 to 12 for those side by side; in tables at most 1.5, for any width. The
 # third is the ratio to pixels half a row apart: in a time series correlation falls with distance.
 _ABOVE, _BESIDE, _HALF_A_ROW = 2.5, 1.5, 2.0
-# Number of rows that are looked at, and of columns at most: their correlations are a matrix in memory.
+# The number of rows that are used, and the most columns: their correlations are a matrix in memory.
 _ROWS, _COLUMNS = 2_000, 4_096
 
 
 def find_image_shape(rows: ArrayLike, classes: Sequence[int]) -> tuple[int, int] | None:
-    """Return height and width of the images that rows seem to be; None if they seem to be none, or are small.
+    """Return the height and width of rows that seem to be images; None for small images and other rows.
 
-    It is the shape in which pixels above each other are correlated most, if these are much more correlated
-    than any two, and than those half a row apart, and if those side by side are correlated too.
+    It is the shape in which vertical neighbours are correlated most, if these are much more correlated than
+    pixels in general and than pixels half a row apart, and if horizontal neighbours are correlated too.
 
     Parameters
     ----------
     rows : (n, D) array
         Codes of training rows.
     classes : sequence of int
-        How many values each variable has; pixels have as many each.
+        The number of classes of each variable, which is the same for all pixels.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The door to all data: a named data set, or a file, as rows of values in three splits."""
+"""`made.data.load`: a named data set, or a file, as rows of values in three splits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load(
     name : str or path-like
         One of `names`, or the path of a file: rows as ``.npz``, ``.npy``, ``.parquet``, ``.csv``, ``.tsv``,
         ``.data`` or ``.amat``, a joint table as ``.npy``, or an image, which is read as a joint table. A
-        known name wins over a file that is called the same; write ``./digits`` for the file.
+        known name takes precedence over a file of the same name; write ``./digits`` for the file.
     data_dir : str or path-like, optional
         Where to look first for a named set; then come the environment's ``MADE_DATA_DIR``, the cache
         (``MADE_CACHE_DIR``, or the system's place) and the network.
@@ -78,7 +78,7 @@ def load(
 
 
 def _check_word(word: str, path: Path) -> None:
-    """Tell a mistyped name from a file that is missing."""
+    """Raise an `InputError` for a word that is neither a known name nor a file."""
     try:
         missing = not path.exists()
     except (OSError, ValueError):

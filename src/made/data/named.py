@@ -23,7 +23,7 @@ __all__ = ["Description", "closest", "describe", "known", "load_named", "names"]
 
 @dataclass(frozen=True)
 class Description:
-    """What ``made.data.describe`` tells about a named set.
+    """The description of a named set; see ``made.data.describe``.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def names() -> tuple[str, ...]:
 
 
 def known(word: str | os.PathLike[str]) -> str | None:
-    """The name that a word stands for, ``-`` being as good as ``_``; None if it is no name.
+    """The name of a set as the registry has it, with ``_`` for ``-``; None if it is no name.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def known(word: str | os.PathLike[str]) -> str | None:
 
 
 def describe(name: str, data_dir: str | os.PathLike[str] | None = None) -> Description:
-    """Tell what a named set is and whether it is at hand, without opening it.
+    """Describe a named set, and where it was found, without opening it.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def describe(name: str, data_dir: str | os.PathLike[str] | None = None) -> Descr
 
 
 def closest(word: str) -> str:
-    """Half a sentence that leads from a word to the known names.
+    """Return a hint for an unknown name: the nearest known name, and all names.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def closest(word: str) -> str:
     Returns
     -------
     str
-        With a guess where one name is near.
+        A clause of an error message.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def closest(word: str) -> str:
 
 
 def load_named(name: str, data_dir: str | os.PathLike[str] | None = None, *, progress: bool = False) -> Raw:
-    """Find or download a named set, and check that its rows are the public ones.
+    """Find or download a named set, and check its rows against their hash.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def load_named(name: str, data_dir: str | os.PathLike[str] | None = None, *, pro
     Raises
     ------
     InputError
-        If it is nowhere and cannot be downloaded, or a file found does not hold its rows.
+        If it is not found and cannot be downloaded, or a file does not hold its rows.
     """
     entry = REGISTRY[name]
     if name == "digits":
@@ -186,7 +186,7 @@ def _places(data_dir: str | os.PathLike[str] | None) -> list[Path]:
 
 
 def _find(entry: Entry, data_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """The files of the first form that is complete in the first place that has one."""
+    """Return the files of the first complete form, in the first place that has one."""
     for place in _places(data_dir) if entry.urls is not None else ():
         for form in entry.forms():
             paths = [place / file for file in form]
@@ -196,7 +196,7 @@ def _find(entry: Entry, data_dir: str | os.PathLike[str] | None) -> list[Path]:
 
 
 def _verified(name: str, entry: Entry, paths: list[Path]) -> dict[str, np.ndarray[Any, Any]]:
-    """The rows in ``paths`` as uint8, once they are known to be the public ones."""
+    """Return the rows in ``paths`` as uint8, checked against their hash."""
     if len(paths) == 1:
         splits = dict(read(paths[0]).splits)
     else:

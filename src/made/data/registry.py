@@ -1,4 +1,4 @@
-"""The registry of named data sets: what each is and where it lies. Plain data, quick to import."""
+"""The registry of named data sets. Plain data, quick to import."""
 
 from __future__ import annotations
 

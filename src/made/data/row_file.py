@@ -1,4 +1,4 @@
-"""A file of rows that is read in slices, so that it may be larger than memory."""
+"""A file of rows that is read in slices, and may be larger than memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from made.variables.column import find_column
 
 __all__ = ["RowFile", "open_rows"]
 
-# Places of the file whose content stands for the whole, and rows at each.
+# The number of places of a file that are hashed, and of rows at each.
 _SAMPLES, _ROWS_PER_SAMPLE = 32, 16
 
 
 class RowFile(ABC):
-    """Rows in a file, of which only those that are asked for are read; `open_rows` makes one.
+    """Rows in a file that are read on demand; `open_rows` makes one.
 
-    It holds no open file and no rows: it may be kept, copied and sent to another process.
+    It holds no open file and no rows, and can be copied and sent to another process.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class RowFile(ABC):
     columns : tuple of n_columns str, or None
         Their names, where the file has names.
     first : int
-        Where in the file the rows begin: 0 but for a `part`.
+        Where in the file the rows begin: 0 except for a `part`.
     """
 
     path: Path
@@ -77,10 +77,10 @@ class RowFile(ABC):
         return part
 
     def identity(self) -> str:
-        """Return a SHA-256 that tells the file from others, and from other columns or parts of it.
+        """Return a SHA-256 that identifies the file, and the columns and the part that are read.
 
-        It is that of the shape, the size and the time of the last change of the file, and of the rows at some
-        places in it: cheap, however large the file is.
+        It covers the shape, the size and the time of the last change of the file, and the rows at some places
+        in it, so that it is cheap for a large file.
         """
         try:
             status = self.path.stat()
@@ -111,7 +111,7 @@ class RowFile(ABC):
 
 
 def open_rows(path: str | os.PathLike[str], columns: Sequence[str | int] | None = None) -> RowFile:
-    """Open a file of rows that need not fit into memory, to train on with `made.fit`.
+    """Open a file of rows, which may be larger than memory, to train on with `made.fit`.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def open_rows(path: str | os.PathLike[str], columns: Sequence[str | int] | None 
 
 
 class _NpyFile(RowFile):
-    """A NumPy file. It is read, not mapped: pages of a map would count as memory of the process."""
+    """A NumPy file. It is read, not mapped: mapped pages would count as memory of the process."""
 
     def __init__(self, path: Path, columns: Sequence[str | int] | None) -> None:
         self.path, self.columns = path, None
@@ -165,7 +165,7 @@ class _NpyFile(RowFile):
         self.n = shape[0]
         self._chosen = None if columns is None else _find_columns(path, columns, None, self._width)
         self.n_columns = self._width if self._chosen is None else len(self._chosen)
-        # Where the columns of a file in Fortran order are, each of them all rows long.
+        # The places of the columns in a file in Fortran order, which holds one column after another.
         self._places = np.arange(self._width).reshape(shape[1:], order="F").reshape(-1)
         whole = self._offset + self._n_in_file * self._width * self._dtype.itemsize
         if path.stat().st_size < whole:

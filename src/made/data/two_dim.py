@@ -19,9 +19,9 @@ _SUM_TOLERANCE = 1e-3  # a float32 table of 200 x 200 entries misses 1 by far le
 
 
 def as_table(array: np.ndarray[Any, Any], source: str) -> np.ndarray[Any, Any] | None:
-    """Tell a joint table from rows, and normalize it.
+    """Return an array as a normalized joint table, if it is one.
 
-    Rows are whole numbers and a table has fractions, so that one array is never both.
+    Rows are whole numbers and a table has fractions, so that no array can be both.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def draw(table: np.ndarray[Any, Any], n_points: int, seed: int) -> np.ndarray[An
     """
     cumulative = np.cumsum(table, axis=None)
     uniforms = np.random.default_rng(seed).random(n_points)
-    # side="right" passes over entries of probability 0, whose step has no height
+    # side="right" skips entries of probability 0
     flat = np.searchsorted(cumulative / cumulative[-1], uniforms, side="right")
     return np.stack(np.divmod(flat, table.shape[1]), axis=1).astype(np.int64)
 
@@ -175,11 +175,11 @@ def _grey(image: Image.Image) -> Image.Image:
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):
-        # Pillow's own way from 16 or 32 bits to 8 clips instead of scaling
+        # Pillow's own conversion from 16 or 32 bits to 8 clips instead of scaling
         return Image.fromarray(np.asarray(image, dtype=np.float32))
     if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
         return image.convert("L")
-    # what cannot be seen has no probability, whatever colour lies under it
+    # transparent pixels have probability 0, whatever their colour
     grey, alpha = np.asarray(image.convert("RGBA").convert("LA"), dtype=np.float32).transpose(2, 0, 1)
     return Image.fromarray(grey * alpha / 255)
 

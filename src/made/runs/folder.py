@@ -50,7 +50,7 @@ class RunFolder:
 
     @property
     def checkpoint_file(self) -> Path:
-        """Where ``--resume`` goes on from."""
+        """The checkpoint from which ``--resume`` goes on."""
         return self.path / "checkpoint.safetensors"
 
     @property
@@ -68,7 +68,7 @@ class RunFolder:
             )
 
     def claim(self, *, force: bool) -> None:
-        """Make the folder ready for a new run. One that it replaces is put aside until there is a new model.
+        """Prepare the folder for a new run. A run that it replaces is kept aside until there is a new model.
 
         Raises
         ------

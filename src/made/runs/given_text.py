@@ -1,4 +1,4 @@
-"""What a user writes after ``--given`` and ``--context``, "x3=1,x7=0", as a model takes it."""
+"""Parsing the values of ``--given`` and ``--context``, such as "x3=1,x7=0"."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parse_values(
     Raises
     ------
     InputError
-        If it is no such list, names a variable twice or one that is not there, or a value it does not take.
+        If it is no such list, or names a variable twice, an unknown one, or a value that it cannot have.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def parse_values(
 
 
 def read_given_values(text: str | None, model: MADE) -> Rows | None:
-    """Return what ``--given`` says as one incomplete row; None for nothing."""
+    """Return the values of ``--given`` as one incomplete row; None without text."""
     given = parse_values(text or "", "--given", model.variables, model.schema.variable)
     if not given:
         return None
@@ -77,7 +77,7 @@ def read_given_values(text: str | None, model: MADE) -> Rows | None:
 
 
 def read_context(text: str | None, model: MADE) -> NDArray[Any] | None:
-    """Return what ``--context`` says as a row of context (C,); None for no text and no context.
+    """Return the values of ``--context`` as a row of context (C,); None without text and without context.
 
     Raises
     ------

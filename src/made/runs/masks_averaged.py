@@ -1,4 +1,4 @@
-"""What averaging over masks brings: NLL by number of masks, beside the average of their logits."""
+"""NLL by number of masks averaged, for the mixture of the masks and for their averaged logits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MasksAveraged:
     counts : tuple of int
         Numbers of masks, ascending: the first is of mask 0, the next of masks 0, 1, ...
     mixture : tuple of Score
-        Of the mixture of so many masks: the mean of their densities, which is what the model means.
+        Of the mixture of these masks: the mean of their densities, which is the model's density.
     logits : tuple of Score
         Of the average of their network outputs: see `logits_are`.
     one_ordering : bool
@@ -45,7 +45,7 @@ class MasksAveraged:
 
     @property
     def logits_are(self) -> str:
-        """What scores by averaged logits are the scores of."""
+        """What averaged logits stand for: a distribution, or not."""
         if self.counts[-1] == 1:
             return "of one mask, the same"
         return "a distribution, not the mixture" if self.one_ordering else "not a distribution"
@@ -70,8 +70,7 @@ def check_counts(model: MADE, counts: Sequence[int]) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        If there is none, one is below 1, or the model has fewer masks. Where masks are drawn afresh, there
-        is no end of them.
+        If there is none, one is below 1, or the model has fewer masks. With fresh masks there is no limit.
 
     Examples
     --------
@@ -100,21 +99,20 @@ def log_probs_averaged(
     counts: Sequence[int],
     advance: Callable[[int], None] = lambda n: None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Score rows by the first k masks of a model, for several k: rightly, and with their logits averaged.
+    """Score rows by the first k masks of a model, for several k: as a mixture, and by averaged logits.
 
-    Masks are made one after the other, and forgotten. What is kept are two sums: of the densities, and of
-    the outputs.
+    Masks are made one at a time; only the sum of the densities and the sum of the outputs are kept.
 
     Parameters
     ----------
     model : MADE
         Whose masks are averaged.
     rows : Rows
-        As ``model.rows`` returns them; they are scored at once, so one batch.
+        As ``model.rows`` returns them; one batch.
     counts : sequence of int
         The k, as `check_counts` returns them.
     advance : callable
-        Told the number of rows, once per mask.
+        Called with the number of rows, once per mask.
 
     Yields
     ------
@@ -148,8 +146,8 @@ def average_masks(
 ) -> MasksAveraged:
     """Return the NLL of rows by number of masks averaged.
 
-    Rows are gone through in batches and masks one after the other: memory is bounded but for two numbers per
-    row and count.
+    Rows are scored in batches and masks one at a time; besides a batch, memory holds two numbers per row and
+    count.
 
     Parameters
     ----------
@@ -160,7 +158,7 @@ def average_masks(
     counts : sequence of int
         Numbers of masks, in any order.
     advance : callable
-        Told the number of rows scored under one mask; n times the largest count in all.
+        Called with the number of rows scored under one mask; the sum is n times the largest count.
     context : array or tensor, optional
         (n, C), or (C,) for all rows: for a model of p(x | c).
 
@@ -218,7 +216,7 @@ def _log_prob(model: MADE, outputs: Tensor, codes: Tensor) -> Tensor:
 
 
 def _share_ordering(model: MADE, n_masks: int) -> bool:
-    """Whether the first masks have one ordering; where they differ, the second of them says so."""
+    """Return whether the first masks share one ordering."""
     if model.mask_set.orderings == 1:
         return True
     first = model.mask(0).ordering

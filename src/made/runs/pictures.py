@@ -1,4 +1,4 @@
-"""The pictures of a run and of the seed's worked example, made from models and data."""
+"""The pictures of a run and of the seed's worked example."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def draw_loss(path: Path, history: History, baselines: Mapping[str, float], titl
 
 
 def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
-    """Draw rows of the model beside as many held-out ones, both picked by the seed."""
+    """Draw samples of the model beside as many held-out rows, both chosen by the seed."""
     wanted = _POINTS if data.image_shape is None and data.n_variables <= 2 else _ROWS
     n = min(wanted, len(data.test))
-    # Picked at random, for the rows of a file may be sorted: those of binarized MNIST begin with the zeros.
+    # Chosen at random, since the rows of a file may be sorted: those of binarized MNIST begin with zeros.
     picked = np.random.default_rng(seed).permutation(len(data.test))[:n]
     real, context = data.codes("test")[picked], data.context_of("test")
     drawn = model.sample(n, seed=seed, context=None if context is None else context[picked])
@@ -71,7 +71,7 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
 
 
 def draw_rows(path: Path, rows: NDArray[Any], model: MADE) -> Path:
-    """Draw rows of values alone: as images where they are some, else as a table with its column names."""
+    """Draw rows of values: as images if they are images, else as a table with its column names."""
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
     schema, codes = model.schema, model.schema.encode_modelled(rows).numpy()
@@ -105,7 +105,7 @@ def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
 
 
 def draw_model(folder: Path, model: MADE, data: Dataset | None) -> list[Path]:
-    """Draw the masks of a model, its network where that is small, and what one pixel may depend on."""
+    """Draw the masks of a model, a small network unit by unit, and what one pixel may depend on."""
     mask = model.mask(0)
     names = [f"hidden {i}" for i in range(1, len(mask.layers))] + ["output"]
     if model.context and mask.connectivity:
@@ -114,7 +114,7 @@ def draw_model(folder: Path, model: MADE, data: Dataset | None) -> list[Path]:
     drawn = [folder / "masks.png"]
     try:
         figure = _network(model)
-    except InputError:  # too many units for a drawing: the matrices above show the same
+    except InputError:  # too many units to draw: the matrices show the same
         pass
     else:
         plots.save(figure, folder / "network.png")
@@ -165,7 +165,7 @@ def _network(model: MADE, title: str | None = None) -> Figure:
     direct = mask.direct if model.network.direct is not None else np.zeros_like(mask.direct)
     layers, names, variables = list(mask.layers), None, model.context.variables
     if model.context:
-        # Weights of its own lead from context to every output.
+        # Context has direct connections to every output.
         direct = np.hstack([direct, np.ones((len(direct), mask.n_context), dtype=bool)])
         nothing = np.zeros((len(layers[0]), len(mask.feature_ranks) - layers[0].shape[1]), dtype=bool)
         layers[0] = np.hstack([layers[0], nothing])  # without hidden layers, that is the only way

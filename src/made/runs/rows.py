@@ -1,4 +1,4 @@
-"""Which rows a command is about: a split of the run's own data, of another set, or every row of a file."""
+"""The rows that a command reads: a split of the run's data, of another set, or every row of a file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def find_rows(
     whole_file: bool = False,
     missing: bool = False,
 ) -> FoundRows:
-    """Find the rows that a user means.
+    """Find the rows that a user names.
 
     Parameters
     ----------
@@ -179,12 +179,12 @@ def _columns_at(places: NDArray[np.int64]) -> Iterator[None]:
 def part_table(
     schema: Schema, table: NDArray[Any], names: Sequence[str] | None
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Part the columns of a file into those of the variables and those of the context.
+    """Split the columns of a file into those of the variables and those of the context.
 
     Parameters
     ----------
     schema : Schema
-        What the model knows.
+        Of the model.
     table : (n, D + C) array
         As the file has it.
     names : sequence of str, optional

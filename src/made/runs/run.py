@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a run is of: its data, its folder and its settings.
+    """The data, the folder and the settings of a run.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class RunConfig:
     recipe : str
         Which recipe's settings; see `made.tuning.recipes.RECIPES`.
     chosen : str, optional
-        Which candidate of the default recipe; None until short fits have chosen.
+        Which candidate of the default recipe; None until one is chosen.
     """
 
     data: str
@@ -67,7 +67,7 @@ class RunConfig:
     chosen: str | None = None
 
     def settings(self) -> dict[str, Any]:
-        """Return what a resumed run needs to know, JSON-ready; paths are absolute."""
+        """Return what a resumed run needs, JSON-ready; paths are absolute."""
         return {
             "data": {
                 "name": data.known(self.data) or str(Path(self.data).resolve()),
@@ -103,7 +103,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run.
+    """The results of a run.
 
     Attributes
     ----------
@@ -152,14 +152,14 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         folder.check_free(force=force)  # before time is spent on the data
     dataset = data.load(config.data, data_dir=config.data_dir, seed=config.seed, progress=progress)
     dataset = dataset.with_context(config.context)
-    # By number from here on: rows to come may be without a header.
+    # By number from here on: rows read later may have no header.
     config = replace(config, context=dataset.schema.context_places)
     pipeline = _pipeline(config, dataset)
     model, training = pipeline.prepare(config.chosen)  # checked before anything is written
     if not resume:
         folder.claim(force=force)
         folder.write_json("settings.json", _described(config, dataset, model, training))
-    # Also where a run is resumed that was interrupted before anything was chosen.
+    # Also when resuming a run that was interrupted before a candidate was chosen.
     compares = pipeline.is_open and config.chosen is None and not folder.checkpoint_file.exists()
     if compares:
         chosen = _choose(pipeline, config, progress=progress)
@@ -201,7 +201,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
 
 
 def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
-    """Return the way from the rows of a data set to a fitted model."""
+    """Return the pipeline for the rows of a data set."""
     coding = config.coding or ("one-hot" if dataset.table is None else "scaled")
     schema = dataset.schema.with_coding(coding)
     return Pipeline(
@@ -217,7 +217,7 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
 
 
 def _choose(pipeline: Pipeline, config: RunConfig, *, progress: bool) -> Candidate:
-    """Return which candidate of the default recipe suits the data, where the user has set nothing."""
+    """Return the best candidate of the default recipe."""
     try:
         return pipeline.choose(progress=progress)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Rows of a model on their way to a file or a screen: in portions, however many there are."""
+"""Samples of a model in portions, written to a file or as CSV text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "write_rows",
 ]
 
-# A portion holds no more rows and no more numbers than this, unless the model itself takes more at once.
+# The most rows and the most values of a portion, unless a batch of the model is larger.
 _ROWS_PER_PORTION = 10_000
 _NUMBERS_PER_PORTION = 2**23
 
@@ -60,18 +60,18 @@ def draw_portions(
     given: Rows | None = None,
     context: NDArray[Any] | None = None,
 ) -> Iterator[NDArray[Any]]:
-    """Draw n rows, portion by portion: together they are ``model.sample(n, seed)``.
+    """Sample n rows in portions: together they are ``model.sample(n, seed)``.
 
     Parameters
     ----------
     model : MADE
-        Draws them.
+        Samples them.
     n : int
         How many rows.
     seed : int
         Row i is a function of (seed, i).
     advance : callable
-        Told the number of rows of a portion once there is no more to do with it.
+        Called with the number of rows of a portion once it is processed.
 
     given : Rows, optional
         One row: what all rows have.
@@ -81,12 +81,12 @@ def draw_portions(
     Yields
     ------
     (rows, D) array of values
-        `rows_per_portion` of them; at the end, those that are left.
+        `rows_per_portion` rows; the last portion may be smaller.
 
     Raises
     ------
     InputError
-        If n is no number of rows.
+        If n is not a number of rows.
     """
     n, portion = check_int("n, the number of rows to draw,", n), rows_per_portion(model)
     conditions: dict[str, Any] = {} if context is None else {"context": context}
@@ -100,7 +100,7 @@ def draw_portions(
 
 
 def csv_text(model: MADE, portions: Iterable[NDArray[Any]]) -> Iterator[str]:
-    """Turn portions of values into CSV text, the line of names first.
+    """Yield portions of values as CSV text, the header first.
 
     Examples
     --------
@@ -123,11 +123,11 @@ def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray
     Parameters
     ----------
     path : path
-        Its ending says which. The values of a .parquet file are kept in memory until it is written.
+        Its ending is the format. The values of a .parquet file are kept in memory until it is written.
     model : MADE
         Knows the columns.
     n : int
-        How many rows come.
+        How many rows there are.
     portions : iterable of (rows, D) arrays
         Values.
 
@@ -242,7 +242,7 @@ def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any
     rows = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
     if hasattr(
         os, "posix_fallocate"
-    ):  # a full disk is told now; of a page of the map it would kill the process
+    ):  # a full disk raises here; while writing to the map it would kill the process
         with path.open("rb+") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     first = 0

@@ -1,7 +1,4 @@
-"""How far work is, for whoever waits: a bar on a terminal, elsewhere a line now and then.
-
-On standard error: results have the other.
-"""
+"""Progress on standard error: a bar on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import Any
 
 __all__ = ["Progress", "counting", "duration"]
 
-# A bar is moved, and a log is written to, no more often than this.
+# The shortest time between two updates of a bar, and between two lines.
 _SECONDS_BETWEEN_UPDATES = 0.2
 _SECONDS_BETWEEN_LINES = 2.0
 
@@ -56,7 +53,7 @@ class Progress:
                 self._make_bar(before, redirect_stdout)
 
     def __enter__(self) -> Progress:
-        """Put the bar on the screen."""
+        """Start the bar."""
         if self._bar is not None:
             self._bar.start()
         return self
@@ -64,7 +61,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take it off again."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -96,7 +93,7 @@ class Progress:
             self._console.print(text, markup=False, soft_wrap=True)
 
     def print_sometimes(self, line: Callable[[], str], seconds: float | None = None) -> None:
-        """Print a line where there is no bar, if the last one is so many seconds ago; 2 by default."""
+        """Print a line where there is no bar, if the last one is at least `seconds` ago; 2 by default."""
         now = time.monotonic()
         least = _SECONDS_BETWEEN_LINES if seconds is None else seconds
         if self.visible and self._bar is None and now - self._printed >= least:
@@ -104,7 +101,7 @@ class Progress:
             self.print(line())
 
     def time_left(self, done: int) -> str:
-        """Say how long the rest takes at the pace so far."""
+        """Return how long the rest takes at the speed so far, in words."""
         steps = done - self._first
         seconds = (time.monotonic() - self._began) / steps * (self.total - done) if steps else 0.0
         return f"about {duration(seconds)} left"
@@ -129,7 +126,7 @@ class Progress:
 
 @contextmanager
 def counting(what: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show how far work on so many rows is, with the time left; yields what is to be told of rows done.
+    """Show the progress of work on rows, with the time left; yields a function that takes the rows done.
 
     Parameters
     ----------
@@ -151,13 +148,13 @@ def counting(what: str, total: int, *, hidden: bool = False) -> Iterator[Callabl
                 lambda: f"{what}: {done:,} of {total:,} rows, {progress.time_left(done)}"
             )
 
-    # What is printed meanwhile is a result, which stays on standard output.
+    # What is printed meanwhile are results, which belong on standard output.
     with Progress(total, before=what, visible=not hidden, redirect_stdout=False) as progress:
         yield advance
 
 
 def duration(seconds: float) -> str:
-    """Write a time span as people say it.
+    """Return a time span in words.
 
     Examples
     --------

@@ -58,8 +58,8 @@ def auto_fit(
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
         are, and all rows are trained on with strong weight decay.
     schema : Schema, Variable or sequence of Variable, optional
-        What the columns are, where the values that occur do not tell. Of a table with context columns, all
-        columns are given in `train` and `valid`.
+        What the columns are; by default inferred from the values. With context columns, `train` and `valid`
+        hold all columns.
     seed : int
         Of everything that is drawn.
     recipe : str
@@ -74,7 +74,7 @@ def auto_fit(
     Returns
     -------
     MADE
-        Its `schema` says what was found in the columns.
+        Its `schema` describes the columns.
 
     Raises
     ------
@@ -170,12 +170,12 @@ class Pipeline:
 
     @cached_property
     def tree(self) -> ChowLiuTree:
-        """The Chow-Liu tree of the training rows: a baseline, and where some candidates start."""
+        """The Chow-Liu tree of the training rows: a baseline, and the start of some candidates."""
         return ChowLiuTree(self.train.codes.numpy(), self.schema.classes)
 
     @property
     def image(self) -> tuple[int, int] | None:
-        """The shape of images whose pixels have equally many values, so that they can be shifted."""
+        """The shape of images that can be shifted: all their pixels have the same number of classes."""
         return self.schema.image_shape if len(set(self.schema.classes)) == 1 else None
 
     def candidates(self) -> list[Candidate]:
@@ -207,8 +207,8 @@ class Pipeline:
         Parameters
         ----------
         chosen : Candidate or str, optional
-            Which candidate of the default recipe, or what distinguishes it; by default what is taken without
-            comparing.
+            Which candidate of the default recipe, or its `about`; by default what is taken without a
+            comparison.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Which settings suit some data, as far as its size tells: a few candidates.
+"""Candidate settings for data of a given size.
 
-What data need shows in their size only in part: of two sets with two thousand rows of a hundred variables,
-one is learned best with a tenth of all units dropped, the other with half of them and three in ten inputs. So
-each gets a short fit, and validation chooses (`choose`).
+Size alone does not determine the best settings: of two sets with two thousand rows of a hundred variables,
+one is best with 10% of the units dropped, the other with 50% of them and 30% of the inputs. So each candidate
+gets a short fit, and validation chooses (`choose`).
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from made.data.image_shape import SHORTEST_SIDE
 
 __all__ = ["Candidate", "candidates", "when_set_by_hand"]
 
-# So many steps of a fit, whatever the number of rows: fewer leave small data under-trained. But not fewer and
-# not more epochs than these.
+# Steps of a fit, whatever the number of rows: fewer leave small data under-trained. Then the fewest and the
+# most epochs.
 _STEPS = 7_000
 _EPOCHS = (10, 500)
-# So many times longer learning takes where inputs are dropped.
+# How many times longer a fit takes where inputs are dropped.
 _LONGER = 2
-# Up to so many rows regularization matters most, and rows are cheap; above so many, time does.
+# Up to _FEW_ROWS regularization matters most, and fits are quick; above _MANY_ROWS time matters most.
 _FEW_ROWS, _MANY_ROWS = 10_000, 100_000
-# Up to so many rows a mixture of orderings, whose masks regularize each other, can be the best.
+# The most rows for which a mixture of orderings, whose masks regularize each other, can be the best.
 _ROWS_FOR_ORDERINGS = 20_000
-# With fewer rows than this, most of what could be learned is chance: the decay that is worth a try is strong,
-# and so is the one that is taken unseen, where too few rows can be spared to tell which is better.
+# With fewer rows than this, strong weight decay is a candidate too. With fewer validation rows than
+# _FEWEST_VALID nothing is compared, and strong decay is taken.
 _VERY_FEW_ROWS = 500
 _FEWEST_VALID = 10
 _EPOCHS_UNWATCHED = 400
-# In images, units that see so many pixels each way, which makes them cheap: there can be more of them, by the
-# number of pixels. They over-fit less than units that see everything.
+# For images, units that see _REACH pixels each way. They over-fit less than units that see everything, and
+# cost less, so that layers can be wider: by the number of pixels, within _UNITS.
 _REACH = 6
 _UNITS = (512, 1_600)
 _MANY_IMAGES = 20_000
@@ -40,12 +40,12 @@ _MANY_IMAGES = 20_000
 
 @dataclass(frozen=True)
 class Candidate:
-    """Settings that are tried.
+    """Settings to compare.
 
     Attributes
     ----------
     about : str
-        What distinguishes it, for the user.
+        How it differs from the others, for the user.
     model, training : mapping
         Arguments of `MADE` and of `made.fit`.
     is_tree : bool
@@ -65,12 +65,12 @@ def candidates(
     trees: bool = True,
     image: tuple[int, int] | None = None,
 ) -> list[Candidate]:
-    """Return what is tried for some rows; one alone, to be taken as it is, where few are held out.
+    """Return the candidates for some rows; a single one where too few validation rows are held out.
 
     Parameters
     ----------
     n_rows, n_valid : int
-        How many training and validation rows there are; by default enough of the latter.
+        Numbers of training and validation rows; by default there are enough of the latter.
     trees : bool
         Whether a model can start as a Chow-Liu tree.
     image : (rows, columns), optional
@@ -91,14 +91,14 @@ def candidates(
 
 
 def when_set_by_hand(n_rows: int) -> Candidate:
-    """Return what is taken without trying, where the user has set something: one mask, quickly trained."""
+    """Return what is taken without a comparison, where the user sets something: one mask, quick to train."""
     return _candidate(n_rows, 0.5 if n_rows <= _ROWS_FOR_ORDERINGS else 0.1)
 
 
 def _candidate(
     n_rows: int, dropout: float, decay: float | None = None, is_tree: bool = False, **model: Any
 ) -> Candidate:
-    """Return a candidate with this share of units dropped, and say in words what else it has."""
+    """Return a candidate with this fraction of units dropped, described in words."""
     orderings, inputs = model.get("orderings", 1), model.get("input_dropout", 0.0)
     about = [
         f"{orderings} orderings" if orderings > 1 else "",
@@ -112,7 +112,7 @@ def _candidate(
 
 
 def _for_tables(n_rows: int) -> list[Candidate]:
-    """Return networks that suppose nothing about the columns."""
+    """Return candidates that assume nothing about the columns."""
     make = partial(_candidate, n_rows)
     light, decayed, mixed = make(0.1), make(0.1, decay=1.0), make(0.1, orderings=4)
     if n_rows > _MANY_ROWS:
@@ -136,7 +136,7 @@ def _for_tables(n_rows: int) -> list[Candidate]:
 
 
 def _for_images(n_rows: int, image: tuple[int, int]) -> list[Candidate]:
-    """Return deep networks of units that see a neighbourhood."""
+    """Return deep networks whose units see a neighbourhood."""
     if min(image) < SHORTEST_SIDE:
         return []
     width = min(max(2 * image[0] * image[1], _UNITS[0]), _UNITS[1])
@@ -159,9 +159,9 @@ def _training(n_rows: int, longer: int, decay: float | None) -> dict[str, Any]:
     return {
         "epochs": epochs,
         "batch_size": batch_size,
-        # A schedule that goes down to zero gets better to its end: patience is for fits that over-fit.
+        # A schedule that ends at zero improves until the end: patience is for fits that over-fit.
         "patience": max(10, epochs // 5),
         "ema": 0.998,
-        # Where none is asked for, it follows from the optimizer.
+        # By default it follows from the optimizer.
         **({} if decay is None else {"weight_decay": decay}),
     }

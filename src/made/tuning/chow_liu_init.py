@@ -1,7 +1,7 @@
-"""A model that starts as the Chow-Liu tree of its training rows: what pairs of variables say is there.
+"""A model that starts as the Chow-Liu tree of its training rows.
 
-Every variable of the tree depends on one other, its parent. In an ordering in which parents come first that
-is a bias and some direct connections, so that the untrained model has the tree's conditionals exactly.
+Every variable of the tree depends on one other, its parent. In an ordering with parents first, biases and
+direct connections can represent that, so that the untrained model has the tree's conditionals exactly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["build_as_tree", "can_be_tree", "tree_ordering"]
 
 
 def can_be_tree(schema: Schema) -> bool:
-    """Say whether direct connections can hold what one variable says about another, class by class."""
+    """Return whether direct connections can represent any dependence of one variable on another."""
     return not schema.context and all(
         isinstance(block, Bernoulli)
         or (isinstance(block, Categorical) and block.coding == "one-hot" and block.smooth == 0)
@@ -31,7 +31,7 @@ def can_be_tree(schema: Schema) -> bool:
 
 
 def tree_ordering(parents: NDArray[np.intp]) -> list[int]:
-    """Return the variables of a tree from its roots downward, a branch to its end before the next.
+    """Return the variables of a tree depth first, parents before children.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""What `made fit` takes where the user sets nothing, in words for its help, since it depends on the data.
+"""The defaults of `made fit`, in words for its help, since they depend on the data.
 
-Nothing is imported, so that the help is shown at once. Tests hold the words to `candidates` and `recipes`.
+Nothing is imported, so that the help is quick. Tests compare the words with `candidates` and `recipes`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recipes: which network and which training ``made fit`` takes when nothing else is said."""
+"""Recipes: named settings of network and training; ``made fit`` takes the default one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = [
     "recipe_for",
 ]
 
-# What all recipes share. Direct connections let every output see every variable before it, whatever the width
-# of the layers; evenly spaced degrees leave none out by chance.
+# Common to all recipes. Direct connections let every output see every variable before it, however narrow the
+# layers; evenly spaced degrees leave no variable out by chance.
 _MODEL: dict[str, Any] = {
     "hidden": (512, 512),
     "connectivity": "even",
@@ -40,7 +40,7 @@ _MODEL: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Figures:
-    """What a recipe gave where it was measured with `benchmarks/quality.py`: the mean over seeds.
+    """The results of a recipe, measured with `benchmarks/quality.py`: the mean over seeds.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Figures:
     minutes : float
         Of training.
     megabytes : int
-        The most memory that the process had.
+        Peak memory of the process.
     """
 
     data: str
@@ -76,7 +76,7 @@ class Recipe:
     is_tree : bool
         Whether a model starts as the Chow-Liu tree of the training rows, where it can.
     figures : tuple of Figures
-        What is to be expected, by data set.
+        Its results, by data set.
     """
 
     name: str
@@ -153,7 +153,7 @@ RECIPES: dict[str, Recipe] = {
 def recipe_for(
     name: str, n_rows: int, chosen: str | None = None, image: tuple[int, int] | None = None
 ) -> Recipe:
-    """Return the recipe of that name; the default one with what suits so many training rows.
+    """Return the recipe of that name; the default one with the settings for this number of training rows.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def recipe_for(
     n_rows : int
         How many training rows there are.
     chosen : str, optional
-        Which candidate it is, by what is said about it; by default what is taken without trying.
+        Which candidate, by its `about`; by default what is taken without a comparison.
     image : (rows, columns), optional
         Shape of the images that the rows are, if they are.
 
@@ -206,7 +206,7 @@ def build_model(
     recipe: Recipe = DEFAULT,
     tree: Callable[[], ChowLiuTree] | None = None,
 ) -> MADE:
-    """Build the model for a table: the recipe's, but for what is given.
+    """Build the model of a recipe for a table, with `given` in place of the recipe's arguments.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def build_model(
     given : mapping
         Arguments of `MADE` that replace those of the recipe.
     recipe : Recipe
-        What is taken where nothing is given.
+        The arguments that are not given.
     tree : callable, optional
         Returns the Chow-Liu tree of the training rows, for recipes that start as it.
     """
