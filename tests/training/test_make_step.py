@@ -17,7 +17,7 @@ def _kind(model, n_steps=1, **settings):
 def test_compiling_is_for_long_fits():
     model = made.MADE(made.Bernoulli(100), hidden=(200,))
     per_step = 3.0 * 2 * 100 * 200 * 128
-    few = int(module._MULTIPLICATIONS_WORTH_COMPILING / per_step)
+    few = int(module._MIN_MULTIPLICATIONS / per_step)
     assert _kind(model, few) is PlainStep
     assert _kind(model, few + 2) is CompiledStep
 
