@@ -43,21 +43,21 @@ def test_score_per_variable(here, call, parse):
     assert header == ["log_prob", *(f"x{i}" for i in range(12))]
 
 
-HOLES = [[0, None, 10], [None, 1, None], [1, 2, 40], [None, None, None]]
+GAPS = [[0, None, 10], [None, 1, None], [1, 2, 40], [None, None, None]]
 
 
 def test_score_of_incomplete_rows(here, call, parse):
-    (here / "holes.csv").write_text("sex,kind,size\n0,,10\n?,1,NA\n1,2,40\n,none,null\n")
-    result = call("score", "run", "holes.csv")
+    (here / "gaps.csv").write_text("sex,kind,size\n0,,10\n?,1,NA\n1,2,40\n,none,null\n")
+    result = call("score", "run", "gaps.csv")
     header, found = parse(result.out)
     assert header == ["log_prob", "standard_error"]
     model = made.load("run/model.safetensors")
-    np.testing.assert_allclose(found[:, 0], made.marginal(model, HOLES).log_prob, rtol=1e-8)
+    np.testing.assert_allclose(found[:, 0], made.marginal(model, GAPS).log_prob, rtol=1e-8)
     assert found[2, 0] == pytest.approx(float(model.log_prob([[1, 2, 40]])[0]))
     assert found[3, 0] == pytest.approx(0, abs=1e-9)
     assert (found[:, 1] == 0).all()
-    assert "what is known in 4 rows (holes.csv), 0 of them estimated" in result.err
-    assert call("score", "run", "holes.csv", "-o", "scores.csv").out == ""
+    assert "what is known in 4 rows (gaps.csv), 0 of them estimated" in result.err
+    assert call("score", "run", "gaps.csv", "-o", "scores.csv").out == ""
     assert (here / "scores.csv").read_text() == result.out
 
 
@@ -100,20 +100,20 @@ def test_bad_values_are_named_by_line_and_column(here, call, command, text, wher
 def test_score_of_estimated_rows(here, call, randomize, monkeypatch, parse):
     model = randomize(made.MADE(made.Bernoulli(14), (8,)), scale=2.0)
     model.save(here / "wide.safetensors")
-    (here / "holes.csv").write_text(f"{'?,' * 13}1\n" * 3)
-    result = call("score", "wide.safetensors", "holes.csv", "--particles", "20")
+    (here / "gaps.csv").write_text(f"{'?,' * 13}1\n" * 3)
+    result = call("score", "wide.safetensors", "gaps.csv", "--particles", "20")
     with pytest.warns(made.PoorEstimateWarning):
         expected = made.marginal(model, [[None] * 13 + [1]] * 3, particles=20)
     table = np.stack([expected.log_prob, expected.error], axis=1)
     np.testing.assert_allclose(parse(result.out)[1], table, rtol=1e-6)
     assert (expected.error > 0).all()
     first, second = result.err.splitlines()[-2:]  # on a slow machine, lines of progress come before
-    assert first.endswith("3 rows (holes.csv), 3 of them estimated")
+    assert first.endswith("3 rows (gaps.csv), 3 of them estimated")
     assert second.startswith("  3 of the estimates rest on few effective particles")
     assert second.endswith("raise --particles")
-    assert "few" not in call("score", "wide.safetensors", "holes.csv", "--particles", "500").err
+    assert "few" not in call("score", "wide.safetensors", "gaps.csv", "--particles", "500").err
     monkeypatch.setattr("made.support.progress._SECONDS_BETWEEN_LINES", 0.0)
-    assert "scoring: 1 of 3 rows" in call("score", "wide.safetensors", "holes.csv").err
+    assert "scoring: 1 of 3 rows" in call("score", "wide.safetensors", "gaps.csv").err
 
 
 def test_score_with_context(here, call, parse):
@@ -122,8 +122,8 @@ def test_score_with_context(here, call, parse):
     values = rows[:, [0, 2]]
     _, found = parse(call("score", "conditional", "other.csv").out)
     np.testing.assert_allclose(found[:, 0], model.log_prob(values, context=rows[:, [1]]).numpy(), rtol=1e-8)
-    (here / "holes.csv").write_text("sex,kind,size\n,1,20\n1,2,\n")
-    _, found = parse(call("score", "conditional", "holes.csv").out)
+    (here / "gaps.csv").write_text("sex,kind,size\n,1,20\n1,2,\n")
+    _, found = parse(call("score", "conditional", "gaps.csv").out)
     expected = made.marginal(model, [[None, 20], [1, None]], context=[[1], [2]]).log_prob
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-8)
 
