@@ -113,6 +113,24 @@ def test_more_epochs_on_resume(tiny, rows, valid, tmp_path, same_weights, schedu
         assert same_weights(longer, whole)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle", "trapezoid"])
+def test_pauses_change_nothing(tiny, rows, valid, tmp_path, same_weights, schedule):
+    settings = {**FIT, "epochs": 6, "schedule": schedule, "ema": 0.9}
+    whole = tiny()
+    expected = made.fit(whole, rows, valid, **settings)
+    for until, ended, epochs in ((2, "paused", 2), (1, "paused", 2), (5, "paused", 5), (9, "finished", 6)):
+        model = tiny()
+        file = tmp_path / "c"
+        history = made.fit(
+            model, rows, valid, checkpoint=file, resume=file.exists(), pause_after=until, **settings
+        )
+        assert history.ended == ended
+        assert history.epochs[-1].epoch == epochs
+        assert -model.log_prob(valid).mean().item() == pytest.approx(min(history.valid_nll), abs=1e-9)
+    assert without_seconds(history) == without_seconds(expected)
+    assert same_weights(model, whole)
+
+
 def test_finished_fit_resumes_to_itself(tiny, rows, valid, tmp_path, same_weights):
     model, again = tiny(), tiny()
     history = made.fit(model, rows, valid, checkpoint=tmp_path / "c", **FIT)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import made
+from made.training import interrupt
 from made.training.interrupt import interruptible
 
 
@@ -50,6 +51,30 @@ def test_ctrl_c_is_told(tiny, rows, press_ctrl_c, capsys):
     press_ctrl_c(model, step=3)
     made.fit(model, rows, epochs=2, batch_size=50, progress=True)
     assert "interrupted after 3 of 4 steps" in capsys.readouterr().err
+
+
+def test_a_fit_ends_when_its_time_is_over(tiny, rows, valid, monkeypatch, same_weights, tmp_path):
+    """After the step in hand; going on later gives what a fit without an end gives."""
+    whole, model = tiny(), tiny()
+    expected = made.fit(whole, rows, valid, epochs=4, batch_size=32)
+    clock = iter(range(100_000))  # a second passes at every look
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupt.time, "monotonic", lambda: float(next(clock)))
+        stopped = made.fit(
+            model, rows, valid, epochs=4, batch_size=32, checkpoint=tmp_path / "c", max_time=20
+        )
+    assert stopped.ended == "out of time"
+    assert 0 < len(stopped.batch_losses) < len(expected.batch_losses)
+    assert -model.log_prob(valid).mean().item() == pytest.approx(min(stopped.valid_nll), abs=1e-9)
+    resumed = tiny()
+    made.fit(resumed, rows, valid, epochs=4, batch_size=32, checkpoint=tmp_path / "c", resume=True)
+    assert same_weights(resumed, whole)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "1"])
+def test_a_time_that_makes_no_sense_is_refused(tiny, rows, refused, seconds):
+    with refused("max_time", "seconds above 0"):
+        made.fit(tiny(), rows, max_time=seconds)
 
 
 def test_second_ctrl_c_ends_at_once(tiny, rows, valid, press_ctrl_c):

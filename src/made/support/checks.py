@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from made.support.errors import InputError
 
-__all__ = ["check_bool", "check_fraction", "check_int", "row_weights"]
+__all__ = ["check_bool", "check_fraction", "check_int", "check_seconds", "row_weights"]
 
 
 def check_int(name: str, value: object, least: int = 0) -> int:
@@ -36,6 +36,13 @@ def check_fraction(name: str, value: object) -> float:
     """Return a fraction in [0, 1) as a float, or say what is wrong with it."""
     if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
         raise InputError(f"{name} is a fraction in [0, 1), got {value!r}")
+    return float(value)
+
+
+def check_seconds(name: str, value: object) -> float:
+    """Return a time span in seconds as a float, or say what is wrong with it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+        raise InputError(f"{name} is a number of seconds above 0, got {value!r}")
     return float(value)
 
 

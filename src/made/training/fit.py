@@ -13,6 +13,7 @@ from torch import Tensor
 
 from made.base import BaseModel
 from made.data.row_file import RowFile
+from made.support.checks import check_int
 from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.settings import check_names
@@ -20,7 +21,7 @@ from made.training.batches import Batch, Batches, batches_from, complete_rows, r
 from made.training.checkpoint import Checkpoint
 from made.training.held_out import set_apart
 from made.training.history import EpochRecord, History
-from made.training.interrupt import interruptible
+from made.training.interrupt import deadline_in, interruptible
 from made.training.progress import FitProgress
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.training.trainer import Trainer
@@ -42,6 +43,8 @@ def fit(
     device: str | torch.device | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
+    pause_after: int | None = None,
+    max_time: float | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     **changes: Any,
 ) -> History:
@@ -75,6 +78,11 @@ def fit(
         Where to keep a file from which `resume` goes on.
     resume : bool
         Go on from `checkpoint`. The result is that of a fit which never stopped.
+    pause_after : int, optional
+        Pause at the end of this epoch, with a checkpoint; `resume` goes on as if there had been no pause.
+    max_time : float, optional
+        Stop after so many seconds; the model then has the weights of the best epoch so far. The clock changes
+        nothing but when the fit ends.
     on_epoch : callable, optional
         Called with the `EpochRecord` after every epoch.
     **changes
@@ -105,6 +113,8 @@ def fit(
     True
     """
     settings = _settings(settings, changes)
+    deadline = deadline_in(max_time)
+    pause_after = None if pause_after is None else check_int("pause_after", pause_after)
     if device is not None:
         model.to(find_device(device))
     note = None
@@ -127,12 +137,14 @@ def fit(
         trainer.restore(Checkpoint.read(checkpoint, model, settings, trainer.data))
     with (
         FitProgress(trainer.n_steps, settings.epochs, first=trainer.step, visible=progress) as shown,
-        interruptible() as interrupt,
+        interruptible(deadline) as interrupt,
     ):
         if note:
             shown.print(note)
         try:
-            trainer.run(shown, interrupt, None if checkpoint is None else Path(checkpoint), on_epoch)
+            trainer.run(
+                shown, interrupt, None if checkpoint is None else Path(checkpoint), on_epoch, pause_after
+            )
         finally:
             if held_out is not None or settings.ema or trainer.history.ended == "diverged":
                 trainer.best.give_back()

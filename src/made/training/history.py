@@ -54,7 +54,8 @@ class History:
     best_epoch : int or None
         The epoch whose weights the model has now; None if it has those of the last step.
     ended : str
-        ``"finished"``, ``"stopped early"``, ``"interrupted"``, ``"diverged"`` or ``"running"``.
+        ``"finished"``, ``"stopped early"``, ``"paused"``, ``"interrupted"``, ``"out of time"``,
+        ``"diverged"`` or ``"running"``.
     notes : list of str
         What was decided for the user.
     """

@@ -1,21 +1,55 @@
-"""Ctrl-C during a fit: the step in hand is finished, and the model stays usable."""
+"""The end of a fit before its last step, at Ctrl-C or a deadline: the step in hand is finished."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupt", "interruptible"]
+from made.support.checks import check_seconds
+
+__all__ = ["Interrupt", "deadline_in", "interruptible", "time_left"]
+
+
+def deadline_in(max_time: float | None) -> float | None:
+    """Return when so many seconds from now are over, as `time.monotonic` counts; None: never.
+
+    Raises
+    ------
+    InputError
+        If `max_time` is no number of seconds above 0.
+    """
+    return None if max_time is None else time.monotonic() + check_seconds("max_time", max_time)
+
+
+def time_left(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline, a moment at least; None: no end."""
+    return None if deadline is None else max(deadline - time.monotonic(), 1e-3)
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed."""
+    """Why a loop should end, if it should: Ctrl-C was pressed, or its time is over.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    deadline : float, optional
+        When the time is over, as `time.monotonic` counts.
+    """
+
+    def __init__(self, deadline: float | None = None) -> None:
         self.pressed = False
+        self.deadline = deadline
+
+    @property
+    def reason(self) -> str | None:
+        """``"interrupted"`` or ``"out of time"``; None to go on."""
+        if self.pressed:
+            return "interrupted"
+        is_over = self.deadline is not None and time.monotonic() >= self.deadline
+        return "out of time" if is_over else None
 
     def press(self, number: int, frame: FrameType | None) -> None:
         """Note the first Ctrl-C; a second one does what it does elsewhere."""
@@ -25,9 +59,9 @@ class Interrupt:
 
 
 @contextmanager
-def interruptible() -> Iterator[Interrupt]:
-    """Catch Ctrl-C, so that a loop can end between two steps instead of within one."""
-    interrupt = Interrupt()
+def interruptible(deadline: float | None = None) -> Iterator[Interrupt]:
+    """Catch Ctrl-C, so that a loop can end between two steps, as it does at a deadline."""
+    interrupt = Interrupt(deadline)
     if threading.current_thread() is not threading.main_thread():
         yield interrupt  # only the main thread may set handlers
         return

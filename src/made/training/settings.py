@@ -15,6 +15,8 @@ FOLLOWING: dict[str, dict[str, Any]] = {
     "adamw": {"learning_rate": 4e-3, "weight_decay": 0.05, "schedule": "one-cycle"},
     "adam": {"learning_rate": 1e-3, "weight_decay": 0.0, "schedule": "constant"},
 }
+# Fraction of the steps in which the trapezoid goes down.
+_DESCENT = 0.3
 # What a resumed fit may change, since no earlier step depends on it.
 _CHANGEABLE = ("epochs", "patience", "compiled")
 
@@ -34,8 +36,9 @@ class TrainingSettings:
     )
     schedule: str | None = setting(
         None,
-        choices=("one-cycle", "constant"),
-        help="one-cycle (linear warm-up, then down to zero along a cosine) or constant.",
+        choices=("one-cycle", "trapezoid", "constant"),
+        help="one-cycle (linear warm-up, then down to zero along a cosine), trapezoid (warm-up, constant for "
+        "long, then linearly down to zero) or constant.",
     )
     warmup: float = setting(
         0.1, least=0, below=1, is_option=False, help="Fraction of the steps spent warming up."
@@ -134,10 +137,15 @@ def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
     >>> settings = TrainingSettings(learning_rate=1.0, warmup=0.5)
     >>> [round(learning_rate(settings, step, 8), 2) for step in range(8)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 0.85, 0.5, 0.15]
+    >>> settings = TrainingSettings(learning_rate=1.0, warmup=0.2, schedule="trapezoid")
+    >>> [round(learning_rate(settings, step, 10), 2) for step in range(10)]
+    [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.67, 0.33]
     """
     if settings.schedule == "constant":
         return settings.peak
     warm = settings.warmup * steps
     if step < warm:
         return settings.peak * min((step + 1) / warm, 1.0)
+    if settings.schedule == "trapezoid":
+        return settings.peak * min((steps - step) / (_DESCENT * steps), 1.0)
     return settings.peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))

@@ -95,6 +95,7 @@ class Trainer:
         interrupt: Interrupt,
         checkpoint: Path | None = None,
         on_epoch: OnEpoch | None = None,
+        until: int | None = None,
     ) -> None:
         """Take the steps that are left.
 
@@ -108,24 +109,28 @@ class Trainer:
             Where a checkpoint is written now and then, and at the end.
         on_epoch : callable, optional
             Is called with the record of every epoch.
+        until : int, optional
+            Pause at the end of this epoch.
         """
         if not self.history.epochs:
             self._end_epoch(progress, on_epoch)
-        while self.step < self.n_steps and not self._is_out_of_patience():
+        end = self.n_steps if until is None else min(until * self.batches.steps_per_epoch, self.n_steps)
+        while self.step < end and not self._is_out_of_patience():
             self._take_step()
             progress.step(self.step, self.losses.latest)
             if self.step % self.batches.steps_per_epoch == 0:
                 self._end_epoch(progress, on_epoch)
                 if checkpoint and time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
                     self._save(checkpoint)
-            if interrupt.pressed:
+            if interrupt.reason is not None:
                 self._read_losses()
-                self.history.ended = "interrupted"
-                progress.print(f"interrupted after {self.step:,} of {self.n_steps:,} steps")
+                self.history.ended = interrupt.reason
+                progress.print(f"{interrupt.reason} after {self.step:,} of {self.n_steps:,} steps")
                 break
         else:
-            self.history.ended = "finished" if self.step >= self.n_steps else "stopped early"
-            self.divergence.check_end(self.losses.mean_of_epoch())
+            self.history.ended = self._how_it_ended()
+            if self.history.ended != "paused":
+                self.divergence.check_end(self.losses.mean_of_epoch())
         if checkpoint:
             self._save(checkpoint)
 
@@ -185,6 +190,11 @@ class Trainer:
         if self.valid is None:
             return None, None
         return mean_and_error(self.model.nll(self.valid.encoded, self.settings.valid_masks))
+
+    def _how_it_ended(self) -> str:
+        if self.step >= self.n_steps:
+            return "finished"
+        return "stopped early" if self._is_out_of_patience() else "paused"
 
     def _is_out_of_patience(self) -> bool:
         if self.settings.patience is None or self.history.best_epoch is None:
