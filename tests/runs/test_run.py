@@ -190,7 +190,7 @@ def test_interrupted_run_goes_on(finished, tmp_path, job_for, press):
 
 @pytest.mark.usefixtures("no_pictures")
 def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
-    """Interrupted while settings are compared, it compares again; then what was chosen stands."""
+    """Interrupted while settings are compared, it leaves the best model, and ends as if it had not been."""
 
     def candidates(_n_rows, _n_valid=None, *, trees=True, image=None):
         return [
@@ -208,16 +208,26 @@ def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_fo
             return plain(self, *args, **kwargs)
 
         patch.setattr(made.MADE, "loss", loss)
-        with pytest.raises(KeyboardInterrupt):
-            run(job)
-    assert set(content(job.folder)) == {"settings.json"}
-    assert RunConfig.of(job.folder, "cpu").chosen is None
+        interrupted = run(job)
+    assert interrupted.history.ended == "interrupted"
+    assert interrupted.scores == {}
+    own = RunConfig.of(job.folder, "cpu")
+    assert own.chosen is None
+    assert [candidate.about for candidate in own.plan.candidates] == ["4", "8"]
+    half = made.load(job.folder)
+    assert -half.log_prob(interrupted.dataset.valid).mean().item() == pytest.approx(
+        min(interrupted.history.valid_nll), abs=1e-9
+    )
 
     outcome = run(RunConfig.of(job.folder, "cpu"), resume=True)
     chosen = RunConfig.of(job.folder, "cpu").chosen
     assert outcome.history.ended == "finished"
     assert outcome.model.hidden == (int(chosen),)
     assert (job.folder / "results.json").exists()
+    assert not (job.folder / "comparison").exists()
+    whole = replace(job, folder=tmp_path / "whole")
+    run(whole)
+    assert content(job.folder)["model.safetensors"] == content(whole.folder)["model.safetensors"]
 
 
 @pytest.mark.usefixtures("no_pictures")

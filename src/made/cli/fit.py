@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,6 +61,9 @@ def fit(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so many minutes, with the best model so far.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in RUN; --epochs may extend it.")
     ] = False,
@@ -91,6 +96,10 @@ def fit(
             recipe=recipe or "default",
             context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
         )
+    if minutes is not None:
+        if not 0 < minutes < math.inf:
+            raise InputError(f"--minutes is a number above 0, got {minutes:g}")
+        job = replace(job, max_time=60 * minutes)
     _run(job, resume=resume, force=force, progress=not quiet)
 
 
@@ -169,6 +178,8 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
             f"Go on with:  {command()} fit -o {folder} --resume"
         )
         return
+    if outcome.history.ended == "out of time":
+        typer.echo(f"The time is over; go on with:  {command()} fit -o {folder} --resume")
     typer.echo(f"\nExact NLL of the {len(dataset.test):,} test {unit}s:\n")
     scores = {"this model": outcome.scores["test"]}
     scores |= {name: by_split["test"] for name, by_split in outcome.baselines.items()}

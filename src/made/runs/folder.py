@@ -28,6 +28,7 @@ _FILES = (
     "loss.png",
     "samples.png",
 )
+_COMPARISON = "comparison"
 _REPLACED = ".replaced"
 
 
@@ -54,9 +55,14 @@ class RunFolder:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def comparison(self) -> Path:
+        """Where fits of candidates are kept until one is chosen."""
+        return self.path / _COMPARISON
+
+    @property
     def holds_run(self) -> bool:
         """Whether a run was begun here."""
-        return any((self.path / name).exists() for name in _FILES)
+        return any((self.path / name).exists() for name in (*_FILES, _COMPARISON))
 
     def check_free(self, *, force: bool) -> None:
         """Raise an `InputError` if a new run cannot go here: there is one already and `force` is not set."""
@@ -83,7 +89,7 @@ class RunFolder:
         if not os.access(self.path, os.W_OK):
             raise InputError(f"cannot write into the folder {self.path}: permission denied")
         self.forget_replaced()
-        for name in _FILES:
+        for name in (*_FILES, _COMPARISON):
             if (self.path / name).exists():
                 (self.path / _REPLACED).mkdir(exist_ok=True)
                 os.replace(self.path / name, self.path / _REPLACED / name)
@@ -91,6 +97,10 @@ class RunFolder:
     def forget_replaced(self) -> None:
         """Delete the run that was replaced: called once the new one has a model."""
         shutil.rmtree(self.path / _REPLACED, ignore_errors=True)
+
+    def forget_comparison(self) -> None:
+        """Delete the fits of candidates."""
+        shutil.rmtree(self.comparison, ignore_errors=True)
 
     def forget_results(self) -> None:
         """Delete figures and pictures of an earlier model of this run."""

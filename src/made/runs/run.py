@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +13,17 @@ from made.model import MADE
 from made.runs.folder import RunFolder
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
+from made.support.files import write_aside
 from made.support.versions import environment
 from made.training.divergence import TrainingDivergedError
 from made.training.history import History
+from made.training.interrupt import deadline_in, time_left
 from made.tuning.auto import Pipeline
 from made.tuning.candidates import Candidate
+from made.tuning.plan import Plan
 from made.tuning.recipes import DEFAULT, find_recipe
 
 __all__ = ["RunConfig", "RunResult", "run"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class RunConfig:
         Which recipe's settings; see `made.tuning.recipes.RECIPES`.
     chosen : str, optional
         Which candidate of the default recipe; None until one is chosen.
+    plan : Plan, optional
+        How candidates are compared, where they are.
+    max_time : float, optional
+        Stop after so many seconds.
     """
 
     data: str
@@ -65,6 +69,14 @@ class RunConfig:
     context: tuple[str | int, ...] = ()
     recipe: str = DEFAULT.name
     chosen: str | None = None
+    plan: Plan | None = None
+    max_time: float | None = None
+
+    @property
+    def candidate(self) -> Candidate | str | None:
+        """The candidate that was chosen, out of the plan; of runs of version 0.1 what distinguishes it."""
+        tried = () if self.plan is None else self.plan.candidates
+        return next((own for own in tried if own.about == self.chosen), self.chosen)
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed run needs, JSON-ready; paths are absolute."""
@@ -77,6 +89,7 @@ class RunConfig:
             },
             "recipe": self.recipe,
             "chosen": self.chosen,
+            **({} if self.plan is None else {"plan": self.plan.as_dict()}),
             "model": dict(self.model),
             "coding": self.coding,
             "training": dict(self.training),
@@ -97,6 +110,7 @@ class RunConfig:
             training=settings.get("training", {}),
             recipe=settings.get("recipe", DEFAULT.name),
             chosen=settings.get("chosen"),
+            plan=Plan.from_dict(settings["plan"]) if "plan" in settings else None,
             device=device,
         )
 
@@ -155,32 +169,61 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     # By number from here on: rows read later may have no header.
     config = replace(config, context=dataset.schema.context_places)
     pipeline = _pipeline(config, dataset)
-    model, training = pipeline.prepare(config.chosen)  # checked before anything is written
+    if not resume and pipeline.is_open:
+        config = replace(config, plan=pipeline.plan())
+    compares = config.plan is not None and config.chosen is None
+    first = config.plan.candidates[0] if config.plan is not None and compares else config.candidate
+    model, training = pipeline.prepare(first)  # checked before anything is written
+    deadline = deadline_in(config.max_time)
     if not resume:
         folder.claim(force=force)
-        folder.write_json("settings.json", _described(config, dataset, model, training))
-    # Also when resuming a run that was interrupted before a candidate was chosen.
-    compares = pipeline.is_open and config.chosen is None and not folder.checkpoint_file.exists()
-    if compares:
-        chosen = _choose(pipeline, config, progress=progress)
-        config = replace(config, chosen=chosen.about)
-        model, training = pipeline.prepare(chosen)
+    if config.plan is not None and compares:
+        folder.write_json("settings.json", _described(config, dataset))
+        outcome = pipeline.compare(
+            config.plan,
+            folder.comparison,
+            deadline=deadline,
+            on_best=lambda best: best.save(folder.model_file),
+            progress=progress,
+        )
+        if outcome.model is not None:  # stopped, with the best model so far
+            described = _described(config, dataset, outcome.model, outcome.candidate.training)
+            return _finish(folder, dataset, pipeline, outcome.model, outcome.history, described)
+        if outcome.checkpoint is not None:
+            write_aside(folder.checkpoint_file, outcome.checkpoint.read_bytes())
+        config = replace(config, chosen=outcome.candidate.about)
+        model, training = pipeline.prepare(outcome.candidate)
     described = _described(config, dataset, model, training)
-    if compares:
+    if not resume or compares:
         folder.write_json("settings.json", described)
-    baselines = baseline_scores(dataset, tree=lambda: pipeline.tree)
+        folder.forget_comparison()
+    goes_on = folder.checkpoint_file.exists() if compares else resume
     try:
         history = pipeline.fit(
             model,
             training,
             progress=progress,
             checkpoint=folder.checkpoint_file,
-            resume=resume and not compares,
+            resume=goes_on,
+            max_time=time_left(deadline),
         )
     except TrainingDivergedError as diverged:
         _save(folder, model, diverged.history, described)
         raise
+    return _finish(folder, dataset, pipeline, model, history, described)
+
+
+def _finish(
+    folder: RunFolder,
+    dataset: data.Dataset,
+    pipeline: Pipeline,
+    model: MADE,
+    history: History,
+    described: dict[str, Any],
+) -> RunResult:
+    """Save the model, and score it unless the user wants to stop."""
     _save(folder, model, history, described)
+    baselines = baseline_scores(dataset, tree=lambda: pipeline.tree)
     lines = {name: by_split["valid"].nll for name, by_split in baselines.items()}
     files = [
         folder.model_file,
@@ -196,7 +239,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         for split in ("valid", "test")
     }
     folder.write_json("results.json", _results(scores, baselines, history, model))
-    files.append(draw_samples(folder.path / "samples.png", model, dataset, config.seed))
+    files.append(draw_samples(folder.path / "samples.png", model, dataset, pipeline.seed))
     return RunResult(dataset, model, history, scores, baselines, files)
 
 
@@ -216,17 +259,6 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     )
 
 
-def _choose(pipeline: Pipeline, config: RunConfig, *, progress: bool) -> Candidate:
-    """Return the best candidate of the default recipe."""
-    try:
-        return pipeline.choose(progress=progress)
-    except KeyboardInterrupt:
-        _log.warning(
-            "interrupted while settings were compared: made fit -o %s --resume begins again", config.folder
-        )
-        raise
-
-
 def _save(folder: RunFolder, model: MADE, history: History, described: dict[str, Any]) -> None:
     folder.forget_results()
     model.save(folder.model_file)
@@ -236,12 +268,17 @@ def _save(folder: RunFolder, model: MADE, history: History, described: dict[str,
 
 
 def _described(
-    config: RunConfig, dataset: data.Dataset, model: MADE, training: Mapping[str, Any]
+    config: RunConfig,
+    dataset: data.Dataset,
+    model: MADE | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
+    """Return what settings.json holds; the full settings once there is a model."""
+    full = {} if model is None else {"full": {"model": model.settings(), "training": dict(training or {})}}
     return {
         **config.settings(),
         "notes": list(dataset.notes),
-        "full": {"model": model.settings(), "training": dict(training)},
+        **full,
         "versions": environment(),
         "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from numpy.typing import ArrayLike
@@ -18,11 +20,13 @@ from made.support.log import log_on_stderr
 from made.training.fit import fit
 from made.training.held_out import set_apart
 from made.training.history import History
+from made.training.interrupt import deadline_in, time_left
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate, candidates
 from made.tuning.chow_liu_init import can_be_tree
+from made.tuning.comparison import Comparison, Outcome
+from made.tuning.plan import Plan, plan_for
 from made.tuning.recipes import DEFAULT, Recipe, as_recipe, build_model, recipe_for
-from made.tuning.successive_halving import choose
 from made.variables.base import Variable
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
@@ -42,6 +46,7 @@ def auto_fit(
     recipe: str = DEFAULT.name,
     network: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
+    max_time: float | None = None,
     device: str = "cpu",
     progress: bool = False,
 ) -> MADE:
@@ -66,6 +71,8 @@ def auto_fit(
         Which recipe's settings; see `made recipes`.
     network, training : mapping, optional
         Arguments of `MADE` and of `made.fit` that replace the recipe's; nothing is compared then.
+    max_time : float, optional
+        Stop after so many seconds, with the best model so far. Ctrl-C does the same.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
     progress : bool
@@ -92,13 +99,25 @@ def auto_fit(
     >>> bool((model.log_prob(np.eye(4)) > -1.8).all())
     True
     """
+    deadline = deadline_in(max_time)
     with log_on_stderr() if progress else nullcontext():
         pipeline = _pipeline(
             train, valid, schema, seed=seed, recipe=recipe, network=network, training=training, device=device
         )
-        chosen = pipeline.choose(progress=progress) if pipeline.is_open else None
-        model, settings = pipeline.prepare(chosen)
-        pipeline.fit(model, settings, progress=progress)
+        if not pipeline.is_open:
+            model, settings = pipeline.prepare()
+            pipeline.fit(model, settings, progress=progress, max_time=time_left(deadline))
+            return model
+        with TemporaryDirectory() as folder:
+            outcome = pipeline.compare(pipeline.plan(), Path(folder), deadline=deadline, progress=progress)
+            if outcome.model is not None:
+                _log.info(
+                    "%s while settings were compared; taken: %s", outcome.ended, outcome.candidate.about
+                )
+                return outcome.model
+            model, settings = pipeline.prepare(outcome.candidate)
+            state = {"checkpoint": outcome.checkpoint, "resume": outcome.checkpoint is not None}
+            pipeline.fit(model, settings, progress=progress, max_time=time_left(deadline), **state)
     return model
 
 
@@ -187,19 +206,36 @@ class Pipeline:
             image=self.image,
         )
 
-    def choose(self, *, progress: bool = False) -> Candidate:
-        """Compare the candidates, and return the best one.
+    def plan(self) -> Plan:
+        """Return what a comparison of the candidates will do."""
+        return plan_for(self.candidates())
 
-        Parameters
-        ----------
-        progress : bool
-            Show a progress bar for each fit.
-        """
+    def compare(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        deadline: float | None = None,
+        on_best: Callable[[MADE], None] | None = None,
+        progress: bool = False,
+    ) -> Outcome:
+        """Compare the candidates of a plan; see `Comparison`."""
 
         def build(candidate: Candidate) -> MADE:
             return self._build(as_recipe(candidate)).to(find_device(self.device))
 
-        return choose(self.candidates(), build, self.train, self.valid, seed=self.seed, progress=progress)
+        comparison = Comparison(
+            plan,
+            build,
+            self.train,
+            self.valid,
+            folder,
+            deadline=deadline,
+            on_best=on_best,
+            seed=self.seed,
+            progress=progress,
+        )
+        return comparison.run()
 
     def prepare(self, chosen: Candidate | str | None = None) -> tuple[MADE, dict[str, Any]]:
         """Build the model, and return it with the settings of its training.

@@ -1,0 +1,152 @@
+"""Comparing candidates: the best wins wherever it stands, goes on where it is, and nothing is done twice."""
+
+from __future__ import annotations
+
+import io
+import signal
+from contextlib import redirect_stderr
+
+import numpy as np
+import pytest
+import torch
+
+import made
+from made.support.log import log_on_stderr
+from made.training.divergence import TrainingDivergedError
+from made.tuning.candidates import Candidate
+from made.tuning.comparison import Comparison
+from made.tuning.plan import Plan, Rung, plan_for
+
+_WILD = {"epochs": 8, "learning_rate": 1e30, "schedule": "constant", "optimizer": "adam"}
+SMALL = Candidate("small", {"hidden": (1,)}, {"epochs": 16})
+WIDE = Candidate("wide", {"hidden": (64,)}, {"epochs": 64, "batch_size": 32})
+WILD = Candidate("wild", {"hidden": (8,)}, _WILD)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    draw = np.random.default_rng(0)
+    first = draw.integers(0, 2, (600, 1))
+    return made.MADE(made.Bernoulli(6)).rows(np.where(draw.random((600, 6)) < 0.9, first, 1 - first))
+
+
+@pytest.fixture
+def compare(rows, tmp_path):
+    """A function that compares candidates, and returns the outcome and what was logged."""
+
+    def compare(*candidates, **others):
+        plan = candidates[0] if isinstance(candidates[0], Plan) else plan_for(candidates)
+        folder = others.pop("folder", tmp_path / "comparison")
+        comparison = Comparison(plan, build, rows[:500], rows[500:], folder, seed=0, **others)
+        with redirect_stderr(io.StringIO()) as logged, log_on_stderr():
+            outcome = comparison.run()
+        return outcome, logged.getvalue()
+
+    return compare
+
+
+def build(candidate):
+    return made.MADE(made.Bernoulli(6), **candidate.model)
+
+
+def press_ctrl_c(monkeypatch, step):
+    """Press Ctrl-C in one training step, counted from 1 over all fits."""
+    plain, done = made.MADE.loss, []
+
+    def loss(self, *args, **kwargs):
+        done.append(None)
+        if len(done) == step:
+            signal.raise_signal(signal.SIGINT)
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(made.MADE, "loss", loss)
+    return done
+
+
+@pytest.mark.parametrize("order", [(SMALL, WIDE), (WIDE, SMALL)])
+def test_the_best_is_chosen_whatever_its_place(compare, order):
+    outcome, logged = compare(*order)
+    assert outcome.candidate is WIDE
+    assert outcome.ended == "chosen"
+    for words in ("comparing 2 settings after", "small: validation NLL", "nats after", "chosen: wide"):
+        assert words in logged
+
+
+def test_the_winner_goes_on_as_if_it_had_never_paused(compare, rows):
+    outcome, _ = compare(SMALL, WIDE)
+    model, whole = build(WIDE), build(WIDE)
+    settings = {**WIDE.training, "seed": 0}
+    history = made.fit(model, rows[:500], rows[500:], checkpoint=outcome.checkpoint, resume=True, **settings)
+    expected = made.fit(whole, rows[:500], rows[500:], **settings)
+    assert history.batch_losses == expected.batch_losses
+    assert history.valid_nll == expected.valid_nll
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), whole.parameters(), strict=True))
+
+
+def test_one_candidate_is_not_fitted(compare, tmp_path):
+    outcome, logged = compare(SMALL)
+    assert outcome.candidate is SMALL
+    assert outcome.model is None
+    assert logged == "too few validation rows to compare settings; taken: small\n"
+    assert not (tmp_path / "comparison").exists()
+
+
+def test_one_that_diverges_is_skipped(compare):
+    outcome, logged = compare(WILD, SMALL)
+    assert outcome.candidate is SMALL
+    assert "wild: training diverged" in logged
+
+
+def test_if_all_diverge_it_is_said(compare):
+    with pytest.raises(TrainingDivergedError, match="lower the learning rate"):
+        compare(WILD, WILD)
+
+
+def test_what_was_done_before_ctrl_c_is_not_done_again(compare, monkeypatch, tmp_path):
+    """The outcome is that of a comparison that was never interrupted, and no step is taken twice."""
+    third = Candidate("third", {"hidden": (16,)}, {"epochs": 16, "batch_size": 64})
+    plan = Plan((SMALL, WIDE, third), (Rung(1 / 8, 2), Rung(1 / 2, 1)))
+    with monkeypatch.context() as patch:
+        steps = press_ctrl_c(patch, step=-1)
+        expected, _ = compare(plan, folder=tmp_path / "whole")
+        n_steps = len(steps)
+    with monkeypatch.context() as patch:
+        steps = press_ctrl_c(patch, step=n_steps // 2)
+        stopped, _ = compare(plan)
+        assert stopped.ended == "interrupted"
+        assert len(steps) == n_steps // 2
+    with monkeypatch.context() as patch:
+        steps = press_ctrl_c(patch, step=-1)
+        outcome, _ = compare(plan)
+        assert len(steps) == n_steps - n_steps // 2
+    assert outcome.candidate.about == expected.candidate.about
+    assert outcome.checkpoint.read_bytes()[-1000:] == expected.checkpoint.read_bytes()[-1000:]
+    again, logged = compare(plan)
+    assert again.candidate.about == outcome.candidate.about
+    assert logged == f"chosen: {outcome.candidate.about}\n"
+
+
+def test_stopped_it_has_the_best_model_so_far(compare, rows, monkeypatch):
+    press_ctrl_c(monkeypatch, step=150)
+    seen = []
+    outcome, _ = compare(SMALL, WIDE, on_best=lambda model: seen.append(model))
+    assert outcome.ended == "interrupted"
+    nll = -outcome.model.log_prob(rows[500:]).mean().item()
+    assert nll == pytest.approx(min(outcome.history.valid_nll), abs=1e-9)
+    assert nll < 6 * np.log(2)
+    assert seen[-1] is outcome.model
+
+
+def test_out_of_time_it_has_a_model_too(compare):
+    outcome, _ = compare(SMALL, WIDE, deadline=0.0)
+    assert outcome.ended == "out of time"
+    assert outcome.model is not None
+
+
+def test_decisions_of_another_comparison_are_refused(compare, refused, tmp_path):
+    compare(SMALL, WIDE)
+    decisions = tmp_path / "comparison" / "decisions.json"
+    for content in ("[[7]]", "[[0], [0], [0], [0]]", "nothing", '{"a": 1}'):
+        decisions.write_text(content)
+        with refused("decisions.json", "delete it"):
+            compare(SMALL, WIDE)
