@@ -20,7 +20,7 @@ from made.support.files import read_tensors, write_tensors
 from made.training.history import History
 from made.training.settings import TrainingSettings
 
-__all__ = ["Checkpoint", "fingerprint"]
+__all__ = ["Checkpoint", "best_weights", "fingerprint"]
 
 Weights = dict[str, Tensor]
 _PARTS = ("weights", "best", "optimizer", "average")
@@ -105,6 +105,12 @@ class Checkpoint:
             seconds=header["seconds"],
             **parts,
         )
+
+
+def best_weights(path: str | Path) -> Weights:
+    """Return the weights of the best epoch in a checkpoint."""
+    _, _, tensors = read_tensors(path)
+    return {name[5:]: tensor for name, tensor in tensors.items() if name.startswith("best/")}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Weights:

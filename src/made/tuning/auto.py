@@ -217,25 +217,28 @@ class Pipeline:
         *,
         deadline: float | None = None,
         on_best: Callable[[MADE], None] | None = None,
+        n_workers: int | None = None,
         progress: bool = False,
     ) -> Outcome:
         """Compare the candidates of a plan; see `Comparison`."""
-
-        def build(candidate: Candidate) -> MADE:
-            return self._build(as_recipe(candidate)).to(find_device(self.device))
-
         comparison = Comparison(
             plan,
-            build,
+            self.build,
+            self.schema,
             self.train,
             self.valid,
             folder,
+            seed=self.seed,
+            n_workers=n_workers if find_device(self.device).type == "cpu" else 0,
             deadline=deadline,
             on_best=on_best,
-            seed=self.seed,
             progress=progress,
         )
         return comparison.run()
+
+    def build(self, candidate: Candidate) -> MADE:
+        """Build the model of a candidate, on the device."""
+        return self._build(as_recipe(candidate)).to(find_device(self.device))
 
     def prepare(self, chosen: Candidate | str | None = None) -> tuple[MADE, dict[str, Any]]:
         """Build the model, and return it with the settings of its training.

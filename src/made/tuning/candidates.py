@@ -8,7 +8,7 @@ gets a short fit, and validation chooses (`choose`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -56,6 +56,10 @@ class Candidate:
     model: Mapping[str, Any]
     training: Mapping[str, Any]
     is_tree: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the arguments that make it again, JSON-ready."""
+        return asdict(self)
 
 
 def candidates(

@@ -1,41 +1,46 @@
 """Comparing candidates: all begin the final fit, and those that may still win go on with it.
 
 At each rung of the plan every candidate that is left has done the same fraction of its epochs, and what its
-validation curve promises decides (`judge`). The winner goes on from where it is. Decisions, and the state of
-every fit, are kept in a folder: a comparison that was interrupted goes on there.
+validation curve promises decides (`judge`). The winner goes on from where it is. Fits run side by side on the
+cores there are, with one thread each, and a rung is decided when all have got there: what comes out does not
+depend on where they ran. Decisions, and the state of every fit, are kept in a folder: a comparison that was
+interrupted goes on there.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from made.model import MADE
 from made.support.errors import InputError
 from made.support.files import write_aside
 from made.support.progress import duration
-from made.training.divergence import TrainingDivergedError
-from made.training.fit import fit
+from made.training.checkpoint import best_weights
 from made.training.history import History
-from made.training.interrupt import time_left
+from made.training.interrupt import interruptible, time_left
 from made.tuning.candidates import Candidate
-from made.tuning.judge import expected_nll, survivors
+from made.tuning.entrant import Entrant
+from made.tuning.judge import survivors
 from made.tuning.plan import Plan, Rung
+from made.tuning.side_by_side import Worker, n_cores, one_thread, share, workers
 from made.variables.rows import Rows
+from made.variables.schema import Schema
 
 __all__ = ["Comparison", "Outcome"]
 
 _log = logging.getLogger(__name__)
 
 _DECISIONS = "decisions.json"
+# Fewer steps in all are taken one fit at a time: another process takes about three seconds to begin.
+_STEPS_FOR_WORKERS = 3_000
+_SECONDS_BETWEEN_LOOKS = 0.02
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,11 @@ class Outcome:
     candidate : Candidate
         The winner; where the comparison did not end, the best so far.
     model : MADE or None
-        With the best weights of its fit so far; None where it was not fitted at all.
+        Where the comparison did not end, with the best weights so far.
     history : History
-        Of that fit.
+        Of that candidate's fit.
     checkpoint : Path or None
-        Where that fit goes on from.
+        Where that fit goes on from; None where there was nothing to compare.
     ended : str
         ``"chosen"``, ``"interrupted"`` or ``"out of time"``.
     """
@@ -63,26 +68,6 @@ class Outcome:
     ended: str = "chosen"
 
 
-@dataclass
-class _Entrant:
-    number: int
-    candidate: Candidate
-    checkpoint: Path
-    history: History = field(default_factory=History)
-    nll: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-
-    @property
-    def best(self) -> float:
-        return min(self.history.valid_nll)
-
-    @property
-    def expected(self) -> float:
-        is_over = self.history.ended not in ("paused", "interrupted", "out of time")
-        return (
-            self.best if is_over else expected_nll(self.history.valid_nll, self.candidate.training["epochs"])
-        )
-
-
 class Comparison:
     """Compares the candidates of a plan.
 
@@ -92,33 +77,44 @@ class Comparison:
         What to do.
     build : callable
         Builds the model of a candidate.
+    schema : Schema
+        Of the rows.
     train, valid : Rows
         With their context.
     folder : Path
         Where fits and decisions are kept; may not exist yet.
+    seed : int
+        Of the fits.
+    n_workers : int, optional
+        Processes beside this one; by default one for each other core where there is work for them.
     deadline : float, optional
         When to stop, as `time.monotonic` counts.
     on_best : callable, optional
         Called with the model whenever one has a lower validation NLL than all before.
-    **others
-        Other arguments of `made.fit`: seed, progress.
+    progress : bool
+        Show a progress bar for the fits of this process.
     """
 
     def __init__(
         self,
         plan: Plan,
         build: Callable[[Candidate], MADE],
+        schema: Schema,
         train: Rows,
         valid: Rows | None,
         folder: Path,
         *,
+        seed: int = 0,
+        n_workers: int | None = None,
         deadline: float | None = None,
         on_best: Callable[[MADE], None] | None = None,
-        **others: Any,
+        progress: bool = False,
     ) -> None:
-        self.plan, self.build, self.train, self.valid, self.folder = plan, build, train, valid, folder
-        self.deadline, self.on_best, self.others = deadline, on_best, others
-        self._best: tuple[float, _Entrant, MADE] | None = None
+        self.plan, self.build, self.schema = plan, build, schema
+        self.train, self.valid, self.folder, self.seed = train, valid, folder, seed
+        self.deadline, self.on_best, self.progress = deadline, on_best, progress
+        self._n_workers = self._useful_workers() if n_workers is None else n_workers
+        self._best: Entrant | None = None
 
     def run(self) -> Outcome:
         """Go through the rungs; what is decided already is not decided again.
@@ -128,83 +124,141 @@ class Comparison:
         TrainingDivergedError
             If the fit of every candidate diverged.
         """
-        if len(self.plan.candidates) == 1:
-            (only,) = self.plan.candidates
+        if len(self.plan.candidates) == 1 or self.valid is None:
+            only = self.plan.candidates[0]
             _log.info("too few validation rows to compare settings; taken: %s", only.about)
             return Outcome(only, None, History(), None)
         self.folder.mkdir(parents=True, exist_ok=True)
-        left = [
-            _Entrant(number, candidate, self.folder / f"{number}.safetensors")
+        entrants = [
+            Entrant(number, candidate, self.folder / f"{number}.safetensors")
             for number, candidate in enumerate(self.plan.candidates)
         ]
-        decisions = self._read_decisions(len(left))
-        if decisions:
-            left = [left[number] for number in decisions[-1]]
-        for rung in self.plan.rungs[len(decisions) :]:
-            if len(left) == 1:
-                break
-            _log.info("comparing %d settings after %.0f%% of their epochs", len(left), 100 * rung.fraction)
-            left, ended = self._go_to(rung, left)
-            if ended is not None and self._best is not None:
-                _, best, model = self._best
-                return Outcome(best.candidate, model, best.history, best.checkpoint, ended)
-            places = survivors([own.expected for own in left], [own.nll for own in left], rung.n_kept)
-            dropped = [own for place, own in enumerate(left) if place not in places]
-            left = [left[place] for place in places]
-            decisions.append([own.number for own in left])
-            write_aside(self.folder / _DECISIONS, json.dumps(decisions).encode())
-            for own in dropped:
-                own.checkpoint.unlink(missing_ok=True)
+        decisions = self._read_decisions(len(entrants))
+        left = [entrants[number] for number in decisions[-1]] if decisions else entrants
+        rungs = self.plan.rungs[len(decisions) :] if len(left) > 1 else ()
+        if self._n_workers and rungs:
+            share(self.folder, self.schema, self.train, self.valid, self.seed)
+        with one_thread(), workers(self._n_workers if rungs else 0, self.folder) as others:
+            for rung in rungs:
+                if len(left) == 1:
+                    break
+                ended = self._go_to(rung, left, others)
+                if ended is not None:
+                    return self._stopped(ended)
+                left = self._decide(rung, left)
+                decisions.append([own.number for own in left])
+                write_aside(self.folder / _DECISIONS, json.dumps(decisions).encode())
         winner = left[0]
         _log.info("chosen: %s", winner.candidate.about)
         return Outcome(winner.candidate, None, winner.history, winner.checkpoint)
 
-    def _go_to(self, rung: Rung, left: list[_Entrant]) -> tuple[list[_Entrant], str | None]:
-        """Fit candidates up to a rung; return those that got there, and why the comparison ends if so."""
-        began, there = time.monotonic(), list[_Entrant]()
-        diverged: TrainingDivergedError | None = None
-        for place, entrant in enumerate(left):
-            try:
-                model = self._fit(entrant, rung)
-            except TrainingDivergedError as error:
-                diverged = error
-                _log.info("  %s: %s", entrant.candidate.about, error)
-                continue
-            if self._best is None or entrant.best < self._best[0]:
-                self._best = (entrant.best, entrant, model)
-                if self.on_best is not None:
-                    self.on_best(model)
-            if entrant.history.ended in ("interrupted", "out of time"):
-                return there, entrant.history.ended
-            there.append(entrant)
-            ahead = (time.monotonic() - began) / (place + 1) * (len(left) - place - 1)
-            _log.info(
-                "  %s: validation NLL %.2f nats after %d epochs, %.2f expected%s",
-                entrant.candidate.about,
-                entrant.best,
-                entrant.history.epochs[-1].epoch,
-                entrant.expected,
-                f" (about {duration(ahead)} left here)" if ahead else "",
-            )
-        if diverged is not None and not there:
-            raise diverged
-        return there, None
+    def _go_to(self, rung: Rung, left: Sequence[Entrant], others: Sequence[Worker]) -> str | None:
+        """Fit candidates up to a rung, side by side; return why the comparison ends, if it does."""
+        _log.info("comparing %d settings after %.0f%% of their epochs", len(left), 100 * rung.fraction)
+        waiting, there = deque(left), deque[Entrant]()
+        threads = [threading.Thread(target=self._serve, args=(own, rung, waiting, there)) for own in others]
+        for thread in threads:
+            thread.start()
+        began, n_there, is_pressed = time.monotonic(), 0, False
+        with interruptible() as interrupt:
+            while True:
+                if (entrant := _take(waiting)) is not None:
+                    self._fit_here(entrant, rung)
+                    there.append(entrant)
+                elif any(thread.is_alive() for thread in threads):
+                    time.sleep(_SECONDS_BETWEEN_LOOKS)
+                elif not waiting and not there:
+                    break
+                while (entrant := _take(there)) is not None:
+                    n_there += 1
+                    ahead = (time.monotonic() - began) / n_there * (len(left) - n_there)
+                    self._note(entrant, ahead)
+                    if entrant.was_stopped:
+                        waiting.clear()
+                if not is_pressed and (interrupt.pressed or _is_interrupted(left)):
+                    is_pressed = True
+                    waiting.clear()
+                    for worker in others:
+                        worker.stop()
+        if is_pressed:
+            return "interrupted"
+        return "out of time" if any(own.was_stopped for own in left) else None
 
-    def _fit(self, entrant: _Entrant, rung: Rung) -> MADE:
-        model = self.build(entrant.candidate)
-        entrant.history = fit(
-            model,
+    def _fit_here(self, entrant: Entrant, rung: Rung) -> None:
+        assert self.valid is not None  # else nothing is compared
+        entrant.fit(
+            self.build(entrant.candidate),
             self.train,
             self.valid,
-            **{**entrant.candidate.training, **self.others},
-            checkpoint=entrant.checkpoint,
-            resume=entrant.checkpoint.exists(),
+            seed=self.seed,
             pause_after=rung.epoch(entrant.candidate),
             max_time=time_left(self.deadline),
+            progress=self.progress,
         )
-        assert self.valid is not None  # with too few validation rows nothing is compared
-        entrant.nll = model.nll(self.valid).cpu().numpy()
+
+    def _serve(self, worker: Worker, rung: Rung, waiting: deque[Entrant], there: deque[Entrant]) -> None:
+        """Have a worker fit what is waiting."""
+        while (entrant := _take(waiting)) is not None:
+            pause_after, max_time = rung.epoch(entrant.candidate), time_left(self.deadline)
+            if not worker.fit(entrant, self.build, pause_after=pause_after, max_time=max_time):
+                waiting.append(entrant)  # its process has died: another one fits it
+                return
+            there.append(entrant)
+
+    def _note(self, entrant: Entrant, ahead: float) -> None:
+        """Log how far a candidate got, and keep the best model."""
+        if entrant.failure is not None:
+            _log.info("  %s: %s", entrant.candidate.about, entrant.failure)
+            return
+        if self._best is None or entrant.best < self._best.best:
+            self._best = entrant
+            if self.on_best is not None:
+                self.on_best(self._model_of(entrant))
+        _log.info(
+            "  %s: validation NLL %.2f nats after %d epochs, %.2f expected%s",
+            entrant.candidate.about,
+            entrant.best,
+            entrant.history.epochs[-1].epoch,
+            entrant.expected,
+            f" (about {duration(ahead)} left here)" if ahead else "",
+        )
+
+    def _decide(self, rung: Rung, left: Sequence[Entrant]) -> list[Entrant]:
+        """Return who goes on; states of the others are deleted."""
+        sound = [own for own in left if own.failure is None]
+        if not sound:
+            assert left[0].failure is not None  # as all have failed
+            raise left[0].failure
+        places = survivors([own.expected for own in sound], [own.nll for own in sound], rung.n_kept)
+        kept = [sound[place] for place in places]
+        for own in left:
+            if own not in kept and own is not self._best:
+                own.checkpoint.unlink(missing_ok=True)
+        return kept
+
+    def _stopped(self, ended: str) -> Outcome:
+        if self._best is None:
+            raise KeyboardInterrupt
+        best = self._best
+        return Outcome(best.candidate, self._model_of(best), best.history, best.checkpoint, ended)
+
+    def _model_of(self, entrant: Entrant) -> MADE:
+        """Return the model of a candidate with its best weights so far."""
+        model = self.build(entrant.candidate)
+        model.load_state_dict(best_weights(entrant.checkpoint))
         return model
+
+    def _useful_workers(self) -> int:
+        """Return how many processes there is work for, beside this one."""
+        if self.train.codes.device.type != "cpu":
+            return 0
+        n, left, before, steps = len(self.train), len(self.plan.candidates), 0.0, 0.0
+        for rung in self.plan.rungs:
+            epochs = sum(own.training["epochs"] for own in self.plan.candidates) / len(self.plan.candidates)
+            batch_size = self.plan.candidates[0].training.get("batch_size", 128)
+            steps += left * (rung.fraction - before) * epochs * max(n // batch_size, 1)
+            left, before = rung.n_kept, rung.fraction
+        return min(n_cores(), len(self.plan.candidates)) - 1 if steps > _STEPS_FOR_WORKERS else 0
 
     def _read_decisions(self, n: int) -> list[list[int]]:
         """Return which candidates each decided rung left."""
@@ -218,3 +272,15 @@ class Comparison:
         if len(decisions) > len(self.plan.rungs) or any(not 0 <= i < n for kept in decisions for i in kept):
             raise InputError(f"{file} is of another comparison; delete it to compare again")
         return decisions
+
+
+def _take(waiting: deque[Entrant]) -> Entrant | None:
+    """Take the first that is waiting; deques are safe between threads."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
+
+
+def _is_interrupted(left: Sequence[Entrant]) -> bool:
+    return any(own.history.ended == "interrupted" for own in left)
