@@ -192,7 +192,7 @@ def test_interrupted_run_goes_on(finished, tmp_path, job_for, press):
 def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
     """Interrupted while settings are compared, it leaves the best model, and ends as if it had not been."""
 
-    def candidates(_n_rows, _n_valid=None, *, trees=True, image=None):
+    def candidates(_n_rows, _n_valid=None, *, n_features=100, trees=True, image=None):
         return [
             Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
         ]
@@ -234,7 +234,7 @@ def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_fo
 def test_what_was_chosen_for_images_is_found_again(tmp_path, job_for, monkeypatch):
     """It depends on the shape of the images, when a run goes on as well."""
 
-    def candidates(_n_rows, _n_valid=None, *, trees=True, image=None):
+    def candidates(_n_rows, _n_valid=None, *, n_features=100, trees=True, image=None):
         field = {"hidden": (32, 32), "field": {"grid": image, "reach": 2}}
         return [
             Candidate("lazy", {"hidden": (4,)}, {"epochs": 3, "learning_rate": 1e-9}),

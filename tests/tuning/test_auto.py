@@ -19,7 +19,7 @@ module = importlib.import_module("made.tuning.auto")
 def quick(monkeypatch):
     """Small networks and few epochs: what is chosen among is not the question here."""
 
-    def candidates(n_rows, n_valid, *, trees=True, image=None):
+    def candidates(n_rows, n_valid, *, n_features=100, trees=True, image=None):
         if not n_valid:
             return real_candidates(n_rows, n_valid)
         return [
@@ -53,7 +53,7 @@ def test_without_validation_rows_some_are_set_apart_and_it_is_said(quick, capsys
 
 def test_few_rows_are_all_trained_on(quick, capsys):
     model = made.auto_fit(_rows(40), progress=True)
-    assert model.hidden == (512, 512)
+    assert model.mask_set.describe() == "one mask (natural ordering, even connectivity)"
     said = capsys.readouterr().err
     assert "40 rows are too few" in said
     assert "too few validation rows to compare settings; taken: 50% of units dropped, weight decay 20" in said

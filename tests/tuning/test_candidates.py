@@ -23,18 +23,18 @@ def test_every_candidate_has_settings_that_are_known_and_a_name_of_its_own(n_row
     for candidate in (*tried, when_set_by_hand(n_rows), *candidates(n_rows, 0)):
         DEFAULT.model_settings(candidate.model)
         settings = TrainingSettings(**candidate.training)
-        assert 10 <= settings.epochs <= 1_000
+        assert 4 <= settings.epochs <= 500
 
 
 def test_the_fewer_rows_the_more_is_tried_for_longer():
     tried = [candidates(n) for n in (400, 2_000, 15_000, 50_000, 300_000)]
     assert all(len(fewer) >= len(more) for fewer, more in pairwise(tried))
     epochs = [own[0].training["epochs"] for own in tried]
-    assert epochs == sorted(epochs, reverse=True)
+    assert epochs == sorted(epochs, reverse=True), epochs
 
 
 def test_few_rows_get_strong_decay_alone_and_as_a_candidate():
-    assert _strongest(400) > _strongest(2_000) > _strongest(15_000)
+    assert _strongest(400) > _strongest(2_000)
     (alone,) = candidates(50, 9)
     assert alone.training["weight_decay"] > _strongest(400)
     assert len(candidates(50, 10)) == len(candidates(50)) > 1
@@ -59,9 +59,23 @@ def test_images_are_tried_as_images(n_rows):
     tried = candidates(n_rows, image=(8, 10))
     others = {own.about for own in candidates(n_rows)}
     of_images = [own for own in tried if own.about not in others]
-    assert len(tried) == len(others) + len(of_images) > len(others)
+    assert len(tried) > len(of_images) > 0
+    assert n_rows > 20_000 or len(tried) == len(others) + len(of_images)
     for own in of_images:
         assert own.about.startswith("images of 8 x 10: layers of 512 that see 6 pixels")
         model = made.MADE(made.Bernoulli(80), **DEFAULT.model_settings(own.model))
         assert model.mask_set.field.grid == (8, 10)
         assert TrainingSettings(**own.training).shift == 1
+
+
+def test_layers_are_as_wide_as_rows_need():
+    def widths(n_rows, n_features):
+        return {own.model["hidden"] for own in candidates(n_rows, n_features=n_features)}
+
+    assert widths(400, 6) == {(64, 64)}
+    assert widths(400, 100) == {(128, 128)}
+    assert widths(5_000, 6) == {(64, 64)}
+    assert widths(5_000, 30) == {(256, 256)}
+    assert widths(5_000, 500) == {(512, 512)}
+    assert (1_024, 1_024) in widths(50_000, 500)
+    assert (1_024, 1_024) not in widths(50_000, 100)

@@ -202,6 +202,7 @@ class Pipeline:
         return candidates(
             len(self.train),
             0 if self.valid is None else len(self.valid),
+            n_features=self.schema.row_type.n_inputs,
             trees=can_be_tree(self.schema),
             image=self.image,
         )

@@ -2,13 +2,13 @@
 
 Size alone does not determine the best settings: of two sets with two thousand rows of a hundred variables,
 one is best with 10% of the units dropped, the other with 50% of them and 30% of the inputs. So each candidate
-gets a short fit, and validation chooses (`choose`).
+begins its fit, and validation rows tell which goes on (`Comparison`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,14 @@ from made.data.image_shape import SHORTEST_SIDE
 
 __all__ = ["Candidate", "candidates", "when_set_by_hand"]
 
-# Steps of a fit, whatever the number of rows: fewer leave small data under-trained. Then the fewest and the
-# most epochs.
-_STEPS = 7_000
-_EPOCHS = (10, 500)
-# How many times longer a fit takes where inputs are dropped.
-_LONGER = 2
+# Of settings by hand: steps of a fit, whatever the number of rows, then the fewest and the most epochs.
+_STEPS_BY_HAND = 7_000
+_EPOCHS_BY_HAND = (10, 500)
+# Of candidates: steps of a fit, up to so many rows; what starts from a tree with dropped inputs takes more. A
+# high rate and a trapezoid get there in a third of the steps that one-cycle took.
+_STEPS = ((1_000, 1_000), (10_000, 2_500), (None, 2_000))
+_STEPS_DROPPED_INPUTS = 4_500
+_EPOCHS = (4, 500)
 # Up to _FEW_ROWS regularization matters most, and fits are quick; above _MANY_ROWS time matters most.
 _FEW_ROWS, _MANY_ROWS = 10_000, 100_000
 # The most rows for which a mixture of orderings, whose masks regularize each other, can be the best.
@@ -31,11 +33,17 @@ _ROWS_FOR_ORDERINGS = 20_000
 _VERY_FEW_ROWS = 500
 _FEWEST_VALID = 10
 _EPOCHS_UNWATCHED = 400
+# Units of the two layers, for rows of at most so many features, and for very few rows; wide layers for many
+# rows of many features.
+_WIDTHS = ((8, 64), (32, 256), (None, 512))
+_WIDTHS_OF_VERY_FEW_ROWS = ((20, 64), (None, 128))
+_WIDE, _FEATURES_FOR_WIDE = 1_024, 200
 # For images, units that see _REACH pixels each way. They over-fit less than units that see everything, and
 # cost less, so that layers can be wider: by the number of pixels, within _UNITS.
 _REACH = 6
 _UNITS = (512, 1_600)
 _MANY_IMAGES = 20_000
+_STEPS_OF_IMAGES = (7_000, 10_000)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ def candidates(
     n_rows: int,
     n_valid: int | None = None,
     *,
+    n_features: int = 100,
     trees: bool = True,
     image: tuple[int, int] | None = None,
 ) -> list[Candidate]:
@@ -75,6 +84,8 @@ def candidates(
     ----------
     n_rows, n_valid : int
         Numbers of training and validation rows; by default there are enough of the latter.
+    n_features : int
+        Of a row, as it enters the network.
     trees : bool
         Whether a model can start as a Chow-Liu tree.
     image : (rows, columns), optional
@@ -88,22 +99,56 @@ def candidates(
     10% of units dropped, weight decay 1
     """
     if n_valid is not None and n_valid < _FEWEST_VALID:
-        own = _candidate(n_rows, 0.5, decay=20.0)
-        return [replace(own, training={**own.training, "epochs": _EPOCHS_UNWATCHED})]
-    tried = [*_for_tables(n_rows), *([] if image is None else _for_images(n_rows, image))]
-    return [candidate for candidate in tried if trees or not candidate.is_tree]
+        own = when_set_by_hand(n_rows)
+        model = {**own.model, "dropout": 0.5}
+        training = {**own.training, "epochs": _EPOCHS_UNWATCHED, "weight_decay": 20.0}
+        return [Candidate("50% of units dropped, weight decay 20", model, training)]
+    if image is not None and min(image) >= SHORTEST_SIDE and n_rows > _MANY_IMAGES:
+        return [_for_images(n_rows, image, 0.1), _for_tables(n_rows, n_features, trees)[0]]
+    tried = _for_tables(n_rows, n_features, trees)
+    if image is not None and min(image) >= SHORTEST_SIDE:
+        tried += [_for_images(n_rows, image, dropout) for dropout in (0.1, 0.3)]
+    return tried
 
 
 def when_set_by_hand(n_rows: int) -> Candidate:
-    """Return what is taken without a comparison, where the user sets something: one mask, quick to train."""
-    return _candidate(n_rows, 0.5 if n_rows <= _ROWS_FOR_ORDERINGS else 0.1)
+    """Return what is taken without a comparison, where the user has set something: one mask, quick to fit."""
+    dropout = 0.5 if n_rows <= _ROWS_FOR_ORDERINGS else 0.1
+    training = _training(n_rows, _STEPS_BY_HAND, _EPOCHS_BY_HAND)
+    training |= {"patience": max(10, training["epochs"] // 5), "ema": 0.998}
+    return Candidate(f"{dropout:.0%} of units dropped", {"dropout": dropout}, training)
+
+
+def _for_tables(n_rows: int, n_features: int, trees: bool) -> list[Candidate]:
+    """Return networks that assume nothing about the columns; what is most often the best comes first."""
+    make = partial(_candidate, n_rows, n_features)
+    if n_rows > _MANY_ROWS:
+        return [make(0.1, rate=4e-3), make(0.1, rate=4e-3, decay=1.0)]
+    if n_rows > _FEW_ROWS:
+        tried = [make(0.1, rate=4e-3, decay=1.0)]
+        tried += [make(0.1, orderings=4)] if n_rows <= _ROWS_FOR_ORDERINGS else [make(0.1, rate=4e-3)]
+        return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if n_features >= _FEATURES_FOR_WIDE else tried
+    tried = [make(0.1, orderings=4), make(0.3, orderings=4), make(0.5, rate=4e-3, decay=1.0)]
+    if trees:
+        tried += [make(0.5, is_tree=True), make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)]
+    if n_rows < _VERY_FEW_ROWS:
+        tried += [make(0.5, rate=4e-3, decay=3.0)]
+        tried += [make(0.5, rate=4e-3, decay=3.0, is_tree=True)] if trees else []
+    return tried
 
 
 def _candidate(
-    n_rows: int, dropout: float, decay: float | None = None, is_tree: bool = False, **model: Any
+    n_rows: int,
+    n_features: int,
+    dropout: float,
+    rate: float = 8e-3,
+    decay: float | None = None,
+    is_tree: bool = False,
+    **model: Any,
 ) -> Candidate:
-    """Return a candidate with this fraction of units dropped, described in words."""
+    """Return a candidate with this fraction of units dropped, and say in words what else it has."""
     orderings, inputs = model.get("orderings", 1), model.get("input_dropout", 0.0)
+    width = _up_to(_WIDTHS_OF_VERY_FEW_ROWS if n_rows < _VERY_FEW_ROWS else _WIDTHS, n_features)
     about = [
         f"{orderings} orderings" if orderings > 1 else "",
         f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
@@ -111,61 +156,39 @@ def _candidate(
         "" if decay is None else f"weight decay {decay:g}",
         "from the Chow-Liu tree" if is_tree else "",
     ]
-    training = _training(n_rows, _LONGER if inputs else 1, decay)
-    return Candidate(", ".join(filter(None, about)), {"dropout": dropout, **model}, training, is_tree)
+    training = _training(n_rows, _STEPS_DROPPED_INPUTS if inputs else _up_to(_STEPS, n_rows), _EPOCHS)
+    # A trapezoid gains most at its end: patience is for fits that over-fit.
+    training |= {"patience": max(10, round(0.4 * training["epochs"]))}
+    training |= {"schedule": "trapezoid", "learning_rate": rate, "ema": 0.99}
+    # Without weight decay of its own, that which follows from the optimizer.
+    training |= {} if decay is None else {"weight_decay": decay}
+    network = {"hidden": (width, width), "dropout": dropout, **model}
+    return Candidate(", ".join(filter(None, about)), network, training, is_tree)
 
 
-def _for_tables(n_rows: int) -> list[Candidate]:
-    """Return candidates that assume nothing about the columns."""
-    make = partial(_candidate, n_rows)
-    light, decayed, mixed = make(0.1), make(0.1, decay=1.0), make(0.1, orderings=4)
-    if n_rows > _MANY_ROWS:
-        return [light, decayed]
-    if n_rows > _FEW_ROWS:
-        tried = [light, decayed, make(0.5, decay=1.0), make(0.2, hidden=(1024, 1024))]
-        return [*tried, mixed] if n_rows <= _ROWS_FOR_ORDERINGS else tried
-    tried = [
-        light,
-        mixed,
-        make(0.5, orderings=4),
-        make(0.5, orderings=4, input_dropout=0.3),
-        make(0.5, decay=1.0),
-        make(0.5, decay=3.0),
-        make(0.5, is_tree=True),
-        make(0.5, decay=3.0, is_tree=True),
-    ]
-    if n_rows < _VERY_FEW_ROWS:
-        tried += [make(0.5, decay=10.0), make(0.5, decay=3.0, orderings=4)]
-    return tried
-
-
-def _for_images(n_rows: int, image: tuple[int, int]) -> list[Candidate]:
-    """Return deep networks whose units see a neighbourhood."""
-    if min(image) < SHORTEST_SIDE:
-        return []
+def _for_images(n_rows: int, image: tuple[int, int], dropout: float) -> Candidate:
+    """Return a deep network of units that see a neighbourhood."""
     width = min(max(2 * image[0] * image[1], _UNITS[0]), _UNITS[1])
-    training = {**_training(n_rows, 1, None), "learning_rate": 2e-3, "shift": 1}
-    return [
-        Candidate(
-            f"images of {image[0]} x {image[1]}: layers of {width:,} that see {_REACH} pixels each way, "
-            f"{dropout:.0%} of units dropped",
-            {"hidden": (width,) * 4, "dropout": dropout, "field": {"grid": image, "reach": _REACH}},
-            training,
-        )
-        for dropout in ((0.1, 0.3) if n_rows <= _MANY_IMAGES else (0.1,))
-    ]
+    training = _training(n_rows, _STEPS_OF_IMAGES[n_rows > _MANY_IMAGES], _EPOCHS_BY_HAND)
+    training |= {"patience": max(10, training["epochs"] // 5), "ema": 0.998}
+    return Candidate(
+        f"images of {image[0]} x {image[1]}: layers of {width:,} that see {_REACH} pixels each way, "
+        f"{dropout:.0%} of units dropped",
+        {"hidden": (width,) * 4, "dropout": dropout, "field": {"grid": image, "reach": _REACH}},
+        {**training, "learning_rate": 2e-3, "shift": 1},
+    )
 
 
-def _training(n_rows: int, longer: int, decay: float | None) -> dict[str, Any]:
+def _training(n_rows: int, steps: int, bounds: tuple[int, int]) -> dict[str, Any]:
+    """Return batch size and epochs for about this many steps."""
     batch_size = 100 if n_rows < _FEW_ROWS else 256
-    fewest, most = _EPOCHS
-    epochs = longer * min(max(round(_STEPS * batch_size / n_rows), fewest), most)
+    fewest, most = bounds
     return {
-        "epochs": epochs,
+        "epochs": min(max(round(steps * batch_size / n_rows), fewest), most),
         "batch_size": batch_size,
-        # A schedule that ends at zero improves until the end: patience is for fits that over-fit.
-        "patience": max(10, epochs // 5),
-        "ema": 0.998,
-        # By default it follows from the optimizer.
-        **({} if decay is None else {"weight_decay": decay}),
     }
+
+
+def _up_to(table: Sequence[tuple[int | None, int]], n: int) -> int:
+    """Return the entry of a table for n: the first whose bound is not below n."""
+    return next(value for bound, value in table if bound is None or n <= bound)

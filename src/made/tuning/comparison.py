@@ -229,7 +229,8 @@ class Comparison:
         if not sound:
             assert left[0].failure is not None  # as all have failed
             raise left[0].failure
-        places = survivors([own.expected for own in sound], [own.nll for own in sound], rung.n_kept)
+        expected, at_best = [own.expected for own in sound], [own.at_best for own in sound]
+        places = survivors(expected, at_best, [own.nll for own in sound], rung.n_kept)
         kept = [sound[place] for place in places]
         for own in left:
             if own not in kept and own is not self._best:

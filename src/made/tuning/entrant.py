@@ -54,9 +54,17 @@ class Entrant:
     @property
     def expected(self) -> float:
         """The validation NLL that it is expected to reach; see `expected_nll`."""
+        return self._expected(at_best=False)
+
+    @property
+    def at_best(self) -> float:
+        """What it may reach at best."""
+        return self._expected(at_best=True)
+
+    def _expected(self, *, at_best: bool) -> float:
         if self.history.ended in ("finished", "stopped early"):
             return self.best
-        return expected_nll(self.history.valid_nll, self.candidate.training["epochs"])
+        return expected_nll(self.history.valid_nll, self.candidate.training["epochs"], at_best=at_best)
 
     @property
     def was_stopped(self) -> bool:

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 
 __all__ = ["expected_nll", "paired_difference", "survivors"]
 
-# A curve that falls by d while the epochs double falls by at most this much of d at the next doubling.
-_LARGEST_RATIO = 0.7
-# A candidate is hopeless if it is behind by more than this many standard errors, now and in what is expected.
-_HOPELESS = 4.0
-# The first candidate beyond those that are kept stays if it is behind by less than this many.
+# A curve that falls by d while the epochs double falls by at most this fraction of d at the next doubling,
+# and the fraction shrinks by this factor: as most curves do, and as hardly any does.
+_USUAL, _AT_BEST = (0.5, 0.75), (0.7, 1.0)
+# The first candidate beyond those that are kept stays if it is behind by fewer standard errors than this.
 _CLOSE = 1.0
 
 
-def expected_nll(curve: Sequence[float], epochs: int) -> float:
+def expected_nll(curve: Sequence[float], epochs: int, *, at_best: bool = False) -> float:
     """Return the validation NLL that a fit is expected to reach at its end.
 
     What a curve gains while the number of epochs doubles shrinks by about the same factor each time: the
@@ -30,11 +29,13 @@ def expected_nll(curve: Sequence[float], epochs: int) -> float:
         Validation NLL after 0, 1, 2, ... epochs.
     epochs : int
         Of the whole fit.
+    at_best : bool
+        Return what hardly any curve would fall below, instead of what is likely.
 
     Examples
     --------
-    >>> round(expected_nll([9.0, 8.0, 7.0, 6.75, 6.5], epochs=16), 3)
-    6.125
+    >>> round(expected_nll([9.0, 8.0, 7.0, 6.8, 6.6], epochs=16), 3)
+    6.453
     >>> expected_nll([9.0, 8.0, 7.0, 7.5, 8.0], epochs=16)
     7.0
     """
@@ -44,12 +45,15 @@ def expected_nll(curve: Sequence[float], epochs: int) -> float:
     first, second, last = curve[done // 4], curve[done // 2], curve[done]
     if second - last <= 0 or last > lowest:
         return lowest
-    ratio = min(max((second - last) / max(first - second, 1e-12), 0.0), _LARGEST_RATIO)
-    n_doublings = math.log2(max(epochs / done, 1.0))
-    if ratio == 0.0:
-        return last
-    gain: float = (second - last) * ratio * (1 - ratio**n_doublings) / (1 - ratio)
-    return last - gain
+    most, shrinks = _AT_BEST if at_best else _USUAL
+    ratio, gain = min((second - last) / max(first - second, 1e-12), most), second - last
+    n_doublings, rest = math.log2(max(epochs / done, 1.0)), 0.0
+    while n_doublings > 0:
+        ratio *= shrinks
+        gain *= ratio
+        rest += gain * min(n_doublings, 1.0)
+        n_doublings -= 1
+    return last - rest
 
 
 def paired_difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
@@ -65,16 +69,19 @@ def paired_difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> t
     return float(difference.mean()), error
 
 
-def survivors(expected: Sequence[float], nll: Sequence[NDArray[np.float64]], n_kept: int) -> list[int]:
+def survivors(
+    expected: Sequence[float], at_best: Sequence[float], nll: Sequence[NDArray[np.float64]], n_kept: int
+) -> list[int]:
     """Return which candidates go on, the best one first.
 
-    The `n_kept` with the lowest expected NLL go on, but for hopeless ones, and one more where the gap between
-    it and the last of them is within a standard error.
+    The `n_kept` with the lowest expected NLL go on, but for those that could not even at best reach what
+    another one has already. Before the last rung one more goes on: that with the lowest NLL now, or, if it is
+    among them, the next where the gap is within a standard error.
 
     Parameters
     ----------
-    expected : sequence of float
-        What each is expected to reach.
+    expected, at_best : sequence of float
+        What each is expected to reach, likely and at best; see `expected_nll`.
     nll : sequence of (m,) arrays
         NLL of the same m validation rows under each, as it is now.
     n_kept : int
@@ -83,18 +90,17 @@ def survivors(expected: Sequence[float], nll: Sequence[NDArray[np.float64]], n_k
     Examples
     --------
     >>> rows = np.linspace(0, 1, 50)
-    >>> survivors([3.0, 1.0, 1.1], [rows + 3, rows + 1, rows[::-1] + 1.1], 2)
+    >>> survivors([3.0, 1.0, 1.1], [2.5, 0.9, 1.0], [rows + 3, rows + 1, rows + 1.1], 3)
     [1, 2]
     """
     order = sorted(range(len(expected)), key=lambda i: (expected[i], i))
-    best, kept = order[0], [order[0]]
-    for i in order[1:n_kept]:
-        behind, error = paired_difference(nll[i], nll[best])
-        if min(behind, expected[i] - expected[best]) <= _HOPELESS * error:
-            kept.append(i)
-    if n_kept > 1 and len(kept) == n_kept < len(order):
-        edge, following = kept[-1], order[n_kept]
+    leader = min(order, key=lambda i: float(nll[i].mean()))
+    lowest, chosen = float(nll[leader].mean()), order[:n_kept]
+    if n_kept > 1 and leader not in chosen:
+        chosen.append(leader)
+    elif n_kept > 1 and n_kept < len(order):
+        edge, following = chosen[-1], order[n_kept]
         _, error = paired_difference(nll[following], nll[edge])
         if expected[following] - expected[edge] <= _CLOSE * error:
-            kept.append(following)
-    return kept
+            chosen.append(following)
+    return [i for i in chosen if i == order[0] or at_best[i] <= lowest]

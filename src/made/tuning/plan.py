@@ -85,7 +85,7 @@ def plan_for(candidates: Sequence[Candidate]) -> Plan:
     --------
     >>> from made.tuning.candidates import candidates
     >>> [rung.n_kept for rung in plan_for(candidates(5_000)).rungs]
-    [4, 2, 1]
+    [3, 2, 1]
     """
     rungs, left = [], len(candidates)
     for fraction, kept in _RUNGS:
