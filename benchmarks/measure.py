@@ -62,8 +62,18 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "processor": platform.machine(),
+        "processor": _processor(),
     }
+
+
+def _processor() -> str:
+    """Return the name of the processor where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def write(path: Path, results: Mapping[str, Any]) -> None:

@@ -181,7 +181,8 @@ def _measure(own: _Set, data_dir: str | None) -> dict[str, Any]:
     if own.tries_all:
         tried = {}
         image = find_image_shape(rows.train, rows.classes)
-        for candidate in candidates(len(rows.train), len(rows.valid), image=image):
+        n_features = schema.row_type.n_inputs
+        for candidate in candidates(len(rows.train), len(rows.valid), n_features=n_features, image=image):
             each = build_model(schema, 0, {}, as_recipe(candidate), lambda: tree)
             made.fit(each, rows.train, rows.valid, progress=True, **candidate.training)
             tried[candidate.about] = {

@@ -15,7 +15,8 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SHORT = """
 import runpy
 from made.tuning import candidates as adapt
-adapt._STEPS = 12
+adapt._STEPS = ((None, 12),)
+adapt._STEPS_DROPPED_INPUTS = 12
 adapt._EPOCHS = (1, 3)
 runpy.run_path("unseen.py", run_name="__main__")
 """

@@ -38,8 +38,9 @@ __all__ = ["Comparison", "Outcome"]
 _log = logging.getLogger(__name__)
 
 _DECISIONS = "decisions.json"
-# Fewer steps in all are taken one fit at a time: another process takes about three seconds to begin.
-_STEPS_FOR_WORKERS = 3_000
+# Less work, in steps times units of a layer, is done one fit at a time: another process takes about three
+# seconds to begin.
+_WORK_FOR_WORKERS = 400_000
 _SECONDS_BETWEEN_LOOKS = 0.02
 
 
@@ -251,15 +252,17 @@ class Comparison:
 
     def _useful_workers(self) -> int:
         """Return how many processes there is work for, beside this one."""
-        if self.train.codes.device.type != "cpu":
-            return 0
-        n, left, before, steps = len(self.train), len(self.plan.candidates), 0.0, 0.0
+        n, done, left, work = len(self.train), 0.0, len(self.plan.candidates), 0.0
+        of_each = [
+            own.training["epochs"]
+            * (n / own.training.get("batch_size", n))
+            * max(own.model.get("hidden", (512,)))
+            for own in self.plan.candidates
+        ]
         for rung in self.plan.rungs:
-            epochs = sum(own.training["epochs"] for own in self.plan.candidates) / len(self.plan.candidates)
-            batch_size = self.plan.candidates[0].training.get("batch_size", 128)
-            steps += left * (rung.fraction - before) * epochs * max(n // batch_size, 1)
-            left, before = rung.n_kept, rung.fraction
-        return min(n_cores(), len(self.plan.candidates)) - 1 if steps > _STEPS_FOR_WORKERS else 0
+            work += left * (rung.fraction - done) * sum(of_each) / len(of_each)
+            done, left = rung.fraction, rung.n_kept
+        return min(n_cores(), len(self.plan.candidates)) - 1 if work > _WORK_FOR_WORKERS else 0
 
     def _read_decisions(self, n: int) -> list[list[int]]:
         """Return which candidates each decided rung left."""
