@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.column import NUMBER, Column, find_column
+from made.variables.schema_table import schema_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -331,10 +332,8 @@ class Schema:
         return cls(tuple(named), places, None if shape is None else tuple(shape), entries["is_named"])
 
     def __str__(self) -> str:
-        """Lay the columns out as a table, see `schema_table`."""
-        from made.variables.schema_table import schema_table
-
-        return schema_table(self)
+        """Lay the columns out as a table; runs of numbered columns that are alike take one line."""
+        return schema_table(self.columns, self.context_places, self.image_shape, joins_runs=not self.is_named)
 
     def _of_frame(self, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
         names = frames.names_of(frame)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
 from made.variables.column import Column
-
-if TYPE_CHECKING:
-    from made.variables.schema import Schema
 
 __all__ = ["schema_table"]
 
 
-def schema_table(schema: Schema) -> str:
-    """Return name, kind, values and measure of every column; runs of unnamed ones alike take one line.
+def schema_table(
+    columns: Sequence[Column],
+    context_places: Collection[int] = (),
+    image_shape: tuple[int, int] | None = None,
+    *,
+    joins_runs: bool = False,
+) -> str:
+    """Return name, kind, values and measure of every column.
+
+    Parameters
+    ----------
+    columns, context_places, image_shape
+        Of the schema.
+    joins_runs : bool
+        Whether neighbouring columns that are alike but for their names take one line.
 
     Examples
     --------
-    >>> from made.variables.schema import Schema
-    >>> print(schema_table(Schema.of_classes([2, 2, 3])))
-    column  kind         values  measure
-    x0..x1  bernoulli    0..1    mass
-    x2      categorical  0..2    mass
+    >>> print(schema_table([Column("x0", "bernoulli"), Column("x1", "bernoulli")], joins_runs=True))
+    column  kind       values  measure
+    x0..x1  bernoulli  0..1    mass
     """
     lines = [("column", "kind", "values", "measure")]
-    for own, is_context in _groups(schema):
+    for own, is_context in _groups(columns, context_places, joins_runs):
         first, last = own[0], own[-1]
         name = first.name if len(own) == 1 else f"{first.name}..{last.name}"
         measure = ("context" if is_context else "mass") + (f"  {first.note}" if first.note else "")
@@ -34,17 +42,19 @@ def schema_table(schema: Schema) -> str:
         f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}}  {measure}"
         for name, kind, values, measure in lines
     ]
-    if schema.image_shape is not None:
-        text.append(f"rows are images of {schema.image_shape[0]} x {schema.image_shape[1]}")
+    if image_shape is not None:
+        text.append(f"rows are images of {image_shape[0]} x {image_shape[1]}")
     return "\n".join(text)
 
 
-def _groups(schema: Schema) -> list[tuple[list[Column], bool]]:
+def _groups(
+    columns: Sequence[Column], context_places: Collection[int], joins_runs: bool
+) -> list[tuple[list[Column], bool]]:
     """Return neighbouring columns that print as one line, and whether they are context."""
     groups: list[tuple[list[Column], bool]] = []
-    for place, column in enumerate(schema.columns):
-        is_context = place in schema.context_places
-        if not schema.is_named and groups and groups[-1][1] == is_context:
+    for place, column in enumerate(columns):
+        is_context = place in context_places
+        if joins_runs and groups and groups[-1][1] == is_context:
             last = groups[-1][0][-1]
             if (last.kind, last.arguments, last.note) == (column.kind, column.arguments, column.note):
                 groups[-1][0].append(column)
