@@ -98,6 +98,8 @@ CASES = {
     "coding": ("fit rows.csv -o new --coding two-hot", ["coding", "two-hot"]),
     "dropout": ("fit rows.csv -o new --dropout 1", ["dropout", "1"]),
     "epochs 0": ("fit rows.csv -o new --epochs 0", ["epochs", "0"]),
+    "no minutes": ("fit rows.csv -o new --minutes 0", ["--minutes", "above 0"]),
+    "endless minutes": ("fit rows.csv -o new --minutes inf", ["--minutes", "above 0"]),
     "epochs abc": ("fit rows.csv -o new --epochs abc", ["--epochs", "integer"]),
     "epochs fraction": ("fit rows.csv -o new --epochs 1.5", ["--epochs", "integer"]),
     "batch size": ("fit rows.csv -o new --batch-size 0", ["batch_size", "0"]),

@@ -275,6 +275,17 @@ def test_ctrl_c_and_resume(here, call, tiny, monkeypatch):
     assert (here / "new/model.safetensors").read_bytes() == (here / "straight/model.safetensors").read_bytes()
 
 
+def test_when_the_time_is_over_there_is_a_model_with_its_scores(here, call, tiny):
+    """Then the run goes on to what it would have been."""
+    result = call("fit", "rows.csv", "-o", "short", "--minutes", "0.0001", *tiny)
+    assert "out of time after" in result.out
+    assert "made fit -o short --resume" in result.out
+    assert "Exact NLL" in result.out
+    call("fit", "-o", "short", "--resume", "--quiet")
+    call("fit", "rows.csv", "-o", "whole", *tiny)
+    assert (here / "short/model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
+
+
 def test_demo_twice(here, call, monkeypatch):
     monkeypatch.setitem(recipe._MODEL, "hidden", (8,))
     for _ in range(2):

@@ -231,6 +231,27 @@ def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_fo
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_a_comparison_that_runs_out_of_time_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
+    """It has a model and its scores; resumed, it ends as if it had had all the time."""
+
+    def candidates(_n_rows, _n_valid=None, *, n_features=100, trees=True, image=None):
+        return [
+            Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
+        ]
+
+    monkeypatch.setattr("made.tuning.auto.candidates", candidates)
+    job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run", model={}, training={})
+    stopped = run(replace(job, max_time=1e-3))
+    assert stopped.history.ended == "out of time"
+    assert stopped.scores["test"].nll > 0
+    assert RunConfig.of(job.folder, "cpu").chosen is None
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    whole = run(replace(job, folder=tmp_path / "whole"))
+    assert resumed.history.batch_losses == whole.history.batch_losses
+    assert resumed.scores == whole.scores
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_what_was_chosen_for_images_is_found_again(tmp_path, job_for, monkeypatch):
     """It depends on the shape of the images, when a run goes on as well."""
 
