@@ -13,6 +13,7 @@ from made.model import MADE
 from made.runs.folder import RunFolder
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
+from made.support.devices import find_device
 from made.support.files import write_aside
 from made.support.versions import environment
 from made.training.divergence import TrainingDivergedError
@@ -171,16 +172,18 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     pipeline = _pipeline(config, dataset)
     if not resume and pipeline.is_open:
         config = replace(config, plan=pipeline.plan())
-    compares = config.plan is not None and config.chosen is None
-    first = config.plan.candidates[0] if config.plan is not None and compares else config.candidate
-    model, training = pipeline.prepare(first)  # checked before anything is written
+    plan = config.plan if config.chosen is None else None  # None: there is nothing to compare any more
+    # Checked before anything is written.
+    find_device(config.device)
     deadline = deadline_in(config.max_time)
+    if plan is None:
+        model, training = pipeline.prepare(config.candidate)
     if not resume:
         folder.claim(force=force)
-    if config.plan is not None and compares:
+    if plan is not None:
         folder.write_json("settings.json", _described(config, dataset))
         outcome = pipeline.compare(
-            config.plan,
+            plan,
             folder.comparison,
             deadline=deadline,
             on_best=lambda best: best.save(folder.model_file),
@@ -194,10 +197,10 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         config = replace(config, chosen=outcome.candidate.about)
         model, training = pipeline.prepare(outcome.candidate)
     described = _described(config, dataset, model, training)
-    if not resume or compares:
+    if not resume or plan is not None:
         folder.write_json("settings.json", described)
         folder.forget_comparison()
-    goes_on = folder.checkpoint_file.exists() if compares else resume
+    goes_on = resume if plan is None else folder.checkpoint_file.exists()
     try:
         history = pipeline.fit(
             model,

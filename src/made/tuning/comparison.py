@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -116,6 +117,7 @@ class Comparison:
         self.deadline, self.on_best, self.progress = deadline, on_best, progress
         self._n_workers = self._useful_workers() if n_workers is None else n_workers
         self._best: Entrant | None = None
+        self._best_nll = math.inf
 
     def run(self) -> Outcome:
         """Go through the rungs; what is decided already is not decided again.
@@ -211,8 +213,8 @@ class Comparison:
         if entrant.failure is not None:
             _log.info("  %s: %s", entrant.candidate.about, entrant.failure)
             return
-        if self._best is None or entrant.best < self._best.best:
-            self._best = entrant
+        if entrant.best < self._best_nll:  # that of the best itself falls from rung to rung
+            self._best, self._best_nll = entrant, entrant.best
             if self.on_best is not None:
                 self.on_best(self._model_of(entrant))
         _log.info(
