@@ -169,5 +169,12 @@ def _drop(x: Tensor, fraction: float, generator: torch.Generator | None) -> Tens
     """Set a fraction of some numbers to zero, and enlarge the others so that their mean stays."""
     # Row by row, however they lie in memory: what is dropped follows from the generator alone.
     kept = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    kept.bernoulli_(1 - fraction, generator=generator)
-    return x * kept / (1 - fraction)
+    if x.is_cuda:
+        kept.bernoulli_(1 - fraction, generator=generator)
+    else:  # four words of 16 bits out of a draw: about four times as fast as bernoulli_
+        draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(
+            -(2**63), None, generator=generator
+        )
+        words = draws.view(torch.int16)[: x.numel()].view(x.shape)
+        torch.ge(words, round(fraction * 2**16) - 2**15, out=kept)
+    return x * kept.div_(1 - fraction)

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from made.base import BaseModel
 from made.support.errors import InputError
 from made.support.files import read_tensors, write_tensors
 from made.training.history import History
+from made.training.optimizer import Adam
 from made.training.settings import TrainingSettings
 
-__all__ = ["Checkpoint", "best_weights", "fingerprint"]
+__all__ = ["Checkpoint", "best_weights", "fingerprint", "history_of"]
 
 Weights = dict[str, Tensor]
 _PARTS = ("weights", "best", "optimizer", "average")
@@ -113,23 +113,29 @@ def best_weights(path: str | Path) -> Weights:
     return {name[5:]: tensor for name, tensor in tensors.items() if name.startswith("best/")}
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Weights:
+def history_of(path: str | Path) -> History:
+    """Return the history of the fit in a checkpoint."""
+    _, header, _ = read_tensors(path)
+    return History.from_dict(header["history"])
+
+
+def optimizer_tensors(optimizer: Adam) -> Weights:
     """Return the state of an optimizer as named tensors."""
-    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
     return {
-        f"{index}.{name}": torch.as_tensor(value)
-        for index, entries in state.items()
-        for name, value in entries.items()
+        f"{index}.{name}": tensor
+        for index, parameter in enumerate(optimizer.parameters)
+        for name, tensor in optimizer.state.get(parameter, {}).items()
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Weights) -> None:
+def restore_optimizer(optimizer: Adam, tensors: Weights) -> None:
     """Put the state back that `optimizer_tensors` returned."""
-    state: dict[int, dict[str, Tensor]] = {}
+    parameters = optimizer.parameters
+    optimizer.state.clear()
     for key, tensor in tensors.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        parameter = parameters[int(index)]
+        optimizer.state[parameter][name] = tensor.to(parameter.device, copy=True)
 
 
 def fingerprint(*data: Tensor | str | None) -> str:

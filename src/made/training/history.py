@@ -72,6 +72,11 @@ class History:
         return next((record for record in self.epochs if record.epoch == self.best_epoch), None)
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether the fit ended before its time, at Ctrl-C or with its budget."""
+        return self.ended in ("interrupted", "out of time")
+
+    @property
     def valid_nll(self) -> list[float]:
         """Validation NLL by epoch, in nats per row, epoch 0 first; empty without validation."""
         return [record.valid_nll for record in self.epochs if record.valid_nll is not None]
