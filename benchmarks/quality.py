@@ -32,7 +32,8 @@ _PUBLISHED = {
 _FIT = """
 import json, sys
 from pathlib import Path
-from made.runs.run import RunConfig, run
+from made.runs.config import RunConfig
+from made.runs.run import run
 about = json.loads(sys.argv[1])
 job = RunConfig(about["data"], Path(about["folder"]), about["seed"], about["data_dir"], {}, about["training"],
           device="cpu", recipe=about["recipe"])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made import plots as plots
     from made.autoencoder import Autoencoder as Autoencoder
     from made.loading import load as load
+    from made.mixture import Mixture as Mixture
     from made.model import MADE as MADE
     from made.queries.questions import complete as complete
     from made.queries.questions import conditional as conditional
@@ -36,6 +37,7 @@ _HOMES = {
     "Categorical": "made.variables.discrete",
     "History": "made.training.history",
     "InputError": "made.support.errors",
+    "Mixture": "made.mixture",
     "PoorEstimateWarning": "made.support.errors",
     "Schema": "made.variables.schema",
     "auto_fit": "made.tuning.auto",

@@ -8,6 +8,7 @@ import torch
 
 from made.autoencoder import Autoencoder
 from made.base import BaseModel
+from made.mixture import Mixture
 from made.model import MADE
 from made.support.devices import find_device
 from made.support.errors import InputError
@@ -15,7 +16,7 @@ from made.support.files import read_tensors
 
 __all__ = ["load"]
 
-MODEL_KINDS: dict[str, type[BaseModel]] = {kind.kind: kind for kind in (MADE, Autoencoder)}
+MODEL_KINDS: dict[str, type[BaseModel]] = {kind.kind: kind for kind in (MADE, Mixture, Autoencoder)}
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoencoder:
@@ -32,7 +33,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
 
     Returns
     -------
-    MADE or Autoencoder
+    MADE, Mixture or Autoencoder
 
     Raises
     ------

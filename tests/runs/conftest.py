@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from made.runs.run import RunConfig, RunResult, run
+from made.runs.config import RunConfig
+from made.runs.run import RunResult, run
 
 MODEL = {"hidden": [8], "dropout": 0.0}
 TRAINING = {"epochs": 3, "batch_size": 32}

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 import made
+from made.runs.config import RunConfig
 from made.runs.folder import RunFolder
-from made.runs.run import RunConfig, run
+from made.runs.run import run
 from made.runs.scores import score_model
 from made.training.divergence import TrainingDivergedError
 from made.tuning.candidates import Candidate
@@ -192,13 +193,12 @@ def test_interrupted_run_goes_on(finished, tmp_path, job_for, press):
 def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
     """Interrupted while settings are compared, it leaves the best model, and ends as if it had not been."""
 
-    def candidates(_n_rows, _n_valid=None, *, n_features=100, trees=True, image=None):
+    def candidates(_facts):
         return [
             Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
         ]
 
-    for module in ("tuning.auto", "tuning.recipes"):
-        monkeypatch.setattr(f"made.{module}.candidates", candidates)
+    monkeypatch.setattr("made.tuning.plan.candidates", candidates)
     job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run", model={}, training={})
     with monkeypatch.context() as patch:
         plain = made.MADE.loss
@@ -234,12 +234,12 @@ def test_a_run_that_chose_nothing_yet_goes_on(tmp_path, table, write_csv, job_fo
 def test_a_comparison_that_runs_out_of_time_goes_on(tmp_path, table, write_csv, job_for, monkeypatch):
     """It has a model and its scores; resumed, it ends as if it had had all the time."""
 
-    def candidates(_n_rows, _n_valid=None, *, n_features=100, trees=True, image=None):
+    def candidates(_facts):
         return [
             Candidate(str(width), {"hidden": (width,)}, {"epochs": 4, "batch_size": 32}) for width in (4, 8)
         ]
 
-    monkeypatch.setattr("made.tuning.auto.candidates", candidates)
+    monkeypatch.setattr("made.tuning.plan.candidates", candidates)
     job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run", model={}, training={})
     stopped = run(replace(job, max_time=1e-3))
     assert stopped.history.ended == "out of time"
@@ -255,15 +255,15 @@ def test_a_comparison_that_runs_out_of_time_goes_on(tmp_path, table, write_csv, 
 def test_what_was_chosen_for_images_is_found_again(tmp_path, job_for, monkeypatch):
     """It depends on the shape of the images, when a run goes on as well."""
 
-    def candidates(_n_rows, _n_valid=None, *, n_features=100, trees=True, image=None):
+    def candidates(facts):
+        image = facts.image
         field = {"hidden": (32, 32), "field": {"grid": image, "reach": 2}}
         return [
-            Candidate("lazy", {"hidden": (4,)}, {"epochs": 3, "learning_rate": 1e-9}),
+            Candidate("lazy", {"hidden": (4,)}, {"epochs": 3, "batch_size": 100, "learning_rate": 1e-9}),
             Candidate(f"images of {image}", field, {"epochs": 8, "batch_size": 32}),
         ]
 
-    for module in ("tuning.auto", "tuning.recipes"):
-        monkeypatch.setattr(f"made.{module}.candidates", candidates)
+    monkeypatch.setattr("made.tuning.plan.candidates", candidates)
     job = job_for("digits", tmp_path / "run", model={}, training={})
     run(job)
     own = RunConfig.of(job.folder, "cpu")

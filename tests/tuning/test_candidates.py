@@ -1,5 +1,6 @@
 """Candidates: what is tried for how many rows."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -7,27 +8,32 @@ import pytest
 import made
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import candidates, when_set_by_hand
+from made.tuning.facts import Facts
 from made.tuning.recipes import DEFAULT
 
 SIZES = [1, 50, 400, 2_000, 6_001, 50_000, 300_000, 10**7]
 
 
+def _facts(n_rows, n_valid=1_000, *, trees=True, **others):
+    return Facts(n_rows, n_valid, entropy=10.0, tree_gain=1.0 if trees else math.nan, **others)
+
+
 def _strongest(n_rows):
-    return max(own.training.get("weight_decay", 0) for own in candidates(n_rows))
+    return max(own.training.get("weight_decay", 0) for own in candidates(_facts(n_rows)))
 
 
 @pytest.mark.parametrize("n_rows", SIZES)
 def test_every_candidate_has_settings_that_are_known_and_a_name_of_its_own(n_rows):
-    tried = candidates(n_rows)
+    tried = candidates(_facts(n_rows))
     assert len({candidate.about for candidate in tried}) == len(tried) >= 2
-    for candidate in (*tried, when_set_by_hand(n_rows), *candidates(n_rows, 0)):
+    for candidate in (*tried, when_set_by_hand(_facts(n_rows)), *candidates(_facts(n_rows, 0))):
         DEFAULT.model_settings(candidate.model)
         settings = TrainingSettings(**candidate.training)
         assert 4 <= settings.epochs <= 500
 
 
 def test_the_fewer_rows_the_more_is_tried_for_longer():
-    tried = [candidates(n) for n in (400, 2_000, 15_000, 50_000, 300_000)]
+    tried = [candidates(_facts(n)) for n in (2_000, 15_000, 50_000, 300_000)]
     assert all(len(fewer) >= len(more) for fewer, more in pairwise(tried))
     epochs = [own[0].training["epochs"] for own in tried]
     assert epochs == sorted(epochs, reverse=True), epochs
@@ -35,29 +41,29 @@ def test_the_fewer_rows_the_more_is_tried_for_longer():
 
 def test_few_rows_get_strong_decay_alone_and_as_a_candidate():
     assert _strongest(400) > _strongest(2_000)
-    (alone,) = candidates(50, 9)
+    (alone,) = candidates(_facts(50, 9))
     assert alone.training["weight_decay"] > _strongest(400)
-    assert len(candidates(50, 10)) == len(candidates(50)) > 1
+    assert len(candidates(_facts(50, 10))) == len(candidates(_facts(50))) > 1
 
 
 @pytest.mark.parametrize("n_rows", SIZES)
 def test_settings_by_hand_start_from_one_mask(n_rows):
-    assert "orderings" not in when_set_by_hand(n_rows).model
+    assert "orderings" not in when_set_by_hand(_facts(n_rows)).model
 
 
 def test_by_hand_an_optimizer_has_its_own_decay():
-    assert TrainingSettings(**when_set_by_hand(2_000).training, optimizer="adam").decay == 0
+    assert TrainingSettings(**when_set_by_hand(_facts(2_000)).training, optimizer="adam").decay == 0
 
 
 def test_no_trees_where_a_model_cannot_be_one():
-    assert any(own.is_tree for own in candidates(2_000))
-    assert not any(own.is_tree for own in candidates(2_000, trees=False))
+    assert any(own.is_tree for own in candidates(_facts(2_000)))
+    assert not any(own.is_tree for own in candidates(_facts(2_000, trees=False)))
 
 
 @pytest.mark.parametrize("n_rows", SIZES[2:])
 def test_images_are_tried_as_images(n_rows):
-    tried = candidates(n_rows, image=(8, 10))
-    others = {own.about for own in candidates(n_rows)}
+    tried = candidates(_facts(n_rows, image=(8, 10)))
+    others = {own.about for own in candidates(_facts(n_rows))}
     of_images = [own for own in tried if own.about not in others]
     assert len(tried) > len(of_images) > 0
     assert n_rows > 20_000 or len(tried) == len(others) + len(of_images)
@@ -70,7 +76,7 @@ def test_images_are_tried_as_images(n_rows):
 
 def test_layers_are_as_wide_as_rows_need():
     def widths(n_rows, n_features):
-        return {own.model["hidden"] for own in candidates(n_rows, n_features=n_features)}
+        return {own.model["hidden"] for own in candidates(_facts(n_rows, n_features=n_features))}
 
     assert widths(400, 6) == {(64, 64)}
     assert widths(400, 100) == {(128, 128)}

@@ -7,6 +7,7 @@ from made.support.settings import options
 from made.training.settings import FOLLOWING, TrainingSettings
 from made.tuning.candidates import when_set_by_hand
 from made.tuning.defaults import IN_WORDS
+from made.tuning.facts import Facts
 from made.tuning.recipes import DEFAULT
 
 
@@ -16,11 +17,11 @@ def test_every_option_has_its_default():
 
 
 def test_training():
-    small, large, huge = (when_set_by_hand(n).training for n in (9_999, 10_000, 10**7))
+    small, large, huge = (when_set_by_hand(Facts(n)).training for n in (9_999, 10_000, 10**7))
     assert IN_WORDS["batch_size"] == f"{small['batch_size']}; from 10,000 rows on {large['batch_size']}"
     assert (small["batch_size"], large["batch_size"]) == (100, 256)
     assert large["epochs"] == round(7_000 / (10_000 / 256))
-    assert when_set_by_hand(20).training["epochs"] == 500
+    assert when_set_by_hand(Facts(20)).training["epochs"] == 500
     assert IN_WORDS["epochs"] == "as many as make 7,000 steps, at most 500"
     assert large["patience"] == large["epochs"] // 5
     assert IN_WORDS["patience"] == "a fifth of the epochs"
@@ -39,7 +40,7 @@ def test_what_follows_from_the_optimizer():
 
 def test_network():
     few, many = (
-        NetworkSettings(**DEFAULT.model_settings(when_set_by_hand(n).model)) for n in (20_000, 20_001)
+        NetworkSettings(**DEFAULT.model_settings(when_set_by_hand(Facts(n)).model)) for n in (20_000, 20_001)
     )
     assert IN_WORDS["dropout"] == f"{few.dropout:g}; from 20,000 rows on {many.dropout:g}"
     assert IN_WORDS["input_dropout"] == f"{few.input_dropout:g}"

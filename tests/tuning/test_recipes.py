@@ -11,7 +11,7 @@ from made.baselines import ChowLiuTree
 from made.data import Raw
 from made.data.dataset import build
 from made.training.settings import TrainingSettings
-from made.tuning.candidates import candidates
+from made.tuning.facts import Facts
 from made.tuning.recipes import DEFAULT, RECIPES, build_model, find_recipe, recipe_for
 
 
@@ -60,24 +60,10 @@ def test_other_optimizers_bring_their_own_settings():
 
 
 def test_the_default_adapts_to_the_number_of_rows():
-    few, many = recipe_for("default", 1_000), recipe_for("default", 200_000)
+    few, many = recipe_for("default", Facts(1_000)), recipe_for("default", Facts(200_000))
     assert few.model["dropout"] > many.model["dropout"]
     assert few.training["epochs"] > many.training["epochs"]
-    assert recipe_for("default", 1_000) == few
-
-
-def test_another_candidate_may_be_chosen(refused):
-    tried = candidates(1_000)
-    assert recipe_for("default", 1_000, tried[-1].about).model == tried[-1].model
-    with refused("settings that are no more", "begin a new run"):
-        recipe_for("default", 1_000, "magic")
-
-
-def test_images_have_candidates_of_their_own(refused):
-    of_images = candidates(1_000, image=(20, 20))[-1]
-    assert recipe_for("default", 1_000, of_images.about, (20, 20)).model == of_images.model
-    with refused("settings that are no more"):
-        recipe_for("default", 1_000, of_images.about)
+    assert recipe_for("default", Facts(1_000)) == few
 
 
 @pytest.mark.parametrize("name", RECIPES)

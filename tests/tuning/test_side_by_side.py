@@ -14,8 +14,8 @@ import torch
 import made
 from made.support.files import read_tensors
 from made.tuning import side_by_side
-from made.tuning.auto import Pipeline
 from made.tuning.candidates import Candidate
+from made.tuning.pipeline import Pipeline
 from made.tuning.plan import Plan, Rung
 from made.tuning.side_by_side import Worker, n_cores, one_thread
 

@@ -23,7 +23,8 @@ from made.tuning.defaults import IN_WORDS
 
 if TYPE_CHECKING:
     from made.data import Dataset
-    from made.runs.run import RunConfig, RunResult
+    from made.runs.config import RunConfig
+    from made.runs.run import RunResult
 
 __all__ = ["demo", "fit", "recipes"]
 
@@ -62,7 +63,23 @@ def fit(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
     minutes: Annotated[
-        float | None, typer.Option(help="Stop after so many minutes, with the best model so far.")
+        float | None,
+        typer.Option(
+            help="The budget: as many settings are compared as there is time for, and when it is over the "
+            "best model so far is kept [follows from the size of the data]."
+        ),
+    ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="In the end, fit anew on training and validation rows together."),
+    ] = False,
+    update: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Go on with the model of this run on DATA, new rows of the same columns; the rows that it "
+            "was fitted on are not seen again.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in RUN; --epochs may extend it.")
@@ -76,10 +93,11 @@ def fit(
     Reports the exact negative log-likelihood of held-out rows, beside two baselines.
     """
     given = {name: _READERS.get(name, _same)(value) for name, value in _given(settings).items()}
-    from made.runs.run import RunConfig
+    from made.runs.config import RunConfig
 
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
+        others |= _given({"update": update, "refit": refit or None})
         job = _resumed(out, data, data_dir, device, {**others, **given})
     elif data is None:
         raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
@@ -95,7 +113,11 @@ def fit(
             device=device,
             recipe=recipe or "default",
             context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
+            refit=refit,
+            update=update,
         )
+        if update is not None:
+            _check_update({"recipe": recipe, "coding": coding, "context": context, "refit": refit or None})
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")
@@ -109,8 +131,8 @@ def demo(
     ),
 ) -> None:
     """Train on 8x8 digits in under a minute: the exact likelihood of held-out images, and new ones."""
+    from made.runs.config import RunConfig
     from made.runs.folder import RunFolder
-    from made.runs.run import RunConfig
 
     job = RunConfig(
         data="digits",
@@ -171,6 +193,13 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
         names = ", ".join(column.name for column in dataset.schema.context_columns)
         typer.echo(f"  conditional on {names}, which the baselines do not see")
     typer.echo(f"model: {outcome.model.mask_set.describe()}; {outcome.history}")
+    if job.refit and not outcome.history.is_stopped:
+        typer.echo(f"  fitted anew on training and validation rows together: look at {unit}s of test alone")
+    if job.update is not None:
+        typer.echo(
+            f"  gone on from {job.update}: the rows it was fitted on were not seen again. For a model of all "
+            f"rows, fit them together"
+        )
     if outcome.history.ended == "interrupted":
         best = outcome.history.best_epoch
         typer.echo(
@@ -211,9 +240,11 @@ def _resumed(
 ) -> RunConfig:
     from dataclasses import replace
 
-    from made.runs.run import RunConfig
+    from made.runs.config import RunConfig
 
     job = RunConfig.of(out, device)
+    if job.partner is not None and given:
+        raise InputError(f"the run in {out} ended with a mixture of two models, which is not trained on")
     if data is not None and replace(job, data=data).settings()["data"]["name"] != job.data:
         raise InputError(
             f"the run in {out} is on {job.data}, not on {data}: leave DATA out, or choose another RUN"
@@ -224,6 +255,11 @@ def _resumed(
         raise InputError(f"--resume takes the settings of the run: leave --{option} out, or begin a new run")
     training = {**job.training, **given}
     return replace(job, training=training, data_dir=data_dir or job.data_dir)
+
+
+def _check_update(others: dict[str, Any]) -> None:
+    for name in _given(others):
+        raise InputError(f"a model that goes on keeps its columns and its network: leave --{name} out")
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:

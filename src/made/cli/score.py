@@ -66,7 +66,7 @@ def score(
         names += [column.name for column in model.schema.modelled]
         if model.n_masks > 1:
             tell(
-                f"log_prob is that of the mixture of {model.n_masks} masks; the columns of variables are "
+                f"log_prob is that of the {model.mask_set.describe()}; the columns of variables are "
                 "under mask 0, each given those before it in its ordering, and add up to its log p"
             )
     _write(names, table, out)

@@ -25,6 +25,10 @@ _FILES = (
     "results.json",
     "model.safetensors",
     "checkpoint.safetensors",
+    "checkpoint-1.safetensors",
+    "refit-0.safetensors",
+    "refit-1.safetensors",
+    "best.json",
     "loss.png",
     "samples.png",
 )
@@ -104,7 +108,7 @@ class RunFolder:
 
     def forget_results(self) -> None:
         """Delete figures and pictures of an earlier model of this run."""
-        for name in ("results.json", "samples.png"):
+        for name in ("results.json", "samples.png", "best.json"):
             (self.path / name).unlink(missing_ok=True)
 
     @property

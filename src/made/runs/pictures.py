@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from made import plots
 from made.data import Dataset
+from made.mixture import Mixture
 from made.model import MADE
 from made.support.errors import InputError
 from made.training.history import History
@@ -105,7 +106,12 @@ def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
 
 
 def draw_model(folder: Path, model: MADE, data: Dataset | None) -> list[Path]:
-    """Draw the masks of a model, a small network unit by unit, and what one pixel may depend on."""
+    """Draw the masks of a model, a small network unit by unit, and what one pixel may depend on.
+
+    Of a mixture of models these are of its first member.
+    """
+    if isinstance(model, Mixture):
+        model = model.members[0]  # whose mask 0 is that of the mixture
     mask = model.mask(0)
     names = [f"hidden {i}" for i in range(1, len(mask.layers))] + ["output"]
     if model.context and mask.connectivity:

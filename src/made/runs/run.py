@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,110 +11,23 @@ from typing import Any
 
 from made import data
 from made.model import MADE
+from made.runs.best_model import BestModel
+from made.runs.config import RunConfig
+from made.runs.fits import Fits, Fitted
 from made.runs.folder import RunFolder
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.devices import find_device
-from made.support.files import write_aside
+from made.support.errors import InputError
 from made.support.versions import environment
-from made.training.divergence import TrainingDivergedError
 from made.training.history import History
-from made.training.interrupt import deadline_in, time_left
-from made.tuning.auto import Pipeline
-from made.tuning.candidates import Candidate
-from made.tuning.plan import Plan
-from made.tuning.recipes import DEFAULT, find_recipe
+from made.training.interrupt import deadline_in
+from made.training.settings import TrainingSettings
+from made.tuning.candidates import when_updated
+from made.tuning.pipeline import Pipeline
+from made.tuning.recipes import find_recipe
 
-__all__ = ["RunConfig", "RunResult", "run"]
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """The data, the folder and the settings of a run.
-
-    Parameters
-    ----------
-    data : str
-        Name or path of the data set.
-    folder : Path
-        Where the run goes.
-    seed : int
-        Of the split, the masks, the weights and the order of the rows.
-    data_dir : str or None
-        Where named data sets are looked for first.
-    model, training : mapping
-        What replaces the recipe's settings.
-    coding : str, optional
-        Of categorical variables.
-    device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
-    context : tuple of str or int
-        Columns that the others are conditioned on, by name or by number counted from 0.
-    recipe : str
-        Which recipe's settings; see `made.tuning.recipes.RECIPES`.
-    chosen : str, optional
-        Which candidate of the default recipe; None until one is chosen.
-    plan : Plan, optional
-        How candidates are compared, where they are.
-    max_time : float, optional
-        Stop after so many seconds.
-    """
-
-    data: str
-    folder: Path
-    seed: int
-    data_dir: str | None
-    model: Mapping[str, Any]
-    training: Mapping[str, Any]
-    coding: str | None = None
-    device: str = "auto"
-    context: tuple[str | int, ...] = ()
-    recipe: str = DEFAULT.name
-    chosen: str | None = None
-    plan: Plan | None = None
-    max_time: float | None = None
-
-    @property
-    def candidate(self) -> Candidate | str | None:
-        """The candidate that was chosen, out of the plan; of runs of version 0.1 what distinguishes it."""
-        tried = () if self.plan is None else self.plan.candidates
-        return next((own for own in tried if own.about == self.chosen), self.chosen)
-
-    def settings(self) -> dict[str, Any]:
-        """Return what a resumed run needs, JSON-ready; paths are absolute."""
-        return {
-            "data": {
-                "name": data.known(self.data) or str(Path(self.data).resolve()),
-                "data_dir": None if self.data_dir is None else str(Path(self.data_dir).resolve()),
-                "seed": self.seed,
-                **({"context": list(self.context)} if self.context else {}),
-            },
-            "recipe": self.recipe,
-            "chosen": self.chosen,
-            **({} if self.plan is None else {"plan": self.plan.as_dict()}),
-            "model": dict(self.model),
-            "coding": self.coding,
-            "training": dict(self.training),
-        }
-
-    @classmethod
-    def of(cls, folder: Path, device: str = "auto") -> RunConfig:
-        """Read the config of the run in a folder."""
-        settings, own = RunFolder(folder).read_json("settings.json"), RunFolder(folder).origin
-        return cls(
-            data=own["name"],
-            folder=folder,
-            seed=own["seed"],
-            data_dir=own["data_dir"],
-            context=tuple(own.get("context", ())),
-            model=settings.get("model", {}),
-            coding=settings.get("coding"),
-            training=settings.get("training", {}),
-            recipe=settings.get("recipe", DEFAULT.name),
-            chosen=settings.get("chosen"),
-            plan=Plan.from_dict(settings["plan"]) if "plan" in settings else None,
-            device=device,
-        )
+__all__ = ["RunResult", "run"]
 
 
 @dataclass(frozen=True)
@@ -165,73 +79,55 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     find_recipe(config.recipe)
     if not resume:
         folder.check_free(force=force)  # before time is spent on the data
-    dataset = data.load(config.data, data_dir=config.data_dir, seed=config.seed, progress=progress)
-    dataset = dataset.with_context(config.context)
+    start = None if config.update is None else RunFolder(Path(config.update)).load_model()
+    dataset = _load(config, start, progress=progress)
     # By number from here on: rows read later may have no header.
     config = replace(config, context=dataset.schema.context_places)
+    deadline = deadline_in(config.max_time)
     pipeline = _pipeline(config, dataset)
-    if not resume and pipeline.is_open:
-        config = replace(config, plan=pipeline.plan())
-    plan = config.plan if config.chosen is None else None  # None: there is nothing to compare any more
+    if not resume and start is None and pipeline.is_open:
+        config = replace(config, plan=pipeline.plan(config.max_time))
     # Checked before anything is written.
     find_device(config.device)
-    deadline = deadline_in(config.max_time)
-    if plan is None:
-        model, training = pipeline.prepare(config.candidate)
+    is_compared = config.plan is not None and config.chosen is None
+    model, training = (None, {}) if is_compared else _prepared(config, pipeline, start)
     if not resume:
         folder.claim(force=force)
-    if plan is not None:
-        folder.write_json("settings.json", _described(config, dataset))
-        outcome = pipeline.compare(
-            plan,
-            folder.comparison,
-            deadline=deadline,
-            on_best=lambda best: best.save(folder.model_file),
-            progress=progress,
-        )
-        if outcome.model is not None:  # stopped, with the best model so far
-            described = _described(config, dataset, outcome.model, outcome.candidate.training)
-            return _finish(folder, dataset, pipeline, outcome.model, outcome.history, described)
-        if outcome.checkpoint is not None:
-            write_aside(folder.checkpoint_file, outcome.checkpoint.read_bytes())
-        config = replace(config, chosen=outcome.candidate.about)
-        model, training = pipeline.prepare(outcome.candidate)
-    described = _described(config, dataset, model, training)
-    if not resume or plan is not None:
-        folder.write_json("settings.json", described)
-        folder.forget_comparison()
-    goes_on = resume if plan is None else folder.checkpoint_file.exists()
-    try:
-        history = pipeline.fit(
-            model,
-            training,
-            progress=progress,
-            checkpoint=folder.checkpoint_file,
-            resume=goes_on,
-            max_time=time_left(deadline),
-        )
-    except TrainingDivergedError as diverged:
-        _save(folder, model, diverged.history, described)
-        raise
-    return _finish(folder, dataset, pipeline, model, history, described)
+        folder.write_json("settings.json", _described(config, dataset, model, training))
+
+    def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
+        folder.write_json("settings.json", _described(config, dataset, model, training))
+
+    fits = Fits(folder, pipeline, write, BestModel(folder), deadline, progress)
+    if model is None:
+        fitted = fits.compare(config)
+    elif config.partner is not None:  # the run is at its end: a mixture is not trained on
+        fitted = Fitted(folder.load_model(config.device), History(ended="finished"), config, training)
+    elif start is not None:
+        fitted = fits.update(config, model, training)
+    else:
+        fitted = fits.fit(config, model, training, resume=resume)
+    if fitted.history.is_stopped and fits.best.nll < min(fitted.history.valid_nll, default=math.inf):
+        fitted = replace(fitted, model=folder.load_model(config.device))
+    return _finish(folder, dataset, pipeline, fitted)
 
 
-def _finish(
-    folder: RunFolder,
-    dataset: data.Dataset,
-    pipeline: Pipeline,
-    model: MADE,
-    history: History,
-    described: dict[str, Any],
-) -> RunResult:
+def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted: Fitted) -> RunResult:
     """Save the model, and score it unless the user wants to stop."""
-    _save(folder, model, history, described)
+    model, history = fitted.model, fitted.history
+    folder.forget_results()
+    model.save(folder.model_file)
+    if history.epochs:
+        history.save_csv(folder.path)
+    folder.write_json("settings.json", _described(fitted.config, dataset, model, fitted.training))
+    folder.forget_replaced()
+    if fitted.config.chosen is not None:
+        folder.forget_comparison()
     baselines = baseline_scores(dataset, tree=lambda: pipeline.tree)
     lines = {name: by_split["valid"].nll for name, by_split in baselines.items()}
-    files = [
-        folder.model_file,
-        draw_loss(folder.path / "loss.png", history, lines, f"Training on {dataset.name}"),
-    ]
+    files = [folder.model_file]
+    if history.epochs:
+        files.append(draw_loss(folder.path / "loss.png", history, lines, f"Training on {dataset.name}"))
     if history.ended == "interrupted":
         return RunResult(dataset, model, history, {}, baselines, files)
     scores = {
@@ -246,10 +142,41 @@ def _finish(
     return RunResult(dataset, model, history, scores, baselines, files)
 
 
+def _load(config: RunConfig, start: MADE | None, *, progress: bool) -> data.Dataset:
+    """Load the data set of a run; for a model that goes on, with its columns."""
+    dataset = data.load(config.data, data_dir=config.data_dir, seed=config.seed, progress=progress)
+    if start is None:
+        return dataset.with_context(config.context)
+    schema = start.schema
+    names, own = ([column.name for column in each.columns] for each in (dataset.schema, schema))
+    is_named = dataset.schema.is_named and schema.is_named
+    if len(names) != len(own) or (is_named and names != own):
+        raise InputError(
+            f"{dataset.name} has other columns than the model that is to go on: {len(names)} "
+            f"({', '.join(names[:3])}, ...) instead of {len(own)} ({', '.join(own[:3])}, ...)"
+        )
+    return replace(dataset.with_context(schema.context_places), schema=schema)
+
+
+def _prepared(config: RunConfig, pipeline: Pipeline, start: MADE | None) -> tuple[MADE, dict[str, Any]]:
+    """Return the model to train, and the settings of its training."""
+    if start is not None:
+        if config.model:
+            raise InputError(f"a model that goes on keeps its network: leave {', '.join(config.model)} out")
+        training = {**when_updated(len(pipeline.train)), **config.training, "seed": config.seed}
+        TrainingSettings(**training)
+        return start.to(find_device(config.device)), training
+    if config.full is not None:  # a run of version 0.1
+        model = MADE.from_settings(config.full["model"])
+        return model.to(find_device(config.device)), {**config.full["training"], **config.training}
+    return pipeline.prepare(config.candidate)
+
+
 def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     """Return the pipeline for the rows of a data set."""
-    coding = config.coding or ("one-hot" if dataset.table is None else "scaled")
-    schema = dataset.schema.with_coding(coding)
+    schema = dataset.schema
+    if config.update is None:
+        schema = schema.with_coding(config.coding or ("one-hot" if dataset.table is None else "scaled"))
     return Pipeline(
         schema,
         schema.encode(dataset.train, dataset.context_of("train")),
@@ -260,14 +187,6 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
         training=config.training,
         device=config.device,
     )
-
-
-def _save(folder: RunFolder, model: MADE, history: History, described: dict[str, Any]) -> None:
-    folder.forget_results()
-    model.save(folder.model_file)
-    history.save_csv(folder.path)
-    folder.write_json("settings.json", described)  # a resumed run may have been extended
-    folder.forget_replaced()
 
 
 def _described(
@@ -302,6 +221,6 @@ def _results(
         "masks": model.mask_set.describe(),
         "best_epoch": history.best_epoch,
         "ended": history.ended,
-        "epochs": history.epochs[-1].epoch,
-        "seconds": round(history.epochs[-1].seconds, 1),
+        "epochs": history.epochs[-1].epoch if history.epochs else None,
+        "seconds": round(history.epochs[-1].seconds, 1) if history.epochs else None,
     }

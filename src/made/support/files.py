@@ -110,7 +110,7 @@ def write_tensors(
     path : path
         Where to.
     kind : str
-        What the file holds: ``"MADE"``, ``"Autoencoder"`` or ``"checkpoint"``.
+        What the file holds: ``"MADE"``, ``"mixture"``, ``"Autoencoder"`` or ``"checkpoint"``.
     settings : mapping
         JSON-ready; for a model, the arguments that build it.
     tensors : mapping of str to Tensor

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -41,6 +44,16 @@ class BestWeights:
         """Give the model the weights that were kept, if any were."""
         if self.weights:
             self.model.load_state_dict(self.weights)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Give the model the weights that were kept, within the block."""
+        own = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        self.give_back()
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(own)
 
     def restore(self, weights: Weights) -> None:
         """Take over the weights of a checkpoint."""

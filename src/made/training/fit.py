@@ -13,6 +13,7 @@ from torch import Tensor
 
 from made.base import BaseModel
 from made.data.row_file import RowFile
+from made.mixture import NOT_TRAINED, Mixture
 from made.support.checks import check_int
 from made.support.devices import find_device
 from made.support.errors import InputError
@@ -46,6 +47,7 @@ def fit(
     pause_after: int | None = None,
     max_time: float | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_best: Callable[[BaseModel, float], None] | None = None,
     **changes: Any,
 ) -> History:
     """Train a model, and leave it with the weights of its best epoch.
@@ -85,6 +87,9 @@ def fit(
         nothing but when the fit ends.
     on_epoch : callable, optional
         Called with the `EpochRecord` after every epoch.
+    on_best : callable, optional
+        Called with the model, while it has its best weights so far, and their validation NLL: after an epoch,
+        where they are new, and not more often than every five seconds.
     **changes
         Settings that replace those of `settings`: `epochs`, `batch_size`, `seed`, `learning_rate` and the
         other fields of `TrainingSettings`.
@@ -112,6 +117,8 @@ def fit(
     >>> history.valid_nll[2] < history.valid_nll[0]
     True
     """
+    if isinstance(model, Mixture):
+        raise InputError(NOT_TRAINED)
     settings = _settings(settings, changes)
     deadline = deadline_in(max_time)
     pause_after = None if pause_after is None else check_int("pause_after", pause_after)
@@ -142,9 +149,8 @@ def fit(
         if note:
             shown.print(note)
         try:
-            trainer.run(
-                shown, interrupt, None if checkpoint is None else Path(checkpoint), on_epoch, pause_after
-            )
+            file = None if checkpoint is None else Path(checkpoint)
+            trainer.run(shown, interrupt, file, on_epoch, on_best, until=pause_after)
         finally:
             if held_out is not None or settings.ema or trainer.history.ended == "diverged":
                 trainer.best.give_back()

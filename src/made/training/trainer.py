@@ -31,8 +31,11 @@ __all__ = ["Trainer", "mean_and_error"]
 
 # A checkpoint is written at the end of an epoch, but not more often than this.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
+# Nor is a better model handed on more often than this.
+_SECONDS_BETWEEN_BEST = 5.0
 
 OnEpoch = Callable[[EpochRecord], None]
+OnBest = Callable[[BaseModel, float], None]
 
 
 class Trainer:
@@ -74,7 +77,8 @@ class Trainer:
         valid_rows, valid_context = (None, None) if valid is None else valid[:2]
         contexts = [each for each in (context, valid_context) if each is not None]
         self.data = fingerprint(rows, weight, valid_rows, *contexts)
-        self.began = self.saved = time.monotonic()
+        self.began = self.saved = self.handed_on = time.monotonic()
+        self.best_handed_on: int | None = None
         self.generator = torch.Generator(device=model.device)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -95,6 +99,7 @@ class Trainer:
         interrupt: Interrupt,
         checkpoint: Path | None = None,
         on_epoch: OnEpoch | None = None,
+        on_best: OnBest | None = None,
         until: int | None = None,
     ) -> None:
         """Take the steps that are left.
@@ -109,6 +114,8 @@ class Trainer:
             Where a checkpoint is written now and then, and at the end.
         on_epoch : callable, optional
             Is called with the record of every epoch.
+        on_best : callable, optional
+            Is called now and then with a better model and its validation NLL.
         until : int, optional
             Pause at the end of this epoch.
         """
@@ -120,6 +127,8 @@ class Trainer:
             progress.step(self.step, self.losses.latest)
             if self.step % self.batches.steps_per_epoch == 0:
                 self._end_epoch(progress, on_epoch)
+                if on_best is not None:
+                    self._hand_on(on_best)
                 if checkpoint and time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
                     self._save(checkpoint)
             if interrupt.reason is not None:
@@ -185,6 +194,15 @@ class Trainer:
         progress.epoch(record)
         if on_epoch is not None:
             on_epoch(record)
+
+    def _hand_on(self, on_best: OnBest) -> None:
+        """Hand the best model on, if it is a new one and the last was some time ago."""
+        best = self.history.best_epoch
+        if best == self.best_handed_on or time.monotonic() - self.handed_on < _SECONDS_BETWEEN_BEST:
+            return
+        with self.best.in_place():
+            on_best(self.model, min(self.history.valid_nll))
+        self.best_handed_on, self.handed_on = best, time.monotonic()
 
     def _validate(self) -> tuple[float | None, float | None]:
         if self.valid is None:

@@ -13,12 +13,15 @@ from functools import partial
 from typing import Any
 
 from made.data.image_shape import SHORTEST_SIDE
+from made.tuning.facts import Facts
 
-__all__ = ["Candidate", "candidates", "when_set_by_hand"]
+__all__ = ["Candidate", "candidates", "when_set_by_hand", "when_updated"]
 
 # Of settings by hand: steps of a fit, whatever the number of rows, then the fewest and the most epochs.
 _STEPS_BY_HAND = 7_000
 _EPOCHS_BY_HAND = (10, 500)
+# Of a model that goes on with new rows: steps, and the learning rate, lower than that of its first fit.
+_STEPS_OF_UPDATE, _RATE_OF_UPDATE = 1_500, 1e-3
 # Of candidates: steps of a fit, up to so many rows; what starts from a tree with dropped inputs takes more. A
 # high rate and a trapezoid get there in a third of the steps that one-cycle took.
 _STEPS = ((1_000, 1_000), (10_000, 2_500), (None, 2_000))
@@ -28,6 +31,10 @@ _EPOCHS = (4, 500)
 _FEW_ROWS, _MANY_ROWS = 10_000, 100_000
 # The most rows for which a mixture of orderings, whose masks regularize each other, can be the best.
 _ROWS_FOR_ORDERINGS = 20_000
+# Where a Chow-Liu tree gains less than this fraction of the entropy, columns are noisy copies of each other,
+# and what drops inputs comes first. Candidates are in the order in which they won on 12 tables of 209 to 7,887
+# rows: below 500 rows what decays strongly from the tree, on all four of them.
+_SMALL_GAIN = 0.1
 # With fewer rows than this, strong weight decay is a candidate too. With fewer validation rows than
 # _FEWEST_VALID nothing is compared, and strong decay is taken.
 _VERY_FEW_ROWS = 500
@@ -42,6 +49,8 @@ _WIDE, _FEATURES_FOR_WIDE = 1_024, 200
 # cost less, so that layers can be wider: by the number of pixels, within _UNITS.
 _REACH = 6
 _UNITS = (512, 1_600)
+# Direct connections, at most: 64 MiB of weights, and as much for each moment, average and mask.
+_MOST_DIRECT = 2**24
 _MANY_IMAGES = 20_000
 _STEPS_OF_IMAGES = (7_000, 10_000)
 
@@ -70,76 +79,77 @@ class Candidate:
         return asdict(self)
 
 
-def candidates(
-    n_rows: int,
-    n_valid: int | None = None,
-    *,
-    n_features: int = 100,
-    trees: bool = True,
-    image: tuple[int, int] | None = None,
-) -> list[Candidate]:
-    """Return the candidates for some rows; a single one where too few validation rows are held out.
-
-    Parameters
-    ----------
-    n_rows, n_valid : int
-        Numbers of training and validation rows; by default there are enough of the latter.
-    n_features : int
-        Of a row, as it enters the network.
-    trees : bool
-        Whether a model can start as a Chow-Liu tree.
-    image : (rows, columns), optional
-        Shape of the images that the rows are, if they are.
+def candidates(facts: Facts) -> list[Candidate]:
+    """Return the candidates for some rows, the likeliest first; a single one for too few validation rows.
 
     Examples
     --------
-    >>> for candidate in candidates(300_000):
+    >>> for candidate in candidates(Facts(n_rows=300_000)):
     ...     print(candidate.about)
     10% of units dropped
     10% of units dropped, weight decay 1
     """
-    if n_valid is not None and n_valid < _FEWEST_VALID:
-        own = when_set_by_hand(n_rows)
-        model = {**own.model, "dropout": 0.5}
-        training = {**own.training, "epochs": _EPOCHS_UNWATCHED, "weight_decay": 20.0}
-        return [Candidate("50% of units dropped, weight decay 20", model, training)]
-    if image is not None and min(image) >= SHORTEST_SIDE and n_rows > _MANY_IMAGES:
-        return [_for_images(n_rows, image, 0.1), _for_tables(n_rows, n_features, trees)[0]]
-    tried = _for_tables(n_rows, n_features, trees)
-    if image is not None and min(image) >= SHORTEST_SIDE:
-        tried += [_for_images(n_rows, image, dropout) for dropout in (0.1, 0.3)]
+    if facts.n_valid < _FEWEST_VALID:
+        return [_unwatched(facts)]
+    image = facts.image if facts.image is not None and min(facts.image) >= SHORTEST_SIDE else None
+    if image is not None and facts.n_rows > _MANY_IMAGES:
+        return [_for_images(facts.n_rows, image, 0.1), _for_tables(facts)[0]]
+    tried = _for_tables(facts)
+    if image is not None:
+        tried += [_for_images(facts.n_rows, image, dropout) for dropout in (0.1, 0.3)]
     return tried
 
 
-def when_set_by_hand(n_rows: int) -> Candidate:
+def _unwatched(facts: Facts) -> Candidate:
+    """Return what is fitted without validation rows: with strong decay, which does not over-fit later on."""
+    own = when_set_by_hand(facts)
+    model = {**own.model, "hidden": (_up_to(_WIDTHS_OF_VERY_FEW_ROWS, facts.n_features),) * 2, "dropout": 0.5}
+    training = {**own.training, "epochs": _EPOCHS_UNWATCHED, "weight_decay": 20.0}
+    return Candidate("50% of units dropped, weight decay 20", model, training)
+
+
+def when_set_by_hand(facts: Facts) -> Candidate:
     """Return what is taken without a comparison, where the user has set something: one mask, quick to fit."""
-    dropout = 0.5 if n_rows <= _ROWS_FOR_ORDERINGS else 0.1
-    training = _training(n_rows, _STEPS_BY_HAND, _EPOCHS_BY_HAND)
+    dropout = 0.5 if facts.n_rows <= _ROWS_FOR_ORDERINGS else 0.1
+    training = _training(facts.n_rows, _STEPS_BY_HAND, _EPOCHS_BY_HAND)
     training |= {"patience": max(10, training["epochs"] // 5), "ema": 0.998}
-    return Candidate(f"{dropout:.0%} of units dropped", {"dropout": dropout}, training)
+    return Candidate(
+        f"{dropout:.0%} of units dropped", {"dropout": dropout, **_without_direct(facts)}, training
+    )
 
 
-def _for_tables(n_rows: int, n_features: int, trees: bool) -> list[Candidate]:
-    """Return networks that assume nothing about the columns; what is most often the best comes first."""
-    make = partial(_candidate, n_rows, n_features)
-    if n_rows > _MANY_ROWS:
+def when_updated(n_rows: int) -> dict[str, Any]:
+    """Return how a fitted model is trained on so many new rows."""
+    training = _training(n_rows, _STEPS_OF_UPDATE, _EPOCHS)
+    training |= {"patience": max(10, round(0.4 * training["epochs"]))}
+    return {**training, "schedule": "trapezoid", "learning_rate": _RATE_OF_UPDATE, "ema": 0.99}
+
+
+def _for_tables(facts: Facts) -> list[Candidate]:
+    """Return networks that assume nothing about the columns."""
+    make = partial(_candidate, facts)
+    if facts.n_rows > _MANY_ROWS:
         return [make(0.1, rate=4e-3), make(0.1, rate=4e-3, decay=1.0)]
-    if n_rows > _FEW_ROWS:
+    if facts.n_rows > _FEW_ROWS:
         tried = [make(0.1, rate=4e-3, decay=1.0)]
-        tried += [make(0.1, orderings=4)] if n_rows <= _ROWS_FOR_ORDERINGS else [make(0.1, rate=4e-3)]
-        return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if n_features >= _FEATURES_FOR_WIDE else tried
-    tried = [make(0.1, orderings=4), make(0.3, orderings=4), make(0.5, rate=4e-3, decay=1.0)]
-    if trees:
-        tried += [make(0.5, is_tree=True), make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)]
-    if n_rows < _VERY_FEW_ROWS:
-        tried += [make(0.5, rate=4e-3, decay=3.0)]
-        tried += [make(0.5, rate=4e-3, decay=3.0, is_tree=True)] if trees else []
-    return tried
+        tried += [make(0.1, orderings=4)] if facts.n_rows <= _ROWS_FOR_ORDERINGS else [make(0.1, rate=4e-3)]
+        return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if facts.n_features >= _FEATURES_FOR_WIDE else tried
+    noisy, light = make(0.3, orderings=4), make(0.1, orderings=4)
+    decayed = make(0.5, rate=4e-3, decay=1.0)
+    strong = partial(make, 0.5, rate=4e-3, decay=3.0)
+    if not facts.can_be_tree:
+        return [strong(), decayed, noisy] if facts.n_rows < _VERY_FEW_ROWS else [decayed, light, noisy]
+    tree = make(0.5, is_tree=True)
+    if facts.n_rows < _VERY_FEW_ROWS:
+        return [strong(is_tree=True), tree, noisy, decayed]
+    copies = make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)
+    if facts.tree_gain < _SMALL_GAIN * facts.entropy:
+        return [copies, tree, decayed, noisy, light]
+    return [tree, decayed, light, noisy, copies]
 
 
 def _candidate(
-    n_rows: int,
-    n_features: int,
+    facts: Facts,
     dropout: float,
     rate: float = 8e-3,
     decay: float | None = None,
@@ -147,8 +157,10 @@ def _candidate(
     **model: Any,
 ) -> Candidate:
     """Return a candidate with this fraction of units dropped, and say in words what else it has."""
+    n_rows = facts.n_rows
     orderings, inputs = model.get("orderings", 1), model.get("input_dropout", 0.0)
-    width = _up_to(_WIDTHS_OF_VERY_FEW_ROWS if n_rows < _VERY_FEW_ROWS else _WIDTHS, n_features)
+    widths = _WIDTHS_OF_VERY_FEW_ROWS if n_rows < _VERY_FEW_ROWS else _WIDTHS
+    width = _up_to(widths, facts.n_features)
     about = [
         f"{orderings} orderings" if orderings > 1 else "",
         f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
@@ -162,8 +174,13 @@ def _candidate(
     training |= {"schedule": "trapezoid", "learning_rate": rate, "ema": 0.99}
     # Without weight decay of its own, that which follows from the optimizer.
     training |= {} if decay is None else {"weight_decay": decay}
-    network = {"hidden": (width, width), "dropout": dropout, **model}
+    network = {"hidden": (width, width), "dropout": dropout, **_without_direct(facts), **model}
     return Candidate(", ".join(filter(None, about)), network, training, is_tree)
+
+
+def _without_direct(facts: Facts) -> dict[str, Any]:
+    """Return what leaves direct connections out where they would be too many."""
+    return {"direct": False} if facts.n_features * facts.n_outputs > _MOST_DIRECT else {}
 
 
 def _for_images(n_rows: int, image: tuple[int, int], dropout: float) -> Candidate:

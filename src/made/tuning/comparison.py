@@ -28,7 +28,7 @@ from made.training.history import History
 from made.training.interrupt import interruptible, time_left
 from made.tuning.candidates import Candidate
 from made.tuning.entrant import Entrant
-from made.tuning.judge import survivors
+from made.tuning.judge import mixes, survivors
 from made.tuning.plan import Plan, Rung
 from made.tuning.side_by_side import Worker, n_cores, one_thread, share, workers
 from made.variables.rows import Rows
@@ -59,6 +59,8 @@ class Outcome:
         Of that candidate's fit.
     checkpoint : Path or None
         Where that fit goes on from; None where there was nothing to compare.
+    partner : (Candidate, Path) or None
+        The other finalist with its finished fit, where the mixture of both is better than the winner alone.
     ended : str
         ``"chosen"``, ``"interrupted"`` or ``"out of time"``.
     """
@@ -67,6 +69,7 @@ class Outcome:
     model: MADE | None
     history: History
     checkpoint: Path | None
+    partner: tuple[Candidate, Path] | None = None
     ended: str = "chosen"
 
 
@@ -92,7 +95,7 @@ class Comparison:
     deadline : float, optional
         When to stop, as `time.monotonic` counts.
     on_best : callable, optional
-        Called with the model whenever one has a lower validation NLL than all before.
+        Called with a model and its validation NLL whenever that is lower than all before.
     progress : bool
         Show a progress bar for the fits of this process.
     """
@@ -109,7 +112,7 @@ class Comparison:
         seed: int = 0,
         n_workers: int | None = None,
         deadline: float | None = None,
-        on_best: Callable[[MADE], None] | None = None,
+        on_best: Callable[[MADE, float], None] | None = None,
         progress: bool = False,
     ) -> None:
         self.plan, self.build, self.schema = plan, build, schema
@@ -128,9 +131,7 @@ class Comparison:
             If the fit of every candidate diverged.
         """
         if len(self.plan.candidates) == 1 or self.valid is None:
-            only = self.plan.candidates[0]
-            _log.info("too few validation rows to compare settings; taken: %s", only.about)
-            return Outcome(only, None, History(), None)
+            return Outcome(self.plan.candidates[0], None, History(), None)
         self.folder.mkdir(parents=True, exist_ok=True)
         entrants = [
             Entrant(number, candidate, self.folder / f"{number}.safetensors")
@@ -151,13 +152,15 @@ class Comparison:
                 left = self._decide(rung, left)
                 decisions.append([own.number for own in left])
                 write_aside(self.folder / _DECISIONS, json.dumps(decisions).encode())
-        winner = left[0]
-        _log.info("chosen: %s", winner.candidate.about)
-        return Outcome(winner.candidate, None, winner.history, winner.checkpoint)
+        winner, *rest = left
+        _log.info("chosen: %s", " mixed with ".join(own.candidate.about for own in left))
+        partner = (rest[0].candidate, rest[0].checkpoint) if rest else None
+        return Outcome(winner.candidate, None, winner.history, winner.checkpoint, partner)
 
     def _go_to(self, rung: Rung, left: Sequence[Entrant], others: Sequence[Worker]) -> str | None:
         """Fit candidates up to a rung, side by side; return why the comparison ends, if it does."""
-        _log.info("comparing %d settings after %.0f%% of their epochs", len(left), 100 * rung.fraction)
+        when = "at the end" if rung.fraction == 1 else f"after {rung.fraction:.0%} of their epochs"
+        _log.info("comparing %d settings %s", len(left), when)
         waiting, there = deque(left), deque[Entrant]()
         threads = [threading.Thread(target=self._serve, args=(own, rung, waiting, there)) for own in others]
         for thread in threads:
@@ -216,7 +219,7 @@ class Comparison:
         if entrant.best < self._best_nll:  # that of the best itself falls from rung to rung
             self._best, self._best_nll = entrant, entrant.best
             if self.on_best is not None:
-                self.on_best(self._model_of(entrant))
+                self.on_best(self._model_of(entrant), entrant.best)
         _log.info(
             "  %s: validation NLL %.2f nats after %d epochs, %.2f expected%s",
             entrant.candidate.about,
@@ -233,8 +236,11 @@ class Comparison:
             assert left[0].failure is not None  # as all have failed
             raise left[0].failure
         expected, at_best = [own.expected for own in sound], [own.at_best for own in sound]
-        places = survivors(expected, at_best, [own.nll for own in sound], rung.n_kept)
+        n_safe = min(self.plan.n_finalists, rung.n_kept)
+        places = survivors(expected, at_best, [own.nll for own in sound], rung.n_kept, n_safe)
         kept = [sound[place] for place in places]
+        if rung.fraction == 1:
+            kept += [own for own in sound if own not in kept and mixes(kept[0].nll, own.nll)][:1]
         for own in left:
             if own not in kept and own is not self._best:
                 own.checkpoint.unlink(missing_ok=True)
@@ -244,7 +250,7 @@ class Comparison:
         if self._best is None:
             raise KeyboardInterrupt
         best = self._best
-        return Outcome(best.candidate, self._model_of(best), best.history, best.checkpoint, ended)
+        return Outcome(best.candidate, self._model_of(best), best.history, best.checkpoint, ended=ended)
 
     def _model_of(self, entrant: Entrant) -> MADE:
         """Return the model of a candidate with its best weights so far."""

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["expected_nll", "paired_difference", "survivors"]
+__all__ = ["expected_nll", "mixes", "paired_difference", "survivors"]
 
 # A curve that falls by d while the epochs double falls by at most this fraction of d at the next doubling,
 # and the fraction shrinks by this factor: as most curves do, and as hardly any does.
 _USUAL, _AT_BEST = (0.5, 0.75), (0.7, 1.0)
 # The first candidate beyond those that are kept stays if it is behind by fewer standard errors than this.
 _CLOSE = 1.0
+# A mixture, which costs every question twice as much, has to gain this part of the NLL, and a standard error.
+_WORTH_MIXING = 0.001
 
 
 def expected_nll(curve: Sequence[float], epochs: int, *, at_best: bool = False) -> float:
@@ -69,8 +71,30 @@ def paired_difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> t
     return float(difference.mean()), error
 
 
+def mixes(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Return whether the mixture of two models is better than the first by enough to be worth its cost.
+
+    Parameters
+    ----------
+    one, other : (m,) arrays
+        NLL of the same m validation rows under each.
+
+    Examples
+    --------
+    >>> rows = np.arange(100) % 2
+    >>> mixes(2.0 + rows, 3.0 - rows), mixes(2.0 + rows, 2.0 + rows)
+    (True, False)
+    """
+    mean, error = paired_difference(math.log(2) - np.logaddexp(-one, -other), one)
+    return -mean > max(error, _WORTH_MIXING * float(one.mean()))
+
+
 def survivors(
-    expected: Sequence[float], at_best: Sequence[float], nll: Sequence[NDArray[np.float64]], n_kept: int
+    expected: Sequence[float],
+    at_best: Sequence[float],
+    nll: Sequence[NDArray[np.float64]],
+    n_kept: int,
+    n_safe: int = 1,
 ) -> list[int]:
     """Return which candidates go on, the best one first.
 
@@ -86,6 +110,8 @@ def survivors(
         NLL of the same m validation rows under each, as it is now.
     n_kept : int
         At least 1.
+    n_safe : int
+        So many of the likeliest go on in any case: 2 where a mixture of both may be the best.
 
     Examples
     --------
@@ -103,4 +129,4 @@ def survivors(
         _, error = paired_difference(nll[following], nll[edge])
         if expected[following] - expected[edge] <= _CLOSE * error:
             chosen.append(following)
-    return [i for i in chosen if i == order[0] or at_best[i] <= lowest]
+    return [i for i in chosen if i in order[:n_safe] or at_best[i] <= lowest]

@@ -1,4 +1,4 @@
-"""What a comparison of candidates will do, decided before it begins: a function of the data and the seed.
+"""What a comparison of candidates will do, decided before it begins: a function of data, seed and budget.
 
 A run writes its plan before the first step and replays it when it is resumed. The clock may end a comparison
 early, and changes nothing else.
@@ -7,19 +7,34 @@ early, and changes nothing else.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from made.support.errors import InputError
-from made.tuning.candidates import Candidate
+from made.support.progress import duration
+from made.tuning.candidates import Candidate, candidates
+from made.tuning.cost import bytes_of, seconds_of
+from made.tuning.facts import Facts
 
-__all__ = ["Plan", "Rung", "plan_for"]
+__all__ = ["Plan", "Rung", "budget_for", "plan_for"]
 
 # For each rung but the last, the fraction of the epochs at its end, and the fraction of the candidates that
-# go on, two at least. The last decides.
+# go on, two at least (fewer, where others are hopeless). The last decides.
 _RUNGS = ((1 / 8, 1 / 2), (1 / 4, 1 / 4))
 _LAST = 1 / 2
+# Up to so many rows two finalists go to the end, for a mixture of both may be better than either.
+_ROWS_FOR_FINALISTS = 20_000
+# Budgets in seconds: a time is worth the longest of them that it holds.
+_BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720)
+# By default, up to so many numbers (rows times features).
+_DEFAULT_BUDGETS = ((20_000, 10), (100_000, 90), (20_000_000, 180), (None, 720))
+# The part of a budget that a plan may take by its estimate: other machines are slower.
+_SHARE = 0.6
+# What is assumed of a machine: two cores, of which a single fit makes so much.
+_CORES, _ON_TWO_CORES = 2, 1.3
+_SHORTEST = 2**-10
+_MUCH_MEMORY = 2**30
 
 
 @dataclass(frozen=True)
@@ -53,10 +68,35 @@ class Plan:
         With all their settings.
     rungs : tuple of Rung
         In the order in which they come.
+    budget : int
+        In seconds, which the plan was made for.
+    seconds, gigabytes : float
+        What all of it is estimated to take, on two cores, and beside the rows.
+    facts : mapping
+        What is known about the rows.
     """
 
     candidates: tuple[Candidate, ...]
     rungs: tuple[Rung, ...]
+    budget: int = 0
+    seconds: float = 0.0
+    gigabytes: float = 0.0
+    facts: Mapping[str, Any] | None = None
+
+    @property
+    def n_finalists(self) -> int:
+        """How many go on to the end; of two, a mixture may be the best."""
+        return 2 if self.rungs and self.rungs[-1].fraction == 1 else 1
+
+    def __str__(self) -> str:
+        """Return what will be done and how long that takes, in a sentence."""
+        n = len(self.candidates)
+        what = f"{n} settings are compared, and the best goes on" if n > 1 else self.candidates[0].about
+        memory = f", {self.gigabytes:.1f} GB of memory" if self.gigabytes * 1e9 > _MUCH_MEMORY else ""
+        return (
+            f"{what}: about {duration(self.seconds)} on two cores{memory} (for a budget of "
+            f"{duration(self.budget)}; --minutes or max_time= gives another)"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan, JSON-ready."""
@@ -72,25 +112,89 @@ class Plan:
             If it is not a plan.
         """
         try:
-            candidates = tuple(Candidate(**own) for own in entries["candidates"])
-            return cls(candidates, tuple(Rung(**own) for own in entries["rungs"]))
+            tried = tuple(Candidate(**own) for own in entries["candidates"])
+            rungs = tuple(Rung(**own) for own in entries["rungs"])
+            return cls(**{**entries, "candidates": tried, "rungs": rungs})
         except (KeyError, TypeError) as error:
             raise InputError(f"the plan of the run cannot be read ({error}): begin a new run") from None
 
 
-def plan_for(candidates: Sequence[Candidate]) -> Plan:
-    """Return the plan for these candidates; for a single one there is nothing to compare.
+def budget_for(facts: Facts, max_time: float | None = None) -> int:
+    """Return the budget in seconds for some rows, or for a time.
 
     Examples
     --------
-    >>> from made.tuning.candidates import candidates
-    >>> [rung.n_kept for rung in plan_for(candidates(5_000)).rungs]
-    [3, 2, 1]
+    >>> budget_for(Facts(n_rows=2_000)), budget_for(Facts(n_rows=2_000), max_time=70)
+    (180, 45)
     """
-    rungs, left = [], len(candidates)
+    if max_time is not None:
+        return max((own for own in _BUDGETS if own <= max_time), default=_BUDGETS[0])
+    size = facts.n_rows * facts.n_features
+    return next(own for bound, own in _DEFAULT_BUDGETS if bound is None or size <= bound)
+
+
+def plan_for(facts: Facts, max_time: float | None = None) -> Plan:
+    """Return the plan for some rows: as many candidates as there is time for, and shorter fits if need be.
+
+    For a single candidate there is nothing to compare.
+
+    Parameters
+    ----------
+    facts : Facts
+        About the rows.
+    max_time : float, optional
+        In seconds; by default the budget follows from the size of the data.
+
+    Examples
+    --------
+    >>> [rung.n_kept for rung in plan_for(Facts(n_rows=5_000), max_time=100).rungs]
+    [2, 2, 2, 1]
+    >>> len(plan_for(Facts(n_rows=5_000), max_time=1).candidates)
+    1
+    """
+    budget = budget_for(facts, max_time)
+    for tried in _shorter_and_shorter(candidates(facts)):
+        rungs, own_facts = _rungs_for(len(tried), facts), facts.as_dict()
+        seconds = _seconds(tried, rungs, facts)
+        if seconds <= _SHARE * budget:
+            break
+    gigabytes = max(bytes_of(own, facts) for own in tried) / 1e9
+    return Plan(tuple(tried), rungs, budget, round(seconds, 1), round(gigabytes, 2), own_facts)
+
+
+def _shorter_and_shorter(tried: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+    """Leave out the less likely candidates, one after the other; then halve the length of what is left."""
+    for n in range(len(tried), 0, -1):
+        yield tried[:n]
+    factor = 1.0
+    while factor > _SHORTEST:
+        factor /= 2
+        yield [_shortened(tried[0], factor)]
+
+
+def _shortened(candidate: Candidate, factor: float) -> Candidate:
+    own = candidate.training
+    shorter = {name: max(1, round(own[name] * factor)) for name in ("epochs", "patience") if name in own}
+    return replace(candidate, training={**own, **shorter})
+
+
+def _rungs_for(n: int, facts: Facts) -> tuple[Rung, ...]:
+    if n == 1:
+        return ()
+    rungs, left = [], n
     for fraction, kept in _RUNGS:
-        n_kept = max(math.ceil(kept * len(candidates)), 2)
-        if n_kept < left:
-            rungs.append(Rung(fraction, n_kept))
-            left = n_kept
-    return Plan(tuple(candidates), (*rungs, Rung(_LAST, 1)) if left > 1 else ())
+        left = min(left, max(math.ceil(kept * n), 2))
+        rungs.append(Rung(fraction, left))
+    if facts.n_rows > _ROWS_FOR_FINALISTS:
+        return (*rungs, Rung(_LAST, 1))
+    return (*rungs, Rung(_LAST, 2), Rung(1.0, 1))
+
+
+def _seconds(tried: Sequence[Candidate], rungs: Sequence[Rung], facts: Facts) -> float:
+    """Return how long a plan takes: fits side by side, then, unless that was to the end, the final one."""
+    each = [seconds_of(own, facts) for own in tried]
+    mean, done, left, total = sum(each) / len(each), 0.0, len(tried), 0.0
+    for rung in rungs:
+        total += max(left / _CORES, 1.0) * (rung.fraction - done) * mean
+        done, left = rung.fraction, rung.n_kept
+    return total + (1 - done) * max(each) / _ON_TWO_CORES

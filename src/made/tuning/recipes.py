@@ -11,8 +11,9 @@ from made.model import MADE
 from made.network.settings import NETWORK_SETTINGS
 from made.support.errors import InputError
 from made.support.settings import check_names
-from made.tuning.candidates import Candidate, candidates, when_set_by_hand
+from made.tuning.candidates import Candidate, when_set_by_hand
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
+from made.tuning.facts import Facts
 from made.variables.schema import Schema
 
 __all__ = [
@@ -149,34 +150,16 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def recipe_for(
-    name: str, n_rows: int, chosen: str | None = None, image: tuple[int, int] | None = None
-) -> Recipe:
-    """Return the recipe of that name; the default one with the settings for this number of training rows.
-
-    Parameters
-    ----------
-    name : str
-        Of the recipe.
-    n_rows : int
-        How many training rows there are.
-    chosen : str, optional
-        Which candidate, by its `about`; by default what is taken without a comparison.
-    image : (rows, columns), optional
-        Shape of the images that the rows are, if they are.
+def recipe_for(name: str, facts: Facts) -> Recipe:
+    """Return the recipe of that name; the default one with the settings for rows of this kind.
 
     Raises
     ------
     InputError
-        If there is no such recipe or candidate.
+        If there is no such recipe.
     """
     recipe = find_recipe(name)
-    if recipe is not DEFAULT:
-        return recipe
-    tried = {own.about: own for own in (*candidates(n_rows, image=image), *candidates(n_rows, 0))}
-    if chosen is not None and chosen not in tried:
-        raise InputError(f"the run was begun with settings that are no more ({chosen}): begin a new run")
-    return as_recipe(when_set_by_hand(n_rows) if chosen is None else tried[chosen])
+    return as_recipe(when_set_by_hand(facts)) if recipe is DEFAULT else recipe
 
 
 def as_recipe(candidate: Candidate) -> Recipe:

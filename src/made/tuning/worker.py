@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from made.support.files import read_tensors
-from made.tuning.auto import Pipeline
 from made.tuning.candidates import Candidate
 from made.tuning.entrant import Entrant
+from made.tuning.pipeline import Pipeline
 from made.tuning.side_by_side import SHARED
 from made.variables.rows import Rows
 from made.variables.schema import Schema

@@ -1,0 +1,39 @@
+"""The best model of a run so far, on disk while the run goes on: what a kill leaves."""
+
+from __future__ import annotations
+
+import math
+
+from made.base import BaseModel
+from made.runs.folder import RunFolder
+
+__all__ = ["BestModel"]
+
+_FILE = "best.json"
+
+
+class BestModel:
+    """Keeps the model file of a run up to date with its best model.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        With the best model before an interruption, perhaps.
+
+    Attributes
+    ----------
+    nll : float
+        Validation NLL of the model in the file; infinite where there is none.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder, self.nll = folder, math.inf
+        if (folder.path / _FILE).exists() and folder.model_file.exists():
+            self.nll = float(folder.read_json(_FILE)["valid_nll"])
+
+    def __call__(self, model: BaseModel, nll: float) -> None:
+        """Write a model, if it is better than that in the file."""
+        if nll < self.nll:
+            model.save(self.folder.model_file)
+            self.folder.write_json(_FILE, {"valid_nll": nll})
+            self.nll = nll

@@ -1,0 +1,75 @@
+"""What a fit will cost, estimated from its settings: seconds on one core, and memory. No clock is read.
+
+The constants are those of one core of a server with AVX-512 at 2.8 GHz, the other of which is busy too;
+elsewhere an estimate is off by the factor by which a core is quicker or slower.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from made.tuning.candidates import Candidate
+from made.tuning.facts import Facts
+
+__all__ = ["bytes_of", "seconds_of"]
+
+# Seconds of a step: what torch takes to call its operations, and for each block; then a multiplication and
+# addition, a weight (optimizer, average, mask), an activation (activation function, dropout).
+_STEP, _BLOCK, _PRODUCT, _WEIGHT, _UNIT = 2e-3, 3e-4, 2.5e-11, 6e-9, 1.5e-8
+# Of a validation: for each mask and block, and an output of a row beside its products.
+_MASK, _MASK_OF_BLOCK, _OUTPUT = 1e-3, 1e-4, 2e-8
+# Masks that a validation during training uses at most.
+_VALID_MASKS = 8
+# Copies of the weights in a fit: weights, masks, gradient, two moments, average, best, checkpoint.
+_COPIES, _FLOAT = 8, 4
+# Activations that a step keeps, as multiples of what the layers give.
+_KEPT = 4
+
+
+def seconds_of(candidate: Candidate, facts: Facts) -> float:
+    """Return how long the whole fit of a candidate takes on one core, in seconds.
+
+    Examples
+    --------
+    >>> from made.tuning.candidates import candidates
+    >>> facts = Facts(n_rows=5_000)
+    >>> 10 < seconds_of(candidates(facts)[0], facts) < 60
+    True
+    """
+    batch_size, epochs = candidate.training["batch_size"], candidate.training["epochs"]
+    n_steps, n_weights = epochs * math.ceil(facts.n_rows / batch_size), _n_weights(candidate, facts)
+    batch = min(batch_size, facts.n_rows)
+    n_units = batch * (facts.n_outputs + sum(candidate.model["hidden"]))
+    in_use = _share_in_use(candidate) * n_weights
+    step = _STEP + _BLOCK * facts.n_blocks
+    step += 3 * _PRODUCT * in_use * batch + _WEIGHT * n_weights + _UNIT * n_units
+    n_masks = min(candidate.model.get("orderings", 1), _VALID_MASKS)
+    mask = _MASK + _MASK_OF_BLOCK * facts.n_blocks
+    valid = n_masks * (mask + facts.n_valid * (_PRODUCT * in_use + _OUTPUT * facts.n_outputs))
+    return float(n_steps * step + (epochs + 1) * valid)
+
+
+def bytes_of(candidate: Candidate, facts: Facts) -> int:
+    """Return about how much memory the fit of a candidate takes beside the rows, in bytes."""
+    batch = min(candidate.training["batch_size"], facts.n_rows)
+    n_units = batch * (facts.n_features + facts.n_outputs + sum(candidate.model["hidden"]))
+    n_weights = _n_weights(candidate, facts)
+    tree = (facts.n_features**2 if facts.can_be_tree else 0) * 2
+    return int(_FLOAT * (_COPIES * n_weights + _KEPT * n_units + tree))
+
+
+def _n_weights(candidate: Candidate, facts: Facts) -> int:
+    """Return the number of weights, those that masks set to zero included."""
+    layers: tuple[int, ...] = (facts.n_features, *candidate.model["hidden"], facts.n_outputs)
+    direct = facts.n_features * facts.n_outputs if candidate.model.get("direct", True) else 0
+    return sum(before * after for before, after in pairwise(layers)) + direct
+
+
+def _share_in_use(candidate: Candidate) -> float:
+    """Return the share of weights that a product goes through: units that see a neighbourhood have few."""
+    field = candidate.model.get("field")
+    if field is None:
+        return 1.0
+    height, width = field["grid"]
+    return float(min(1.0, (2 * field["reach"] + 1) ** 2 / (height * width)))

@@ -1,0 +1,160 @@
+"""Everything between encoded rows and a fitted model: what `made fit` and `made.auto_fit` have in common."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from made.baselines import ChowLiuTree
+from made.model import MADE
+from made.support.devices import find_device
+from made.training.checkpoint import best_weights
+from made.training.fit import fit
+from made.training.history import History
+from made.training.settings import TrainingSettings
+from made.tuning.candidates import Candidate
+from made.tuning.comparison import Comparison, Outcome
+from made.tuning.facts import Facts
+from made.tuning.plan import Plan, plan_for
+from made.tuning.recipes import DEFAULT, Recipe, as_recipe, build_model, recipe_for
+from made.variables.rows import Rows
+from made.variables.schema import Schema
+
+__all__ = ["Pipeline"]
+
+_log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Everything between encoded rows and a fitted model: candidates, their comparison, the final fit.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the rows.
+    train, valid : Rows
+        Training and validation rows, with their context; valid is None where too few can be spared.
+    seed : int
+        Of masks, weights and the order of rows.
+    recipe : str
+        Name of the recipe.
+    network, training : mapping, optional
+        What replaces the recipe's settings.
+    device : str
+        Where to train.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        train: Rows,
+        valid: Rows | None,
+        *,
+        seed: int = 0,
+        recipe: str = DEFAULT.name,
+        network: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.schema, self.train, self.valid = schema, train, valid
+        self.seed, self.recipe, self.device = seed, recipe, device
+        self.network, self.training = dict(network or {}), dict(training or {})
+
+    def on(self, rows: Rows) -> Pipeline:
+        """Return the same on other rows, all of which are trained on."""
+        other = copy(self)
+        other.train, other.valid = rows, None
+        for name in ("tree", "facts"):  # of the rows before
+            other.__dict__.pop(name, None)
+        return other
+
+    @property
+    def is_open(self) -> bool:
+        """Whether settings are to be compared: the default recipe, and nothing set by hand."""
+        return self.recipe == DEFAULT.name and not (self.network or self.training)
+
+    @cached_property
+    def tree(self) -> ChowLiuTree:
+        """The Chow-Liu tree of the training rows: a baseline, and the start of some candidates."""
+        return ChowLiuTree(self.train.codes.numpy(), self.schema.classes)
+
+    @property
+    def image(self) -> tuple[int, int] | None:
+        """The shape of images that can be shifted: all their pixels have the same number of classes."""
+        return self.schema.image_shape if len(set(self.schema.classes)) == 1 else None
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the choice of settings depends on."""
+        tree = (lambda: self.tree) if self.is_open else None
+        return Facts.of(self.schema, self.train, self.valid, tree, self.image)
+
+    def plan(self, max_time: float | None = None) -> Plan:
+        """Return which settings are compared and how, for a budget in seconds."""
+        return plan_for(self.facts, max_time)
+
+    def compare(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        deadline: float | None = None,
+        on_best: Callable[[MADE, float], None] | None = None,
+        n_workers: int | None = None,
+        progress: bool = False,
+    ) -> Outcome:
+        """Compare the candidates of a plan, and say first what will be done; see `Comparison`."""
+        _log.info("%s", plan)
+        comparison = Comparison(
+            plan,
+            self.build,
+            self.schema,
+            self.train,
+            self.valid,
+            folder,
+            seed=self.seed,
+            n_workers=n_workers if find_device(self.device).type == "cpu" else 0,
+            deadline=deadline,
+            on_best=on_best,
+            progress=progress,
+        )
+        return comparison.run()
+
+    def build(self, candidate: Candidate) -> MADE:
+        """Build the model of a candidate, on the device."""
+        return self._build(as_recipe(candidate)).to(find_device(self.device))
+
+    def trained(self, candidate: Candidate, checkpoint: Path) -> MADE:
+        """Return the model of a candidate with the best weights of its fit."""
+        model = self.build(candidate)
+        model.load_state_dict(best_weights(checkpoint))
+        return model
+
+    def prepare(self, chosen: Candidate | None = None) -> tuple[MADE, dict[str, Any]]:
+        """Build the model, and return it with the settings of its training.
+
+        Parameters
+        ----------
+        chosen : Candidate, optional
+            Of the default recipe; by default what is taken without a comparison.
+
+        Raises
+        ------
+        InputError
+            If a setting makes no sense.
+        """
+        recipe = recipe_for(self.recipe, self.facts) if chosen is None else as_recipe(chosen)
+        training = {**recipe.training, **self.training, "seed": self.seed}
+        TrainingSettings(**training)
+        return self._build(recipe).to(find_device(self.device)), training
+
+    def _build(self, recipe: Recipe) -> MADE:
+        return build_model(self.schema, self.seed, self.network, recipe, tree=lambda: self.tree)
+
+    def fit(self, model: MADE, training: Mapping[str, Any], **others: Any) -> History:
+        """Fit the model; `others` are what `made.fit` takes besides settings."""
+        return fit(model, self.train, False if self.valid is None else self.valid, **training, **others)
