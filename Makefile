@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen clean
+.PHONY: help demo test lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -38,6 +38,9 @@ bench-ablations: $(VENV)/installed-dev  ## measure what each setting is worth (a
 
 bench-unseen: $(VENV)/installed-dev  ## measure the defaults on data they were not chosen on (an hour)
 	@$(BIN)/python benchmarks/unseen.py
+
+bench-defaults: $(VENV)/installed-dev  ## test NLL and time of the defaults (half an hour)
+	@$(BIN)/python benchmarks/defaults.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV)

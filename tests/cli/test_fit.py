@@ -302,3 +302,28 @@ def test_demo_replaces_nothing_else(here, call, snapshot):
     result = call("demo", "-o", "run", code=2)
     assert "already holds a run" in result.err
     assert snapshot(here) == before
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_model_goes_on_with_new_rows(here, call, tiny, snapshot):
+    call("fit", "rows.csv", "-o", "first", *tiny)
+    before = snapshot(here / "first")
+    result = call("fit", "rows.csv", "-o", "second", "--update", "first", "--epochs", "2")
+    assert "gone on from first: the rows it was fitted on were not seen again" in result.out
+    assert snapshot(here / "first") == before
+    assert made.load(here / "second").hidden == (8,)
+    for option in (["--recipe", "nltcs"], ["--coding", "raw"], ["--refit"]):
+        result = call("fit", "rows.csv", "-o", "third", "--update", "first", *option, code=2)
+        assert f"leave {option[0]} out" in result.err
+    result = call("fit", "rows.csv", "-o", "third", "--update", "nowhere", code=2)
+    assert "there is no run folder nowhere" in result.err
+    assert not (here / "third").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_fit_on_all_rows_in_the_end_is_said(here, call, tiny):
+    result = call("fit", "rows.csv", "-o", "new", "--refit", *tiny)
+    assert "fitted anew on training and validation rows together" in result.out
+    assert settings_of(here / "new")["refit"] is True
+    result = call("fit", "-o", "new", "--resume", "--refit", code=2)
+    assert "--resume takes the settings of the run: leave --refit out" in result.err

@@ -463,3 +463,123 @@ def test_context_that_makes_no_sense_writes_nothing(finished, tmp_path, job_for,
     with refused():
         run(job_for(finished[0].data, tmp_path / "run", context=context))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_kill_in_the_final_fit_leaves_its_best_model(tmp_path, table, write_csv, job_for, monkeypatch):
+    monkeypatch.setattr("made.training.trainer._SECONDS_BETWEEN_BEST", 0.0)
+    job = job_for(
+        write_csv(tmp_path / "rows.csv", table), tmp_path / "run", training={"epochs": 30, "batch_size": 32}
+    )
+    plain, done = made.MADE.loss, []
+
+    def loss(self, *args, **kwargs):
+        done.append(None)
+        if len(done) == 60:
+            raise MemoryError
+        return plain(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made.MADE, "loss", loss)
+        with pytest.raises(MemoryError):
+            run(job)
+    left = made.load(job.folder)
+    whole = run(replace(job, folder=tmp_path / "whole"))
+    best = min(whole.history.valid_nll[:20])
+    assert -left.log_prob(whole.dataset.valid).mean().item() == pytest.approx(best, abs=1e-9)
+    assert read(job.folder, "best.json")["valid_nll"] == pytest.approx(best)
+    assert "best.json" not in content(whole.files[0].parent)
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two candidates that end side by side, and are mixed."""
+
+    def candidates(_facts):
+        return [
+            Candidate(
+                str(width), {"hidden": (width,)}, {"epochs": 8, "batch_size": 32, "learning_rate": 0.01}
+            )
+            for width in (8, 16)
+        ]
+
+    monkeypatch.setattr("made.tuning.plan.candidates", candidates)
+    monkeypatch.setattr("made.tuning.comparison.mixes", lambda *_: True)
+
+
+@pytest.mark.usefixtures("no_pictures", "two")
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_run_may_end_with_a_mixture(tmp_path, table, write_csv, job_for, refit):
+    data = write_csv(tmp_path / "rows.csv", table)
+    job = job_for(data, tmp_path / "run", model={}, training={}, refit=refit)
+    outcome = run(job)
+    model = made.load(job.folder)
+    assert isinstance(model, made.Mixture)
+    assert {member.hidden for member in model.members} == {(8,), (16,)}
+    assert outcome.scores["test"].nll == pytest.approx(-model.log_prob(outcome.dataset.test).mean().item())
+    settings = read(job.folder, "settings.json")
+    assert {settings["chosen"], settings["partner"]} == {"8", "16"}
+    assert not (job.folder / "comparison").exists()
+    again = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    assert again.scores == outcome.scores
+    dataset = outcome.dataset
+    same = made.auto_fit(dataset.train, dataset.valid, schema=dataset.schema, refit=refit)
+    assert torch.equal(same.log_prob(dataset.test), model.log_prob(dataset.test))
+
+
+@pytest.mark.usefixtures("no_pictures", "two")
+def test_a_mixture_is_stopped_and_goes_on(tmp_path, table, write_csv, job_for):
+    data = write_csv(tmp_path / "rows.csv", table)
+    job = job_for(data, tmp_path / "run", model={}, training={}, refit=True)
+    stopped = run(replace(job, max_time=1e-3))
+    assert stopped.history.ended == "out of time"
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    whole = run(replace(job, folder=tmp_path / "whole"))
+    assert resumed.scores == whole.scores
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_is_fitted_anew_on_all_rows(finished, tmp_path, job_for):
+    job = job_for(finished[0].data, tmp_path / "run", seed=1, refit=True)
+    outcome = run(job)
+    assert outcome.history.batch_losses == finished[1].history.batch_losses
+    assert not torch.equal(
+        outcome.model.log_prob(outcome.dataset.test), finished[1].model.log_prob(outcome.dataset.test)
+    )
+    again = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    assert again.scores == outcome.scores
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_model_goes_on_with_new_rows(finished, tmp_path, table, write_csv, job_for, refused):
+    start = finished[0].folder
+    data = write_csv(tmp_path / "new.csv", np.repeat(table[:3], 40, axis=0))
+    job = job_for(data, tmp_path / "run", model={}, training={"epochs": 40}, update=str(start))
+    before = content(start)
+    outcome = run(job)
+    assert content(start) == before
+    assert outcome.model.schema.names == ("a", "b", "c")
+    assert outcome.history.valid_nll[0] > min(outcome.history.valid_nll) + 0.1
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    assert resumed.scores == outcome.scores
+    with refused("keeps its network", "leave hidden out"):
+        run(replace(job, folder=tmp_path / "other", model={"hidden": (4,)}))
+    other = write_csv(tmp_path / "other.csv", table, header="a,c,b")
+    with refused("other columns", "a, c, b"):
+        run(replace(job, data=str(other), folder=tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_of_0_1_whose_settings_were_compared_goes_on(tmp_path, table, write_csv, job_for, press):
+    """It has no plan, and its settings may be no candidate's any more: they are in its folder."""
+    job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run")
+    press(step=5)
+    run(job)
+    settings = read(job.folder, "settings.json")
+    settings |= {"chosen": "4 orderings, half of the units", "model": {}, "training": {}}
+    (job.folder / "settings.json").write_text(json.dumps(settings))
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    whole = run(replace(job, folder=tmp_path / "whole"))
+    assert resumed.history.batch_losses == whole.history.batch_losses
+    assert resumed.scores == whole.scores

@@ -12,6 +12,7 @@ import torch
 
 import made
 from made.support.log import log_on_stderr
+from made.training.checkpoint import best_weights, history_of
 from made.training.divergence import TrainingDivergedError
 from made.tuning.candidates import Candidate
 from made.tuning.comparison import Comparison
@@ -166,3 +167,32 @@ def test_decisions_of_another_comparison_are_refused(compare, refused, tmp_path)
         decisions.write_text(content)
         with refused("decisions.json", "delete it"):
             compare(SMALL, WIDE)
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_two_finalists_go_to_the_end_and_are_mixed_where_that_helps(compare, rows, monkeypatch, helps):
+    twin = Candidate("twin", {"hidden": (48,)}, WIDE.training)
+    plan = Plan((WIDE, twin), (Rung(1 / 2, 2), Rung(1.0, 1)))
+    seen = []
+    monkeypatch.setattr("made.tuning.comparison.mixes", lambda one, other: seen.append((one, other)) or helps)
+    outcome, logged = compare(plan)
+    ((winner, other),) = seen
+    assert winner.mean() < other.mean()
+    assert (outcome.partner is not None) == (" mixed with " in logged) == helps
+    assert history_of(outcome.checkpoint).ended == "finished"
+    if helps:
+        partner, file = outcome.partner
+        assert {outcome.candidate.about, partner.about} == {"wide", "twin"}
+        model = build(partner)
+        model.load_state_dict(best_weights(file))
+        assert model.nll(rows[500:]).numpy() == pytest.approx(other)
+    again, logged = compare(plan)
+    assert again.partner == outcome.partner
+    assert logged.startswith("chosen: ")
+
+
+def test_a_finalist_that_cannot_win_alone_goes_to_the_end(compare):
+    """What it adds to a mixture is known at the end only."""
+    outcome, logged = compare(Plan((SMALL, WIDE), (Rung(1 / 2, 2), Rung(1.0, 1))))
+    assert outcome.candidate is WIDE
+    assert "comparing 2 settings at the end" in logged

@@ -25,16 +25,16 @@ _STEPS_OF_UPDATE, _RATE_OF_UPDATE = 1_500, 1e-3
 # Of candidates: steps of a fit, up to so many rows; what starts from a tree with dropped inputs takes more. A
 # high rate and a trapezoid get there in a third of the steps that one-cycle took.
 _STEPS = ((1_000, 1_000), (10_000, 2_500), (None, 2_000))
-_STEPS_DROPPED_INPUTS = 4_500
+_STEPS_DROPPED_INPUTS, _FEATURES_FOR_LONG = 4_000, 500
 _EPOCHS = (4, 500)
 # Up to _FEW_ROWS regularization matters most, and fits are quick; above _MANY_ROWS time matters most.
 _FEW_ROWS, _MANY_ROWS = 10_000, 100_000
 # The most rows for which a mixture of orderings, whose masks regularize each other, can be the best.
 _ROWS_FOR_ORDERINGS = 20_000
 # Where a Chow-Liu tree gains less than this fraction of the entropy, columns are noisy copies of each other,
-# and what drops inputs comes first. Candidates are in the order in which they won on 12 tables of 209 to 7,887
-# rows: below 500 rows what decays strongly from the tree, on all four of them.
-_SMALL_GAIN = 0.1
+# and what drops inputs comes first. Candidates are in the order in which they won on 12 tables of 209 to
+# 7,887 rows: below 500 rows what decays strongly from the tree, on all four of them.
+_SMALL_GAIN = 0.15
 # With fewer rows than this, strong weight decay is a candidate too. With fewer validation rows than
 # _FEWEST_VALID nothing is compared, and strong decay is taken.
 _VERY_FEW_ROWS = 500
@@ -52,7 +52,7 @@ _UNITS = (512, 1_600)
 # Direct connections, at most: 64 MiB of weights, and as much for each moment, average and mask.
 _MOST_DIRECT = 2**24
 _MANY_IMAGES = 20_000
-_STEPS_OF_IMAGES = (7_000, 10_000)
+_STEPS_OF_IMAGES = (7_000, 8_000)
 
 
 @dataclass(frozen=True)
@@ -138,13 +138,14 @@ def _for_tables(facts: Facts) -> list[Candidate]:
     decayed = make(0.5, rate=4e-3, decay=1.0)
     strong = partial(make, 0.5, rate=4e-3, decay=3.0)
     if not facts.can_be_tree:
-        return [strong(), decayed, noisy] if facts.n_rows < _VERY_FEW_ROWS else [decayed, light, noisy]
-    tree = make(0.5, is_tree=True)
+        few = facts.n_rows < _VERY_FEW_ROWS
+        return [strong(), decayed, noisy, light] if few else [decayed, light, noisy]
+    tree, copies = make(0.5, is_tree=True), make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)
     if facts.n_rows < _VERY_FEW_ROWS:
-        return [strong(is_tree=True), tree, noisy, decayed]
-    copies = make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)
+        return [strong(is_tree=True), tree, noisy, strong(), decayed, copies, light]
     if facts.tree_gain < _SMALL_GAIN * facts.entropy:
-        return [copies, tree, decayed, noisy, light]
+        slow = make(0.5, rate=1.6e-2, orderings=4, input_dropout=0.3)
+        return [copies, decayed, slow, tree, light, noisy]
     return [tree, decayed, light, noisy, copies]
 
 
@@ -168,7 +169,8 @@ def _candidate(
         "" if decay is None else f"weight decay {decay:g}",
         "from the Chow-Liu tree" if is_tree else "",
     ]
-    training = _training(n_rows, _STEPS_DROPPED_INPUTS if inputs else _up_to(_STEPS, n_rows), _EPOCHS)
+    is_long = inputs and facts.n_features <= _FEATURES_FOR_LONG
+    training = _training(n_rows, _STEPS_DROPPED_INPUTS if is_long else _up_to(_STEPS, n_rows), _EPOCHS)
     # A trapezoid gains most at its end: patience is for fits that over-fit.
     training |= {"patience": max(10, round(0.4 * training["epochs"]))}
     training |= {"schedule": "trapezoid", "learning_rate": rate, "ema": 0.99}

@@ -16,7 +16,7 @@ __all__ = ["bytes_of", "seconds_of"]
 
 # Seconds of a step: what torch takes to call its operations, and for each block; then a multiplication and
 # addition, a weight (optimizer, average, mask), an activation (activation function, dropout).
-_STEP, _BLOCK, _PRODUCT, _WEIGHT, _UNIT = 2e-3, 3e-4, 2.5e-11, 6e-9, 1.5e-8
+_STEP, _BLOCK, _PRODUCT, _WEIGHT, _UNIT = 2e-3, 3e-4, 2.5e-11, 6e-9, 1.2e-8
 # Of a validation: for each mask and block, and an output of a row beside its products.
 _MASK, _MASK_OF_BLOCK, _OUTPUT = 1e-3, 1e-4, 2e-8
 # Masks that a validation during training uses at most.
@@ -43,7 +43,7 @@ def seconds_of(candidate: Candidate, facts: Facts) -> float:
     n_units = batch * (facts.n_outputs + sum(candidate.model["hidden"]))
     in_use = _share_in_use(candidate) * n_weights
     step = _STEP + _BLOCK * facts.n_blocks
-    step += 3 * _PRODUCT * in_use * batch + _WEIGHT * n_weights + _UNIT * n_units
+    step += 3 * _PRODUCT * in_use * batch + _WEIGHT * in_use + _UNIT * n_units
     n_masks = min(candidate.model.get("orderings", 1), _VALID_MASKS)
     mask = _MASK + _MASK_OF_BLOCK * facts.n_blocks
     valid = n_masks * (mask + facts.n_valid * (_PRODUCT * in_use + _OUTPUT * facts.n_outputs))

@@ -28,11 +28,11 @@ _ROWS_FOR_FINALISTS = 20_000
 # Budgets in seconds: a time is worth the longest of them that it holds.
 _BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720)
 # By default, up to so many numbers (rows times features).
-_DEFAULT_BUDGETS = ((20_000, 10), (100_000, 90), (20_000_000, 180), (None, 720))
+_DEFAULT_BUDGETS = ((25_000, 5), (100_000, 90), (20_000_000, 180), (None, 720))
 # The part of a budget that a plan may take by its estimate: other machines are slower.
 _SHARE = 0.6
 # What is assumed of a machine: two cores, of which a single fit makes so much.
-_CORES, _ON_TWO_CORES = 2, 1.3
+_CORES, _ON_TWO_CORES = 2, 1.6
 _SHORTEST = 2**-10
 _MUCH_MEMORY = 2**30
 
