@@ -30,7 +30,7 @@ _SMALL = (1, 3, 5, 8, 9, 14)  # columns of the census table
 
 # What runs in a process of its own; `estimate` is what versions before 0.2 call it.
 _FIT = """
-import json, sys
+import json, resource, sys
 import numpy as np
 import made
 rows, seed = np.load(sys.argv[1]), int(sys.argv[2])
@@ -40,8 +40,10 @@ if hasattr(made, "auto_fit"):
 else:
     model = made.estimate(rows["train"], rows["valid"], variables=columns, seed=seed)
 nll = -model.log_prob(rows["test"]).double().numpy()
-error = nll.std(ddof=1) / len(nll) ** 0.5
-print(json.dumps({"nll": nll.mean(), "error": error, "version": made.__version__}))
+found = {"nll": nll.mean(), "error": nll.std(ddof=1) / len(nll) ** 0.5, "version": made.__version__}
+found["valid"] = -float(model.log_prob(rows["valid"]).mean())
+found["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(json.dumps(found))
 """
 
 

@@ -583,3 +583,55 @@ def test_a_run_of_0_1_whose_settings_were_compared_goes_on(tmp_path, table, writ
     whole = run(replace(job, folder=tmp_path / "whole"))
     assert resumed.history.batch_losses == whole.history.batch_losses
     assert resumed.scores == whole.scores
+
+
+@pytest.mark.usefixtures("no_pictures", "two")
+def test_a_mixture_stopped_in_its_refit_is_fitted_anew_when_it_goes_on(
+    tmp_path, table, write_csv, job_for, monkeypatch
+):
+    data = write_csv(tmp_path / "rows.csv", table)
+    job = job_for(data, tmp_path / "run", model={}, training={}, refit=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("made.runs.fits.refit", lambda *_, **__: (None, "interrupted"))
+        stopped = run(job)
+    assert stopped.history.ended == "interrupted"
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    assert isinstance(made.load(job.folder), made.Mixture)
+    whole = run(replace(job, folder=tmp_path / "whole"))
+    assert resumed.scores == whole.scores
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_killed_before_its_first_checkpoint_begins_again(
+    tmp_path, table, write_csv, job_for, monkeypatch
+):
+    job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run")
+
+    def killed(self, *args, **kwargs):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made.MADE, "loss", killed)
+        with pytest.raises(MemoryError):
+            run(job)
+    assert "checkpoint.safetensors" not in content(job.folder)
+    resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
+    assert resumed.scores == run(replace(job, folder=tmp_path / "whole")).scores
+
+
+@pytest.mark.usefixtures("no_pictures", "two")
+def test_how_good_the_model_on_disk_is_is_known_after_a_stop(tmp_path, table, write_csv, job_for):
+    data = write_csv(tmp_path / "rows.csv", table)
+    job = job_for(data, tmp_path / "run", model={}, training={})
+    stopped = run(replace(job, max_time=1e-3))
+    known = read(job.folder, "best.json")["valid_nll"]
+    assert known == pytest.approx(-stopped.model.log_prob(stopped.dataset.valid).mean().item())
+    run(RunConfig.of(job.folder, "cpu"), resume=True)
+    assert "best.json" not in content(job.folder)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_model_cannot_go_on_in_its_own_folder(finished, job_for, refused):
+    job = job_for(finished[0].data, finished[0].folder, model={}, training={}, update=str(finished[0].folder))
+    with refused("another folder"):
+        run(job, force=True)

@@ -151,7 +151,7 @@ def test_the_best_model_is_reported_again_when_it_gets_better(compare):
     twins = (WIDE, Candidate("twin", WIDE.model, WIDE.training))
     seen = []
     compare(Plan(twins, (Rung(1 / 16, 2), Rung(1 / 4, 1))), on_best=lambda model, nll: seen.append(model))
-    assert len(seen) == 2  # at both rungs, and not for the twin that is no better
+    assert len(seen) == 3  # untrained, then at both rungs, and not for the twin that is no better
 
 
 def test_out_of_time_it_has_a_model_too(compare):

@@ -50,7 +50,7 @@ def test_members_of_a_mixture_are_fitted_each(pipeline):
 
 def test_it_goes_on_where_it_was_stopped(pipeline, tmp_path):
     own = _validated(pipeline, SMALL)
-    stopped, ended = refit(pipeline, [own], tmp_path, max_time=1e-3)
+    stopped, ended = refit(pipeline, [own], tmp_path, deadline=0.0)
     assert (stopped, ended) == (None, "out of time")
     again, _ = refit(pipeline, [own], tmp_path)
     whole, _ = refit(pipeline, [own])

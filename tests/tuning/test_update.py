@@ -66,7 +66,22 @@ def test_in_one_call(fitted, refused):
     new = _rows(0.95, seed=1)
     model = made.auto_fit(new[:500], new[500:], update=fitted[0], training=TRAINING)
     assert -model.log_prob(new[500:]).mean() < -fitted[0].log_prob(new[500:]).mean() - 0.3
-    with refused("leave schema, network and refit out"):
+    with refused("leave schema, network, recipe and refit out"):
         made.auto_fit(new, update=fitted[0], network={"hidden": (4,)})
     with refused("2"):
         made.auto_fit(new * 2, update=fitted[0])
+
+
+def test_a_stop_leaves_the_members_whose_turn_has_not_come(fitted):
+    new = fitted[0].rows(_rows(0.95, seed=1))
+    seen = []
+    model, history = update(
+        made.Mixture(fitted),
+        new[:500],
+        new[500:],
+        deadline=0.0,
+        on_best=lambda own, nll: seen.append(nll),
+    )
+    assert history.ended == "out of time"
+    assert torch.equal(model.members[1].log_prob(new), fitted[1].log_prob(new))
+    assert seen[0] == pytest.approx(-made.Mixture(fitted).log_prob(new[500:]).mean().item())

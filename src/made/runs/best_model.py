@@ -9,8 +9,6 @@ from made.runs.folder import RunFolder
 
 __all__ = ["BestModel"]
 
-_FILE = "best.json"
-
 
 class BestModel:
     """Keeps the model file of a run up to date with its best model.
@@ -28,12 +26,13 @@ class BestModel:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder, self.nll = folder, math.inf
-        if (folder.path / _FILE).exists() and folder.model_file.exists():
-            self.nll = float(folder.read_json(_FILE)["valid_nll"])
+        if folder.best_file.exists() and folder.model_file.exists():
+            self.nll = float(folder.read_json(folder.best_file.name)["valid_nll"])
 
     def __call__(self, model: BaseModel, nll: float) -> None:
         """Write a model, if it is better than that in the file."""
         if nll < self.nll:
+            self.folder.forget_results()  # those of an earlier model of this run
             model.save(self.folder.model_file)
-            self.folder.write_json(_FILE, {"valid_nll": nll})
+            self.folder.write_json(self.folder.best_file.name, {"valid_nll": nll})
             self.nll = nll

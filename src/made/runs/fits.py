@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,12 +39,15 @@ class Fitted:
         With what was chosen.
     training : mapping
         The settings of the fit.
+    nll : float
+        Validation NLL of the model; infinite where it is unknown.
     """
 
     model: MADE
     history: History
     config: RunConfig
     training: Mapping[str, Any]
+    nll: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ class Fits:
         )
         candidate = outcome.candidate
         if outcome.model is not None:  # stopped, with the best model so far
-            return Fitted(outcome.model, outcome.history, config, candidate.training)
+            nll = min(outcome.history.valid_nll)
+            return Fitted(outcome.model, outcome.history, config, candidate.training, nll)
         config = replace(config, chosen=candidate.about)
         model, training = self.pipeline.prepare(candidate)
         if outcome.checkpoint is not None:
@@ -93,7 +98,7 @@ class Fits:
         if outcome.partner is None:
             self.write(config, model, training)
             self.folder.forget_comparison()
-            return self.fit(config, model, training, resume=self.folder.checkpoint_file.exists())
+            return self.fit(config, model, training, resume=True)
         # Until the mixture is on disk, `--resume` ends the comparison again: nothing of it is forgotten.
         return self._mix(config, model, training, candidate, *outcome.partner)
 
@@ -111,21 +116,29 @@ class Fits:
             training=training,
             seed=self.pipeline.seed,
             checkpoint=self.folder.checkpoint_file,
-            **self._options(),
+            deadline=self.deadline,
+            on_best=self.best,
+            progress=self.progress,
         )
-        return Fitted(model, history, config, training)
+        return self._noted(Fitted(model, history, config, training))
 
     def _fit(self, config: RunConfig, model: MADE, training: Mapping[str, Any], *, resume: bool) -> Fitted:
         file = self.folder.checkpoint_file
         try:
             history = self.pipeline.fit(
-                model, training, checkpoint=file, resume=resume, on_best=self.best, **self._options()
+                model,
+                training,
+                checkpoint=file,
+                resume=resume and file.exists(),  # else it was killed before the first was written
+                on_best=self.best,
+                max_time=time_left(self.deadline),
+                progress=self.progress,
             )
         except TrainingDivergedError as diverged:
             model.save(self.folder.model_file)
             diverged.history.save_csv(self.folder.path)
             raise
-        return Fitted(model, history, config, training)
+        return self._noted(Fitted(model, history, config, training))
 
     def _mix(
         self,
@@ -139,20 +152,30 @@ class Fits:
         """Return the mixture of both finalists; their fits are at their end."""
         fitted = self._fit(config, model, training, resume=True)
         other = self.pipeline.trained(partner, file)
-        config = replace(config, partner=partner.about)
-        fitted = replace(fitted, model=Mixture([model, other]), config=config)
+        mixture = Mixture([model, other])
+        fitted = self._noted(replace(fitted, model=mixture, config=replace(config, partner=partner.about)))
         _, others_training = self.pipeline.prepare(partner)
         fits = [Fit(candidate, training, fitted.history), Fit(partner, others_training, history_of(file))]
-        return self._refitted(fitted, fits)
+        again = self._refitted(fitted, fits)
+        if again.history.is_stopped:  # the comparison, which is at its end, is gone on with
+            again = replace(again, config=replace(config, chosen=None))
+        return again
+
+    def _noted(self, fitted: Fitted) -> Fitted:
+        """Keep a model on disk, if it is the best so far."""
+        if self.pipeline.valid is None:
+            return fitted
+        nll = float(fitted.model.nll(self.pipeline.valid).mean())
+        self.best(fitted.model, nll)
+        return replace(fitted, nll=nll)
 
     def _refitted(self, fitted: Fitted, fits: Sequence[Fit]) -> Fitted:
         """Return what was fitted, anew on training and validation rows together where that is asked."""
         if not fitted.config.refit or fitted.history.is_stopped:
             return fitted
-        model, ended = refit(self.pipeline, fits, self.folder.path, **self._options())
+        model, ended = refit(
+            self.pipeline, fits, self.folder.refit, deadline=self.deadline, progress=self.progress
+        )
         if model is not None:
             return replace(fitted, model=model)
         return replace(fitted, history=replace(fitted.history, ended=ended))
-
-    def _options(self) -> dict[str, Any]:
-        return {"progress": self.progress, "max_time": time_left(self.deadline)}

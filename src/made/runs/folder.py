@@ -26,13 +26,11 @@ _FILES = (
     "model.safetensors",
     "checkpoint.safetensors",
     "checkpoint-1.safetensors",
-    "refit-0.safetensors",
-    "refit-1.safetensors",
     "best.json",
     "loss.png",
     "samples.png",
 )
-_COMPARISON = "comparison"
+_COMPARISON, _REFIT = "comparison", "refit"
 _REPLACED = ".replaced"
 
 
@@ -64,9 +62,19 @@ class RunFolder:
         return self.path / _COMPARISON
 
     @property
+    def refit(self) -> Path:
+        """Where fits on all rows are kept."""
+        return self.path / _REFIT
+
+    @property
+    def best_file(self) -> Path:
+        """How good the model is, while the run goes on."""
+        return self.path / "best.json"
+
+    @property
     def holds_run(self) -> bool:
         """Whether a run was begun here."""
-        return any((self.path / name).exists() for name in (*_FILES, _COMPARISON))
+        return any((self.path / name).exists() for name in (*_FILES, _COMPARISON, _REFIT))
 
     def check_free(self, *, force: bool) -> None:
         """Raise an `InputError` if a new run cannot go here: there is one already and `force` is not set."""
@@ -93,7 +101,7 @@ class RunFolder:
         if not os.access(self.path, os.W_OK):
             raise InputError(f"cannot write into the folder {self.path}: permission denied")
         self.forget_replaced()
-        for name in (*_FILES, _COMPARISON):
+        for name in (*_FILES, _COMPARISON, _REFIT):
             if (self.path / name).exists():
                 (self.path / _REPLACED).mkdir(exist_ok=True)
                 os.replace(self.path / name, self.path / _REPLACED / name)
@@ -108,7 +116,7 @@ class RunFolder:
 
     def forget_results(self) -> None:
         """Delete figures and pictures of an earlier model of this run."""
-        for name in ("results.json", "samples.png", "best.json"):
+        for name in ("results.json", "samples.png"):
             (self.path / name).unlink(missing_ok=True)
 
     @property
@@ -118,6 +126,12 @@ class RunFolder:
         if not isinstance(own, dict) or not {"name", "data_dir", "seed"} <= set(own):
             raise InputError(f"{self.path / 'settings.json'} does not say which data the run was on")
         return own
+
+    @property
+    def begun(self) -> str | None:
+        """When the run was begun, where it was."""
+        exists = (self.path / "settings.json").exists()
+        return self.read_json("settings.json").get("begun") if exists else None
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write settings or results."""

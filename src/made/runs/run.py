@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.versions import environment
+from made.training.checkpoint import history_of
 from made.training.history import History
 from made.training.interrupt import deadline_in
 from made.training.settings import TrainingSettings
@@ -79,6 +79,8 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     find_recipe(config.recipe)
     if not resume:
         folder.check_free(force=force)  # before time is spent on the data
+    if not resume and config.update is not None and Path(config.update).resolve() == folder.path.resolve():
+        raise InputError(f"a model that goes on needs another folder than {folder.path}, where it is")
     start = None if config.update is None else RunFolder(Path(config.update)).load_model()
     dataset = _load(config, start, progress=progress)
     # By number from here on: rows read later may have no header.
@@ -86,7 +88,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     deadline = deadline_in(config.max_time)
     pipeline = _pipeline(config, dataset)
     if not resume and start is None and pipeline.is_open:
-        config = replace(config, plan=pipeline.plan(config.max_time))
+        config = replace(config, plan=pipeline.plan(config.max_time, refit=config.refit))
     # Checked before anything is written.
     find_device(config.device)
     is_compared = config.plan is not None and config.chosen is None
@@ -102,12 +104,14 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     if model is None:
         fitted = fits.compare(config)
     elif config.partner is not None:  # the run is at its end: a mixture is not trained on
-        fitted = Fitted(folder.load_model(config.device), History(ended="finished"), config, training)
+        fitted = Fitted(
+            folder.load_model(config.device), history_of(folder.checkpoint_file), config, training
+        )
     elif start is not None:
         fitted = fits.update(config, model, training)
     else:
         fitted = fits.fit(config, model, training, resume=resume)
-    if fitted.history.is_stopped and fits.best.nll < min(fitted.history.valid_nll, default=math.inf):
+    if fitted.history.is_stopped and fits.best.nll < fitted.nll:
         fitted = replace(fitted, model=folder.load_model(config.device))
     return _finish(folder, dataset, pipeline, fitted)
 
@@ -117,17 +121,19 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     model, history = fitted.model, fitted.history
     folder.forget_results()
     model.save(folder.model_file)
-    if history.epochs:
-        history.save_csv(folder.path)
+    history.save_csv(folder.path)
     folder.write_json("settings.json", _described(fitted.config, dataset, model, fitted.training))
     folder.forget_replaced()
+    if not history.is_stopped:
+        folder.best_file.unlink(missing_ok=True)
     if fitted.config.chosen is not None:
         folder.forget_comparison()
     baselines = baseline_scores(dataset, tree=lambda: pipeline.tree)
     lines = {name: by_split["valid"].nll for name, by_split in baselines.items()}
-    files = [folder.model_file]
-    if history.epochs:
-        files.append(draw_loss(folder.path / "loss.png", history, lines, f"Training on {dataset.name}"))
+    files = [
+        folder.model_file,
+        draw_loss(folder.path / "loss.png", history, lines, f"Training on {dataset.name}"),
+    ]
     if history.ended == "interrupted":
         return RunResult(dataset, model, history, {}, baselines, files)
     scores = {
@@ -155,7 +161,9 @@ def _load(config: RunConfig, start: MADE | None, *, progress: bool) -> data.Data
             f"{dataset.name} has other columns than the model that is to go on: {len(names)} "
             f"({', '.join(names[:3])}, ...) instead of {len(own)} ({', '.join(own[:3])}, ...)"
         )
-    return replace(dataset.with_context(schema.context_places), schema=schema)
+    dataset = replace(dataset.with_context(schema.context_places), schema=schema)
+    schema.encode(dataset.test, dataset.context_of("test"))  # refused now, not after the fit
+    return dataset
 
 
 def _prepared(config: RunConfig, pipeline: Pipeline, start: MADE | None) -> tuple[MADE, dict[str, Any]]:
@@ -196,13 +204,14 @@ def _described(
     training: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what settings.json holds; the full settings once there is a model."""
+    begun = RunFolder(config.folder).begun
     full = {} if model is None else {"full": {"model": model.settings(), "training": dict(training or {})}}
     return {
         **config.settings(),
         "notes": list(dataset.notes),
         **full,
         "versions": environment(),
-        "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "begun": begun or datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
 
 
@@ -221,6 +230,6 @@ def _results(
         "masks": model.mask_set.describe(),
         "best_epoch": history.best_epoch,
         "ended": history.ended,
-        "epochs": history.epochs[-1].epoch if history.epochs else None,
-        "seconds": round(history.epochs[-1].seconds, 1) if history.epochs else None,
+        "epochs": history.epochs[-1].epoch,
+        "seconds": round(history.epochs[-1].seconds, 1),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import torch
 
 from made.base import BaseModel
@@ -35,20 +37,19 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int) -> Ste
         weights = sum(weight.numel() for weight in model.network.weights)
         pays = 3.0 * weights * settings.batch_size * n_steps > _MIN_MULTIPLICATIONS
         if pays if settings.compiled is None else settings.compiled:
-            from made.training.compiled_step import CompiledStep
-
+            try:
+                from made.training.compiled_step import CompiledStep
+            except ImportError:  # numba is there, and does not suit what else is
+                return PlainStep(model, settings)
             assert isinstance(model, MADE)
             return CompiledStep(model, settings)
     return PlainStep(model, settings)
 
 
 def _can_be_compiled(model: BaseModel, settings: TrainingSettings) -> bool:
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        return False
     return (
-        isinstance(model, MADE)
+        find_spec("numba") is not None  # importing it takes half a second
+        and isinstance(model, MADE)
         and model.has_one_mask
         and model.device.type == "cpu"
         and model.network.biases[-1].dtype in (torch.float32, torch.float64)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from made.data.columns import infer_schema
 from made.mixture import Mixture
 from made.model import MADE
+from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 from made.training.checkpoint import history_of
@@ -51,8 +52,8 @@ def auto_fit(
 ) -> MADE:
     """Build a model for these rows and fit it, as `made fit` does.
 
-    Size, regularization and the length of the fit follow from the number of rows; where that leaves a choice,
-    shorter fits are compared on the validation rows. What was decided is logged, or shown with `progress`.
+    Size, regularization and the length of the fit follow from the rows; where that leaves a choice, several
+    fits begin, and validation rows tell which go on. What was decided is logged, or shown with `progress`.
 
     Parameters
     ----------
@@ -108,9 +109,9 @@ def auto_fit(
     True
     """
     deadline = deadline_in(max_time)
-    if update is not None and (schema is not None or network or refit):
+    if update is not None and (schema is not None or network or refit or recipe != DEFAULT.name):
         raise InputError(
-            "a model that goes on keeps its columns and its network: leave schema, network and refit out"
+            "a model that goes on keeps its columns and network: leave schema, network, recipe and refit out"
         )
     with log_on_stderr() if progress else nullcontext():
         pipeline = _pipeline(
@@ -123,32 +124,32 @@ def auto_fit(
             training=training,
             device=device,
         )
-        options: dict[str, Any] = {"progress": progress, "max_time": max_time}
         if update is not None:
-            rows = pipeline.train, pipeline.valid
-            return go_on(update, *rows, seed=seed, training=training, **options)[0]
+            own: dict[str, Any] = {"seed": seed, "training": training, "deadline": deadline}
+            start = update.to(find_device(device))
+            return go_on(start, pipeline.train, pipeline.valid, **own, progress=progress)[0]
         if not pipeline.is_open:
             model, settings = pipeline.prepare()
-            history = pipeline.fit(model, settings, **options)
+            history = pipeline.fit(model, settings, progress=progress, max_time=time_left(deadline))
             fits = [Fit(None, settings, history)]
         else:
             with TemporaryDirectory() as folder:
-                plan = pipeline.plan(max_time)
+                plan = pipeline.plan(max_time, refit=refit)
                 outcome = pipeline.compare(plan, Path(folder), deadline=deadline, progress=progress)
                 if outcome.model is not None:
+                    _log.info("%s; taken: %s", outcome.ended, outcome.candidate.about)
                     return outcome.model
                 model, settings = pipeline.prepare(outcome.candidate)
                 state = {"checkpoint": outcome.checkpoint, "resume": outcome.checkpoint is not None}
-                options["max_time"] = time_left(deadline)
-                history = pipeline.fit(model, settings, **options, **state)
+                left = time_left(deadline)
+                history = pipeline.fit(model, settings, progress=progress, max_time=left, **state)
                 fits = [Fit(outcome.candidate, settings, history)]
                 if outcome.partner is not None:
                     partner, file = outcome.partner
                     model = Mixture([model, pipeline.trained(partner, file)])
                     fits.append(Fit(partner, pipeline.prepare(partner)[1], history_of(file)))
         if refit and not history.is_stopped:
-            options["max_time"] = time_left(deadline)
-            again, _ = refit_on_all(pipeline, fits, **options)
+            again, _ = refit_on_all(pipeline, fits, deadline=deadline, progress=progress)
             return model if again is None else again
     return model
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from made.data.image_shape import SHORTEST_SIDE
-from made.tuning.facts import Facts
+from made.tuning.facts import FEW_ROWS, FEWEST_VALID, Facts
 
 __all__ = ["Candidate", "candidates", "when_set_by_hand", "when_updated"]
 
@@ -24,11 +24,11 @@ _EPOCHS_BY_HAND = (10, 500)
 _STEPS_OF_UPDATE, _RATE_OF_UPDATE = 1_500, 1e-3
 # Of candidates: steps of a fit, up to so many rows; what starts from a tree with dropped inputs takes more. A
 # high rate and a trapezoid get there in a third of the steps that one-cycle took.
-_STEPS = ((1_000, 1_000), (10_000, 2_500), (None, 2_000))
+_STEPS = ((500, 600), (1_000, 1_000), (10_000, 2_500), (None, 2_000))
 _STEPS_DROPPED_INPUTS, _FEATURES_FOR_LONG = 4_000, 500
 _EPOCHS = (4, 500)
-# Up to _FEW_ROWS regularization matters most, and fits are quick; above _MANY_ROWS time matters most.
-_FEW_ROWS, _MANY_ROWS = 10_000, 100_000
+# Up to FEW_ROWS regularization matters most, and fits are quick; above _MANY_ROWS time matters most.
+_MANY_ROWS = 100_000
 # The most rows for which a mixture of orderings, whose masks regularize each other, can be the best.
 _ROWS_FOR_ORDERINGS = 20_000
 # Where a Chow-Liu tree gains less than this fraction of the entropy, columns are noisy copies of each other,
@@ -36,9 +36,8 @@ _ROWS_FOR_ORDERINGS = 20_000
 # 7,887 rows: below 500 rows what decays strongly from the tree, on all four of them.
 _SMALL_GAIN = 0.15
 # With fewer rows than this, strong weight decay is a candidate too. With fewer validation rows than
-# _FEWEST_VALID nothing is compared, and strong decay is taken.
+# FEWEST_VALID nothing is compared, and strong decay is taken.
 _VERY_FEW_ROWS = 500
-_FEWEST_VALID = 10
 _EPOCHS_UNWATCHED = 400
 # Units of the two layers, for rows of at most so many features, and for very few rows; wide layers for many
 # rows of many features.
@@ -89,14 +88,14 @@ def candidates(facts: Facts) -> list[Candidate]:
     10% of units dropped
     10% of units dropped, weight decay 1
     """
-    if facts.n_valid < _FEWEST_VALID:
+    if facts.n_valid < FEWEST_VALID:
         return [_unwatched(facts)]
     image = facts.image if facts.image is not None and min(facts.image) >= SHORTEST_SIDE else None
     if image is not None and facts.n_rows > _MANY_IMAGES:
-        return [_for_images(facts.n_rows, image, 0.1), _for_tables(facts)[0]]
+        return [_for_images(facts, image, 0.1), _for_tables(facts)[0]]
     tried = _for_tables(facts)
     if image is not None:
-        tried += [_for_images(facts.n_rows, image, dropout) for dropout in (0.1, 0.3)]
+        tried += [_for_images(facts, image, dropout) for dropout in (0.1, 0.3)]
     return tried
 
 
@@ -130,7 +129,7 @@ def _for_tables(facts: Facts) -> list[Candidate]:
     make = partial(_candidate, facts)
     if facts.n_rows > _MANY_ROWS:
         return [make(0.1, rate=4e-3), make(0.1, rate=4e-3, decay=1.0)]
-    if facts.n_rows > _FEW_ROWS:
+    if facts.n_rows > FEW_ROWS:
         tried = [make(0.1, rate=4e-3, decay=1.0)]
         tried += [make(0.1, orderings=4)] if facts.n_rows <= _ROWS_FOR_ORDERINGS else [make(0.1, rate=4e-3)]
         return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if facts.n_features >= _FEATURES_FOR_WIDE else tried
@@ -139,10 +138,10 @@ def _for_tables(facts: Facts) -> list[Candidate]:
     strong = partial(make, 0.5, rate=4e-3, decay=3.0)
     if not facts.can_be_tree:
         few = facts.n_rows < _VERY_FEW_ROWS
-        return [strong(), decayed, noisy, light] if few else [decayed, light, noisy]
+        return [strong(), decayed, noisy] if few else [decayed, light, noisy]
     tree, copies = make(0.5, is_tree=True), make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)
     if facts.n_rows < _VERY_FEW_ROWS:
-        return [strong(is_tree=True), tree, noisy, strong(), decayed, copies, light]
+        return [strong(is_tree=True), tree, noisy, decayed, strong()]
     if facts.tree_gain < _SMALL_GAIN * facts.entropy:
         slow = make(0.5, rate=1.6e-2, orderings=4, input_dropout=0.3)
         return [copies, decayed, slow, tree, light, noisy]
@@ -185,22 +184,28 @@ def _without_direct(facts: Facts) -> dict[str, Any]:
     return {"direct": False} if facts.n_features * facts.n_outputs > _MOST_DIRECT else {}
 
 
-def _for_images(n_rows: int, image: tuple[int, int], dropout: float) -> Candidate:
+def _for_images(facts: Facts, image: tuple[int, int], dropout: float) -> Candidate:
     """Return a deep network of units that see a neighbourhood."""
     width = min(max(2 * image[0] * image[1], _UNITS[0]), _UNITS[1])
+    n_rows = facts.n_rows
     training = _training(n_rows, _STEPS_OF_IMAGES[n_rows > _MANY_IMAGES], _EPOCHS_BY_HAND)
     training |= {"patience": max(10, training["epochs"] // 5), "ema": 0.998}
     return Candidate(
         f"images of {image[0]} x {image[1]}: layers of {width:,} that see {_REACH} pixels each way, "
         f"{dropout:.0%} of units dropped",
-        {"hidden": (width,) * 4, "dropout": dropout, "field": {"grid": image, "reach": _REACH}},
+        {
+            "hidden": (width,) * 4,
+            "dropout": dropout,
+            "field": {"grid": image, "reach": _REACH},
+            **_without_direct(facts),
+        },
         {**training, "learning_rate": 2e-3, "shift": 1},
     )
 
 
 def _training(n_rows: int, steps: int, bounds: tuple[int, int]) -> dict[str, Any]:
     """Return batch size and epochs for about this many steps."""
-    batch_size = 100 if n_rows < _FEW_ROWS else 256
+    batch_size = 100 if n_rows < FEW_ROWS else 256
     fewest, most = bounds
     return {
         "epochs": min(max(round(steps * batch_size / n_rows), fewest), most),

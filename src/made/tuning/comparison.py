@@ -138,6 +138,8 @@ class Comparison:
             for number, candidate in enumerate(self.plan.candidates)
         ]
         decisions = self._read_decisions(len(entrants))
+        if not decisions:
+            self._hand_on_untrained()
         left = [entrants[number] for number in decisions[-1]] if decisions else entrants
         rungs = self.plan.rungs[len(decisions) :] if len(left) > 1 else ()
         if self._n_workers and rungs:
@@ -148,7 +150,7 @@ class Comparison:
                     break
                 ended = self._go_to(rung, left, others)
                 if ended is not None:
-                    return self._stopped(ended)
+                    return self._stopped(ended, left)
                 left = self._decide(rung, left)
                 decisions.append([own.number for own in left])
                 write_aside(self.folder / _DECISIONS, json.dumps(decisions).encode())
@@ -179,16 +181,17 @@ class Comparison:
                     n_there += 1
                     ahead = (time.monotonic() - began) / n_there * (len(left) - n_there)
                     self._note(entrant, ahead)
-                    if entrant.was_stopped:
+                    if entrant.history.is_stopped:
                         waiting.clear()
                 if not is_pressed and (interrupt.pressed or _is_interrupted(left)):
                     is_pressed = True
-                    waiting.clear()
                     for worker in others:
                         worker.stop()
+                if is_pressed:
+                    waiting.clear()  # a process that has died puts back what it had
         if is_pressed:
             return "interrupted"
-        return "out of time" if any(own.was_stopped for own in left) else None
+        return "out of time" if any(own.history.is_stopped for own in left) else None
 
     def _fit_here(self, entrant: Entrant, rung: Rung) -> None:
         assert self.valid is not None  # else nothing is compared
@@ -205,8 +208,8 @@ class Comparison:
     def _serve(self, worker: Worker, rung: Rung, waiting: deque[Entrant], there: deque[Entrant]) -> None:
         """Have a worker fit what is waiting."""
         while (entrant := _take(waiting)) is not None:
-            pause_after, max_time = rung.epoch(entrant.candidate), time_left(self.deadline)
-            if not worker.fit(entrant, self.build, pause_after=pause_after, max_time=max_time):
+            pause_after = rung.epoch(entrant.candidate)
+            if not worker.fit(entrant, self.build, pause_after=pause_after, deadline=self.deadline):
                 waiting.append(entrant)  # its process has died: another one fits it
                 return
             there.append(entrant)
@@ -229,6 +232,15 @@ class Comparison:
             f" (about {duration(ahead)} left here)" if ahead else "",
         )
 
+    def _hand_on_untrained(self) -> None:
+        """Hand on a model before its first step, so that there is one from the beginning."""
+        if self.on_best is None or self.valid is None:
+            return
+        model = self.build(self.plan.candidates[0])
+        if model.at_initialization:
+            model.set_marginals(self.train)
+        self.on_best(model, float(model.nll(self.valid).mean()))
+
     def _decide(self, rung: Rung, left: Sequence[Entrant]) -> list[Entrant]:
         """Return who goes on; states of the others are deleted."""
         sound = [own for own in left if own.failure is None]
@@ -246,9 +258,10 @@ class Comparison:
                 own.checkpoint.unlink(missing_ok=True)
         return kept
 
-    def _stopped(self, ended: str) -> Outcome:
+    def _stopped(self, ended: str, left: Sequence[Entrant]) -> Outcome:
         if self._best is None:
-            raise KeyboardInterrupt
+            failures = [own.failure for own in left if own.failure is not None]
+            raise failures[0] if failures else KeyboardInterrupt
         best = self._best
         return Outcome(best.candidate, self._model_of(best), best.history, best.checkpoint, ended=ended)
 

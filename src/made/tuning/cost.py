@@ -38,10 +38,10 @@ def seconds_of(candidate: Candidate, facts: Facts) -> float:
     True
     """
     batch_size, epochs = candidate.training["batch_size"], candidate.training["epochs"]
-    n_steps, n_weights = epochs * math.ceil(facts.n_rows / batch_size), _n_weights(candidate, facts)
+    n_steps = epochs * math.ceil(facts.n_rows / batch_size)
     batch = min(batch_size, facts.n_rows)
     n_units = batch * (facts.n_outputs + sum(candidate.model["hidden"]))
-    in_use = _share_in_use(candidate) * n_weights
+    in_use = _n_weights(candidate, facts, in_use=True)
     step = _STEP + _BLOCK * facts.n_blocks
     step += 3 * _PRODUCT * in_use * batch + _WEIGHT * in_use + _UNIT * n_units
     n_masks = min(candidate.model.get("orderings", 1), _VALID_MASKS)
@@ -59,17 +59,15 @@ def bytes_of(candidate: Candidate, facts: Facts) -> int:
     return int(_FLOAT * (_COPIES * n_weights + _KEPT * n_units + tree))
 
 
-def _n_weights(candidate: Candidate, facts: Facts) -> int:
-    """Return the number of weights, those that masks set to zero included."""
+def _n_weights(candidate: Candidate, facts: Facts, *, in_use: bool = False) -> float:
+    """Return the number of weights, those that masks set to zero included, or of those that are multiplied.
+
+    Units that see a neighbourhood have few that are; direct connections have all.
+    """
     layers: tuple[int, ...] = (facts.n_features, *candidate.model["hidden"], facts.n_outputs)
     direct = facts.n_features * facts.n_outputs if candidate.model.get("direct", True) else 0
-    return sum(before * after for before, after in pairwise(layers)) + direct
-
-
-def _share_in_use(candidate: Candidate) -> float:
-    """Return the share of weights that a product goes through: units that see a neighbourhood have few."""
-    field = candidate.model.get("field")
-    if field is None:
-        return 1.0
-    height, width = field["grid"]
-    return float(min(1.0, (2 * field["reach"] + 1) ** 2 / (height * width)))
+    share, field = 1.0, candidate.model.get("field")
+    if in_use and field is not None:
+        height, width = field["grid"]
+        share = min(1.0, (2 * field["reach"] + 1) ** 2 / (height * width))
+    return share * sum(before * after for before, after in pairwise(layers)) + direct

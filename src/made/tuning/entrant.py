@@ -66,11 +66,6 @@ class Entrant:
             return self.best
         return expected_nll(self.history.valid_nll, self.candidate.training["epochs"], at_best=at_best)
 
-    @property
-    def was_stopped(self) -> bool:
-        """Whether its fit ended before its rung, at Ctrl-C or the deadline."""
-        return self.history.ended in ("interrupted", "out of time")
-
     def fit(
         self,
         model: MADE,

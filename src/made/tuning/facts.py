@@ -12,7 +12,12 @@ from made.tuning.chow_liu_init import can_be_tree
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
-__all__ = ["Facts"]
+__all__ = ["FEWEST_VALID", "FEW_ROWS", "Facts"]
+
+#: Up to so many rows a model may start as a Chow-Liu tree.
+FEW_ROWS = 10_000
+#: With fewer validation rows nothing is compared.
+FEWEST_VALID = 10
 
 # With more features than this, a Chow-Liu tree, which needs a table for every pair, is not tried.
 _FEATURES_FOR_TREES = 4_096
@@ -80,11 +85,12 @@ class Facts:
             Their shape, if they are images.
         """
         row_type, entropy, gain = schema.row_type, math.nan, math.nan
-        if tree is not None and valid is not None and len(valid):
+        if tree is not None and valid is not None and len(valid) >= FEWEST_VALID:
             codes = valid.codes.numpy()
             marginals = ProductOfMarginals(train.codes.numpy(), schema.classes)
             entropy = -float(marginals.log_prob(codes).mean())
-            if can_be_tree(schema) and row_type.n_inputs <= _FEATURES_FOR_TREES:
+            is_small = len(train) <= FEW_ROWS and row_type.n_inputs <= _FEATURES_FOR_TREES
+            if is_small and can_be_tree(schema):
                 gain = entropy + float(tree().log_prob(codes).mean())
         return cls(
             n_rows=len(train),

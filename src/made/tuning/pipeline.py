@@ -68,8 +68,9 @@ class Pipeline:
         """Return the same on other rows, all of which are trained on."""
         other = copy(self)
         other.train, other.valid = rows, None
-        for name in ("tree", "facts"):  # of the rows before
-            other.__dict__.pop(name, None)
+        # Settings that follow from the rows stay as they were validated; the tree is of the new ones.
+        other.facts = self.facts
+        other.__dict__.pop("tree", None)
         return other
 
     @property
@@ -93,9 +94,11 @@ class Pipeline:
         tree = (lambda: self.tree) if self.is_open else None
         return Facts.of(self.schema, self.train, self.valid, tree, self.image)
 
-    def plan(self, max_time: float | None = None) -> Plan:
-        """Return which settings are compared and how, for a budget in seconds."""
-        return plan_for(self.facts, max_time)
+    def plan(self, max_time: float | None = None, *, refit: bool = False) -> Plan:
+        """Return which settings are compared and how, for a budget in seconds, and say it."""
+        plan = plan_for(self.facts, max_time, refit=refit)
+        _log.info("%s", plan)
+        return plan
 
     def compare(
         self,
@@ -107,8 +110,7 @@ class Pipeline:
         n_workers: int | None = None,
         progress: bool = False,
     ) -> Outcome:
-        """Compare the candidates of a plan, and say first what will be done; see `Comparison`."""
-        _log.info("%s", plan)
+        """Compare the candidates of a plan; see `Comparison`."""
         comparison = Comparison(
             plan,
             self.build,

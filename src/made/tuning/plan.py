@@ -15,7 +15,7 @@ from made.support.errors import InputError
 from made.support.progress import duration
 from made.tuning.candidates import Candidate, candidates
 from made.tuning.cost import bytes_of, seconds_of
-from made.tuning.facts import Facts
+from made.tuning.facts import FEWEST_VALID, Facts
 
 __all__ = ["Plan", "Rung", "budget_for", "plan_for"]
 
@@ -28,7 +28,7 @@ _ROWS_FOR_FINALISTS = 20_000
 # Budgets in seconds: a time is worth the longest of them that it holds.
 _BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720)
 # By default, up to so many numbers (rows times features).
-_DEFAULT_BUDGETS = ((25_000, 5), (100_000, 90), (20_000_000, 180), (None, 720))
+_DEFAULT_BUDGETS = ((25_000, 10), (100_000, 90), (20_000_000, 180), (None, 720))
 # The part of a budget that a plan may take by its estimate: other machines are slower.
 _SHARE = 0.6
 # What is assumed of a machine: two cores, of which a single fit makes so much.
@@ -90,11 +90,13 @@ class Plan:
 
     def __str__(self) -> str:
         """Return what will be done and how long that takes, in a sentence."""
-        n = len(self.candidates)
-        what = f"{n} settings are compared, and the best goes on" if n > 1 else self.candidates[0].about
+        n, go_on = len(self.candidates), "two go" if self.n_finalists == 2 else "one goes"
+        what = f"{n} settings are compared, and the best {go_on} on" if n > 1 else self.candidates[0].about
+        if self.facts is not None and self.facts["n_valid"] < FEWEST_VALID:
+            what = f"for lack of validation rows nothing is compared; {what}"
         memory = f", {self.gigabytes:.1f} GB of memory" if self.gigabytes * 1e9 > _MUCH_MEMORY else ""
         return (
-            f"{what}: about {duration(self.seconds)} on two cores{memory} (for a budget of "
+            f"{what}: about {duration(self.seconds)} on two cores{memory} (the budget is "
             f"{duration(self.budget)}; --minutes or max_time= gives another)"
         )
 
@@ -133,7 +135,7 @@ def budget_for(facts: Facts, max_time: float | None = None) -> int:
     return next(own for bound, own in _DEFAULT_BUDGETS if bound is None or size <= bound)
 
 
-def plan_for(facts: Facts, max_time: float | None = None) -> Plan:
+def plan_for(facts: Facts, max_time: float | None = None, *, refit: bool = False) -> Plan:
     """Return the plan for some rows: as many candidates as there is time for, and shorter fits if need be.
 
     For a single candidate there is nothing to compare.
@@ -144,6 +146,8 @@ def plan_for(facts: Facts, max_time: float | None = None) -> Plan:
         About the rows.
     max_time : float, optional
         In seconds; by default the budget follows from the size of the data.
+    refit : bool
+        Whether all that is chosen is fitted once more.
 
     Examples
     --------
@@ -155,10 +159,10 @@ def plan_for(facts: Facts, max_time: float | None = None) -> Plan:
     budget = budget_for(facts, max_time)
     for tried in _shorter_and_shorter(candidates(facts)):
         rungs, own_facts = _rungs_for(len(tried), facts), facts.as_dict()
-        seconds = _seconds(tried, rungs, facts)
+        seconds = _seconds(tried, rungs, facts, refit=refit)
         if seconds <= _SHARE * budget:
             break
-    gigabytes = max(bytes_of(own, facts) for own in tried) / 1e9
+    gigabytes = min(len(tried), _CORES) * max(bytes_of(own, facts) for own in tried) / 1e9
     return Plan(tuple(tried), rungs, budget, round(seconds, 1), round(gigabytes, 2), own_facts)
 
 
@@ -190,11 +194,12 @@ def _rungs_for(n: int, facts: Facts) -> tuple[Rung, ...]:
     return (*rungs, Rung(_LAST, 2), Rung(1.0, 1))
 
 
-def _seconds(tried: Sequence[Candidate], rungs: Sequence[Rung], facts: Facts) -> float:
+def _seconds(tried: Sequence[Candidate], rungs: Sequence[Rung], facts: Facts, *, refit: bool) -> float:
     """Return how long a plan takes: fits side by side, then, unless that was to the end, the final one."""
     each = [seconds_of(own, facts) for own in tried]
     mean, done, left, total = sum(each) / len(each), 0.0, len(tried), 0.0
     for rung in rungs:
         total += max(left / _CORES, 1.0) * (rung.fraction - done) * mean
         done, left = rung.fraction, rung.n_kept
-    return total + (1 - done) * max(each) / _ON_TWO_CORES
+    n_refits = 0 if not refit else 2 if done == 1 else 1
+    return total + (1 - done + n_refits) * max(each) / _ON_TWO_CORES

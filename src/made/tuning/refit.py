@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from made.mixture import Mixture
 from made.model import MADE
+from made.training.divergence import TrainingDivergedError
 from made.training.fit import fit
 from made.training.history import History
+from made.training.interrupt import time_left
 from made.tuning.candidates import Candidate
 from made.tuning.pipeline import Pipeline
 from made.variables.rows import Rows
@@ -30,7 +32,12 @@ class Fit(NamedTuple):
 
 
 def refit(
-    pipeline: Pipeline, fits: Sequence[Fit], folder: Path | None = None, **options: Any
+    pipeline: Pipeline,
+    fits: Sequence[Fit],
+    folder: Path | None = None,
+    *,
+    deadline: float | None = None,
+    progress: bool = False,
 ) -> tuple[MADE | None, str]:
     """Fit a model, or each member of a mixture, anew on all rows.
 
@@ -44,19 +51,23 @@ def refit(
         What was validated.
     folder : Path, optional
         Where checkpoints are kept; fits go on from those that are there.
-    **options
-        What `made.fit` takes besides settings.
+    deadline : float, optional
+        When to stop, as `time.monotonic` counts.
+    progress : bool
+        Show progress bars.
 
     Returns
     -------
     model : MADE or None
-        None where a fit was stopped, and where all rows have been trained on already.
+        None where a fit was stopped or diverged, and where all rows have been trained on already.
     ended : str
         As in `History`.
     """
     if pipeline.valid is None:
         _log.info("there are no validation rows to fit on as well: the model is as it was")
         return None, "finished"
+    if folder is not None:
+        folder.mkdir(exist_ok=True)
     rows = Rows.cat([pipeline.train, pipeline.valid])
     whole = pipeline.on(rows)
     members = []
@@ -64,17 +75,23 @@ def refit(
         model, _ = whole.prepare(candidate)
         epochs, stop = _lengths(history, training, len(pipeline.train), len(rows))
         _log.info("fitting anew on all %s rows, for %d epochs", f"{len(rows):,}", stop)
-        file = None if folder is None else folder / f"refit-{number}.safetensors"
-        own = fit(
-            model,
-            rows,
-            False,
-            **{**training, "epochs": epochs, "patience": None},
-            pause_after=stop,
-            checkpoint=file,
-            resume=file is not None and file.exists(),
-            **options,
-        )
+        # By its length: a run that is extended is not gone on with where a shorter one ended.
+        file = None if folder is None else folder / f"{number}-{stop}-of-{epochs}.safetensors"
+        try:
+            own = fit(
+                model,
+                rows,
+                False,
+                **{**training, "epochs": epochs, "patience": None},
+                pause_after=stop,
+                checkpoint=file,
+                resume=file is not None and file.exists(),
+                max_time=time_left(deadline),
+                progress=progress,
+            )
+        except TrainingDivergedError as diverged:
+            _log.info("%s: the validated model is kept", diverged)
+            return None, "finished"
         if own.is_stopped:
             return None, own.ended
         members.append(model)
@@ -93,4 +110,5 @@ def _lengths(history: History, training: Mapping[str, Any], n_train: int, n_all:
     """
     before, after = (math.ceil(n / training["batch_size"]) for n in (n_train, n_all))
     best = next(own.step for own in history.epochs if own.epoch == history.best_epoch)
-    return max(1, round(training["epochs"] * before / after)), round(best / after)
+    stop = max(1, round(best / after)) if best else 0
+    return max(stop, 1, round(training["epochs"] * before / after)), stop

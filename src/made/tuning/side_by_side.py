@@ -61,7 +61,7 @@ class Worker:
         build: Callable[[Candidate], MADE],
         *,
         pause_after: int,
-        max_time: float | None,
+        deadline: float | None,
     ) -> bool:
         """Have an entrant fitted to the end of an epoch.
 
@@ -75,7 +75,7 @@ class Worker:
             "candidate": entrant.candidate.as_dict(),
             "checkpoint": str(entrant.checkpoint.resolve()),
             "pause_after": pause_after,
-            "max_time": max_time,
+            "deadline": deadline,  # processes have one monotonic clock
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from made.support.files import read_tensors
+from made.training.interrupt import time_left
 from made.tuning.candidates import Candidate
 from made.tuning.entrant import Entrant
 from made.tuning.pipeline import Pipeline
@@ -57,7 +58,7 @@ def _answer(pipeline: Pipeline, job: dict[str, Any]) -> dict[str, Any]:
         pipeline.valid,
         seed=pipeline.seed,
         pause_after=job["pause_after"],
-        max_time=job["max_time"],
+        max_time=time_left(job["deadline"]),
     )
     if entrant.failure is not None:
         return {"diverged": str(entrant.failure)}
