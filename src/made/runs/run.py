@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from made.tuning.pipeline import Pipeline
 from made.tuning.recipes import find_recipe
 
 __all__ = ["RunResult", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,18 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     # By number from here on: rows read later may have no header.
     config = replace(config, context=dataset.schema.context_places)
     deadline = deadline_in(config.max_time)
+    # Checked before anything is written.
+    find_device(config.device)
     pipeline = _pipeline(config, dataset)
     if not resume and start is None and pipeline.is_open:
         config = replace(config, plan=pipeline.plan(config.max_time, refit=config.refit))
-    # Checked before anything is written.
-    find_device(config.device)
     is_compared = config.plan is not None and config.chosen is None
     model, training = (None, {}) if is_compared else _prepared(config, pipeline, start)
     if not resume:
         folder.claim(force=force)
         folder.write_json("settings.json", _described(config, dataset, model, training))
+        if is_compared:
+            _log.info("%s", config.plan)
 
     def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
         folder.write_json("settings.json", _described(config, dataset, model, training))

@@ -135,6 +135,7 @@ def auto_fit(
         else:
             with TemporaryDirectory() as folder:
                 plan = pipeline.plan(max_time, refit=refit)
+                _log.info("%s", plan)
                 outcome = pipeline.compare(plan, Path(folder), deadline=deadline, progress=progress)
                 if outcome.model is not None:
                     _log.info("%s; taken: %s", outcome.ended, outcome.candidate.about)

@@ -229,7 +229,7 @@ class Comparison:
             entrant.best,
             entrant.history.epochs[-1].epoch,
             entrant.expected,
-            f" (about {duration(ahead)} left here)" if ahead else "",
+            f" (about {duration(ahead)} left here)" if ahead >= 1 else "",
         )
 
     def _hand_on_untrained(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import cached_property
@@ -25,8 +24,6 @@ from made.variables.rows import Rows
 from made.variables.schema import Schema
 
 __all__ = ["Pipeline"]
-
-_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -95,10 +92,8 @@ class Pipeline:
         return Facts.of(self.schema, self.train, self.valid, tree, self.image)
 
     def plan(self, max_time: float | None = None, *, refit: bool = False) -> Plan:
-        """Return which settings are compared and how, for a budget in seconds, and say it."""
-        plan = plan_for(self.facts, max_time, refit=refit)
-        _log.info("%s", plan)
-        return plan
+        """Return which settings are compared and how, for a budget in seconds."""
+        return plan_for(self.facts, max_time, refit=refit)
 
     def compare(
         self,
