@@ -144,7 +144,7 @@ def _for_tables(facts: Facts) -> list[Candidate]:
         return [strong(is_tree=True), tree, noisy, decayed, strong()]
     if facts.tree_gain < _SMALL_GAIN * facts.entropy:
         slow = make(0.5, rate=1.6e-2, orderings=4, input_dropout=0.3)
-        return [copies, decayed, slow, tree, light, noisy]
+        return [copies, decayed, slow, tree, light]
     return [tree, decayed, light, noisy, copies]
 
 

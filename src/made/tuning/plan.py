@@ -28,11 +28,13 @@ _ROWS_FOR_FINALISTS = 20_000
 # Budgets in seconds: a time is worth the longest of them that it holds.
 _BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720)
 # By default, up to so many numbers (rows times features).
-_DEFAULT_BUDGETS = ((25_000, 10), (100_000, 90), (20_000_000, 180), (None, 720))
+_DEFAULT_BUDGETS = ((25_000, 20), (100_000, 90), (20_000_000, 180), (None, 720))
 # The part of a budget that a plan may take by its estimate: other machines are slower.
 _SHARE = 0.6
 # What is assumed of a machine: two cores, of which a single fit makes so much.
 _CORES, _ON_TWO_CORES = 2, 1.6
+# So many seconds of work on one core are not worth another process, which takes about three to begin.
+_ALONE = 12.0
 _SHORTEST = 2**-10
 _MUCH_MEMORY = 2**30
 
@@ -197,9 +199,14 @@ def _rungs_for(n: int, facts: Facts) -> tuple[Rung, ...]:
 def _seconds(tried: Sequence[Candidate], rungs: Sequence[Rung], facts: Facts, *, refit: bool) -> float:
     """Return how long a plan takes: fits side by side, then, unless that was to the end, the final one."""
     each = [seconds_of(own, facts) for own in tried]
-    mean, done, left, total = sum(each) / len(each), 0.0, len(tried), 0.0
+    alone = _seconds_on(1, each, rungs, refit=refit)
+    return alone if alone < _ALONE else _seconds_on(_CORES, each, rungs, refit=refit)
+
+
+def _seconds_on(cores: int, each: Sequence[float], rungs: Sequence[Rung], *, refit: bool) -> float:
+    mean, done, left, total = sum(each) / len(each), 0.0, len(each), 0.0
     for rung in rungs:
-        total += max(left / _CORES, 1.0) * (rung.fraction - done) * mean
+        total += max(left / cores, 1.0) * (rung.fraction - done) * mean
         done, left = rung.fraction, rung.n_kept
     n_refits = 0 if not refit else 2 if done == 1 else 1
-    return total + (1 - done + n_refits) * max(each) / _ON_TWO_CORES
+    return total + (1 - done + n_refits) * max(each) / (1.0 if cores == 1 else _ON_TWO_CORES)
