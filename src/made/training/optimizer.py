@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
+from made.kernels.weight_versions import mark_changed
 from made.training.settings import TrainingSettings
 
 __all__ = ["Adam", "make_optimizer"]
@@ -78,6 +79,7 @@ class Adam:
                 eps=group["eps"],
                 maximize=False,
             )
+            mark_changed(own)  # torch does not count what its fused optimizers write
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         state = self.state[parameter]
