@@ -22,7 +22,7 @@ _STEPS_BY_HAND = 7_000
 _EPOCHS_BY_HAND = (10, 500)
 # Of a model that goes on with new rows: steps, and the learning rate, lower than that of its first fit.
 _STEPS_OF_UPDATE, _RATE_OF_UPDATE = 1_500, 1e-3
-# Of candidates: steps of a fit, up to so many rows; what starts from a tree with dropped inputs takes more. A
+# Of candidates: steps of a fit, by the largest number of rows; what drops inputs takes more. A
 # high rate and a trapezoid get there in a third of the steps that one-cycle took.
 _STEPS = ((500, 600), (1_000, 1_000), (10_000, 2_500), (None, 2_000))
 _STEPS_DROPPED_INPUTS, _FEATURES_FOR_LONG = 4_000, 500
@@ -39,7 +39,7 @@ _SMALL_GAIN = 0.15
 # FEWEST_VALID nothing is compared, and strong decay is taken.
 _VERY_FEW_ROWS = 500
 _EPOCHS_UNWATCHED = 400
-# Units of the two layers, for rows of at most so many features, and for very few rows; wide layers for many
+# Units of the two layers, by the largest number of features, and for very few rows; wide layers for many
 # rows of many features.
 _WIDTHS = ((8, 64), (32, 256), (None, 512))
 _WIDTHS_OF_VERY_FEW_ROWS = ((20, 64), (None, 128))
@@ -118,7 +118,7 @@ def when_set_by_hand(facts: Facts) -> Candidate:
 
 
 def when_updated(n_rows: int) -> dict[str, Any]:
-    """Return how a fitted model is trained on so many new rows."""
+    """Return the settings with which a fitted model is trained on n_rows new rows."""
     training = _training(n_rows, _STEPS_OF_UPDATE, _EPOCHS)
     training |= {"patience": max(10, round(0.4 * training["epochs"]))}
     return {**training, "schedule": "trapezoid", "learning_rate": _RATE_OF_UPDATE, "ema": 0.99}

@@ -23,11 +23,10 @@ from made.model import MADE
 from made.support.errors import InputError
 from made.support.files import write_aside
 from made.support.progress import duration
-from made.training.checkpoint import best_weights
 from made.training.history import History
 from made.training.interrupt import interruptible, time_left
 from made.tuning.candidates import Candidate
-from made.tuning.entrant import Entrant
+from made.tuning.entrant import Entrant, with_best_weights
 from made.tuning.judge import mixes, survivors
 from made.tuning.plan import Plan, Rung
 from made.tuning.side_by_side import Worker, n_cores, one_thread, share, workers
@@ -267,9 +266,7 @@ class Comparison:
 
     def _model_of(self, entrant: Entrant) -> MADE:
         """Return the model of a candidate with its best weights so far."""
-        model = self.build(entrant.candidate)
-        model.load_state_dict(best_weights(entrant.checkpoint))
-        return model
+        return with_best_weights(self.build(entrant.candidate), entrant.checkpoint)
 
     def _useful_workers(self) -> int:
         """Return how many processes there is work for, beside this one."""

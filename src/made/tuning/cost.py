@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate
 from made.tuning.facts import Facts
 
@@ -19,8 +20,6 @@ __all__ = ["bytes_of", "seconds_of"]
 _STEP, _BLOCK, _PRODUCT, _WEIGHT, _UNIT = 2e-3, 3e-4, 2.5e-11, 6e-9, 1.2e-8
 # Of a validation: for each mask and block, and an output of a row beside its products.
 _MASK, _MASK_OF_BLOCK, _OUTPUT = 1e-3, 1e-4, 2e-8
-# Masks that a validation during training uses at most.
-_VALID_MASKS = 8
 # Copies of the weights in a fit: weights, masks, gradient, two moments, average, best, checkpoint.
 _COPIES, _FLOAT = 8, 4
 # Activations that a step keeps, as multiples of what the layers give.
@@ -44,7 +43,7 @@ def seconds_of(candidate: Candidate, facts: Facts) -> float:
     in_use = _n_weights(candidate, facts, in_use=True)
     step = _STEP + _BLOCK * facts.n_blocks
     step += 3 * _PRODUCT * in_use * batch + _WEIGHT * in_use + _UNIT * n_units
-    n_masks = min(candidate.model.get("orderings", 1), _VALID_MASKS)
+    n_masks = min(candidate.model.get("orderings", 1), TrainingSettings.valid_masks)
     mask = _MASK + _MASK_OF_BLOCK * facts.n_blocks
     valid = n_masks * (mask + facts.n_valid * (_PRODUCT * in_use + _OUTPUT * facts.n_outputs))
     return float(n_steps * step + (epochs + 1) * valid)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.model import MADE
+from made.training.checkpoint import best_weights
 from made.training.divergence import TrainingDivergedError
 from made.training.fit import fit
 from made.training.history import History
@@ -16,7 +17,7 @@ from made.tuning.candidates import Candidate
 from made.tuning.judge import expected_nll
 from made.variables.rows import Rows
 
-__all__ = ["Entrant"]
+__all__ = ["Entrant", "with_best_weights"]
 
 
 @dataclass
@@ -94,3 +95,9 @@ class Entrant:
             self.failure = error
             return
         self.nll = model.nll(valid).cpu().numpy()
+
+
+def with_best_weights(model: MADE, checkpoint: Path) -> MADE:
+    """Give a model, as it was built, the best weights of its fit so far, and return it."""
+    model.load_state_dict(best_weights(checkpoint))
+    return model

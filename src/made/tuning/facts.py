@@ -14,7 +14,7 @@ from made.variables.schema import Schema
 
 __all__ = ["FEWEST_VALID", "FEW_ROWS", "Facts"]
 
-#: Up to so many rows a model may start as a Chow-Liu tree.
+#: Largest number of training rows for which a model may start as a Chow-Liu tree.
 FEW_ROWS = 10_000
 #: With fewer validation rows nothing is compared.
 FEWEST_VALID = 10

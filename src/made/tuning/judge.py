@@ -111,7 +111,7 @@ def survivors(
     n_kept : int
         At least 1.
     n_safe : int
-        So many of the likeliest go on in any case: 2 where a mixture of both may be the best.
+        Number of the likeliest that go on in any case: 2 where a mixture of both may be the best.
 
     Examples
     --------

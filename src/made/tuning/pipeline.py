@@ -11,12 +11,12 @@ from typing import Any
 from made.baselines import ChowLiuTree
 from made.model import MADE
 from made.support.devices import find_device
-from made.training.checkpoint import best_weights
 from made.training.fit import fit
 from made.training.history import History
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate
 from made.tuning.comparison import Comparison, Outcome
+from made.tuning.entrant import with_best_weights
 from made.tuning.facts import Facts
 from made.tuning.plan import Plan, plan_for
 from made.tuning.recipes import DEFAULT, Recipe, as_recipe, build_model, recipe_for
@@ -127,9 +127,7 @@ class Pipeline:
 
     def trained(self, candidate: Candidate, checkpoint: Path) -> MADE:
         """Return the model of a candidate with the best weights of its fit."""
-        model = self.build(candidate)
-        model.load_state_dict(best_weights(checkpoint))
-        return model
+        return with_best_weights(self.build(candidate), checkpoint)
 
     def prepare(self, chosen: Candidate | None = None) -> tuple[MADE, dict[str, Any]]:
         """Build the model, and return it with the settings of its training.

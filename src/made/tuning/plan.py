@@ -23,17 +23,17 @@ __all__ = ["Plan", "Rung", "budget_for", "plan_for"]
 # go on, two at least (fewer, where others are hopeless). The last decides.
 _RUNGS = ((1 / 8, 1 / 2), (1 / 4, 1 / 4))
 _LAST = 1 / 2
-# Up to so many rows two finalists go to the end, for a mixture of both may be better than either.
+# Largest number of rows for which two finalists go to the end: their mixture may be better than either.
 _ROWS_FOR_FINALISTS = 20_000
 # Budgets in seconds: a time is worth the longest of them that it holds.
 _BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720)
-# By default, up to so many numbers (rows times features).
+# By default, by the size of the data: bounds on rows times features, and budgets.
 _DEFAULT_BUDGETS = ((25_000, 20), (100_000, 90), (20_000_000, 180), (None, 720))
 # The part of a budget that a plan may take by its estimate: other machines are slower.
 _SHARE = 0.6
 # What is assumed of a machine: two cores, of which a single fit makes so much.
 _CORES, _ON_TWO_CORES = 2, 1.6
-# So many seconds of work on one core are not worth another process, which takes about three to begin.
+# Seconds of work on one core below which no other process is begun, which takes about three.
 _ALONE = 12.0
 _SHORTEST = 2**-10
 _MUCH_MEMORY = 2**30
