@@ -15,6 +15,7 @@ from made.support.errors import InputError
 from made.variables import sparse_one_hot
 from made.variables.base import Variable
 from made.variables.discrete import Bernoulli, Categorical, Discrete
+from made.variables.joint_softmax import JointSoftmax
 from made.variables.sparse_one_hot import SparseOneHot
 
 __all__ = ["RowType"]
@@ -83,6 +84,15 @@ class RowType:
         #: The first column of each block, and the block.
         self.spans = tuple(zip([0, *ends[:-1]], self.blocks, strict=True))
         self._ends_of_outputs = [0, *np.cumsum(self.output_sizes).tolist()]
+        self._joint: JointSoftmax | None = None
+        self._one_hot: tuple[Tensor, Tensor] | None = None
+        if len(self.blocks) > 1:  # a call for all of them takes less time than one for each
+            if all(block.output_map is None for block in self.blocks):
+                self._joint = JointSoftmax(self.n_values, self.output_sizes)
+            if all(block.feature_table is None for block in self.blocks):
+                firsts = np.cumsum(self.input_sizes) - self.input_sizes
+                is_one_hot = np.repeat([block.kernel_kind == "one-hot" for block in self.blocks], counts)
+                self._one_hot = torch.from_numpy(firsts), torch.from_numpy(is_one_hot)
 
     def columns(self) -> Iterator[tuple[int, Discrete]]:
         """Go through the columns: the number of each, and the block that it belongs to."""
@@ -90,6 +100,15 @@ class RowType:
 
     def features(self, codes: Tensor) -> Tensor:
         """Turn codes (rows, D) into the network's input (rows, n_inputs), float32."""
+        if self._one_hot is None or codes.device.type != "cpu":
+            return self.features_by_block(codes)
+        firsts, is_one_hot = self._one_hot
+        features = torch.zeros(len(codes), self.n_inputs)
+        ones = torch.where(is_one_hot, 1.0, codes)
+        return features.scatter_(1, torch.addcmul(firsts, codes.long(), is_one_hot), ones)
+
+    def features_by_block(self, codes: Tensor) -> Tensor:
+        """Return what `features` does, block after block."""
         parts = [block.features(own) for block, own in self._split(codes)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
@@ -133,6 +152,12 @@ class RowType:
 
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return log p of each variable in nats, (rows, D), under the network's outputs (rows, n_outputs)."""
+        if self._joint is not None and outputs.device.type == "cpu":
+            return self._joint.log_prob(outputs, codes)
+        return self.log_prob_by_block(outputs, codes)
+
+    def log_prob_by_block(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """Return what `log_prob` does, block after block."""
         split = zip(self._split(codes), self._split_outputs(outputs), strict=True)
         parts = [block.log_prob(own_outputs, own) for (block, own), own_outputs in split]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
