@@ -36,6 +36,11 @@ def test_a_single_candidate_needs_no_rung():
     assert plan_for(_facts(50, 5)).rungs == ()
 
 
+def test_a_fit_of_as_many_images_as_mnist_has_is_not_shortened_by_default():
+    facts = Facts(50_000, 10_000, 784, 784, 1, 206.0, math.nan, image=(28, 28))
+    assert plan_for(facts).candidates == (candidates(facts)[0],)
+
+
 def test_more_time_is_for_more_candidates_and_longer_fits():
     facts = _facts(5_000)
     plans = [plan_for(facts, max_time) for max_time in (1, 2, 5, 20, 45, 90, 180)]

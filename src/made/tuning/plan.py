@@ -29,8 +29,9 @@ _ROWS_FOR_FINALISTS = 20_000
 _BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720)
 # By default, by the size of the data: bounds on rows times features, and budgets.
 _DEFAULT_BUDGETS = ((25_000, 20), (100_000, 90), (20_000_000, 180), (None, 720))
-# The part of a budget that a plan may take by its estimate: other machines are slower.
-_SHARE = 0.6
+# The part of a budget that a plan may take by its estimate, and a plan of a single candidate: other machines
+# are slower.
+_SHARE, _SHARE_OF_ONE = 0.6, 0.7
 # What is assumed of a machine: two cores, of which a single fit makes so much.
 _CORES, _ON_TWO_CORES = 2, 1.6
 # Seconds of work on one core below which no other process is begun, which takes about three.
@@ -162,18 +163,19 @@ def plan_for(facts: Facts, max_time: float | None = None, *, refit: bool = False
     for tried in _shorter_and_shorter(candidates(facts)):
         rungs, own_facts = _rungs_for(len(tried), facts), facts.as_dict()
         seconds = _seconds(tried, rungs, facts, refit=refit)
-        if seconds <= _SHARE * budget:
+        if seconds <= (_SHARE if len(tried) > 1 else _SHARE_OF_ONE) * budget:
             break
     gigabytes = min(len(tried), _CORES) * max(bytes_of(own, facts) for own in tried) / 1e9
     return Plan(tuple(tried), rungs, budget, round(seconds, 1), round(gigabytes, 2), own_facts)
 
 
 def _shorter_and_shorter(tried: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
-    """Leave out the less likely candidates, one after the other; then halve the length of what is left."""
+    """Leave out the less likely candidates, one after the other; then shorten what is left."""
     for n in range(len(tried), 0, -1):
         yield tried[:n]
     factor = 1.0
     while factor > _SHORTEST:
+        yield [_shortened(tried[0], 0.75 * factor)]
         factor /= 2
         yield [_shortened(tried[0], factor)]
 
