@@ -26,18 +26,22 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.tuning.auto import auto_fit as auto_fit
     from made.variables.discrete import Bernoulli as Bernoulli
     from made.variables.discrete import Categorical as Categorical
+    from made.variables.missing import MISSING as MISSING
+    from made.variables.numeric import Numeric as Numeric
     from made.variables.schema import Schema as Schema
 
     __version__: str
 
 _HOMES = {
     "MADE": "made.model",
+    "MISSING": "made.variables.missing",
     "Autoencoder": "made.autoencoder",
     "Bernoulli": "made.variables.discrete",
     "Categorical": "made.variables.discrete",
     "History": "made.training.history",
     "InputError": "made.support.errors",
     "Mixture": "made.mixture",
+    "Numeric": "made.variables.numeric",
     "PoorEstimateWarning": "made.support.errors",
     "Schema": "made.variables.schema",
     "auto_fit": "made.tuning.auto",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -20,6 +20,7 @@ from made.support.errors import InputError
 from made.support.files import write_tensors
 from made.variables.base import Variable
 from made.variables.context import Context
+from made.variables.marginal_fit import RowSample
 from made.variables.row_type import RowType
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
@@ -99,7 +100,12 @@ class BaseModel(nn.Module):
         self._schema = schema
 
     def rows(
-        self, x: RowsLike, context: ArrayLike | Tensor | None = None, *, unknown: ArrayLike | None = None
+        self,
+        x: RowsLike,
+        context: ArrayLike | Tensor | None = None,
+        *,
+        unknown: ArrayLike | None = None,
+        to_fill: bool = False,
     ) -> Rows:
         """Return rows as the model computes with them: checked, encoded, on its device.
 
@@ -108,11 +114,14 @@ class BaseModel(nn.Module):
         Parameters
         ----------
         x : data frame, array, tensor or Rows
-            (n, D) values; entries marked None or NaN are unknown. The columns of a frame are found by name.
+            (n, D) values. An entry marked None or NaN is missing where its variable may be, else unknown. The
+            columns of a frame are found by name.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         unknown : (n, D) or (D,) bool array, optional
             True where an entry is unknown, whatever `x` holds there.
+        to_fill : bool
+            All marked entries are unknown: to be filled in.
 
         Raises
         ------
@@ -127,7 +136,7 @@ class BaseModel(nn.Module):
         ([[0, 0, 1]], [[True, False, True]])
         """
         if not isinstance(x, Rows):
-            return self._schema.encode(x, context, unknown=unknown).to(self.device)
+            return self._schema.encode(x, context, unknown=unknown, to_fill=to_fill).to(self.device)
         if context is not None or (x.context is None and self.context):
             x = replace(x, context=self.context.rows(context, len(x)))
         return x.to(self.device)
@@ -179,22 +188,25 @@ class BaseModel(nn.Module):
         """Return the network's outputs, (n, n_outputs)."""
         dtype = self.network.biases[-1].dtype
         context = None if rows.context is None else self.context.features(rows.context).to(dtype)
-        x = self.variables.inputs(rows.codes, dtype)
+        rows = self.variables.scored(rows)
+        x = self.variables.inputs(rows.codes, dtype, rows.scores)
         outputs: Tensor = self.network(x, multiply, context=context, drop=drop, generator=generator)
         return outputs
 
     def _loss(
         self, rows: Rows, multiply: Product, weight: Tensor | None, generator: torch.Generator | None
     ) -> Tensor:
+        rows = self.variables.scored(rows)
         outputs = self._outputs(rows, multiply, drop=True, generator=generator)
-        log_prob = self.variables.log_prob(outputs, rows.codes).sum(dim=1)
+        log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).sum(dim=1)
         return -(log_prob if weight is None else log_prob * weight).mean()
 
-    def _values(self, codes: Tensor) -> Any:
-        """Return what codes stand for: a tensor, or an object array where labels are text."""
-        if not self.variables.has_labels:
-            return codes
-        values = self._schema.decode(codes.cpu())
+    def _values(self, rows: Rows | Tensor) -> Any:
+        """Return what rows, or codes, stand for: a tensor, or an object array where labels are text."""
+        rows = rows if isinstance(rows, Rows) else Rows(rows)
+        if not (self.variables.has_labels or self.variables.has_missing or self.variables.numbers):
+            return rows.codes
+        values = self._schema.decode(rows.to(torch.device("cpu")))
         return values if values.dtype == object else torch.from_numpy(values).to(self.device)
 
     def _by_batch(self, rows: Rows, compute: Callable[[Rows], Tensor], *shape: int) -> Tensor:
@@ -230,21 +242,31 @@ class BaseModel(nn.Module):
         sample_weight : array, optional
             (n,): a row of weight w counts as w rows.
         """
-        codes = train
-        if not isinstance(codes, Rows):
-            codes = Rows(self._schema.encode_modelled(train).to(self.device))
+        codes = train if isinstance(train, Rows) else self._schema.encode_complete(train).to(self.device)
         if len(codes) == 0:
             raise InputError("no training rows were given: at least one is needed")
         ones = np.ones(len(codes)) if sample_weight is None else row_weights(sample_weight, len(codes))
         # In batches, for the codes become doubles on the way.
         size = max(1, _NUMBERS_PER_BATCH // self.n_variables)
         batches = zip(codes.batches(size), torch.split(torch.from_numpy(ones), size), strict=True)
-        self.set_marginals_in_slices((rows.codes, weight) for rows, weight in batches)
+        self.set_marginals_in_slices(batches)
 
     @torch.no_grad()
-    def set_marginals_in_slices(self, slices: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Set them from slices (codes (rows, D) as `rows` returns them, weight (rows,) float64)."""
-        outputs = self.variables.marginals((codes.cpu(), weight) for codes, weight in slices)
+    def set_marginals_in_slices(self, slices: Iterable[tuple[Rows, Tensor]]) -> None:
+        """Set them from slices (rows as `rows` returns them, weight (rows,) float64)."""
+        sample = RowSample()
+
+        def counted() -> Iterator[tuple[Tensor, Tensor]]:
+            for rows, weight in slices:
+                own = rows.to(torch.device("cpu"))
+                if own.bodies is not None:
+                    sample.add(own, weight.numpy())
+                yield own.codes, weight
+
+        outputs = self.variables.marginals(counted())
+        if self.variables.numbers is not None:
+            self._schema = self._schema.fitted(*sample.rows)
+            self.variables = self._schema.row_type
         self.network.biases[-1].copy_(outputs)
 
     @property

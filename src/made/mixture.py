@@ -215,7 +215,7 @@ class Mixture(MADE):
 
     def _sample_under(
         self, mask: int | Mask, u: NDArray[Any], rows: Rows | None = None, method: str = "one-pass"
-    ) -> Tensor:
+    ) -> Rows:
         member, own = self._find(mask)
         return member._sample_under(own, u, rows, method)
 

@@ -201,16 +201,21 @@ class MADE(Questions, BaseModel):
         *,
         context: ArrayLike | Tensor | None = None,
         grad: bool = False,
+        as_density: bool = False,
     ) -> Tensor:
         """Return the log-probability of each row, in nats: exact for complete rows.
+
+        Entry by entry it is that of a mass, for a class, an atom or a point of a grid, and of a density in
+        the column's own units for a continuous number.
 
         Memory is bounded: rows are gone through in batches, masks one after the other.
 
         Parameters
         ----------
         x : data frame, array, tensor or Rows
-            (n, D) values. Entries may be unknown (NaN or None): the answer is then log p of what is known,
-            the sum over what is not; `marginal` says how it was found, and how sure it is.
+            (n, D) values. An entry that is NaN or None is missing where its variable may be. Elsewhere it is
+            unknown: the answer is then log p of what is known, the sum over what is not; `marginal` says how
+            it was found, and how sure it is.
         per_variable : bool
             Return log p(x_d | the variables before it) instead, (n, D), which sums to the row's. The model
             must have one mask, or `mask` must name one.
@@ -220,6 +225,8 @@ class MADE(Questions, BaseModel):
             (n, C), or (C,) for all rows: for a model of p(x | c).
         grad : bool
             Keep what a gradient with respect to the weights needs. That takes memory in proportion to n.
+        as_density : bool
+            Divide the mass of each point of a grid by the step, so that it compares with densities.
 
         Returns
         -------
@@ -250,12 +257,15 @@ class MADE(Questions, BaseModel):
                 raise InputError(
                     "per_variable and grad need complete rows: fill or drop those with unknown entries"
                 )
-            return torch.from_numpy(self.marginal(rows, mask=masks).log_prob).to(self.device)
+            known = torch.from_numpy(self.marginal(rows, mask=masks).log_prob).to(self.device)
+            return known - self.variables.log_steps(rows).sum(dim=1) if as_density else known
         with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
             if per_variable:
                 each = partial(self._log_prob_under, masks[0])
-                return self._by_batch(rows, each, self.n_variables)
-            return self._log_prob(masks, rows)
+                scores = self._by_batch(rows, each, self.n_variables)
+                return scores - self.variables.log_steps(rows) if as_density else scores
+            scores = self._log_prob(masks, rows)
+            return scores - self.variables.log_steps(rows).sum(dim=1) if as_density else scores
 
     def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
@@ -383,7 +393,7 @@ class MADE(Questions, BaseModel):
             own = sample_given(self, n, given, seed=key, mask=masks, context=context, first=first)
             if not frames.is_frame(given):
                 return self._values(own)
-            values = self.schema.decode(own.cpu())
+            values = self.schema.decode(own.to(torch.device("cpu")))
             return frames.fill(given, self.schema.modelled_in(given), values)
         return self._values(self._sample(n, key, masks, self.context.rows(context, n), first, method))
 
@@ -471,40 +481,42 @@ class MADE(Questions, BaseModel):
 
     def _log_prob_under(self, mask: int | Mask, rows: Rows) -> Tensor:
         """Return log p of each variable given those before it under one mask, (n, D) float64."""
+        rows = self.variables.scored(rows)
         outputs = self._outputs(rows, self._product(mask))
-        return self.variables.log_prob(outputs, rows.codes).double()
+        return self.variables.log_prob(outputs, rows.codes, rows.scores).double()
 
     def _sample(
         self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
-    ) -> Tensor:
-        """Draw codes in batches: row i is a function of (seed, first + i)."""
+    ) -> Rows:
+        """Draw rows in batches: row i is a function of (seed, first + i)."""
         rows = None if context is None else self._unknown_rows(n, context.to(self.device))
 
-        def batch(done: int) -> Tensor:  # its uniforms are freed before those of the next are made
+        def batch(done: int) -> Rows:  # its uniforms are freed before those of the next are made
             u = row_uniforms(seed, first + done, min(n - done, self.rows_per_batch), self.n_variables + 1)
             return self._sample_batch(masks, u, None if rows is None else rows[done : done + len(u)], method)
 
         parts = [batch(done) for done in range(0, n, self.rows_per_batch)]
-        return parts[0] if len(parts) == 1 else torch.cat([self._unknown_rows(0).codes, *parts])
+        return parts[0] if len(parts) == 1 else Rows.cat([self._unknown_rows(0), *parts])
 
     def _sample_batch(
         self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows | None, method: str
-    ) -> Tensor:
+    ) -> Rows:
         """Draw rows from the mixture of the given masks; the last uniform of a row picks its mask."""
         if len(masks) == 1:
             return self._sample_under(masks[0], u[:, :-1], rows, method)
         choice = (u[:, -1] * len(masks)).astype(np.int64)
-        codes = torch.empty((len(u), self.n_variables), dtype=self.variables.dtype, device=self.device)
+        order, parts = [], []
         for i, k in enumerate(masks):
             own = np.flatnonzero(choice == i)
             if len(own):
                 at = torch.from_numpy(own).to(self.device)
-                codes[at] = self._sample_under(k, u[own, :-1], None if rows is None else rows[at], method)
-        return codes
+                order.append(own)
+                parts.append(self._sample_under(k, u[own, :-1], None if rows is None else rows[at], method))
+        return Rows.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(order))).to(self.device)]
 
     def _sample_under(
         self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
-    ) -> Tensor:
+    ) -> Rows:
         """Draw the unknown entries of rows under one mask; ``u[:, d]`` is the uniform of variable d."""
         if method == "one-pass" and self._sampler.supports(self.network, self.variables):
             given: tuple[Tensor | None, ...] = (None, None, None)
@@ -512,14 +524,16 @@ class MADE(Questions, BaseModel):
                 features = None if rows.context is None else self.context.features(rows.context)
                 some = rows.known is None or bool(rows.known.any())
                 given = (rows.codes, rows.mask, features) if some else (None, None, features)
-            return self._sampler.sample(self.network, self.variables, mask, self._mask_of, u, *given)
+            return Rows(self._sampler.sample(self.network, self.variables, mask, self._mask_of, u, *given))
         product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
 
-        def pick(rows: Rows, variable: int, uniforms: Tensor) -> Tensor:
+        def pick(rows: Rows, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
             return self.variables.quantile(self._outputs(rows, product), variable, uniforms)
 
         with torch.no_grad():
-            return sample_rows(pick, self._mask_of(mask).ordering, torch.from_numpy(u).to(self.device), rows)
+            uniforms, numbers = torch.from_numpy(u).to(self.device), self.variables.numbers
+            places = [] if numbers is None else numbers.places.tolist()
+            return sample_rows(pick, self._mask_of(mask).ordering, uniforms, rows, places)
 
     def _product(self, mask: int | Mask) -> MaskedProduct:
         """Return how the network multiplies under one mask."""
@@ -543,7 +557,9 @@ class MADE(Questions, BaseModel):
         """Return n rows of which nothing is known but their context; they take no memory."""
         codes = torch.zeros((n, 1), dtype=self.variables.dtype, device=self.device)
         shape = (n, self.n_variables)
-        return Rows(codes.expand(shape), codes.bool().expand(shape), context)
+        numbers = self.variables.numbers
+        bodies = None if numbers is None else codes.long().expand(n, len(numbers.columns))
+        return Rows(codes.expand(shape), codes.bool().expand(shape), context, bodies)
 
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""

@@ -23,7 +23,7 @@ def write(path, rows):
         case ".npy":
             np.save(path, rows)
         case ".npz":
-            np.savez(path, train_data=rows[:30], valid_data=rows[30:35], test_data=rows[35:])
+            np.savez(path, train_data=rows[:80], valid_data=rows[80:90], test_data=rows[90:])
         case ".amat":
             np.savetxt(path, rows, fmt="%d")
         case _:
@@ -33,7 +33,7 @@ def write(path, rows):
 @pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("ending", [".csv", ".npy", ".npz", ".data", ".amat"])
 def test_every_kind_of_file(here, call, tiny, ending):
-    rows = np.random.default_rng(1).integers(0, 3, (40, 4))
+    rows = np.random.default_rng(1).integers(0, 3, (100, 4))
     rows[:3] = [[0], [1], [2]]
     write(here / f"mine{ending}", rows)
     result = call("fit", f"mine{ending}", "-o", "new", *tiny)

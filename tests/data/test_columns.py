@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.data.columns import infer_classes, infer_schema, whole_numbers
+from made.data.columns import infer_schema, whole_numbers
 from made.support.errors import InputError
 from made.variables.schema import Schema
 
@@ -65,41 +65,62 @@ def test_unsigned_values_beyond_63_bits_are_refused():
     ],
 )
 def test_classes_of_a_column(column, classes, labels):
-    rows = np.array([[value, 3 * (i == 1)] for i, value in enumerate(column)])  # beside it a column 0, 3, 0
-    found = infer_classes({"all": rows}, "rows")
-    assert found[0] == (classes, 4)
-    assert found[1] == (labels, None)
+    rows = np.repeat(np.array(column)[:, None], 2, axis=1)  # two columns alike
+    rows = np.tile(rows, (20, 1))  # few rows of many numbers would be numbers
     schema = infer_schema({"all": rows})[0]
-    assert (schema.classes, schema.labels) == found[:2]
+    assert (schema.classes, schema.labels) == ((classes,) * 2, (labels,) * 2)
     codes = schema.encode(rows).codes[:, 0].numpy()
-    np.testing.assert_array_equal(codes if labels is None else np.array(labels)[codes], column)
+    np.testing.assert_array_equal(codes if labels is None else np.array(labels)[codes], rows[:, 0])
 
 
 def test_classes_come_from_all_splits_together():
-    splits = {"train": np.array([[0], [1]]), "valid": np.array([[2]]), "test": np.array([[3]])}
-    assert infer_classes(splits, "rows")[0] == (4,)
+    splits = {"train": np.array([[0], [1]] * 40), "valid": np.array([[2]]), "test": np.array([[3]])}
+    assert infer_schema(splits)[0].classes == (4,)
 
 
 def test_small_signed_types_do_not_overflow():
-    classes, labels, _ = infer_classes({"all": np.array([[-128], [127]], dtype=np.int8)}, "rows")
-    assert (classes, labels) == ((2,), ((-128, 127),))
+    schema, _ = infer_schema({"all": np.array([[-128], [127]], dtype=np.int8)})
+    assert (schema.classes, schema.labels) == ((2,), ((-128, 127),))
 
 
 def test_labels_are_noted():
     rows = np.array([[7, 0, 70], [9, 1, 90]])
-    (note,) = infer_classes({"all": rows}, "rows", ("a", "b", "c"))[2]
+    (note,) = infer_schema({"all": rows}, names=("a", "b", "c"))[1]
     assert note.startswith("columns 0 (a) and 2 (c) (counted from 0) hold labels that are not 0 to K-1")
-    (note,) = infer_classes({"all": rows[:, :1]}, "rows")[2]
+    (note,) = infer_schema({"all": rows[:, :1]})[1]
     assert note.startswith("column 0 (counted from 0) holds labels")
-    (note,) = infer_classes({"all": np.tile(rows[:, :1], 9)}, "rows")[2]
+    (note,) = infer_schema({"all": np.tile(rows[:, :1], 9)})[1]
     assert note.startswith("columns 0, 1, 2, 3, 4 and 4 more (")
 
 
-def test_a_number_is_not_a_category():
-    rows = np.arange(10_001)[:, None]
-    with pytest.raises(InputError, match=r"column 0 \(income\) .* holds 10,001 different values: a number"):
-        infer_classes({"all": rows}, "rows", ("income",))
-    assert infer_classes({"all": rows[:-1]}, "rows")[0] == (10_000,)
+@pytest.mark.parametrize(
+    ("column", "kind", "arguments"),
+    [
+        (np.arange(100), "numeric", {"step": 1.0, "rounds": True}),
+        (np.arange(700) % 33, "numeric", {"step": 1.0, "rounds": True}),
+        (np.arange(640) % 32, "categorical", {"classes": 32, "coding": "one-hot"}),
+        (np.arange(639) % 32, "numeric", {"step": 1.0, "rounds": True}),
+        (np.arange(60) / 4, "numeric", {"step": 0.01, "rounds": True}),
+        (np.sqrt(np.arange(2.0, 60)), "numeric", {}),
+        (np.append(np.sqrt(np.arange(2.0, 60)), np.nan), "numeric", {"missing": True}),
+        (np.array([2.5, 7.5] * 20), "numeric", {"step": 0.1, "rounds": True, "spikes": [2.5, 7.5]}),
+        (
+            np.append([1.0, 0.0] * 20, np.nan),
+            "categorical",
+            {"classes": 2, "coding": "one-hot", "missing": True},
+        ),
+    ],
+)
+def test_what_numbers_are(column, kind, arguments):
+    found = infer_schema({"train": column[:, None]})[0].columns[0]
+    assert (found.kind, found.arguments) == (kind, arguments)
+    as_objects = infer_schema({"train": column.astype(object)[:, None]})[0].columns[0]
+    assert (as_objects.kind, as_objects.arguments) == (kind, arguments)
+
+
+def test_a_grid_holds_the_values_of_all_rows():
+    train, valid = np.arange(60)[:, None] / 2, np.array([[0.25]])
+    assert infer_schema({"train": train, "valid": valid})[0].columns[0].arguments["step"] == 0.01
 
 
 @pytest.mark.parametrize("value", [-1, 15, 300])
@@ -124,10 +145,8 @@ def test_numbers_beside_text_are_noted_and_named_by_their_own_column(refused):
     names = ["colour", "size"]
     _, (note,) = infer_schema({"train": [["red", 10], ["blue", 30]]}, names=names)
     assert note.startswith("column 1 (size) (counted from 0) holds labels")
-    with refused("the rows, valid: row 1, column 1 (size)", "holds 0.5"):
-        infer_schema({"train": [["red", 1]], "valid": [["red", 1], ["red", 0.5]]}, names=names)
-    many = np.array([["red"] * 10_001, range(10_001)], dtype=object).T
-    with refused("column 1 (size)", "10,001 different values"):
+    many = np.array([["red"] * 10_001, [f"word {i}" for i in range(10_001)]], dtype=object).T
+    with refused("column 1 (size)", "10,001 different texts"):
         infer_schema({"train": many}, names=names)
 
 
@@ -151,13 +170,20 @@ class NAType:
 
 
 @pytest.mark.parametrize("mark", [None, float("nan"), NAType(), np.datetime64("NaT")])
-def test_missing_entries_are_named(mark):
-    with pytest.raises(InputError, match=r"the rows, train: row 1, column 0 .* is missing: fill it or drop"):
-        infer_schema({"train": np.array([["red", 1], [mark, 0]], dtype=object)})
+def test_a_text_column_with_gaps_may_be_missing(mark):
+    schema, _ = infer_schema({"train": np.array([["red", 1], [mark, 0], ["blue", 1]], dtype=object)})
+    assert schema.columns[0].arguments["missing"] is True
+    assert schema.labels == (("blue", "red"), None)
+    assert schema.encode(np.array([[mark, 1]], dtype=object)).codes.tolist() == [[2, 1]]
+
+
+def test_a_column_without_any_value_is_refused(refused):
+    with refused("column 0", "missing in every row", "leave it out"):
+        infer_schema({"train": np.array([[np.nan, 1.0], [np.nan, 0.0]])})
 
 
 def test_other_things_are_refused():
-    with pytest.raises(InputError, match=r"column 1 .* holds neither whole numbers nor text"):
+    with pytest.raises(InputError, match=r"column 1 .* holds neither numbers nor text"):
         infer_schema({"train": np.array([["red", [1]], ["blue", {}]], dtype=object)})
     with pytest.raises(InputError, match="the rows, train: no rows; give at least one"):
         infer_schema({"train": np.zeros((0, 3))})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 import made
+from made.queries.density import States
 from made.queries.inference import Inference
 from made.queries.results import Route
 from made.support.errors import PoorEstimateWarning
@@ -32,6 +33,12 @@ def asked(small, rows, **options):
     rows = np.asarray(rows)
     context = small.model.context.rows(small.context["context"], len(rows))
     return small.model.inference(**options), encoded(rows, context), rows
+
+
+def completed(inference, rows, evidence, numbers, each=1, first=0):
+    """The codes of completions, (n, each, D)."""
+    states = inference.complete(rows, evidence, numbers, each, first)
+    return states.codes.reshape(len(rows), each, rows.codes.shape[1])
 
 
 def every_question(small, patterns):
@@ -107,7 +114,7 @@ def test_completions_follow_the_conditional_joint_distribution(small, patterns):
     number = 2000
     inference, known, rows = asked(small, patterns(np.array([1, 2, 0, 1])), seed=8)
     evidence = inference.evidence(known)
-    drawn = inference.complete(known, evidence, np.arange(len(rows)), number)
+    drawn = completed(inference, known, evidence, np.arange(len(rows)), number)
     assert drawn.shape == (16, number, 4)
     for row, own in zip(rows, drawn, strict=True):
         assert (own[:, row >= 0] == row[row >= 0]).all()
@@ -127,7 +134,7 @@ def test_completions_that_are_estimated_follow_it_too(small_one, name):
     inference, known, rows = asked(small, [[-1, 2, -1, 1], [1, -1, -1, -1]], max_states=1, particles=20_000)
     evidence = inference.evidence(known)
     assert Route.PARTICLES in evidence.routes
-    drawn = inference.complete(known, evidence, np.arange(2), 5000)
+    drawn = completed(inference, known, evidence, np.arange(2), 5000)
     for row, own in zip(rows, drawn, strict=True):
         frequency = np.bincount(small.table.cells(own), minlength=36) / 5000
         np.testing.assert_allclose(frequency, small.table.posterior(row), atol=0.03)
@@ -138,9 +145,9 @@ def test_completion_j_is_the_same_however_many_are_asked_for(small):
     for max_states in (1, 4096):
         inference, known, rows = asked(small, rows, max_states=max_states, particles=50)
         evidence = inference.evidence(known)
-        many = inference.complete(known, evidence, np.arange(3), 9)
-        few = inference.complete(known, evidence, np.arange(3), 4)
-        later = inference.complete(known, evidence, np.arange(3), 3, first=5)
+        many = completed(inference, known, evidence, np.arange(3), 9)
+        few = completed(inference, known, evidence, np.arange(3), 4)
+        later = completed(inference, known, evidence, np.arange(3), 3, first=5)
         np.testing.assert_array_equal(few, many[:, :4])
         np.testing.assert_array_equal(later, many[:, 5:8])
         assert len(np.unique(many.reshape(-1, 4), axis=0)) > 3
@@ -153,13 +160,13 @@ def test_what_is_asked_beside_a_row_never_matters(small, patterns, max_states):
     )
     numbers = np.arange(len(rows))
     together = inference.evidence(known)
-    drawn = inference.complete(known, together, numbers, 3)
+    drawn = completed(inference, known, together, numbers, 3)
     for i in (0, 5, 11):
         one = slice(i, i + 1)
         alone = inference.evidence(known[one], numbers[one])
         np.testing.assert_allclose(alone.log_prob, together.log_prob[one], atol=1e-6)
         np.testing.assert_allclose(alone.error, together.error[one], atol=1e-6)
-        np.testing.assert_array_equal(inference.complete(known[one], alone, numbers[one], 3), drawn[one])
+        np.testing.assert_array_equal(completed(inference, known[one], alone, numbers[one], 3), drawn[one])
 
 
 @pytest.mark.parametrize("max_states", [1, 4096])
@@ -171,25 +178,25 @@ def test_every_row_keeps_its_own_context(small_one, max_states):
     inference = model.inference(max_states=max_states, particles=40)
     known = encoded(rows, model.context.rows(contexts, 40))
     together = inference.evidence(known)
-    drawn = inference.complete(known, together, np.arange(40))
+    drawn = completed(inference, known, together, np.arange(40))
     assert len(np.unique(together.log_prob.round(3))) >= 8
     for i in range(40):
         one = np.array([i])
         alone = inference.evidence(known[i : i + 1], one)
         np.testing.assert_allclose(alone.log_prob, together.log_prob[one], atol=1e-6)
-        np.testing.assert_array_equal(inference.complete(known[i : i + 1], alone, one), drawn[one])
+        np.testing.assert_array_equal(completed(inference, known[i : i + 1], alone, one), drawn[one])
 
 
 def test_memory_is_bounded_by_groups_and_batches(small, patterns, monkeypatch):
     inference, known, _ = asked(small, patterns(np.array([0, 1, 1, 2])), max_states=6, particles=40)
     whole = inference.evidence(known)
-    drawn = inference.complete(known, whole, np.arange(16), 3)
+    drawn = completed(inference, known, whole, np.arange(16), 3)
     monkeypatch.setattr("made.queries.inference._CODES_AT_ONCE", 100)
     inference.rows_per_batch = 7
     again = inference.evidence(known)
     np.testing.assert_allclose(again.log_prob, whole.log_prob, atol=1e-6)
     np.testing.assert_array_equal(again.routes, whole.routes)
-    np.testing.assert_array_equal(inference.complete(known, again, np.arange(16), 3), drawn)
+    np.testing.assert_array_equal(completed(inference, known, again, np.arange(16), 3), drawn)
 
 
 def test_seed_decides_the_particles(small_one):
@@ -288,7 +295,7 @@ class Coins:
         out[:, one] = np.where(known[:, one], out[:, one], u[:, one] >= np.exp(self.first[0]))
         zero = np.exp(self.second[out[:, one], 0])
         out[:, other] = np.where(known[:, other], out[:, other], u[:, other] >= zero)
-        return out
+        return States(out, np.zeros((len(out), 0), dtype=np.int64))
 
 
 def by_hand(first, second, ordering=(0, 1)):
@@ -310,7 +317,7 @@ def test_a_mask_that_contradicts_the_evidence_has_no_say(max_states):
     rows = encoded([[1, -1], [-1, 1]])
     evidence = inference.evidence(rows)
     np.testing.assert_allclose(evidence.mask_weights[:, 0], [0.99, 0.01])
-    drawn = inference.complete(rows, evidence, np.arange(2), 4000)
+    drawn = completed(inference, rows, evidence, np.arange(2), 4000)
     truth = 0.99**2 + 0.01**2  # masks of equal weight would say 0.5
     assert drawn[0, :, 1].mean() == pytest.approx(truth, abs=0.01)
     # p(x_1 = 1) is the same under both; the first coin is heads under mask 0, tails under mask 1
@@ -323,7 +330,7 @@ def test_states_of_probability_zero_are_never_drawn():
     rows = encoded([[-1, -1], [0, -1], [-1, 1]])
     evidence = inference.evidence(rows)
     np.testing.assert_allclose(np.exp(evidence.log_prob), [1, 0.5, 0.35])
-    drawn = inference.complete(rows, evidence, np.arange(3), 500)
+    drawn = completed(inference, rows, evidence, np.arange(3), 500)
     assert not ((drawn[..., 0] == 0) & (drawn[..., 1] == 1)).any()
     assert (drawn[2] == [1, 1]).all()
 
@@ -338,7 +345,7 @@ def test_evidence_of_probability_zero(refused, max_states):
     assert not np.isnan(evidence.mask_weights).any()
     assert (evidence.ess[1] == 0) == (max_states == 1)
     with refused("row 1", "probability 0"):
-        inference.complete(rows, evidence, np.arange(3))
+        completed(inference, rows, evidence, np.arange(3))
 
 
 def test_a_mask_that_rules_the_evidence_out_is_left_out():
@@ -350,7 +357,7 @@ def test_a_mask_that_rules_the_evidence_out_is_left_out():
         assert np.exp(evidence.log_prob).tolist() == pytest.approx([0.4])
         assert evidence.mask_weights[:, 0].tolist() == [0, 1]
         assert evidence.ess[0] > 900
-        assert (inference.complete(rows, evidence, np.arange(1), 200)[0, :, 1] == 1).all()
+        assert (completed(inference, rows, evidence, np.arange(1), 200)[0, :, 1] == 1).all()
 
 
 def test_an_ordering_that_ends_with_what_is_known_is_estimated_by_weights():
@@ -412,8 +419,8 @@ def test_no_rows(small):
     evidence = inference.evidence(known)
     assert evidence.log_prob.shape == (0,)
     assert evidence.mask_weights.shape == (small.model.n_masks, 0)
-    assert inference.complete(known, evidence, np.zeros(0, int), 3).shape == (0, 3, 4)
-    assert inference.complete(known, evidence, np.zeros(0, int)).dtype == np.int64
+    assert completed(inference, known, evidence, np.zeros(0, int), 3).shape == (0, 3, 4)
+    assert completed(inference, known, evidence, np.zeros(0, int)).dtype == np.int64
 
 
 def test_inference_keeps_no_graph_and_moves_no_random_state(small_one):
@@ -422,6 +429,6 @@ def test_inference_keeps_no_graph_and_moves_no_random_state(small_one):
     before = torch.get_rng_state()
     inference, known, _ = asked(small, [[-1, 1, -1, 0]], max_states=1)
     evidence = inference.evidence(known)
-    inference.complete(known, evidence, np.arange(1), 3)
+    completed(inference, known, evidence, np.arange(1), 3)
     assert torch.equal(torch.get_rng_state(), before)
     assert all(parameter.grad is None for parameter in small.model.parameters())

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import made
+from made.queries.density import States
 from made.queries.inference import Inference
 from made.queries.modes import joint_modes, variable_modes
 from made.variables.row_type import RowType
@@ -32,7 +33,8 @@ def asked(small, rows, **options):
 
 def test_the_most_probable_value_of_each_variable(small, patterns):
     rows = patterns(ROW)
-    codes, exact = variable_modes(*asked(small, rows))
+    states, exact = variable_modes(*asked(small, rows))
+    codes = states.codes
     assert exact.all()
     for row, found in zip(rows, codes, strict=True):
         for d in range(4):
@@ -42,7 +44,8 @@ def test_the_most_probable_value_of_each_variable(small, patterns):
 
 def test_the_most_probable_completion(small, patterns):
     rows = patterns(ROW)
-    codes, exact = joint_modes(*asked(small, rows))
+    states, exact = joint_modes(*asked(small, rows))
+    codes = states.codes
     assert exact.all()
     for row, found in zip(rows, codes, strict=True):
         best = small.table.states[small.table.posterior(row).argmax()]
@@ -51,7 +54,8 @@ def test_the_most_probable_completion(small, patterns):
 
 def test_counted_values_are_the_modes_where_one_stands_out(small, patterns):
     rows = patterns(ROW)[1:]
-    codes, exact = variable_modes(*asked(small, rows, max_states=1, particles=4000))
+    states, exact = variable_modes(*asked(small, rows, max_states=1, particles=4000))
+    codes = states.codes
     assert not exact.any()
     for row, found in zip(rows, codes, strict=True):
         for d in np.flatnonzero(row < 0):
@@ -63,7 +67,8 @@ def test_counted_values_are_the_modes_where_one_stands_out(small, patterns):
 def test_search_finds_the_most_probable_completion_here(small, patterns):
     """Nothing promises that in general; in 36 states it would be odd to miss it."""
     rows = patterns(ROW)[1:]
-    codes, exact = joint_modes(*asked(small, rows, max_states=1, particles=60))
+    states, exact = joint_modes(*asked(small, rows, max_states=1, particles=60))
+    codes = states.codes
     assert not exact.any()
     for row, found in zip(rows, codes, strict=True):
         assert (found[row >= 0] == row[row >= 0]).all()
@@ -78,11 +83,12 @@ def test_search_climbs_from_where_it_starts():
         number=0,
         ranks=np.arange(1, 8),
         log_prob=lambda rows: np.log(np.where(rows.codes == 1, 0.9, 0.1)),
-        sample=lambda u, rows: rows.codes.numpy(),
+        sample=lambda u, rows: States.of(rows),
     )
     inference = Inference(RowType(made.Bernoulli(7)), lambda k: density, [0], max_states=1, particles=3)
     row = encoded([[-1, -1, 0, -1, -1, -1, 0]])
-    codes, exact = joint_modes(inference, row, inference.evidence(row), np.arange(1))
+    states, exact = joint_modes(inference, row, inference.evidence(row), np.arange(1))
+    codes = states.codes
     assert codes.tolist() == [[1, 1, 0, 1, 1, 1, 0]]
     assert not exact[0]
 
@@ -97,7 +103,8 @@ def test_no_change_of_one_variable_improves_what_search_finds(randomize, seed):
     inference = model.inference(max_states=1, particles=2)
     known = encoded(row)
     evidence = inference.evidence(known)
-    (best,), exact = joint_modes(inference, known, evidence, np.arange(1))
+    states, exact = joint_modes(inference, known, evidence, np.arange(1))
+    (best,) = states.codes
     assert not exact[0]
     assert (best[4], best[9]) == (1, 2)
     score = float(model.log_prob(best[None])[0])
@@ -106,7 +113,7 @@ def test_no_change_of_one_variable_improves_what_search_finds(randomize, seed):
             other = best.copy()
             other[d] = value
             assert float(model.log_prob(other[None])[0]) <= score + 1e-6
-    starts = inference.complete(known, evidence, np.arange(1), 2)[0]
+    starts = inference.complete(known, evidence, np.arange(1), 2).codes
     assert score >= float(model.log_prob(starts).max()) - 1e-6
 
 
@@ -121,15 +128,15 @@ def test_so_many_states_are_gone_through(small_one):
 def test_everything_known_comes_back(small):
     rows = small.table.states[:3]
     for modes, max_states in itertools.product((variable_modes, joint_modes), (1, 4096)):
-        codes, exact = modes(*asked(small, rows, max_states=max_states))
-        assert codes.tolist() == rows.tolist()
+        states, exact = modes(*asked(small, rows, max_states=max_states))
+        assert states.codes.tolist() == rows.tolist()
         assert exact.all()
 
 
 def test_no_rows(small):
     for modes in (variable_modes, joint_modes):
-        codes, exact = modes(*asked(small, np.zeros((0, 4), int)))
-        assert codes.shape == (0, 4)
+        states, exact = modes(*asked(small, np.zeros((0, 4), int)))
+        assert states.codes.shape == (0, 4)
         assert exact.shape == (0,)
 
 
@@ -145,12 +152,12 @@ def test_a_trap_for_each_variable_alone():
         out, known = rows.codes.numpy().copy(), rows.known.numpy()
         out[:, 0] = np.where(known[:, 0], out[:, 0], u[:, 0] >= 0.6)
         out[:, 1] = np.where(known[:, 1], out[:, 1], u[:, 1] >= np.exp(second[out[:, 0], 0]))
-        return out
+        return States(out, np.zeros((len(out), 0), dtype=np.int64))
 
     density = SimpleNamespace(number=0, ranks=np.array([1, 2]), log_prob=log_prob, sample=sample)
     row = encoded([[-1, -1]])
     for max_states in (1, 4):
         inference = Inference(RowType(made.Bernoulli(2)), lambda k: density, [0], max_states=max_states)
         evidence = inference.evidence(row)
-        assert variable_modes(inference, row, evidence, np.arange(1))[0].tolist() == [[0, 1]]
-        assert joint_modes(inference, row, evidence, np.arange(1))[0].tolist() == [[1, 1]]
+        assert variable_modes(inference, row, evidence, np.arange(1))[0].codes.tolist() == [[0, 1]]
+        assert joint_modes(inference, row, evidence, np.arange(1))[0].codes.tolist() == [[1, 1]]

@@ -144,8 +144,8 @@ def test_force_replaces_nothing_when_something_is_wrong(finished, tmp_path, job_
 
 
 def test_bad_rows_write_nothing(tmp_path, job_for, refused):
-    (tmp_path / "bad.csv").write_text("a,b\n1,0\n1,nan\n0,1\n0,0\n")
-    with refused("nan"):
+    (tmp_path / "bad.csv").write_text("a,b\n1,0\n1,inf\n0,1\n0,0\n")
+    with refused("inf"):
         run(job_for(tmp_path / "bad.csv", tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

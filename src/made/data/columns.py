@@ -8,19 +8,24 @@ from typing import Any
 import numpy as np
 
 from made.data.image_shape import find_image_shape
+from made.data.numeric_columns import numeric_arguments
 from made.support.errors import EntryError, InputError
 from made.variables import frames
-from made.variables.frames import is_missing
+from made.variables.column import Column
+from made.variables.missing import marks_of
 from made.variables.schema import Schema
 
-__all__ = ["Labels", "infer_classes", "infer_schema", "split_name", "whole_numbers"]
+__all__ = ["infer_schema", "split_name", "whole_numbers"]
 
-Labels = tuple["tuple[Any, ...] | None", ...]
-"""Per variable: None where values are codes, else the value of each code, ascending."""
+_Found = tuple[str, dict[str, Any]]
+"""Kind and arguments of a column, see `Column`."""
 
 # Number of rows from which the shape of images is detected.
 _ROWS_OF_IMAGES = 2_000
-_MOST_CLASSES = 10_000  # a column of more values is a number; its softmax would be larger than the network
+# A text column of more values is refused; its softmax would be larger than the network.
+_MOST_CLASSES = 10_000
+# Whole numbers are classes where they are few, and each has rows to learn from; else they are numbers.
+_MOST_CLASSES_OF_NUMBERS, _ROWS_PER_CLASS = 32, 20
 
 
 def infer_schema(
@@ -31,7 +36,10 @@ def infer_schema(
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema from the values in all splits together.
 
-    A column of text is a categorical variable; so is one of whole numbers, see `infer_classes`.
+    A column of text is a categorical variable; so is one of two values, and one of at most 32 whole numbers
+    with at least 20 training rows for each. Any other column of numbers is numeric: on the coarsest grid of
+    1, 0.1, ..., 10^-6 that holds all its values, else continuous. Where an entry is marked None or NaN, those
+    of its column may be missing.
 
     Parameters
     ----------
@@ -53,7 +61,7 @@ def infer_schema(
     Raises
     ------
     InputError
-        If there are no rows, or a value is neither text nor a whole number.
+        If there are no rows, or a value is neither text nor a finite number.
 
     Examples
     --------
@@ -67,23 +75,19 @@ def infer_schema(
     first, names = next(iter(tables.values()))
     arrays = {split: table for split, (table, _) in tables.items()}
     _check_shapes(arrays, source)
-    if all(table.dtype.kind in "biuf" for table in arrays.values()):
-        values = {
-            split: whole_numbers(table, split_name(source, split), names) for split, table in arrays.items()
-        }
-        classes, labels, notes = infer_classes(values, source, names)
+    complete = all(table.dtype.kind in "biu" for table in arrays.values())
+    if complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values()):
+        found: list[_Found] = [("bernoulli", {})] * first.shape[1]  # at once, as there may be thousands
     else:
-        by_column = [_infer_column(arrays, d, source, names) for d in range(first.shape[1])]
-        classes = tuple(n_values for n_values, _ in by_column)
-        labels = tuple(own for _, own in by_column)
-        notes = _label_notes(
-            [None if own is None or isinstance(own[0], str) else own for own in labels], names
-        )
+        found = [_infer_column(arrays, d, source, names) for d in range(first.shape[1])]
+    notes = _label_notes(found, names)
     if names is not None and len(set(names)) < len(names):
         names, renamed = _told_apart(names)
         notes = (*notes, renamed)
-    schema = Schema.of_classes(classes, labels, names, image_shape=image_shape)
-    if image_shape is None and len(set(classes)) == 1:
+    columns = [Column(f"x{d}" if names is None else names[d], *own) for d, own in enumerate(found)]
+    schema = Schema(tuple(columns), image_shape=image_shape, is_named=names is not None)
+    classes = schema.classes
+    if image_shape is None and len(set(classes)) == 1 and min(classes) > 1:
         schema = schema.with_image_shape(find_image_shape(_codes(first[:_ROWS_OF_IMAGES], schema), classes))
         if schema.image_shape is not None:
             height, width = schema.image_shape
@@ -142,66 +146,13 @@ def whole_numbers(
     return array.astype(np.int64)
 
 
-def infer_classes(
-    splits: Mapping[str, np.ndarray[Any, Any]], source: str, columns: Sequence[str] | None = None
-) -> tuple[tuple[int, ...], Labels, tuple[str, ...]]:
-    """Find how many classes each variable has, from the values in all splits together.
+def _classes_of(column: np.ndarray[Any, Any]) -> tuple[int, tuple[int, ...] | None]:
+    """Return the number of classes of a column of whole numbers, and its labels.
 
     Values 0..K-1 of which at least half occur are codes already. Any others are labels: the distinct values
-    in ascending order become the codes. A constant column gets a second class, since a variable has at
-    least 2.
-
-    Parameters
-    ----------
-    splits : mapping of str to ndarray of shape (n, D), integer
-        The splits as whole numbers.
-    source : str
-        Where they come from, for messages.
-    columns : sequence of str, optional
-        Names of the D columns, for messages.
-
-    Returns
-    -------
-    classes : tuple of D ints
-        The number of classes of each variable, at least 2.
-    labels : tuple of D entries
-        None where values are codes, else the original values by code.
-    notes : tuple of str
-        A sentence where labels were made.
-
-    Raises
-    ------
-    InputError
-        If a column holds more than 10,000 different values.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> infer_classes({"all": np.array([[0, 10], [1, 30], [2, 10]])}, "rows.csv")[:2]
-    ((3, 2), (None, (10, 30)))
+    in ascending order become the codes. A constant column gets a second class: a variable has at least 2.
     """
-    arrays = list(splits.values())
-    n_variables = arrays[0].shape[1]
-    if all(a.min() >= 0 and a.max() <= 1 for a in arrays):
-        return (2,) * n_variables, (None,) * n_variables, ()
-    found = [
-        _classes_of(np.concatenate([a[:, d] for a in arrays]).astype(np.int64), d, source, columns)
-        for d in range(n_variables)
-    ]
-    labels = tuple(own for _, own in found)
-    return tuple(n_classes for n_classes, _ in found), labels, _label_notes(labels, columns)
-
-
-def _classes_of(
-    column: np.ndarray[Any, Any], d: int, source: str, columns: Sequence[str] | None
-) -> tuple[int, tuple[int, ...] | None]:
-    """Return the number of classes of a column of whole numbers, and its labels."""
     distinct = _distinct(column)
-    if len(distinct) > _MOST_CLASSES:
-        raise InputError(
-            f"{source}: column {d}{_named(d, columns)} (counted from 0) holds {len(distinct):,} "
-            f"different values: a number and not a category; bin it into at most {_MOST_CLASSES:,}"
-        )
     low, high = int(distinct[0]), int(distinct[-1])
     if low >= 0 and high + 1 <= 2 * len(distinct):
         return max(2, high + 1), None
@@ -221,8 +172,13 @@ def _with_neighbour(value: int) -> tuple[int, int]:
     return (value, value + 1) if value < np.iinfo(np.int64).max else (value - 1, value)
 
 
-def _label_notes(labels: Sequence[object], columns: Sequence[str] | None) -> tuple[str, ...]:
-    made = [f"{d}{_named(d, columns)}" for d, known in enumerate(labels) if known is not None]
+def _label_notes(found: Sequence[_Found], columns: Sequence[str] | None) -> tuple[str, ...]:
+    classes = [arguments.get("classes") for _, arguments in found]
+    made = [
+        f"{d}{_named(d, columns)}"
+        for d, own in enumerate(classes)
+        if isinstance(own, list) and not isinstance(own[0], str)
+    ]
     if not made:
         return ()
     if len(made) > 5:
@@ -280,38 +236,75 @@ def _table(
 
 def _infer_column(
     arrays: Mapping[str, np.ndarray[Any, Any]], d: int, source: str, names: Sequence[str] | None
-) -> tuple[int, tuple[Any, ...] | None]:
-    """Return the number of classes of a column, and its labels; text where any of it is text."""
-    columns = {split_name(source, split): table[:, d].tolist() for split, table in arrays.items()}
-    for where, column in columns.items():
-        for row, value in enumerate(column):
-            if is_missing(value):
-                place = f"row {row}, column {d}{_named(d, names)} (counted from 0)"
-                raise InputError(f"{where}: {place} is missing: fill it or drop the row")
-    if not any(isinstance(value, str) for column in columns.values() for value in column):
-        numbers = [_numbers(column, d, where, names) for where, column in columns.items()]
-        return _classes_of(np.concatenate(numbers).astype(np.int64), d, source, names)
-    distinct = sorted({str(value) for column in columns.values() for value in column})
+) -> _Found:
+    """Return kind and arguments of a column: text where any of it is text, else numbers."""
+    parts, missing, single = [], False, False
+    for split, table in arrays.items():
+        column = table[:, d]
+        if column.dtype.kind not in "biu":
+            marks = marks_of(column)
+            missing = missing or marks is not None
+            column = column if marks is None else column[~marks]
+        single = single or column.dtype in (np.float16, np.float32)
+        parts.append((split_name(source, split), column))
+    gaps: dict[str, Any] = {"missing": True} if missing else {}
+    if any(isinstance(value, str) for _, column in parts if column.dtype.kind in "OUS" for value in column):
+        return "categorical", {"classes": _texts(parts, d, source, names), "coding": "one-hot", **gaps}
+    numbers = [_numbers(column, d, where, names) for where, column in parts]
+    observed = np.concatenate(numbers)
+    if len(observed) == 0:
+        place = f"column {d}{_named(d, names)} (counted from 0)"
+        raise InputError(f"{source}: {place} is missing in every row: leave it out")
+    if observed.dtype.kind != "f" and _is_category(observed, len(numbers[0])):
+        n_values, labels = _classes_of(observed)
+        if labels is None and n_values == 2 and not missing:
+            return "bernoulli", {}
+        return "categorical", {"classes": list(labels or []) or n_values, "coding": "one-hot", **gaps}
+    train, *others = (own.astype(np.float64) for own in numbers)
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    rest = np.concatenate([np.zeros(0), *others])
+    return "numeric", numeric_arguments(train, rest, missing=missing, eps=eps)
+
+
+def _is_category(column: np.ndarray[Any, Any], n_rows: int) -> bool:
+    """Return whether whole numbers are classes: two values, or few of which each occurs often."""
+    n_values = len(_distinct(column))
+    return n_values <= 2 or (n_values <= _MOST_CLASSES_OF_NUMBERS and n_rows >= _ROWS_PER_CLASS * n_values)
+
+
+def _texts(
+    parts: Sequence[tuple[str, np.ndarray[Any, Any]]], d: int, source: str, names: Sequence[str] | None
+) -> list[str]:
+    """Return the distinct texts of a column, in their order."""
+    distinct = sorted({str(value) for _, column in parts for value in column.tolist()})
     if len(distinct) > _MOST_CLASSES:
         raise InputError(
             f"{source}: column {d}{_named(d, names)} (counted from 0) holds {len(distinct):,} different "
             f"texts: leave it out, or group them into at most {_MOST_CLASSES:,}"
         )
-    if len(distinct) == 1:  # a variable has at least 2 classes
-        distinct.append(f"not {distinct[0]}")
-    return len(distinct), tuple(distinct)
+    return distinct if len(distinct) > 1 else [*distinct, f"not {distinct[0]}"]
 
 
-def _numbers(values: Sequence[Any], d: int, source: str, names: Sequence[str] | None) -> np.ndarray[Any, Any]:
+def _numbers(
+    column: np.ndarray[Any, Any], d: int, source: str, names: Sequence[str] | None
+) -> np.ndarray[Any, Any]:
+    """Return the observed numbers of a column: integers where all of them are whole, else float64."""
     try:
-        column = np.array(values)
-        if column.dtype.kind not in "biuf":
-            column = column.astype(np.float64)
-    except (TypeError, ValueError):
+        numbers = column if column.dtype.kind in "biuf" else np.array(column.tolist())
+        if numbers.dtype.kind not in "biuf":
+            numbers = numbers.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise InputError(
-            f"{source}: column {d}{_named(d, names)} (counted from 0) holds neither whole numbers nor text"
+            f"{source}: column {d}{_named(d, names)} (counted from 0) holds neither numbers nor text"
         ) from None
-    return whole_numbers(column[:, None], source, names, first=d)[:, 0]
+    if numbers.dtype.kind == "b":
+        return numbers.astype(np.uint8)
+    if numbers.dtype.kind in "iu":
+        fits = numbers.dtype != np.uint64 or bool(numbers.max(initial=0) <= np.iinfo(np.int64).max)
+        return numbers.astype(np.int64 if fits else np.float64)
+    _refuse(~np.isfinite(numbers)[:, None], numbers[:, None], source, names, d, "numbers are finite")
+    is_whole = bool((numbers == np.floor(numbers)).all() and (np.abs(numbers) < 2.0**63).all())
+    return numbers.astype(np.int64) if is_whole else numbers.astype(np.float64)
 
 
 def _told_apart(names: Sequence[str]) -> tuple[list[str], str]:

@@ -175,16 +175,22 @@ def build(
         return _from_table(raw, raw.table, name, seed, n_points)
     source, columns = raw.source, raw.columns
     values = {}
+    is_whole = all(map(_is_whole, raw.splits.values()))
     for split, rows in raw.splits.items():
         try:
-            values[split] = whole_numbers(rows, split_name(source, split), columns)
+            values[split] = whole_numbers(rows, split_name(source, split), columns) if is_whole else rows
         except EntryError as error:
             raise raw.located(error, split) from None
+        if not is_whole and bool(np.isinf(rows).any()):
+            row, column = (int(i) for i in np.argwhere(np.isinf(rows))[0])
+            raise raw.located(EntryError(row, column, "is infinite: a number is finite, or missing"), split)
     schema, schema_notes = infer_schema(values, source, columns, raw.image_shape)
-    largest = max(int(rows.max()) for rows in values.values())
-    smallest = min(int(rows.min()) for rows in values.values())
-    kind = np.uint8 if smallest >= 0 and largest <= 255 else np.int64
-    compact = {split: rows.astype(kind, copy=False) for split, rows in values.items()}
+    compact = values
+    if is_whole:
+        largest = max(int(rows.max()) for rows in values.values())
+        smallest = min(int(rows.min()) for rows in values.values())
+        kind = np.uint8 if smallest >= 0 and largest <= 255 else np.int64
+        compact = {split: rows.astype(kind, copy=False) for split, rows in values.items()}
     if split_seed is not None:
         parts, split_notes = split_rows(compact, source, split_seed, of_set=True)
     else:
@@ -259,6 +265,11 @@ def _from_table(raw: Raw, table: np.ndarray[Any, Any], name: str, seed: int, n_p
         notes=(*raw.notes, note),
         table=table,
     )
+
+
+def _is_whole(rows: np.ndarray[Any, Any]) -> bool:
+    """Return whether an array can be one of integers."""
+    return rows.dtype.kind != "f" or bool((rows == np.floor(rows)).all() and (np.abs(rows) < 2.0**63).all())
 
 
 def _rows(n: int) -> str:

@@ -72,7 +72,7 @@ def load(
         return build(raw, own_name, seed=seed, n_points=n_points, split_seed=fixed)
     path = Path(name).expanduser()
     _check_word(os.fspath(name), path)
-    raw = read_with_siblings(path)
+    raw = read_with_siblings(path, missing=True)
     stem = path.stem if len(raw.splits) < 2 else re.sub(r"[._-]train$", "", path.stem)
     return build(raw, stem, seed=seed, n_points=n_points)
 

@@ -169,7 +169,7 @@ def read(path: str | os.PathLike[str], *, missing: bool = False) -> Raw:
     )
 
 
-def read_with_siblings(path: str | os.PathLike[str]) -> Raw:
+def read_with_siblings(path: str | os.PathLike[str], *, missing: bool = False) -> Raw:
     """Read a file and, where a text file is the train part of several, the other parts beside it.
 
     Parameters
@@ -177,6 +177,8 @@ def read_with_siblings(path: str | os.PathLike[str]) -> Raw:
     path : str or path-like
         As for `read`; ``X.train.data`` (or ``X_train.amat``, ``X-train.csv``) looks for ``X.valid.data`` and
         ``X.test.data``.
+    missing : bool
+        As for `read`.
 
     Returns
     -------
@@ -191,8 +193,8 @@ def read_with_siblings(path: str | os.PathLike[str]) -> Raw:
     path = Path(path)
     paths = _siblings(path)
     if len(paths) == 1:
-        return read(path)
-    raws = {split: read(part) for split, part in paths.items()}
+        return read(path, missing=missing)
+    raws = {split: read(part, missing=missing) for split, part in paths.items()}
     note = f"{path.name} is read together with " + " and ".join(
         p.name for s, p in paths.items() if s != "train"
     )
@@ -201,7 +203,7 @@ def read_with_siblings(path: str | os.PathLike[str]) -> Raw:
         {split: raw.splits["all"] for split, raw in raws.items()},
         columns=raws["train"].columns,
         notes=(note,),
-        text_files={split: TextFile(part) for split, part in paths.items()},
+        text_files={split: TextFile(part, missing) for split, part in paths.items()},
     )
 
 

@@ -5,6 +5,7 @@ Nothing here touches ``pyplot``: figures need no display, and no global setting 
 
 from __future__ import annotations
 
+from made.plots.columns import columns_of
 from made.plots.completions import completions
 from made.plots.curves import loss_curve
 from made.plots.grids import image_grid, samples_beside, samples_table
@@ -18,6 +19,7 @@ from made.plots.style import check_place, save
 
 __all__ = [
     "check_place",
+    "columns_of",
     "completions",
     "image_grid",
     "image_pairs",

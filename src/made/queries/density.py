@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,10 +17,60 @@ from made.variables.row_type import RowType
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
-__all__ = ["Askable", "BoolArray", "Density", "Floats", "MaskDensity"]
+__all__ = ["Askable", "BoolArray", "Density", "Floats", "MaskDensity", "States"]
 
 Floats = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """Complete rows, as arrays that are indexed and joined by row.
+
+    Attributes
+    ----------
+    codes : (n, D) int64 array
+    bodies : (n, B) int64 array
+        Of numeric variables; B is 0 where there is none.
+    """
+
+    codes: IntArray
+    bodies: IntArray
+
+    @staticmethod
+    def of(rows: Rows) -> States:
+        """Return encoded rows as states."""
+        codes = rows.codes.cpu().numpy().astype(np.int64)
+        none = np.zeros((len(codes), 0), dtype=np.int64)
+        return States(codes, none if rows.bodies is None else np.array(rows.bodies.cpu().numpy()))
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.codes)
+
+    def __getitem__(self, some: slice | IntArray | BoolArray) -> States:
+        """Return some of the states."""
+        return States(self.codes[some], self.bodies[some])
+
+    def __setitem__(self, some: Any, others: States) -> None:
+        """Replace some of the states."""
+        self.codes[some], self.bodies[some] = others.codes, others.bodies
+
+    def rows(self, like: Rows, known: BoolArray | None = None) -> Rows:
+        """Return them as encoded rows with the context of others."""
+        return Rows(
+            torch.from_numpy(self.codes),
+            None if known is None else torch.from_numpy(known),
+            like.context,
+            None if like.bodies is None else torch.from_numpy(self.bodies),
+        )
+
+    @staticmethod
+    def cat(parts: Sequence[States]) -> States:
+        """Join states; one part at least."""
+        return States(
+            *(np.concatenate(own) for own in zip(*((p.codes, p.bodies) for p in parts), strict=True))
+        )
 
 
 class Density(Protocol):
@@ -37,8 +87,8 @@ class Density(Protocol):
     def log_prob(self, rows: Rows) -> Floats:
         """Return log p of each variable given those before it, (n, D) in nats; `rows.codes` are complete."""
 
-    def sample(self, u: Floats, rows: Rows) -> IntArray:
-        """Return rows of codes (n, D), int64: known entries, and others sampled with uniforms (n, D)."""
+    def sample(self, u: Floats, rows: Rows) -> States:
+        """Return complete rows: known entries, and others sampled with uniforms (n, D)."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +104,14 @@ class MaskDensity:
     log_prob_of : callable
         Maps rows to log p of each variable, (n, D).
     sample_of : callable
-        Maps uniforms (n, D) and rows to codes (n, D).
+        Maps uniforms (n, D) and rows to complete rows.
     """
 
     number: int
     ranks: IntArray
     device: torch.device
     log_prob_of: Callable[[Rows], Tensor]
-    sample_of: Callable[[Floats, Rows], Tensor]
+    sample_of: Callable[[Floats, Rows], Rows]
 
     @torch.no_grad()
     def log_prob(self, rows: Rows) -> Floats:
@@ -70,9 +120,9 @@ class MaskDensity:
         return scores
 
     @torch.no_grad()
-    def sample(self, u: Floats, rows: Rows) -> IntArray:
-        """Return rows (n, D) with the entries that are not known sampled from uniforms (n, D)."""
-        return self.sample_of(u, rows.to(self.device)).cpu().numpy().astype(np.int64)
+    def sample(self, u: Floats, rows: Rows) -> States:
+        """Return rows with the entries that are not known sampled from uniforms (n, D)."""
+        return States.of(self.sample_of(u, rows.to(self.device)))
 
 
 class Askable(Protocol):
@@ -102,7 +152,12 @@ class Askable(Protocol):
         """How many rows go through the network at once."""
 
     def rows(
-        self, x: RowsLike, context: ArrayLike | Tensor | None = None, *, unknown: ArrayLike | None = None
+        self,
+        x: RowsLike,
+        context: ArrayLike | Tensor | None = None,
+        *,
+        unknown: ArrayLike | None = None,
+        to_fill: bool = False,
     ) -> Rows:
         """Return rows as the model computes with them."""
 

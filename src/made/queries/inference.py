@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FrameType
 
 import numpy as np
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.queries.density import BoolArray, Density, Floats
+from made.queries.density import BoolArray, Density, Floats, States
 from made.queries.results import Route
 from made.support.errors import InputError, PoorEstimateWarning
 from made.support.uniforms import COMPLETIONS, PARTICLES, Stream
@@ -129,7 +129,7 @@ class _Posterior:
     ess: Floats
     routes: IntArray
     fixed: BoolArray
-    states: list[IntArray]
+    states: list[States]
     weights: list[Floats]
 
 
@@ -176,6 +176,10 @@ class Inference:
         self.max_states = max_states
         self.exact = exact
         self.rows_per_batch = rows_per_batch
+        #: (D,): how many values a variable has; infinitely many, where it is numeric.
+        self.n_states = variables.n_values.astype(np.float64)
+        if variables.numbers is not None:
+            self.n_states[variables.numbers.places] = np.inf
 
     def evidence(self, rows: Rows, numbers: IntArray | None = None) -> Evidence:
         """Return how probable what is given in each row is.
@@ -210,7 +214,7 @@ class Inference:
 
     def complete(
         self, rows: Rows, evidence: Evidence, numbers: IntArray, each: int = 1, first: int = 0
-    ) -> IntArray:
+    ) -> States:
         """Sample completions from the conditional joint distribution of what is unknown.
 
         Exact where the evidence is; else one of the weighted particles is picked: their distribution tends
@@ -230,11 +234,12 @@ class Inference:
 
         Returns
         -------
-        (n, each, D) int64 array
+        States
+            Those of a row follow one another: codes are (n * each, D).
         """
         refuse_impossible(evidence, numbers)
         n, n_variables = rows.codes.shape
-        out = np.empty((n, each, n_variables), dtype=np.int64)
+        out = States.of(rows.repeat(each))
         # Per completion: one uniform per variable, one for the mask, one for the state.
         u = _stream((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
         u = u.reshape(n, each, n_variables + 2)
@@ -246,26 +251,28 @@ class Inference:
         return out
 
     def _complete_under(
-        self, density: Density, rows: Rows, numbers: IntArray, chosen: BoolArray, u: Floats, out: IntArray
+        self, density: Density, rows: Rows, numbers: IntArray, chosen: BoolArray, u: Floats, out: States
     ) -> None:
         """Fill in the chosen completions, (n, each), of `out` under one mask."""
-        n_variables = self.variables.n_variables
-        fixed = np.zeros(out.shape, dtype=bool)
+        n_variables, each = self.variables.n_variables, chosen.shape[1]
+        fixed = np.zeros(out.codes.shape, dtype=bool)
         wanted = np.flatnonzero(chosen.any(axis=1))
-        for places, found in self._posteriors(density, rows[index(wanted)], numbers[wanted]):
+        for own, found in self._posteriors(density, rows[index(wanted)], numbers[wanted]):
             for row, states, weights, known in zip(
-                wanted[places], found.states, found.weights, found.fixed, strict=True
+                wanted[own], found.states, found.weights, found.fixed, strict=True
             ):
                 cumulated = np.cumsum(weights)
                 state = np.searchsorted(cumulated / cumulated[-1], u[row, chosen[row], -1], side="right")
-                out[row, chosen[row]] = states[np.minimum(state, len(states) - 1)]
-                fixed[row, chosen[row]] = known
+                places = row * each + np.flatnonzero(chosen[row])
+                out[places] = states[np.minimum(state, len(states) - 1)]
+                fixed[places] = known
         owners, picks = np.nonzero(chosen)
         for part in _groups(np.full(len(owners), n_variables), _CODES_AT_ONCE):
             i, j = owners[part], picks[part]
-            if not fixed[i, j].all():
-                begun = _with_states(rows[index(i)], out[i, j], fixed[i, j])
-                out[i, j] = density.sample(u[i, j, :n_variables], begun)
+            at = i * each + j
+            if not fixed[at].all():
+                begun = out[at].rows(rows[index(i)], fixed[at])
+                out[at] = density.sample(u[i, j, :n_variables], begun)
 
     def log_prob(self, rows: Rows) -> Floats:
         """Return log p of complete rows, (n,) in nats."""
@@ -286,7 +293,7 @@ class Inference:
         known = _known(rows)
         last = np.where(known, density.ranks, 0).max(axis=1)  # rank of the last known variable
         between = ~known & (density.ranks < last[:, None])
-        sizes = np.where(between, self.variables.n_values, 1).astype(np.float64)
+        sizes = np.where(between, self.n_states, 1.0)
         with np.errstate(over="ignore"):  # more than a float can count are too many in any case
             n_states = np.exp(np.log(sizes).sum(axis=1)).round()
         routes = np.where(n_states <= self.max_states, int(Route.SUMMED), int(Route.PARTICLES))
@@ -308,10 +315,12 @@ class Inference:
         estimated = work.routes == Route.PARTICLES
         owner = np.repeat(np.arange(len(counts)), counts)
         ends = np.cumsum(counts)
-        states = work.rows.codes.cpu().numpy().astype(np.int64)[owner]
+        states = States.of(work.rows)[owner]
         for i in np.flatnonzero(work.routes == Route.SUMMED):
             unknown = np.flatnonzero(work.between[i])
-            states[ends[i] - counts[i] : ends[i], unknown] = all_states(self.variables.n_values[unknown])
+            states.codes[ends[i] - counts[i] : ends[i], unknown] = all_states(
+                self.variables.n_values[unknown]
+            )
         particles = np.flatnonzero(estimated[owner])
         if len(particles):
             key = (self.seed, PARTICLES, density.number)
@@ -319,7 +328,7 @@ class Inference:
             states[particles] = density.sample(u, work.rows[index(owner[particles])])
         # A state of a sum counts with all up to the last known variable, a particle with what is known.
         counted = np.where(estimated[:, None], known, known | work.between)
-        scores = self._scores(density, _with_states(work.rows[index(owner)], states, counted[owner]))
+        scores = self._scores(density, states.rows(work.rows[index(owner)], counted[owner]))
         parts = [scores[end - count : end] for end, count in zip(ends, counts, strict=True)]
         totals = np.array([np.logaddexp.reduce(part) for part in parts])
         with np.errstate(invalid="ignore"):
@@ -378,11 +387,6 @@ def index(rows: IntArray) -> Tensor:
 def _known(rows: Rows) -> BoolArray:
     known: BoolArray = rows.mask.cpu().numpy()
     return known
-
-
-def _with_states(rows: Rows, codes: IntArray, known: BoolArray) -> Rows:
-    """Return rows with other codes, of which others are known, and the same context."""
-    return replace(rows, codes=torch.from_numpy(codes), known=torch.from_numpy(known))
 
 
 def _stream(key: tuple[int, ...], rows: IntArray, each: int, width: int, first: int = 0) -> Floats:

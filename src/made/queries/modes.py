@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.queries.density import BoolArray
+from made.queries.density import BoolArray, States
 from made.queries.inference import Evidence, Inference, all_states, refuse_impossible
 from made.support.errors import InputError
 from made.variables.rows import Rows
@@ -20,10 +19,11 @@ _STARTS, _STEPS = 200, 100
 
 def variable_modes(
     inference: Inference, rows: Rows, evidence: Evidence, numbers: IntArray
-) -> tuple[IntArray, BoolArray]:
+) -> tuple[States, BoolArray]:
     """Give every unknown variable the value that is most probable for it alone, whatever the others are.
 
-    Exact where all completions can be enumerated; else the most frequent value among sampled completions.
+    Exact where all completions can be enumerated; else the most frequent value among sampled completions and,
+    of a numeric variable, their median.
 
     Parameters
     ----------
@@ -38,32 +38,33 @@ def variable_modes(
 
     Returns
     -------
-    codes : (n, D) int64 array
+    states : States
     exact : (n,) bool array
     """
     refuse_impossible(evidence, numbers)
-    out, unknown = _codes(rows), ~rows.mask.cpu().numpy()
+    out, unknown = States.of(rows), ~rows.mask.cpu().numpy()
     exact = np.zeros(len(rows), dtype=bool)
     for i in range(len(rows)):
         row = rows[i : i + 1]
-        states = _all_completions(inference, out[i], unknown[i], numbers[i])
+        states = _all_completions(inference, out, i, unknown[i], numbers[i])
         if states is not None:
             exact[i] = True
-            scores = inference.log_prob(_complete(states, row.context))
+            scores = inference.log_prob(_complete(states, row))
             weights = np.exp(scores - scores.max())
         else:
             own = numbers[i : i + 1]
-            states = inference.complete(row, evidence.of(i), own, inference.particles)[0]
+            states = inference.complete(row, evidence.of(i), own, inference.particles)
             weights = np.ones(len(states))
         for d in np.flatnonzero(unknown[i]):
-            counts = np.bincount(states[:, d], weights, minlength=int(inference.variables.n_values[d]))
-            out[i, d] = counts.argmax()
+            counts = np.bincount(states.codes[:, d], weights, minlength=int(inference.variables.n_values[d]))
+            out.codes[i, d] = counts.argmax()
+            _set_median(inference, out, i, int(d), states)
     return out, exact
 
 
 def joint_modes(
     inference: Inference, rows: Rows, evidence: Evidence, numbers: IntArray
-) -> tuple[IntArray, BoolArray]:
+) -> tuple[States, BoolArray]:
     """Find the completion of each row that is most probable as a whole.
 
     Exact where all completions can be enumerated. Else it is the best one found: the best of some sampled
@@ -73,28 +74,29 @@ def joint_modes(
     Parameters and what is returned are those of `variable_modes`.
     """
     refuse_impossible(evidence, numbers)
-    out, unknown = _codes(rows), ~rows.mask.cpu().numpy()
+    out, unknown = States.of(rows), ~rows.mask.cpu().numpy()
     exact = np.zeros(len(rows), dtype=bool)
     for i in range(len(rows)):
         row = rows[i : i + 1]
-        states = _all_completions(inference, out[i], unknown[i], numbers[i])
+        states = _all_completions(inference, out, i, unknown[i], numbers[i])
         exact[i] = states is not None
         if states is None:
             one, own = evidence.of(i), numbers[i : i + 1]
             separate, _ = variable_modes(inference, row, one, own)
-            sampled = inference.complete(row, one, own, min(inference.particles, _STARTS))[0]
-            states = np.concatenate([separate, _medians(inference, row), sampled])
-        scores = inference.log_prob(_complete(states, row.context))
-        best = states[scores.argmax()]
-        out[i] = best if exact[i] else _climb(inference, best, float(scores.max()), unknown[i], row.context)
+            sampled = inference.complete(row, one, own, min(inference.particles, _STARTS))
+            states = States.cat([separate, *_medians(inference, row), sampled])
+        scores = inference.log_prob(_complete(states, row))
+        best = int(scores.argmax())
+        some = states[best : best + 1]
+        out[i : i + 1] = some if exact[i] else _climb(inference, some, float(scores.max()), unknown[i], row)
     return out, exact
 
 
 def _all_completions(
-    inference: Inference, codes: IntArray, unknown: BoolArray, number: int
-) -> IntArray | None:
+    inference: Inference, rows: States, row: int, unknown: BoolArray, number: int
+) -> States | None:
     """Return every completion of a row, or None where there are too many and a search is allowed."""
-    sizes = inference.variables.n_values[unknown]
+    sizes = inference.n_states[unknown]
     if np.log(sizes).sum() > np.log(inference.max_states) + 1e-9:
         if inference.exact:
             raise InputError(
@@ -102,40 +104,48 @@ def _all_completions(
                 f"{inference.max_states:,} states; raise max_states, or search (method='auto')"
             )
         return None
-    states = np.repeat(codes[None], int(np.prod(sizes)), axis=0)
-    states[:, unknown] = all_states(sizes)
+    states = rows[np.full(int(np.prod(sizes)), row)]
+    states.codes[:, unknown] = all_states(sizes.astype(np.int64))
     return states
 
 
-def _medians(inference: Inference, row: Rows) -> IntArray:
+def _set_median(inference: Inference, out: States, row: int, d: int, states: States) -> None:
+    """Give a numeric entry whose code is that of the body the median of its values."""
+    numbers = inference.variables.numbers
+    if numbers is None or d not in numbers.places:
+        return
+    place = numbers.places.tolist().index(d)
+    column, code = numbers.columns[place], out.codes[row, d : d + 1]
+    values = column.floats_of(np.ascontiguousarray(states.bodies[states.codes[:, d] == 0, place]))
+    middle = np.array([np.median(values) if len(values) else 0.0])
+    out.bodies[row, place] = column.bodies_of_codes(code, column.bodies_near(middle))[0]
+
+
+def _medians(inference: Inference, row: Rows) -> list[States]:
     """Complete a row with the median at every step, which for a binary variable is the likelier value."""
     half = np.full(row.codes.shape, 0.5)
-    return np.concatenate([inference.density(k).sample(half, row) for k in inference.masks])
+    return [inference.density(k).sample(half, row) for k in inference.masks]
 
 
-def _climb(
-    inference: Inference, codes: IntArray, score: float, unknown: BoolArray, context: Tensor | None
-) -> IntArray:
-    """Change one variable at a time, the one with the greatest gain, until no change gains."""
-    places = [
-        (d, value) for d in np.flatnonzero(unknown) for value in range(int(inference.variables.n_values[d]))
-    ]
+def _climb(inference: Inference, start: States, score: float, unknown: BoolArray, row: Rows) -> States:
+    """Change one discrete variable at a time, the one with the greatest gain, until no change gains."""
+    finite = np.flatnonzero(unknown & np.isfinite(inference.n_states))
+    places = [(d, value) for d in finite for value in range(int(inference.n_states[d]))]
+    if not places:
+        return start
     which, values = np.array([d for d, _ in places]), np.array([value for _, value in places])
     for _ in range(_STEPS):
-        changed = np.flatnonzero(codes[which] != values)
-        neighbours = np.repeat(codes[None], len(changed), axis=0)
-        neighbours[np.arange(len(changed)), which[changed]] = values[changed]
-        scores = inference.log_prob(_complete(neighbours, context))
+        changed = np.flatnonzero(start.codes[0, which] != values)
+        neighbours = start[np.zeros(len(changed), dtype=np.int64)]
+        neighbours.codes[np.arange(len(changed)), which[changed]] = values[changed]
+        scores = inference.log_prob(_complete(neighbours, row))
         if len(scores) == 0 or scores.max() <= score:
             break
-        codes, score = neighbours[scores.argmax()], float(scores.max())
-    return codes
+        best = int(scores.argmax())
+        start, score = neighbours[best : best + 1], float(scores.max())
+    return start
 
 
-def _codes(rows: Rows) -> IntArray:
-    return np.array(rows.codes.cpu().numpy(), dtype=np.int64)
-
-
-def _complete(codes: IntArray, context: Tensor | None) -> Rows:
-    """Return complete rows, (n, D), that share one row of context."""
-    return Rows(torch.from_numpy(codes), None, None if context is None else context.expand(len(codes), -1))
+def _complete(states: States, row: Rows) -> Rows:
+    """Return complete rows that share the context of one."""
+    return states.rows(row[torch.zeros(len(states), dtype=torch.int64)])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from made.masks.ordering import IntArray
-from made.queries.density import Askable
+from made.queries.density import Askable, States
 from made.queries.inference import Evidence, Inference, index
 from made.queries.modes import joint_modes, variable_modes
 from made.queries.results import Route
@@ -63,27 +63,28 @@ class Query:
 
     def complete(
         self, rows: Rows, kind: str, numbers: IntArray, each: int = 1, first: int = 0
-    ) -> tuple[IntArray, IntArray, Evidence]:
-        """Return completions (n, each, D), their routes (n,), and the evidence that they follow from.
+    ) -> tuple[States, IntArray, Evidence]:
+        """Return completions, n * each, their routes (n,), and the evidence that they follow from.
 
         `first` is the number of the first completion of each row.
         """
-        n, n_variables = rows.codes.shape
-        codes = np.empty((n, each, n_variables), dtype=np.int64)
+        n = len(rows)
+        states = States.of(rows.repeat(each))
         routes, parts = np.empty(n, dtype=np.int64), []
         for chosen, inference in self._inferences(rows):
             some, own = rows[index(chosen)], numbers[chosen]
             evidence = inference.evidence(some, own)
             parts.append((chosen, evidence))
             if kind == "draw":
-                codes[chosen] = inference.complete(some, evidence, own, each, first)
+                at = (chosen[:, None] * each + np.arange(each)).ravel()
+                states[at] = inference.complete(some, evidence, own, each, first)
             else:
                 modes = variable_modes if kind == "variable" else joint_modes
-                codes[chosen, 0], exact = modes(inference, some, evidence, own)
+                states[chosen], exact = modes(inference, some, evidence, own)
                 otherwise = Route.COUNTED if kind == "variable" else Route.SEARCHED
                 routes[chosen] = np.where(exact, int(Route.SUMMED), int(otherwise))
         evidence = self._together(parts, n)
-        return codes, evidence.routes if kind == "draw" else routes, evidence
+        return states, evidence.routes if kind == "draw" else routes, evidence
 
     def _inferences(
         self, rows: Rows, next_variable: int | None = None

@@ -17,12 +17,14 @@ from torch import Tensor
 from made.masks.ordering import IntArray
 from made.queries.density import Askable
 from made.queries.inference import Evidence, Inference
+from made.queries.numeric_conditional import NumericConditional, numeric_conditional
 from made.queries.query import METHODS, Query, encoded_given, inference_of
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.encoding import check_variable
+from made.variables.numeric import Numeric
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
@@ -166,15 +168,18 @@ class Questions:
         if number is not None and kind != "draw":
             raise InputError(f"number asks for several samples: with kind={kind!r} there is one completion")
         question = Query.of(self, method, mask, seed, particles, max_states)
-        encoded = self.rows(rows, context, unknown=unknown)
+        encoded = self.rows(rows, context, unknown=unknown, to_fill=True)
         numbers = np.arange(len(encoded)) + check_int("first", first)
         each = 1 if number is None else check_int("number, of completions per row,", number)
-        codes, routes, evidence = question.complete(encoded, kind, numbers, each)
+        states, routes, evidence = question.complete(encoded, kind, numbers, each)
         evidence.warn_if_poor()
         answer = replace(
             _answer(evidence, routes),
             kind=kind,
-            codes=codes[:, 0] if number is None else codes,
+            codes=states.codes
+            if number is None
+            else states.codes.reshape(len(encoded), each, self.variables.n_variables),
+            bodies=states.bodies if self.variables.numbers is not None else None,
             variables=self.variables,
             in_own_orderings=not question.is_given_first,
         )
@@ -191,10 +196,11 @@ class Questions:
         seed: int = 0,
         particles: int = _PARTICLES,
         max_states: int = _MAX_STATES,
-    ) -> Conditional:
+    ) -> Conditional | NumericConditional:
         """Return the distribution of one variable given others.
 
-        By Bayes' rule, from how probable what is given is together with each value of the variable.
+        By Bayes' rule, from how probable what is given is together with each value of the variable. Of a
+        numeric variable the answer has `pmf`, `pdf`, `cdf`, `quantile`, `interval`, `mean` and `p_missing`.
 
         Parameters
         ----------
@@ -231,6 +237,14 @@ class Questions:
             raise InputError(f"variable {name} is itself given: leave it out of given, or ask about another")
         known[:, variable] = True
         block = self.variables.block_of(variable)
+        if isinstance(block, Numeric):
+            return numeric_conditional(
+                self.variables,
+                variable,
+                replace(row, known=known, context=self.context.rows(context, 1)),
+                # The same particles for every value, so that noise moves all of them alike.
+                lambda rows: question.evidence(rows, np.zeros(len(rows), int), next_variable=variable),
+            )
         with_each = replace(row, known=known, context=self.context.rows(context, 1)).repeat(block.n_values)
         with_each.codes[:, variable] = torch.arange(block.n_values, dtype=with_each.codes.dtype)
         evidence = question.evidence(with_each, np.arange(block.n_values), next_variable=variable)
@@ -247,7 +261,7 @@ class Questions:
             error=probabilities * np.sqrt(own + spread.sum() - spread),
             ess=float(evidence.ess.min()),
             route=Route(evidence.routes.max()),
-            values=tuple(range(block.n_values)) if block.labels is None else block.labels,
+            values=block.values,
         )
 
     def inference(
@@ -302,7 +316,7 @@ def complete(
 
 def conditional(
     model: Questions, variable: int | str, given: Mapping[Any, Any] | RowsLike | None = None, **options: Any
-) -> Conditional:
+) -> Conditional | NumericConditional:
     """Return the distribution of one variable given others: ``model.conditional(variable, given, ...)``.
 
     See `Questions.conditional`.
@@ -314,7 +328,7 @@ def conditional(
     >>> made.conditional(model, 1, {0: 1, 2: 0}).probabilities
     array([0.5, 0.5])
     """
-    answer: Conditional = _checked(model).conditional(variable, given, **options)
+    answer: Conditional | NumericConditional = _checked(model).conditional(variable, given, **options)
     return answer
 
 
@@ -327,8 +341,8 @@ def sample_given(
     mask: int | Sequence[int] | None = None,
     context: ArrayLike | Tensor | None = None,
     first: int = 0,
-) -> Tensor:
-    """Return n completions of what is given, (n, D) codes: what ``model.sample(n, given=...)`` draws.
+) -> Rows:
+    """Return n completions of what is given: what ``model.sample(n, given=...)`` draws.
 
     Parameters
     ----------
@@ -344,7 +358,7 @@ def sample_given(
     Examples
     --------
     >>> import made
-    >>> sample_given(made.MADE(made.Bernoulli(3), hidden=(8,)), 2, {1: 1}, seed=0)[:, 1]
+    >>> sample_given(made.MADE(made.Bernoulli(3), hidden=(8,)), 2, {1: 1}, seed=0).codes[:, 1]
     tensor([1, 1], dtype=torch.uint8)
     """
     given, context = _from_frame(model.schema, given, context)
@@ -362,10 +376,10 @@ def sample_given(
     else:
         rows = replace(rows if len(rows) == n else rows.repeat(n), context=features)
         numbers, each, number = np.arange(first, first + n), 1, 0
-    codes, _, evidence = question.complete(rows, "draw", numbers, each, number)
+    states, _, evidence = question.complete(rows, "draw", numbers, each, number)
     evidence.warn_if_poor()
-    table = codes.reshape(n, model.variables.n_variables)
-    return torch.from_numpy(table).to(model.device, model.variables.dtype)
+    found = states.rows(Rows(rows.codes, bodies=rows.bodies)).to(model.device)
+    return replace(found, codes=found.codes.to(model.variables.dtype))
 
 
 def _checked(model: Any) -> Any:

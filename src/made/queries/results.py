@@ -102,6 +102,8 @@ class Answer:
         False if the orderings were changed so that the given variables come first.
     table : data frame, optional
         The completed rows as a frame, where a frame was asked about.
+    bodies : int64 array, optional
+        Of numeric variables, (n * number, B), see `made.variables.rows.Rows`.
     """
 
     log_prob: Floats
@@ -113,6 +115,7 @@ class Answer:
     variables: RowType | None = None
     in_own_orderings: bool = True
     table: Any = None
+    bodies: IntArray | None = None
 
     @property
     def rows(self) -> Any:
@@ -126,13 +129,14 @@ class Answer:
 
     @cached_property
     def values(self) -> NDArray[Any] | None:
-        """The completed rows of the variables: labels where a variable has labels, else codes.
+        """The completed rows of the variables: numbers, labels where a variable has labels, else codes.
 
         The shape is that of `codes`.
         """
-        if self.codes is None or self.variables is None or not self.variables.has_labels:
+        own = self.variables
+        if self.codes is None or own is None or not (own.has_labels or own.has_missing or own.numbers):
             return self.codes
-        values = decode(self.variables, self.codes.reshape(-1, self.codes.shape[-1]))
+        values = decode(own, self.codes.reshape(-1, self.codes.shape[-1]), self.bodies)
         return values.reshape(self.codes.shape)
 
     def in_frame(self, frame: Any, schema: Schema, known: Rows) -> Answer:
@@ -181,6 +185,7 @@ class Answer:
             routes=tuple(route for part in parts for route in part.routes),
             kind=first.kind,
             codes=np.concatenate(codes) if codes else None,
+            bodies=None if first.bodies is None else np.concatenate([part.bodies for part in parts]),
             variables=first.variables,
             in_own_orderings=first.in_own_orderings,
             table=frames.join(tables) if len(tables) == len(parts) else None,

@@ -86,7 +86,7 @@ def find_incomplete_rows(model: MADE, path: str) -> IncompleteRows:
     InputError
         If there is no such file, or a known entry is no value of its variable.
     """
-    return IncompleteRows(encode_file(model, data.read(path, missing=True)), Path(path).name)
+    return IncompleteRows(encode_file(model, data.read(path, missing=True), to_fill=True), Path(path).name)
 
 
 def complete_portions(

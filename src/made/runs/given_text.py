@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from made.model import MADE
 from made.support.errors import InputError
 from made.variables.column import find_column
-from made.variables.encoding import decode
+from made.variables.encoding import encode_given
+from made.variables.numeric import Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -22,7 +22,7 @@ __all__ = ["parse_values", "read_context", "read_given_values"]
 def parse_values(
     text: str, option: str, variables: RowType, place_of: Callable[[str], int]
 ) -> dict[int, Any]:
-    """Read ``"x3=1,x7=0"`` as codes by variable.
+    """Read ``"x3=1,x7=0"`` as values by variable.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def parse_values(
             place = place_of(name)
         except InputError as error:
             raise InputError(f"{option}: {error}") from None
-        code = _code(word, option, name, variables, place)
-        if values.get(place, code) != code:
-            raise InputError(f"{option} gives {name} two values, {values[place]} and {code}: leave one out")
-        values[place] = code
+        value = _value(word, option, name, variables, place)
+        if values.get(place, value) != value:
+            raise InputError(f"{option} gives {name} two values, {values[place]} and {value}: leave one out")
+        values[place] = value
     return values
 
 
@@ -69,11 +69,7 @@ def read_given_values(text: str | None, model: MADE) -> Rows | None:
     given = parse_values(text or "", "--given", model.variables, model.schema.variable)
     if not given:
         return None
-    codes = torch.zeros(1, model.n_variables, dtype=model.variables.dtype)
-    known = torch.zeros(codes.shape, dtype=torch.bool)
-    for variable, code in given.items():
-        codes[0, variable], known[0, variable] = code, True
-    return Rows(codes, known)
+    return encode_given(model.variables, given)
 
 
 def read_context(text: str | None, model: MADE) -> NDArray[Any] | None:
@@ -99,22 +95,27 @@ def read_context(text: str | None, model: MADE) -> NDArray[Any] | None:
     def place_of(name: str) -> int:
         return find_column(name, names, n_columns)
 
-    codes = parse_values(text, "--context", variables, place_of)
-    missing = [names[i] for i in range(n_columns) if i not in codes]
+    values = parse_values(text, "--context", variables, place_of)
+    missing = [names[i] for i in range(n_columns) if i not in values]
     if missing:
         raise InputError(f"--context lacks {', '.join(missing)}: give all of {', '.join(names)} a value")
-    context: NDArray[Any] = decode(variables, np.array([[codes[i] for i in range(n_columns)]]))[0]
-    return context
+    own = [values[i] for i in range(n_columns)]
+    return np.array(own, dtype=object if any(isinstance(value, str) for value in own) else None)
 
 
-def _code(word: str, option: str, name: str, variables: RowType, place: int) -> int:
-    """Return the code of a value as the user wrote it: a label, where there are labels, else the code."""
+def _value(word: str, option: str, name: str, variables: RowType, place: int) -> Any:
+    """Return the value that the user wrote: a number or, where there are labels, one of them."""
     block = variables.block_of(place)
-    values: list[Any] = list(range(block.n_values)) if block.labels is None else list(block.labels)
+    if isinstance(block, Numeric):
+        try:
+            return int(word) if word.lstrip("+-").isdecimal() else float(word)
+        except ValueError:
+            raise InputError(f"{option}: {name} cannot be {word}; it takes numbers") from None
+    values: list[Any] = list(block.values[: block.n_values - block.missing])
     if word in values:
-        return values.index(word)
+        return word
     try:
-        return values.index(float(word))
+        return values[values.index(float(word))]
     except ValueError:
         shown = ", ".join(map(str, values[:6])) + (f", ..., {values[-1]}" if len(values) > 6 else "")
         raise InputError(f"{option}: {name} cannot be {word}; it takes {shown}") from None

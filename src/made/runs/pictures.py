@@ -57,8 +57,14 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     n = min(wanted, len(data.test))
     # Chosen at random, since the rows of a file may be sorted: those of binarized MNIST begin with zeros.
     picked = np.random.default_rng(seed).permutation(len(data.test))[:n]
-    real, context = data.codes("test")[picked], data.context_of("test")
+    context = data.context_of("test")
     drawn = model.sample(n, seed=seed, context=None if context is None else context[picked])
+    if model.variables.numbers is not None:
+        tables = {data.name: data.test[picked], "samples of the model": np.asarray(drawn)}
+        named = [column.name for column in model.schema.modelled]
+        plots.save(plots.columns_of(tables, named, f"Samples and {data.name}"), path)
+        return path
+    real = data.codes("test")[picked]
     samples = model.schema.encode_modelled(drawn).cpu().numpy()
     title = f"Samples and {data.name}"
     if data.image_shape is not None:
@@ -75,6 +81,10 @@ def draw_rows(path: Path, rows: NDArray[Any], model: MADE) -> Path:
     """Draw rows of values: as images if they are images, else as a table with its column names."""
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
+    if model.variables.numbers is not None:
+        named = [column.name for column in model.schema.modelled]
+        plots.save(plots.columns_of({"drawn by the model": rows}, named), path)
+        return path
     schema, codes = model.schema, model.schema.encode_modelled(rows).numpy()
     if schema.image_shape is None:
         names = [column.name for column in schema.modelled] if schema.is_named else None

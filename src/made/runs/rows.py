@@ -119,7 +119,12 @@ def _of_file(name: str, model: MADE, split: str | None, seed: int, missing: bool
 
 
 def encode_file(
-    model: MADE, raw: data.Raw, split: str | None = None, numbers: NDArray[np.int64] | None = None
+    model: MADE,
+    raw: data.Raw,
+    split: str | None = None,
+    numbers: NDArray[np.int64] | None = None,
+    *,
+    to_fill: bool = False,
 ) -> Rows:
     """Return the rows of a file as the model computes with them.
 
@@ -128,11 +133,13 @@ def encode_file(
     model : MADE
         Says what the columns are.
     raw : Raw
-        The file. Entries that are NaN are unknown.
+        The file. Entries that are NaN are missing where their column may be, else unknown.
     split : str, optional
         Of its splits this one; all, if not given.
     numbers : (n,) int array, optional
         Of the rows of that split these, in this order.
+    to_fill : bool
+        All entries that are NaN are unknown: to be filled in.
 
     Raises
     ------
@@ -143,7 +150,7 @@ def encode_file(
     if numbers is not None:
         table = table[numbers]
     try:
-        rows = _encode(model.schema, table, raw.columns)
+        rows = _encode(model.schema, table, raw.columns, to_fill=to_fill)
     except EntryError as error:
         row = error.row if numbers is None else int(numbers[error.row])
         raise raw.located(EntryError(row, error.column, error.complaint), split) from None
@@ -152,19 +159,20 @@ def encode_file(
     return rows.to(model.device)
 
 
-def _encode(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) -> Rows:
+def _encode(schema: Schema, table: NDArray[Any], names: Sequence[str] | None, *, to_fill: bool) -> Rows:
     """Return the rows of a table as codes; an `EntryError` counts columns as the table does."""
     values, context = part_table(schema, table, names)
     places = np.array(_places_in_file(schema, names))
     of_context = list(schema.context_places)
     with _columns_at(np.delete(places, of_context)):
-        rows = encoding.encode(schema.row_type, values)
+        rows = encoding.encode(schema.row_type, values, to_fill=to_fill)
     if context is None:
         return rows
     if schema.context.variables is None:
         return replace(rows, context=schema.context.rows(context, len(rows)))
     with _columns_at(places[of_context]):
-        return replace(rows, context=encoding.encode_complete(schema.context.variables, context))
+        own = encoding.encode_complete(schema.context.variables, context)
+        return replace(rows, context=schema.context.encoded(own))
 
 
 @contextmanager

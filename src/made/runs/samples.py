@@ -16,6 +16,8 @@ from made.model import MADE
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.files import path_aside, write_aside
+from made.variables.column import NUMERIC
+from made.variables.frames import is_missing
 from made.variables.rows import Rows
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def csv_text(model: MADE, portions: Iterable[NDArray[Any]]) -> Iterator[str]:
     """
     yield _csv(np.array([_names(model)], dtype=object))
     for values in portions:
-        yield _csv(values)
+        yield _csv(_tidy(model, values))
 
 
 def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray[Any]]) -> None:
@@ -192,6 +194,10 @@ def value_type(model: MADE) -> np.dtype[Any]:
     >>> value_type(made.MADE(made.Bernoulli(3), hidden=(4,)))
     dtype('uint8')
     """
+    if model.variables.numbers is not None or model.variables.has_missing:
+        if any(isinstance(label, str) for own in model.schema.labels for label in own or ()):
+            raise InputError("an array holds either text or numbers with gaps: write .csv or .parquet")
+        return np.dtype(np.float64)
     # Row k has the k-th value of every variable, or its last: all values occur, and `decode` names them.
     n_values = model.variables.n_values
     rows = max(1, _NUMBERS_PER_PORTION // model.n_variables)
@@ -202,6 +208,26 @@ def value_type(model: MADE) -> np.dtype[Any]:
         values = model.schema.decode(codes)
         kinds.append(values.astype(str).dtype if values.dtype == object else values.dtype)
     return np.result_type(*kinds)
+
+
+def _tidy(model: MADE, values: NDArray[Any]) -> NDArray[Any]:
+    """Return values as a text file shows them: whole numbers without a fraction, nothing where missing."""
+    if model.variables.numbers is None and not model.variables.has_missing:
+        return values
+    table = values.astype(object)
+    for d, column in enumerate(model.schema.modelled):
+        step = column.arguments.get("step")
+        is_code = column.kind != NUMERIC and column.labels is None
+        if column.kind != NUMERIC and not is_code:  # labels are shown as they are
+            if column.arguments.get("missing"):
+                table[:, d] = ["" if is_missing(value) else value for value in table[:, d]]
+            continue
+        whole = is_code or (step is not None and float(step).is_integer())
+        table[:, d] = [
+            "" if is_missing(value) else int(value) if whole and isinstance(value, float) else value
+            for value in table[:, d]
+        ]
+    return table
 
 
 def _names(model: MADE) -> list[str]:
@@ -230,7 +256,7 @@ def _csv(rows: NDArray[Any]) -> str:
 
     # polars writes integers as Python does, but 1e-7 where Python has 1e-07: nothing else passes through it
     columns = [
-        polars.Series(column if column.dtype.kind in "iu" else list(map(str, column.tolist())))
+        polars.Series(column if column.dtype.kind in "iu" else [str(v) or None for v in column.tolist()])
         for column in rows.T
     ]
     names = [str(place) for place in range(len(columns))]
@@ -261,11 +287,21 @@ def _columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Serie
     columns = []
     for d, labels in enumerate(model.schema.labels):
         values = [value for rows in kept for value in rows[:, d].tolist()]
-        if labels is None:
+        column = model.schema.modelled[d]
+        if column.kind == NUMERIC or column.arguments.get("missing"):
+            values = [None if is_missing(value) else value for value in values]
+        if column.kind == NUMERIC:
+            step = column.arguments.get("step")
+            whole = step is not None and float(step).is_integer()
+            columns.append(
+                polars.Series(values, dtype=polars.Int64() if whole else polars.Float64(), strict=False)
+            )
+        elif labels is None:
             columns.append(polars.Series(values, dtype=code, strict=False))
         elif all(isinstance(label, int | float) for label in labels):
             kind = polars.Series(labels, strict=False).dtype
             columns.append(polars.Series(values, dtype=kind, strict=False))
         else:
-            columns.append(polars.Series(list(map(str, values)), dtype=polars.String))
+            texts = [None if value is None else str(value) for value in values]
+            columns.append(polars.Series(texts, dtype=polars.String))
     return columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from made.baselines import ChowLiuTree, ProductOfMarginals
 from made.data import Dataset
 from made.model import MADE
 from made.training.trainer import mean_and_error
-from made.variables.rows import RowsLike
+from made.tuning.copula_init import build_as_copula, can_be_copula
+from made.variables.rows import Rows, RowsLike
+from made.variables.schema import Schema
 
 __all__ = [
     "Baseline",
@@ -27,7 +29,24 @@ __all__ = [
     "score_rows",
 ]
 
-Baseline = ProductOfMarginals | ChowLiuTree
+
+class Baseline(Protocol):
+    """A model to compare with."""
+
+    def log_prob(self, rows: Any) -> NDArray[np.float64]:
+        """Return log p of each row: codes where all is discrete, else `Rows`."""
+
+
+class _OfModel:
+    """A baseline that is a model: of rows with numbers."""
+
+    def __init__(self, model: MADE) -> None:
+        self.model = model
+
+    def log_prob(self, rows: Rows) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = self.model.log_prob(rows).cpu().numpy()
+        return scores
+
 
 # From here on the tree's table of all pairs of variables would take minutes or gigabytes.
 _MOST_PAIRS_BY_TABLE = 5_000
@@ -98,6 +117,8 @@ def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) 
         By name. The tree is left out where it would take too long.
     """
     fitted: dict[str, Baseline] = {}
+    if data.schema.row_type.numbers is not None:
+        return _fit_to_numbers(data)
     train = data.codes("train")
     features = sum(k - 1 for k in data.classes)
     pairs = data.n_variables * (data.n_variables - 1) // 2
@@ -109,7 +130,7 @@ def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) 
 
 def baseline_scores(
     data: Dataset,
-    rows: Mapping[str, NDArray[Any]] | None = None,
+    rows: Mapping[str, Rows] | None = None,
     tree: Callable[[], ChowLiuTree] | None = None,
 ) -> dict[str, dict[str, Score]]:
     """Fit the baselines and score them on rows: the valid and test rows of the data set, or others.
@@ -118,8 +139,8 @@ def baseline_scores(
     ----------
     data : Dataset
         On whose training rows they are fitted.
-    rows : mapping of str to (n, D) array, optional
-        Codes by a name.
+    rows : mapping of str to Rows, optional
+        Encoded rows by a name.
     tree : callable, optional
         As for `fit_baselines`.
 
@@ -128,8 +149,32 @@ def baseline_scores(
     dict
         By name of the baseline, then by name of the rows.
     """
-    rows = {split: data.codes(split) for split in ("valid", "test")} if rows is None else rows
+    if rows is None:
+        rows = {split: _encoded(data, split) for split in ("valid", "test")}
+    has_numbers = data.schema.row_type.numbers is not None
+    parts = {
+        key: Rows(part.codes, bodies=part.bodies) if has_numbers else part.codes.cpu().numpy()
+        for key, part in rows.items()
+    }
     return {
-        name: {key: score_rows(baseline.log_prob(part), data.n_variables) for key, part in rows.items()}
+        name: {key: score_rows(baseline.log_prob(part), data.n_variables) for key, part in parts.items()}
         for name, baseline in fit_baselines(data, tree).items()
     }
+
+
+def _encoded(data: Dataset, split: str) -> Rows:
+    if data.schema.row_type.numbers is None:
+        return Rows(torch.from_numpy(data.codes(split)))
+    return data.schema.encode_complete(data.splits[split])
+
+
+def _fit_to_numbers(data: Dataset) -> dict[str, Baseline]:
+    """Fit the baselines of rows with numeric columns: untrained models, without the context."""
+    train = _encoded(data, "train")
+    schema = Schema.of_variables(data.schema.row_type).fitted(train)
+    marginals = MADE(schema, hidden=())
+    marginals.set_marginals(train)
+    fitted: dict[str, Baseline] = {}
+    if can_be_copula(schema):
+        fitted["Gaussian copula"] = _OfModel(build_as_copula(schema, {"hidden": (), "direct": True}, train))
+    return {**fitted, "product of marginals": _OfModel(marginals)}

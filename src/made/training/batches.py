@@ -25,21 +25,30 @@ __all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "complete
 # A file is read in blocks of about this size, and the rows of 64 blocks at a time are shuffled together.
 _BYTES_PER_BLOCK = 2**20
 _BLOCKS_PER_BUFFER = 64
+# Numeric entries of rows in memory whose scores are kept: 24 bytes each.
+_MOST_SCORES = 2**24
 
-Identity = tuple[Tensor | str, Tensor | None, Tensor | None]
+Identity = tuple[Tensor | str | None, ...]
 
 
 class Batch(NamedTuple):
-    """The codes of the rows of one step (n, D), with their context and their weights where there are any."""
+    """The codes of the rows of one step (n, D), with what else there is of them: see `Rows`."""
 
     rows: Tensor
     context: Tensor | None = None
     weight: Tensor | None = None
+    bodies: Tensor | None = None
+    scores: Tensor | None = None
+
+    @staticmethod
+    def of(rows: Rows, weight: Tensor | None = None) -> Batch:
+        """Return encoded rows, all of them known, as a batch."""
+        return Batch(rows.codes, rows.context, weight, rows.bodies, rows.scores)
 
     @property
     def encoded(self) -> Rows:
         """The rows with their context, as a model takes them."""
-        return Rows(self.rows, context=self.context)
+        return Rows(self.rows, None, self.context, self.bodies, self.scores)
 
 
 class Batches(ABC):
@@ -75,7 +84,7 @@ class Batches(ABC):
 
     @abstractmethod
     def identity(self) -> Identity:
-        """Return what identifies these rows, their weights and their context, for `fingerprint`."""
+        """Return what identifies rows, their weights, and what else there is of them, for `fingerprint`."""
 
     @abstractmethod
     def _batch(self, epoch: int, first: int, stop: int) -> Batch:
@@ -93,8 +102,7 @@ class InMemory(Batches):
         context: ArrayLike | Tensor | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> None:
-        encoded = complete_rows(model, train, context)
-        self.rows, self.context = encoded.codes, encoded.context
+        self.model, self.rows = model, complete_rows(model, train, context)
         if len(self.rows) == 0:
             raise InputError("no training rows were given: at least one is needed")
         super().__init__(len(self.rows), settings)
@@ -108,23 +116,21 @@ class InMemory(Batches):
 
     def set_marginals(self, model: BaseModel) -> None:
         """Give the model the marginals of these rows, by weight."""
-        model.set_marginals(Rows(self.rows), self.sample_weight)
+        model.set_marginals(self.rows, self.sample_weight)
 
     def identity(self) -> Identity:
-        """Return the rows, their weights and their context themselves."""
-        return self.rows, self.sample_weight, self.context
+        """Return the rows, their weights, their context and their numbers themselves."""
+        return self.rows.codes, self.sample_weight, self.rows.context, self.rows.bodies
 
     def _batch(self, epoch: int, first: int, stop: int) -> Batch:
         if epoch != self._ordered:
             generator = np.random.default_rng([self.seed, epoch])
-            self._order = torch.from_numpy(generator.permutation(self.n_rows)).to(self.rows.device)
+            self._order = torch.from_numpy(generator.permutation(self.n_rows)).to(self.rows.codes.device)
             self._ordered = epoch
+        if self.rows.bodies is not None and self.rows.bodies.numel() <= _MOST_SCORES:
+            self.rows = self.model.variables.scored(self.rows)
         chosen = self._order[first:stop]
-        return Batch(
-            self.rows[chosen],
-            None if self.context is None else self.context[chosen],
-            None if self.weight is None else self.weight[chosen],
-        )
+        return Batch.of(self.rows[chosen], None if self.weight is None else self.weight[chosen])
 
 
 class Streamed(Batches):
@@ -141,17 +147,17 @@ class Streamed(Batches):
         self.rows_per_block = _rows_per_block(model)
         self.n_blocks = math.ceil(file.n / self.rows_per_block)
         self._order: tuple[int, _EpochOrder] | None = None
-        self._held: tuple[tuple[int, int], Tensor, Tensor] | None = None
-        _codes(model, file, 0, 1)  # an error that all rows share shows in the first
+        self._held: tuple[tuple[int, int], Rows, Tensor] | None = None
+        _rows(model, file, 0, 1)  # an error that all rows share shows in the first
 
     def set_marginals(self, model: BaseModel) -> None:
         """Give the model the marginals of the file, in one pass through it; this checks every row."""
         slices = _slices(model, self.file)
-        model.set_marginals_in_slices((codes, torch.ones(len(codes)).double()) for codes in slices)
+        model.set_marginals_in_slices((rows, torch.ones(len(rows)).double()) for rows in slices)
 
     def identity(self) -> Identity:
         """Return what identifies the file."""
-        return self.file.identity(), None, None
+        return self.file.identity(), None
 
     def _batch(self, epoch: int, first: int, stop: int) -> Batch:
         edges = self._epoch_order(epoch).edges
@@ -162,7 +168,7 @@ class Streamed(Batches):
             rows, order = self._buffer(epoch, number)
             parts.append(rows[order[first - begin : end - begin]])
             first = end
-        return Batch(parts[0] if len(parts) == 1 else torch.cat(parts))
+        return Batch.of(parts[0] if len(parts) == 1 else Rows.cat(parts))
 
     def _epoch_order(self, epoch: int) -> _EpochOrder:
         """Return the blocks of each buffer of an epoch, and the place in the epoch where each begins."""
@@ -173,24 +179,29 @@ class Streamed(Batches):
             self._order = epoch, _EpochOrder(buffers, np.cumsum([0, *sizes]))
         return self._order[1]
 
-    def _buffer(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
+    def _buffer(self, epoch: int, number: int) -> tuple[Rows, Tensor]:
         """Return the rows of a buffer in the order of the file, and the order of training."""
         key = epoch, number
         if self._held is None or self._held[0] != key:
             self._held = None  # free the buffer before the next one is read
             blocks = np.sort(self._epoch_order(epoch).buffers[number])
             n = sum(self._size(block) for block in blocks)
-            rows = torch.empty(
-                (n, self.model.n_variables), dtype=self.model.variables.dtype, device=self.model.device
-            )
+            variables, device = self.model.variables, self.model.device
+            codes = torch.empty((n, variables.n_variables), dtype=variables.dtype, device=device)
+            bodies = None
+            if variables.numbers is not None:
+                width = len(variables.numbers.columns)
+                bodies = torch.empty((n, width), dtype=torch.int64, device=device)
             filled = 0
             for block in blocks:
-                codes = _codes(self.model, self.file, block * self.rows_per_block, self._size(block))
-                rows[filled : filled + len(codes)] = codes
-                filled += len(codes)
+                own = _rows(self.model, self.file, block * self.rows_per_block, self._size(block))
+                codes[filled : filled + len(own)] = own.codes
+                if bodies is not None and own.bodies is not None:
+                    bodies[filled : filled + len(own)] = own.bodies
+                filled += len(own)
             # From 1: [seed, epoch, 0] gives the same numbers as [seed, epoch], the order of the blocks.
             order = np.random.default_rng([self.seed, epoch, number + 1]).permutation(n)
-            self._held = key, rows, torch.from_numpy(order).to(rows.device)
+            self._held = key, Rows(codes, bodies=bodies), torch.from_numpy(order).to(device)
         return self._held[1:]
 
     def _size(self, block: int) -> int:
@@ -230,8 +241,7 @@ def rows_of(model: BaseModel, x: RowsLike | RowFile, context: ArrayLike | Tensor
     """Return checked rows on the model's device; a file is read as a whole, in slices."""
     if not isinstance(x, RowFile):
         return complete_rows(model, x, context)
-    codes = torch.cat(list(_slices(model, x)))
-    return model.rows(Rows(codes), context)
+    return model.rows(Rows.cat(list(_slices(model, x))), context)
 
 
 def complete_rows(model: BaseModel, x: RowsLike, context: ArrayLike | Tensor | None = None) -> Rows:
@@ -247,13 +257,13 @@ def complete_rows(model: BaseModel, x: RowsLike, context: ArrayLike | Tensor | N
     return rows
 
 
-def _slices(model: BaseModel, file: RowFile) -> Iterator[Tensor]:
-    """Yield the checked codes of a file, some rows at a time, from the first row to the last."""
+def _slices(model: BaseModel, file: RowFile) -> Iterator[Rows]:
+    """Yield the checked rows of a file, some at a time, from the first to the last."""
     size = _rows_per_block(model)
-    return (_codes(model, file, i, min(size, file.n - i)) for i in range(0, file.n, size))
+    return (_rows(model, file, i, min(size, file.n - i)) for i in range(0, file.n, size))
 
 
-def _codes(model: BaseModel, file: RowFile, first: int, n: int) -> Tensor:
+def _rows(model: BaseModel, file: RowFile, first: int, n: int) -> Rows:
     """Return n checked rows of a file, on the model's device."""
     rows = file.read(int(first), n)
     try:
@@ -263,6 +273,8 @@ def _codes(model: BaseModel, file: RowFile, first: int, n: int) -> Tensor:
 
 
 def _rows_per_block(model: BaseModel) -> int:
-    # The order of a buffer takes eight bytes per row.
+    # The order of a buffer takes eight bytes per row, and so does a number.
+    numbers = model.variables.numbers
     bytes_per_row = model.n_variables * model.variables.dtype.itemsize + 8
+    bytes_per_row += 0 if numbers is None else 8 * len(numbers.columns)
     return max(_BYTES_PER_BLOCK // bytes_per_row, 1)

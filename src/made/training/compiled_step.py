@@ -110,11 +110,11 @@ def _filled_up(batch: Batch, dtype: torch.dtype) -> Batch:
     weight = torch.ones(n, dtype=dtype) if batch.weight is None else batch.weight.to(dtype)
     # The loss is the mean over all rows, those that are added too.
     weight = weight * ((n + more) / n)
-    return Batch(
-        functional.pad(batch.rows, (0, 0, 0, more)),
-        None if batch.context is None else functional.pad(batch.context, (0, 0, 0, more)),
-        functional.pad(weight, (0, more)),
+    rows, context, _, bodies, scores = (
+        None if part is None else functional.pad(part, (0, 0) * (part.ndim - 1) + (0, more)) for part in batch
     )
+    assert rows is not None
+    return Batch(rows, context, functional.pad(weight, (0, more)), bodies, scores)
 
 
 def _order(ranks: IntArray) -> IntArray | None:

@@ -11,8 +11,9 @@ from made.training.history import History
 
 __all__ = ["Divergence", "TrainingDivergedError"]
 
-# A fit whose last loss is more than this many times the first one diverged.
-_HARM = 2.0
+# A fit whose last loss is more than this many times the first one diverged; where densities make losses of
+# any sign, one whose last loss is more than so many nats per variable above the first.
+_HARM, _HARM_OF_NUMBERS = 2.0, 1.0
 
 
 class TrainingDivergedError(InputError):
@@ -53,7 +54,11 @@ class Divergence:
 
     def is_harm(self, mean: float | None) -> bool:
         """Return whether the mean loss of an epoch is far above the loss before the first step."""
-        return mean is not None and mean > _HARM * self.history.batch_losses[0]
+        if mean is None:
+            return False
+        first = self.history.batch_losses[0]
+        has_numbers = getattr(getattr(self.model, "variables", None), "numbers", None) is not None
+        return mean > (first + _HARM_OF_NUMBERS * self.model.n_variables if has_numbers else _HARM * first)
 
     def _stop(self, what: str) -> NoReturn:
         self.history.ended = "diverged"

@@ -197,4 +197,4 @@ def _held_out(
     rows = rows_of(model, valid, context)
     if len(rows) == 0:
         raise InputError("no validation rows were given: pass False to train without validation")
-    return Batch(rows.codes, rows.context)
+    return Batch.of(rows)

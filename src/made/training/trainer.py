@@ -73,10 +73,12 @@ class Trainer:
         self.best = BestWeights(model)
         self.average = WeightAverage(model, settings.ema) if settings.ema else None
         self._record_in(History())
-        rows, weight, context = batches.identity()
-        valid_rows, valid_context = (None, None) if valid is None else valid[:2]
-        contexts = [each for each in (context, valid_context) if each is not None]
-        self.data = fingerprint(rows, weight, valid_rows, *contexts)
+        rows, weight, *others = batches.identity()
+        if valid is not None:
+            others += [valid.context, valid.bodies]
+            self.valid = Batch.of(model.variables.scored(valid.encoded))
+        own = [each for each in others if each is not None]
+        self.data = fingerprint(rows, weight, None if valid is None else valid.rows, *own)
         self.began = self.saved = self.handed_on = time.monotonic()
         self.best_handed_on: int | None = None
         self.generator = torch.Generator(device=model.device)

@@ -58,7 +58,7 @@ def auto_fit(
     Parameters
     ----------
     train : (n, D) array or data frame
-        Training rows: whole numbers or text, of which each column is a category.
+        Training rows: numbers, text, gaps; see `made.data.columns.infer_schema` for what becomes of a column.
     valid : (m, D) array or data frame, optional
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
         are, and all rows are trained on with strong weight decay.
@@ -172,6 +172,7 @@ def _pipeline(
         schema = Schema.of_variables(RowType(schema))
     rows = schema.encode(train)
     rows.check_complete()
+    schema = schema.fitted(rows)
     held_out = None if valid is None else schema.encode(valid)
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.

@@ -64,14 +64,16 @@ class Candidate:
         How it differs from the others, for the user.
     model, training : mapping
         Arguments of `MADE` and of `made.fit`.
-    is_tree : bool
-        Whether the model starts as the Chow-Liu tree of the training rows.
+    is_tree, is_copula : bool
+        Whether the model starts as the Chow-Liu tree of the training rows, or as the Gaussian copula of their
+        numeric columns.
     """
 
     about: str
     model: Mapping[str, Any]
     training: Mapping[str, Any]
     is_tree: bool = False
+    is_copula: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the arguments that make it again, JSON-ready."""
@@ -136,6 +138,10 @@ def _for_tables(facts: Facts) -> list[Candidate]:
     noisy, light = make(0.3, orderings=4), make(0.1, orderings=4)
     decayed = make(0.5, rate=4e-3, decay=1.0)
     strong = partial(make, 0.5, rate=4e-3, decay=3.0)
+    if facts.n_numbers > 1:
+        start = partial(make, is_copula=True)
+        copulas = [start(0.5, rate=4e-3, decay=3.0), start(0.3, rate=4e-3, decay=1.0)]
+        return [*copulas, light, noisy] if facts.n_rows >= _VERY_FEW_ROWS else [*copulas, noisy]
     if not facts.can_be_tree:
         few = facts.n_rows < _VERY_FEW_ROWS
         return [strong(), decayed, noisy] if few else [decayed, light, noisy]
@@ -154,6 +160,7 @@ def _candidate(
     rate: float = 8e-3,
     decay: float | None = None,
     is_tree: bool = False,
+    is_copula: bool = False,
     **model: Any,
 ) -> Candidate:
     """Return a candidate with this fraction of units dropped, and say in words what else it has."""
@@ -167,6 +174,7 @@ def _candidate(
         f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped",
         "" if decay is None else f"weight decay {decay:g}",
         "from the Chow-Liu tree" if is_tree else "",
+        "from the Gaussian copula" if is_copula else "",
     ]
     is_long = inputs and facts.n_features <= _FEATURES_FOR_LONG
     training = _training(n_rows, _STEPS_DROPPED_INPUTS if is_long else _up_to(_STEPS, n_rows), _EPOCHS)
@@ -176,7 +184,7 @@ def _candidate(
     # Without weight decay of its own, that which follows from the optimizer.
     training |= {} if decay is None else {"weight_decay": decay}
     network = {"hidden": (width, width), "dropout": dropout, **_without_direct(facts), **model}
-    return Candidate(", ".join(filter(None, about)), network, training, is_tree)
+    return Candidate(", ".join(filter(None, about)), network, training, is_tree, is_copula)
 
 
 def _without_direct(facts: Facts) -> dict[str, Any]:

@@ -19,6 +19,8 @@ FEW_ROWS = 10_000
 #: With fewer validation rows nothing is compared.
 FEWEST_VALID = 10
 
+# Numeric columns are computed together, and take as many calls as this many blocks.
+_BLOCKS_OF_NUMBERS = 6
 # With more features than this, a Chow-Liu tree, which needs a table for every pair, is not tried.
 _FEATURES_FOR_TREES = 4_096
 
@@ -39,6 +41,8 @@ class Facts:
         NLL of a validation row under the product of the marginals, in nats; NaN where it is unknown.
     tree_gain : float
         What the Chow-Liu tree gains on that, in nats; NaN where a model cannot start as a tree.
+    n_numbers : int
+        How many of the columns are numeric.
     image : (rows, columns), optional
         Shape of the images that the rows are, if they are.
     """
@@ -50,6 +54,7 @@ class Facts:
     n_blocks: int = 1
     entropy: float = math.nan
     tree_gain: float = math.nan
+    n_numbers: int = 0
     image: tuple[int, int] | None = None
 
     @property
@@ -85,7 +90,8 @@ class Facts:
             Their shape, if they are images.
         """
         row_type, entropy, gain = schema.row_type, math.nan, math.nan
-        if tree is not None and valid is not None and len(valid) >= FEWEST_VALID:
+        is_discrete = row_type.numbers is None
+        if tree is not None and is_discrete and valid is not None and len(valid) >= FEWEST_VALID:
             codes = valid.codes.numpy()
             marginals = ProductOfMarginals(train.codes.numpy(), schema.classes)
             entropy = -float(marginals.log_prob(codes).mean())
@@ -97,7 +103,8 @@ class Facts:
             n_valid=0 if valid is None else len(valid),
             n_features=row_type.n_inputs,
             n_outputs=row_type.n_outputs,
-            n_blocks=len(row_type.blocks),
+            n_blocks=len(row_type.blocks) if is_discrete else _BLOCKS_OF_NUMBERS,
+            n_numbers=0 if row_type.numbers is None else len(row_type.numbers.columns),
             entropy=round(entropy, 6),
             tree_gain=round(gain, 6),
             image=image,

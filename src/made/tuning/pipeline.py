@@ -148,7 +148,7 @@ class Pipeline:
         return self._build(recipe).to(find_device(self.device)), training
 
     def _build(self, recipe: Recipe) -> MADE:
-        return build_model(self.schema, self.seed, self.network, recipe, tree=lambda: self.tree)
+        return build_model(self.schema, self.seed, self.network, recipe, lambda: self.tree, self.train)
 
     def fit(self, model: MADE, training: Mapping[str, Any], **others: Any) -> History:
         """Fit the model; `others` are what `made.fit` takes besides settings."""

@@ -13,7 +13,9 @@ from made.support.errors import InputError
 from made.support.settings import check_names
 from made.tuning.candidates import Candidate, when_set_by_hand
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
+from made.tuning.copula_init import build_as_copula, can_be_copula
 from made.tuning.facts import Facts
+from made.variables.rows import Rows
 from made.variables.schema import Schema
 
 __all__ = [
@@ -74,8 +76,9 @@ class Recipe:
         What it is for, in a few words.
     model, training : mapping
         Arguments of `MADE` and of `made.fit`.
-    is_tree : bool
-        Whether a model starts as the Chow-Liu tree of the training rows, where it can.
+    is_tree, is_copula : bool
+        Whether a model starts as the Chow-Liu tree of the training rows, or as the Gaussian copula of their
+        numeric columns, where it can.
     figures : tuple of Figures
         Its results, by data set.
     """
@@ -85,6 +88,7 @@ class Recipe:
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     is_tree: bool = False
+    is_copula: bool = False
     figures: tuple[Figures, ...] = ()
 
     def model_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +169,9 @@ def recipe_for(name: str, facts: Facts) -> Recipe:
 def as_recipe(candidate: Candidate) -> Recipe:
     """Return the default recipe with a candidate's settings."""
     own = candidate
-    return replace(DEFAULT, model=own.model, training=own.training, is_tree=own.is_tree)
+    return replace(
+        DEFAULT, model=own.model, training=own.training, is_tree=own.is_tree, is_copula=own.is_copula
+    )
 
 
 def find_recipe(name: str) -> Recipe:
@@ -187,6 +193,7 @@ def build_model(
     given: Mapping[str, Any],
     recipe: Recipe = DEFAULT,
     tree: Callable[[], ChowLiuTree] | None = None,
+    train: Rows | None = None,
 ) -> MADE:
     """Build the model of a recipe for a table, with `given` in place of the recipe's arguments.
 
@@ -202,9 +209,13 @@ def build_model(
         The arguments that are not given.
     tree : callable, optional
         Returns the Chow-Liu tree of the training rows, for recipes that start as it.
+    train : Rows, optional
+        The training rows, for recipes that start as their copula.
     """
     settings = recipe.model_settings(given)
     by_hand = {"ordering", "orderings", "direct"} & set(given)
     if recipe.is_tree and tree is not None and not by_hand and can_be_tree(schema):
         return build_as_tree(schema, settings, tree(), seed)
+    if recipe.is_copula and train is not None and not by_hand and can_be_copula(schema):
+        return build_as_copula(schema, settings, train, seed)
     return MADE(schema, seed=seed, **settings)

@@ -124,7 +124,7 @@ def share(folder: Path, schema: Schema, train: Rows, valid: Rows, seed: int) -> 
     tensors = {
         f"{part}/{name}": tensor
         for part, rows in (("train", train), ("valid", valid))
-        for name, tensor in (("codes", rows.codes), ("context", rows.context))
+        for name, tensor in (("codes", rows.codes), ("context", rows.context), ("bodies", rows.bodies))
         if tensor is not None
     }
     write_tensors(folder / SHARED, "rows", {"schema": schema.as_dict(), "seed": seed}, tensors)

@@ -34,7 +34,12 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     _, settings, tensors = read_tensors(folder / SHARED)
     train, valid = (
-        Rows(tensors[f"{part}/codes"], context=tensors.get(f"{part}/context")) for part in ("train", "valid")
+        Rows(
+            tensors[f"{part}/codes"],
+            context=tensors.get(f"{part}/context"),
+            bodies=tensors.get(f"{part}/bodies"),
+        )
+        for part in ("train", "valid")
     )
     pipeline = Pipeline(Schema.from_dict(settings["schema"]), train, valid, seed=settings["seed"])
     jobs: SimpleQueue[str] = SimpleQueue()

@@ -1,4 +1,4 @@
-"""What every kind of variable must do: codes to input features, network outputs to a distribution.
+"""What every kind of variable has: a number of variables, input features, network outputs, settings.
 
 To add a kind, write a subclass of `Variable` and add it to `VARIABLE_KINDS` in `made.variables.row_type`.
 """
@@ -22,43 +22,43 @@ class Variable(ABC):
     ----------
     n : int
         How many variables.
+    n_values : int
+        Number of codes of each variable: of all its values, or of its atoms and its body.
+    labels : tuple or None
+        What the codes 0, 1, ... stand for, where they stand for something else.
+    missing : bool
+        Whether an entry may be missing, which is then a value like any other: the last code.
     input_size : int
         Input features per variable.
     input_power : float
         Mean square of what a variable brings in over all its features, were its values equally probable.
     output_size : int
         Network outputs per variable: the parameters of its distribution.
+    output_map : (n_values, n_values) tensor or None
+        A matrix that the outputs are multiplied with, outputs @ map, to become logits.
     """
 
     kind: ClassVar[str]
     n: int
+    n_values: int
+    labels: tuple[Label, ...] | None = None
+    missing: bool = False
     input_size: int
     input_power: float = 1.0
     output_size: int
+    output_map: Tensor | None = None
 
-    @abstractmethod
-    def features(self, codes: Tensor) -> Tensor:
-        """Turn codes (rows, n) into input features (rows, n * input_size), float32."""
+    @property
+    def missing_code(self) -> int | None:
+        """The code of a missing entry; None where none may be missing."""
+        return self.n_values - 1 if self.missing else None
 
-    @abstractmethod
-    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        """Return log p of codes (rows, n) in nats under outputs (rows, n, output_size): (rows, n)."""
-
-    @abstractmethod
-    def quantile(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
-        """Return the values at which the CDF passes the uniforms.
-
-        Parameters
-        ----------
-        outputs : (rows, output_size) tensor
-            Of one variable.
-        uniforms : (rows,) float64 tensor
-            In [0, 1).
-
-        Returns
-        -------
-        (rows,) tensor of codes
-        """
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What the codes stand for: labels, or the codes themselves; None for what is missing."""
+        n_classes = self.n_values - self.missing
+        own = tuple(range(n_classes)) if self.labels is None else self.labels
+        return (*own, None) if self.missing else own
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from made.support.errors import InputError
 
-__all__ = ["NUMBER", "Column", "find_column"]
+__all__ = ["NUMBER", "NUMERIC", "Column", "find_column"]
 
 #: The kind of a context column that is a plain number, fed to the network as it is.
 NUMBER = "number"
+#: The kind of a column whose numbers are modelled.
+NUMERIC = "numeric"
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,10 @@ class Column:
     ----------
     name : str
     kind : str
-        ``"bernoulli"``, ``"categorical"``; or ``"number"``, for context that enters as it is.
+        ``"bernoulli"``, ``"categorical"``, ``"numeric"``; or ``"number"``, for context that enters as it is.
     arguments : mapping
-        What else makes the variable: classes, coding, smooth (see `made.Categorical`).
+        What else makes the variable: classes, coding, smooth (see `made.Categorical`); step, missing, spikes
+        and the marginal (see `made.Numeric`).
     note : str
         Anything worth knowing about it.
     """
@@ -44,10 +47,22 @@ class Column:
     @property
     def n_values(self) -> int | None:
         """Number of values; None for a number."""
-        if self.kind == NUMBER:
+        if self.kind in (NUMBER, NUMERIC):
             return None
         classes = self.arguments.get("classes", 2)
-        return len(classes) if isinstance(classes, Sequence) else int(classes)
+        n_classes = len(classes) if isinstance(classes, Sequence) else int(classes)
+        return n_classes + bool(self.arguments.get("missing"))
+
+    @property
+    def measure(self) -> str:
+        """What a log-probability of the column is one of: a mass, or a density in its own units."""
+        if self.kind == NUMERIC and self.arguments.get("step") is None:
+            return (
+                "mass and density"
+                if self.arguments.get("spikes") or self.arguments.get("missing")
+                else "density"
+            )
+        return "mass"
 
     def describe(self) -> str:
         """Return its values in a few words.
@@ -58,11 +73,19 @@ class Column:
         "'red', 'green'"
         """
         if self.n_values is None:
-            return "any number"
+            spikes = "".join(f", often {value:g}" for value in self.arguments.get("spikes", ())[:2])
+            missing = ", or missing" if self.arguments.get("missing") else ""
+            step = self.arguments.get("step")
+            grid = (
+                "any number" if step is None else "whole numbers" if step == 1 else f"multiples of {step:g}"
+            )
+            return f"{grid}{spikes}{missing}"
+        n_classes = self.n_values - bool(self.arguments.get("missing"))
+        missing = ", or missing" if self.arguments.get("missing") else ""
         if self.labels is None:
-            return f"0..{self.n_values - 1}"
+            return f"0..{n_classes - 1}{missing}"
         some = ", ".join(map(repr, self.labels[:4]))
-        return some + (f", ... {self.n_values:,} in all" if self.n_values > 4 else "")
+        return some + (f", ... {n_classes:,} in all" if n_classes > 4 else "") + missing
 
 
 def find_column(name: str | int, columns: Sequence[str] | None, n_columns: int) -> int:

@@ -15,6 +15,7 @@ from made.support.errors import InputError
 from made.variables.base import Variable
 from made.variables.encoding import encode_complete
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
 
 __all__ = ["Context"]
 
@@ -107,7 +108,7 @@ class Context:
     def _checked(self, table: Tensor | NDArray[Any]) -> Tensor:
         if self.variables is not None:
             try:
-                return encode_complete(self.variables, table)
+                return self.encoded(encode_complete(self.variables, table))
             except InputError as error:
                 raise InputError(f"context: {error}") from None
         with np.errstate(over="ignore"):  # what overflows is refused below
@@ -119,9 +120,18 @@ class Context:
             raise InputError(f"context: row {row}, column {column} (counted from 0) is not a finite number")
         return numbers
 
+    def encoded(self, rows: Rows) -> Tensor:
+        """Return encoded context as a model keeps it: codes or, where some of it is numeric, features."""
+        assert self.variables is not None
+        if self.variables.numbers is None:
+            return rows.codes
+        return self.variables.features(rows.codes, self.variables.scored(rows).scores)
+
     def features(self, rows: Tensor) -> Tensor:
         """Turn rows of context (n, n_columns) into the network's features (n, n_features), float32."""
-        return rows if self.variables is None else self.variables.features(rows)
+        if self.variables is None or self.variables.numbers is not None:
+            return rows
+        return self.variables.features(rows)
 
     def settings(self) -> int | list[dict[str, Any]]:
         """Return the JSON-ready description that model files hold."""

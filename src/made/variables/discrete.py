@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from made.support.checks import check_int
+from made.support.checks import check_bool, check_int
 from made.support.errors import InputError
 from made.variables import cross_entropy
 from made.variables.base import Label, Variable
@@ -32,23 +32,38 @@ class Discrete(Variable):
 
     Attributes
     ----------
-    n_values : int
-        Number of values of each variable.
-    labels : tuple or None
-        What the codes 0, 1, ... stand for, where they stand for something else.
     kernel_kind : str
         How compiled sampling feeds a value to the network: "bernoulli", "one-hot" or "table".
     feature_table : (n_values, input_size) tensor or None
         The input features of every code, for kernel_kind "table".
-    output_map : (n_values, n_values) tensor or None
-        A matrix that the outputs are multiplied with, outputs @ map, to become logits.
     """
 
-    n_values: int
-    labels: tuple[Label, ...] | None = None
     kernel_kind: str
     feature_table: Tensor | None = None
-    output_map: Tensor | None = None
+
+    @abstractmethod
+    def features(self, codes: Tensor) -> Tensor:
+        """Turn codes (rows, n) into input features (rows, n * input_size), float32."""
+
+    @abstractmethod
+    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        """Return log p of codes (rows, n) in nats under outputs (rows, n, output_size): (rows, n)."""
+
+    @abstractmethod
+    def quantile(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
+        """Return the codes at which the CDF passes the uniforms.
+
+        Parameters
+        ----------
+        outputs : (rows, output_size) tensor
+            Of one variable.
+        uniforms : (rows,) float64 tensor
+            In [0, 1).
+
+        Returns
+        -------
+        (rows,) tensor of codes
+        """
 
     @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor:
@@ -78,11 +93,15 @@ class Bernoulli(Discrete):
     ----------
     n : int
         How many.
+    missing : bool
+        Whether an entry may be missing: this is then ``Categorical(2, n, missing=True)``.
 
     Examples
     --------
     >>> Bernoulli(784)
     Bernoulli(784)
+    >>> Bernoulli(missing=True)
+    Categorical(2, n=1, coding='one-hot', missing=True)
     """
 
     kind = "bernoulli"
@@ -91,7 +110,13 @@ class Bernoulli(Discrete):
     input_size = 1
     output_size = 1
 
-    def __init__(self, n: int = 1) -> None:
+    def __new__(cls, n: int = 1, missing: bool = False) -> Any:
+        """Return a categorical variable where entries may be missing: a third value."""
+        if check_bool("Bernoulli: missing", missing):
+            return Categorical(2, n, missing=True)
+        return super().__new__(cls)
+
+    def __init__(self, n: int = 1, missing: bool = False) -> None:
         self.n = check_int("Bernoulli: n", n, least=1)
 
     def features(self, codes: Tensor) -> Tensor:
@@ -152,6 +177,8 @@ class Categorical(Discrete):
         For classes in an order: the logits are averaged along the classes with a Gaussian of this standard
         deviation, in classes. What the model can say about near classes is then alike, which few rows per
         class need. The starting point, too, are marginals that are smooth along the classes. 0: not at all.
+    missing : bool
+        Whether an entry may be missing: a further class, of code K, marked by None or NaN.
 
     Examples
     --------
@@ -165,13 +192,20 @@ class Categorical(Discrete):
     codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw", "radial-basis")
 
     def __init__(
-        self, classes: int | Sequence[Label], n: int = 1, coding: str = "one-hot", smooth: float = 0.0
+        self,
+        classes: int | Sequence[Label],
+        n: int = 1,
+        coding: str = "one-hot",
+        smooth: float = 0.0,
+        missing: bool = False,
     ) -> None:
         if isinstance(classes, int | np.integer):
-            self.n_values = check_int("Categorical: the number of classes", classes, least=1)
+            self.n_classes = check_int("Categorical: the number of classes", classes, least=1)
         else:
             self.labels = _check_labels(classes)
-            self.n_values = len(self.labels)
+            self.n_classes = len(self.labels)
+        self.missing = check_bool("Categorical: missing", missing)
+        self.n_values = self.n_classes + self.missing
         self.n = check_int("Categorical: n", n, least=1)
         if coding not in self.codings:
             raise InputError(f"coding is one of {', '.join(map(repr, self.codings))}, got {coding!r}")
@@ -181,8 +215,8 @@ class Categorical(Discrete):
         self.smooth = float(smooth)
         self.kernel_kind = "one-hot" if coding == "one-hot" else "table"
         if coding != "one-hot":
-            self.feature_table = _features(self.n_values, coding)
-        self.output_map = _kernel(self.n_values, self.smooth)
+            self.feature_table = _features(self.n_classes, coding, missing=self.missing)
+        self.output_map = _kernel(self.n_classes, self.smooth, missing=self.missing)
         self.input_size = self.n_values if self.feature_table is None else self.feature_table.shape[1]
         self.output_size = self.n_values
         if self.feature_table is not None and coding != "scaled":
@@ -232,16 +266,18 @@ class Categorical(Discrete):
         return torch.log_softmax(torch.log(counts + 1), dim=1)
 
     def settings(self) -> dict[str, Any]:
-        """Return kind, classes (or labels), n, coding and, where there is any, smoothing."""
-        classes = self.n_values if self.labels is None else list(self.labels)
-        smoothing = {"smooth": self.smooth} if self.smooth else {}
-        return {"kind": self.kind, "classes": classes, "n": self.n, "coding": self.coding, **smoothing}
+        """Return kind, classes (or labels), n, coding and, where there is any, smoothing, and missing."""
+        classes = self.n_classes if self.labels is None else list(self.labels)
+        more: dict[str, Any] = {"smooth": self.smooth} if self.smooth else {}
+        more |= {"missing": True} if self.missing else {}
+        return {"kind": self.kind, "classes": classes, "n": self.n, "coding": self.coding, **more}
 
     def __repr__(self) -> str:
         """Show the call that makes this."""
-        classes = self.n_values if self.labels is None else list(self.labels)
-        smoothing = f", smooth={self.smooth:g}" if self.smooth else ""
-        return f"Categorical({classes}, n={self.n}, coding={self.coding!r}{smoothing})"
+        classes = self.n_classes if self.labels is None else list(self.labels)
+        more = f", smooth={self.smooth:g}" if self.smooth else ""
+        more += ", missing=True" if self.missing else ""
+        return f"Categorical({classes}, n={self.n}, coding={self.coding!r}{more})"
 
     def _logits(self, outputs: Tensor) -> Tensor:
         if self.output_map is None:
@@ -249,8 +285,18 @@ class Categorical(Discrete):
         return outputs @ self.output_map.to(outputs.device, outputs.dtype)
 
 
-def _features(n_values: int, coding: str) -> Tensor:
+def _features(n_classes: int, coding: str, *, missing: bool) -> Tensor:
     """Return what each code enters the network as where that is not one-hot, (n_values, input_size)."""
+    table = _features_of_classes(n_classes, coding)
+    if not missing:
+        return table
+    # One more feature says whether the entry is missing; the others are 0 then.
+    features = torch.zeros(n_classes + 1, table.shape[1] + 1)
+    features[:-1, :-1], features[-1, -1] = table, 1.0
+    return features
+
+
+def _features_of_classes(n_values: int, coding: str) -> Tensor:
     codes = torch.arange(n_values, dtype=torch.float64)
     if coding == "radial-basis":
         centres = torch.linspace(0, n_values - 1, min(n_values, _MAX_CENTRES), dtype=torch.float64)
@@ -261,13 +307,17 @@ def _features(n_values: int, coding: str) -> Tensor:
     return (codes / max(n_values - 1, 1) if coding == "scaled" else codes).float()[:, None]
 
 
-def _kernel(n_values: int, smooth: float) -> Tensor | None:
+def _kernel(n_classes: int, smooth: float, *, missing: bool) -> Tensor | None:
     """Return the matrix that averages logits along the classes, (K, K) with columns summing to 1."""
     if smooth == 0:
         return None
-    codes = torch.arange(n_values, dtype=torch.float64)
+    codes = torch.arange(n_classes, dtype=torch.float64)
     weights = torch.exp(-0.5 * ((codes[:, None] - codes) / smooth) ** 2)
-    return (weights / weights.sum(dim=0)).float()
+    weights /= weights.sum(dim=0)
+    if missing:  # which is beside the classes
+        weights = torch.nn.functional.pad(weights, (0, 1, 0, 1))
+        weights[-1, -1] = 1
+    return weights.float()
 
 
 def _check_labels(labels: Sequence[Label]) -> tuple[Label, ...]:

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.support.errors import EntryError, InputError
-from made.variables.base import Label
-from made.variables.discrete import Bernoulli, Discrete
-from made.variables.missing import as_mask, marks_of
+from made.variables.base import Label, Variable
+from made.variables.discrete import Bernoulli
+from made.variables.missing import are_missing, as_mask, marks_of
+from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ _ODD_TYPES = {
 
 
 def encode(
-    variables: RowType, x: ArrayLike | Tensor, unknown: ArrayLike | None = None, first: int = 0
+    variables: RowType,
+    x: ArrayLike | Tensor,
+    unknown: ArrayLike | None = None,
+    first: int = 0,
+    *,
+    to_fill: bool = False,
 ) -> Rows:
     """Turn values into codes.
 
@@ -40,12 +46,16 @@ def encode(
     variables : RowType
         What the columns are.
     x : array or tensor
-        (n, D) values: labels where a variable has labels, else codes 0..K-1. None, NaN, NaT, ``pd.NA`` and
-        the masked entries of a masked array are unknown.
+        (n, D) values: numbers of numeric variables, labels where a variable has labels, else codes 0..K-1. An
+        entry marked None, NaN, NaT or ``pd.NA`` is missing where its variable may be, else it is unknown, as
+        the masked entries of a masked array are.
     unknown : (n, D) or (D,) bool array, optional
         True where an entry is unknown, whatever `x` holds there; beside those that `x` marks itself.
     first : int
         What messages call the first of these rows: its number in a file, where `x` is a slice of one.
+    to_fill : bool
+        Marked entries are to be filled in: unknown, whether their variable may be missing or not. `MISSING`
+        still means missing.
 
     Returns
     -------
@@ -69,33 +79,38 @@ def encode(
     if isinstance(x, Tensor):
         x = x.detach()
         has_marks = x.is_floating_point() and bool(x.isnan().any())
-        if unknown is None and not has_marks and not variables.has_labels:
+        if unknown is None and not has_marks and not variables.has_labels and variables.numbers is None:
             _check_shape(variables, tuple(x.shape))
             return Rows(_checked(variables, x, first).to(variables.dtype))
         x = (x.double() if x.is_floating_point() else x).cpu().numpy()
     array = _as_array(x)
     _check_shape(variables, array.shape)
     marks = marks_of(array)
-    if unknown is not None:
-        asked = as_mask(unknown, array.shape)
+    asked = None if unknown is None else as_mask(unknown, array.shape)
+    if variables.numbers is not None or (marks is not None and variables.has_missing):
+        if to_fill and marks is not None:
+            fill = marks & ~are_missing(array)
+            asked = fill if asked is None else fill | asked
+        return _encoded_by_column(variables, array, marks, asked, first)
+    if asked is not None:
         marks = asked if marks is None else marks | asked
     codes = _codes(variables, np.ma.getdata(array), marks, first)
     return Rows(codes, None if marks is None else torch.from_numpy(~marks))
 
 
-def encode_complete(variables: RowType, x: ArrayLike | Tensor, first: int = 0) -> Tensor:
-    """Turn values of which none may be unknown into codes, (n, D); see `encode`.
+def encode_complete(variables: RowType, x: ArrayLike | Tensor, first: int = 0) -> Rows:
+    """Turn values of which none may be unknown into rows; see `encode`.
 
     Examples
     --------
     >>> from made.variables.discrete import Categorical
     >>> from made.variables.row_type import RowType
-    >>> encode_complete(RowType([Categorical(["no", "yes"]), Categorical([10, 20])]), [["yes", 10]])
+    >>> encode_complete(RowType([Categorical(["no", "yes"]), Categorical([10, 20])]), [["yes", 10]]).codes
     tensor([[1, 0]], dtype=torch.uint8)
     """
     rows = encode(variables, x, first=first)
     rows.check_complete(first)
-    return rows.codes
+    return rows
 
 
 def encode_given(
@@ -122,16 +137,23 @@ def encode_given(
     """
     if not isinstance(given, Mapping):
         table = given if isinstance(given, Tensor) else _as_array(given)
-        return encode(variables, table[None] if table.ndim == 1 else table)
+        return encode(variables, table[None] if table.ndim == 1 else table, to_fill=True)
     row = np.full((1, variables.n_variables), None, dtype=object)
+    unknown = np.ones(row.shape, dtype=bool)
     for variable, value in given.items():
-        place = variable if variable_of is None or not isinstance(variable, str) else variable_of(variable)
-        row[0, check_variable(variables, place)] = value
-    return encode(variables, row)
+        name = variable if variable_of is None or not isinstance(variable, str) else variable_of(variable)
+        place = check_variable(variables, name)
+        row[0, place], unknown[0, place] = value, False
+    return encode(variables, row, unknown)
 
 
-def decode(variables: RowType, codes: ArrayLike | Tensor) -> NDArray[Any]:
-    """Turn codes (n, D) into values: the inverse of `encode`, an object array where labels are text.
+def decode(
+    variables: RowType, codes: ArrayLike | Tensor, bodies: ArrayLike | Tensor | None = None
+) -> NDArray[Any]:
+    """Turn codes (n, D) and bodies (n, B) into values: the inverse of `encode`.
+
+    Integers where all are, else float64 with NaN for what is missing; an object array, with None for what is
+    missing, where labels are text.
 
     Examples
     --------
@@ -143,14 +165,30 @@ def decode(variables: RowType, codes: ArrayLike | Tensor) -> NDArray[Any]:
     """
     table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.asarray(codes))
     _check_shape(variables, tuple(table.shape))
-    array = _checked(variables, table, 0).cpu().numpy()
-    columns = [
-        array[:, d] if block.labels is None else _as_labels(block.labels)[array[:, d]]
-        for d, block in variables.columns()
-    ]
+    array = _checked(variables, table, 0, with_missing=True).cpu().numpy()
+    columns = [_decoded(variables, d, block, array[:, d], bodies) for d, block in variables.columns()]
     if any(column.dtype == object for column in columns):
         columns = [column.astype(object) for column in columns]
     return np.stack(columns, axis=1)
+
+
+def _decoded(
+    variables: RowType, d: int, block: Variable, codes: NDArray[Any], bodies: ArrayLike | Tensor | None
+) -> NDArray[Any]:
+    """Return the values of one column."""
+    values: NDArray[Any]
+    if not isinstance(block, Numeric):
+        there = codes if block.missing_code is None else np.where(codes == block.missing_code, 0, codes)
+        values = there if block.labels is None else _as_labels(block.labels)[there]
+        if block.missing_code is None:
+            return values
+        gap: Any = None if values.dtype == object else np.nan
+        return np.where(codes == block.missing_code, gap, values)
+    assert variables.numbers is not None
+    table = np.asarray(bodies.cpu() if isinstance(bodies, Tensor) else bodies)
+    own = np.ascontiguousarray(table[:, variables.numbers.places.tolist().index(d)])
+    values = block.values_of(own)
+    return values if block.missing_code is None else np.where(codes == block.missing_code, np.nan, values)
 
 
 def check_variable(variables: RowType, variable: Any) -> int:
@@ -201,13 +239,17 @@ def _codes(variables: RowType, array: NDArray[Any], marks: NDArray[np.bool_] | N
     return _checked(variables, codes, first).to(variables.dtype)
 
 
-def _checked(variables: RowType, codes: Tensor, first: int) -> Tensor:
-    """Return codes as a type that can be compared, or name the first that is none of its variable."""
+def _checked(variables: RowType, codes: Tensor, first: int, *, with_missing: bool = False) -> Tensor:
+    """Return codes as a type that can be compared, or name the first that is none of its variable.
+
+    The code of a missing entry is none that a value has; codes to decode may hold it, `with_missing`.
+    """
     if codes.dtype in _ODD_TYPES:
         codes = codes.to(_ODD_TYPES[codes.dtype])
-    bad: tuple[int, int, Discrete] | None = None
+    bad: tuple[int, int, Variable] | None = None
     for begin, block in variables.spans:
-        place = _first_bad(codes[:, begin : begin + block.n], block.n_values)
+        n_values = block.n_values - (block.missing and not with_missing)
+        place = _first_bad(codes[:, begin : begin + block.n], n_values)
         if place is not None and (bad is None or place[0] < bad[0]):
             bad = (place[0], begin + place[1], block)
     if bad is not None:
@@ -233,8 +275,12 @@ def _first_bad(codes: Tensor, n_values: int) -> tuple[int, int] | None:
     return row, column
 
 
-def _refuse(value: float, row: int, column: int, block: Discrete) -> None:
-    allowed = "0 or 1" if isinstance(block, Bernoulli) else f"a whole number 0..{block.n_values - 1}"
+def _refuse(value: float, row: int, column: int, block: Variable) -> None:
+    allowed = (
+        "0 or 1"
+        if isinstance(block, Bernoulli)
+        else f"a whole number 0..{block.n_values - block.missing - 1}"
+    )
     raise EntryError(row, column, f"holds {value:g}: a {block.kind} variable takes {allowed}")
 
 
@@ -247,7 +293,7 @@ def _translated(
         known = slice(None) if marks is None else np.flatnonzero(~marks[:, column])
         values = array[known, column]
         if block.labels is None:
-            own, bad = _codes_of_numbers(values, block.n_values)
+            own, bad = _codes_of_numbers(values, block.n_values - block.missing)
         else:
             own, bad = _codes_of_labels(values, block.labels)
         if bad is not None:
@@ -255,6 +301,58 @@ def _translated(
             _refuse_value(values[bad], row, column, block)
         codes[known, column] = own
     return codes
+
+
+def _encoded_by_column(
+    variables: RowType,
+    array: NDArray[Any],
+    marks: NDArray[np.bool_] | None,
+    asked: NDArray[np.bool_] | None,
+    first: int,
+) -> Rows:
+    """Return rows of any kinds of variables; a marked entry is missing where its variable may be."""
+    data, columns = np.ma.getdata(array), variables.numbers
+    masked = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else np.zeros(data.shape, bool)
+    unknown = masked if asked is None else masked | asked
+    gaps = np.zeros(data.shape, dtype=bool) if marks is None else marks & ~unknown
+    codes = np.zeros(data.shape, dtype=np.int64)
+    places = [] if columns is None else columns.places.tolist()
+    bodies = np.zeros((len(data), len(places)), dtype=np.int64)
+    for column, block in variables.columns():
+        there = np.flatnonzero(~(unknown[:, column] | gaps[:, column]))
+        values = data[there, column]
+        if isinstance(block, Numeric):
+            found = block.encode(values)
+            bad = int(found.wrong.argmax()) if found.wrong.any() else None
+            if bad is not None:
+                _refuse_number(values[bad], first + int(there[bad]), column, block)
+            own = found.codes
+            bodies[there, places.index(column)] = found.bodies
+        else:
+            if block.labels is None:
+                own, bad = _codes_of_numbers(values, block.n_values - block.missing)
+            else:
+                own, bad = _codes_of_labels(values, block.labels)
+            if bad is not None:
+                _refuse_value(values[bad], first + int(there[bad]), column, block)
+        codes[there, column] = own
+        if block.missing_code is not None:
+            codes[gaps[:, column], column] = block.missing_code
+            gaps[:, column] = False
+    known = ~(unknown | gaps)
+    return Rows(
+        torch.from_numpy(codes).to(variables.dtype),
+        None if known.all() else torch.from_numpy(known),
+        bodies=None if columns is None else torch.from_numpy(bodies),
+    )
+
+
+def _refuse_number(value: Any, row: int, column: int, block: Numeric) -> None:
+    plain = value.item() if isinstance(value, np.generic) else value
+    number = _number(plain)
+    if not np.isfinite(number):
+        raise EntryError(row, column, f"holds {plain!r}: a numeric variable takes finite numbers")
+    raise EntryError(row, column, f"holds {plain!r}, which is not a multiple of its step {block.step:g}")
 
 
 def _codes_of_numbers(values: NDArray[Any], n_values: int) -> tuple[NDArray[np.int64], int | None]:
@@ -301,7 +399,7 @@ def _code_of_label(value: Any, codes: Mapping[Any, int]) -> int:
     return -1 if code is None else code
 
 
-def _refuse_value(value: Any, row: int, column: int, block: Discrete) -> None:
+def _refuse_value(value: Any, row: int, column: int, block: Variable) -> None:
     if block.labels is None:
         number = _number(value)
         if number == number:

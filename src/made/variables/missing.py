@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from made.support.errors import InputError
 from made.variables.frames import is_missing
 
-__all__ = ["as_mask", "marks_of"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["MISSING", "are_missing", "as_mask", "marks_of"]
 
 BoolArray = NDArray[np.bool_]
+
+
+class _Missing:
+    """The type of `MISSING`, of which there is one value."""
+
+    def __repr__(self) -> str:
+        """Show its name."""
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        """Copy and pickle as the one value."""
+        return "MISSING"
+
+    def __float__(self) -> float:
+        """Return NaN, as arrays of numbers mark it."""
+        return float("nan")
+
+
+#: The value of an entry that was not recorded, where None or NaN would say that it is unknown.
+MISSING = _Missing()
 
 
 def marks_of(array: NDArray[Any]) -> BoolArray | None:
@@ -33,11 +55,21 @@ def marks_of(array: NDArray[Any]) -> BoolArray | None:
     elif data.dtype.kind in "mM":
         marks = np.isnat(data)
     elif data.dtype == object:
-        marks = np.array([is_missing(value) for value in data.flat], dtype=bool).reshape(data.shape)
+        marks = np.array([value is MISSING or is_missing(value) for value in data.flat], dtype=bool).reshape(
+            data.shape
+        )
     if isinstance(array, np.ma.MaskedArray):
         masked = np.array(np.ma.getmaskarray(array))
         marks = masked if marks is None else marks | masked
     return marks if marks is not None and marks.any() else None
+
+
+def are_missing(array: NDArray[Any]) -> BoolArray:
+    """Return which entries of an array are `MISSING`."""
+    data = np.ma.getdata(array)
+    if data.dtype != object:
+        return np.zeros(data.shape, dtype=bool)
+    return np.array([value is MISSING for value in data.flat], dtype=bool).reshape(data.shape)
 
 
 def as_mask(unknown: ArrayLike | Tensor, shape: tuple[int, ...]) -> BoolArray:
@@ -48,7 +80,7 @@ def as_mask(unknown: ArrayLike | Tensor, shape: tuple[int, ...]) -> BoolArray:
     InputError
         If it has another shape, or another type than bool.
     """
-    mask = np.asarray(unknown.cpu() if isinstance(unknown, Tensor) else unknown)
+    mask = np.asarray(unknown.cpu() if hasattr(unknown, "cpu") else unknown)
     if mask.dtype != bool:
         raise InputError(f"unknown is an array of True and False, got one of {mask.dtype}")
     if mask.shape not in (shape, shape[1:]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -12,16 +14,19 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.support.errors import InputError
-from made.variables import sparse_one_hot
+from made.variables import cross_entropy, normal_mixture, sparse_one_hot
 from made.variables.base import Variable
 from made.variables.discrete import Bernoulli, Categorical, Discrete
 from made.variables.joint_softmax import JointSoftmax
+from made.variables.numeric import Numeric
+from made.variables.numeric_columns import NumericColumns
+from made.variables.rows import Rows
 from made.variables.sparse_one_hot import SparseOneHot
 
 __all__ = ["RowType"]
 
 #: The kinds of variable by the name that model files give them.
-VARIABLE_KINDS: dict[str, type[Discrete]] = {kind.kind: kind for kind in (Bernoulli, Categorical)}
+VARIABLE_KINDS: dict[str, Any] = {kind.kind: kind for kind in (Bernoulli, Categorical, Numeric)}
 
 
 class RowType:
@@ -30,7 +35,7 @@ class RowType:
     Parameters
     ----------
     blocks : Variable or sequence of Variable
-        Neighbours of one kind are joined into one block.
+        Neighbours of one kind are joined into one block, but for numeric ones, of which each is a block.
 
     Attributes
     ----------
@@ -44,6 +49,10 @@ class RowType:
         Of codes: uint8, or int64 where a variable has more than 256 classes.
     has_labels : bool
         Whether any variable has labels other than its codes.
+    has_missing : bool
+        Whether an entry of any variable may be missing.
+    numbers : NumericColumns or None
+        The numeric variables together; None where there is none.
     feature_shares : (n_inputs,) array
         Fraction of its variable that each input feature is.
     feature_powers : (n_inputs,) array
@@ -56,11 +65,12 @@ class RowType:
     """
 
     def __init__(self, blocks: Variable | Sequence[Variable]) -> None:
-        given: list[Discrete] = []
+        given: list[Variable] = []
         for block in blocks if isinstance(blocks, Sequence) else [blocks]:
-            if not isinstance(block, Discrete):
+            if not isinstance(block, Discrete | Numeric):
                 raise InputError(
-                    f"variables are made.Bernoulli(n), made.Categorical(K) or a list of these, got {block!r}"
+                    "variables are made.Bernoulli(n), made.Categorical(K), made.Numeric(n) or a list of "
+                    f"these, got {block!r}"
                 )
             given.append(block)
         if not given:
@@ -80,26 +90,65 @@ class RowType:
         self._most_values = int(self.n_values.max())
         self.dtype = torch.uint8 if self._most_values <= 256 else torch.int64
         self.has_labels = any(block.labels is not None for block in self.blocks)
+        self.has_missing = any(block.missing for block in self.blocks)
         ends = np.cumsum(counts).tolist()
         #: The first column of each block, and the block.
         self.spans = tuple(zip([0, *ends[:-1]], self.blocks, strict=True))
         self._ends_of_outputs = [0, *np.cumsum(self.output_sizes).tolist()]
+        firsts = np.cumsum(self.input_sizes) - self.input_sizes
+        self.numbers = self._numbers(firsts)
         self._joint: JointSoftmax | None = None
+        self._class_outputs: Tensor | None = None
         self._one_hot: tuple[Tensor, Tensor] | None = None
-        if len(self.blocks) > 1:  # a call for all of them takes less time than one for each
+        # A call for all columns takes less time than one for each block.
+        if len(self.blocks) > 1 or self.numbers is not None:
             if all(block.output_map is None for block in self.blocks):
-                self._joint = JointSoftmax(self.n_values, self.output_sizes)
-            if all(block.feature_table is None for block in self.blocks):
-                firsts = np.cumsum(self.input_sizes) - self.input_sizes
-                is_one_hot = np.repeat([block.kernel_kind == "one-hot" for block in self.blocks], counts)
-                self._one_hot = torch.from_numpy(firsts), torch.from_numpy(is_one_hot)
+                sizes = np.repeat([_class_outputs_of(block) for block in self.blocks], counts)
+                self._joint = JointSoftmax(self.n_values, sizes)
+                places = self.output_sizes.cumsum() - self.output_sizes
+                own = [np.arange(place, place + size) for place, size in zip(places, sizes, strict=True)]
+                if self.numbers is not None:
+                    self._class_outputs = torch.from_numpy(np.concatenate(own).astype(np.int64))
+            if all(isinstance(block, Discrete) and block.feature_table is None for block in self.blocks):
+                is_one_hot = [isinstance(block, Categorical) for block in self.blocks]
+                self._one_hot = torch.from_numpy(firsts), torch.from_numpy(np.repeat(is_one_hot, counts))
 
-    def columns(self) -> Iterator[tuple[int, Discrete]]:
+    def _numbers(self, first_inputs: IntArray) -> NumericColumns | None:
+        found = [(d, block) for d, block in self.columns() if isinstance(block, Numeric)]
+        if not found:
+            return None
+        places = np.array([d for d, _ in found])
+        first_outputs = np.array(self._ends_of_outputs)[places]
+        return NumericColumns([block for _, block in found], places, first_inputs[places], first_outputs)
+
+    def columns(self) -> Iterator[tuple[int, Variable]]:
         """Go through the columns: the number of each, and the block that it belongs to."""
         return ((d, block) for begin, block in self.spans for d in range(begin, begin + block.n))
 
-    def features(self, codes: Tensor) -> Tensor:
-        """Turn codes (rows, D) into the network's input (rows, n_inputs), float32."""
+    def scored(self, rows: Rows) -> Rows:
+        """Return rows with the scores of their numeric entries, where they need them and have none yet."""
+        if self.numbers is None or rows.scores is not None or rows.bodies is None:
+            return rows
+        return replace(rows, scores=self.numbers.scores_of(rows.bodies))
+
+    def features(self, codes: Tensor, scores: Tensor | None = None) -> Tensor:
+        """Turn codes (rows, D) into the network's input (rows, n_inputs), float32.
+
+        Parameters
+        ----------
+        codes : (rows, D) tensor
+            Of the entries.
+        scores : (rows, B, 3) tensor, optional
+            Of the B numeric entries of each row, see `scored`; needed where there are any.
+        """
+        if self.numbers is not None and scores is not None:
+            features = torch.zeros(len(codes), self.n_inputs, device=codes.device)
+            self.numbers.add_features(features, codes, scores)
+            ends = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
+            for i, (block, own) in enumerate(self._split(codes)):
+                if isinstance(block, Discrete):
+                    features[:, ends[i] : ends[i + 1]] = block.features(own)
+            return features
         if self._one_hot is None or codes.device.type != "cpu":
             return self.features_by_block(codes)
         firsts, is_one_hot = self._one_hot
@@ -108,38 +157,46 @@ class RowType:
         return features.scatter_(1, torch.addcmul(firsts, codes.long(), is_one_hot), ones)
 
     def features_by_block(self, codes: Tensor) -> Tensor:
-        """Return what `features` does, block after block."""
-        parts = [block.features(own) for block, own in self._split(codes)]
+        """Return what `features` does of discrete variables, block after block."""
+        parts = [block.features(own) for block, own in self._split(codes) if isinstance(block, Discrete)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     @property
     def leaves_codes(self) -> tuple[bool, ...]:
         """Whether `inputs` leaves the codes of each block as they are."""
         wide = [
-            block.kernel_kind == "one-hot" and block.n_values >= sparse_one_hot.FEWEST_CLASSES
+            getattr(block, "kernel_kind", None) == "one-hot"
+            and block.n_values >= sparse_one_hot.FEWEST_CLASSES
             for block in self.blocks
         ]
         # Only where they are most of all features: the others are then multiplied a little slower.
         n_wide = sum(block.n * block.input_size for block, own in zip(self.blocks, wide, strict=True) if own)
         return tuple(own and 2 * n_wide > self.n_inputs for own in wide)
 
-    def inputs(self, codes: Tensor, dtype: torch.dtype) -> Tensor | SparseOneHot:
+    def inputs(
+        self, codes: Tensor, dtype: torch.dtype, scores: Tensor | None = None
+    ) -> Tensor | SparseOneHot:
         """Turn codes (rows, D) into what the network takes: features; on the CPU, wide one-hot ones as codes.
 
         Parameters
         ----------
-        codes : (n, D) tensor
-            Checked rows.
+        codes, scores
+            As for `features`.
         dtype : torch.dtype
             Of the network's weights.
         """
-        if codes.device.type != "cpu" or self._most_values < sparse_one_hot.FEWEST_CLASSES:
-            return self.features(codes).to(dtype)
+        few = self._most_values < sparse_one_hot.FEWEST_CLASSES
+        if codes.device.type != "cpu" or few or self.numbers is not None:
+            return self.features(codes, scores).to(dtype)
         leaves_codes = self.leaves_codes
         if not any(leaves_codes):
             return self.features(codes).to(dtype)
         parts = list(zip(leaves_codes, self._split(codes), strict=True))
-        others = [block.features(own) for leaves, (block, own) in parts if not leaves]
+        others = [
+            block.features(own)
+            for leaves, (block, own) in parts
+            if isinstance(block, Discrete) and not leaves
+        ]
         kept = np.repeat(leaves_codes, [block.n for block in self.blocks])
         firsts = np.cumsum(self.input_sizes) - self.input_sizes
         return SparseOneHot(
@@ -150,37 +207,98 @@ class RowType:
             columns=torch.from_numpy(np.flatnonzero(np.repeat(~kept, self.input_sizes))),
         )
 
-    def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        """Return log p of each variable in nats, (rows, D), under the network's outputs (rows, n_outputs)."""
-        if self._joint is not None and outputs.device.type == "cpu":
+    def log_prob(self, outputs: Tensor, codes: Tensor, scores: Tensor | None = None) -> Tensor:
+        """Return log p of each variable in nats, (rows, D), under the network's outputs (rows, n_outputs).
+
+        Parameters
+        ----------
+        outputs : (rows, n_outputs) tensor
+            Of the network.
+        codes, scores
+            As for `features`.
+
+        Returns
+        -------
+        (rows, D) tensor
+            In float64 where there are numeric variables: densities in the columns' own units.
+        """
+        numbers = self.numbers
+        if numbers is None or scores is None:
+            return self._log_prob_of_codes(outputs, codes)
+        bodies = scores[:, :, 2] + numbers.log_ratio(outputs, scores).double()
+        of_codes, of_body = self._log_prob_of_codes(outputs, codes).double(), None
+        if numbers.has_grid_spikes:
+            of_body = self._log_prob_of_codes(outputs, numbers.as_bodies(codes)).double()
+        return numbers.add_bodies(of_codes, of_body, codes, bodies)
+
+    def log_steps(self, rows: Rows) -> Tensor:
+        """Return the logarithm of the step of the grid that each entry is a point of, (n, D); else 0."""
+        out = torch.zeros(rows.codes.shape, dtype=torch.float64, device=rows.codes.device)
+        if self.numbers is not None:
+            for d, column in zip(self.numbers.places.tolist(), self.numbers.columns, strict=True):
+                if column.step is not None:
+                    is_point = (rows.codes[:, d] == 0) & rows.mask[:, d]
+                    out[:, d] = is_point.double() * math.log(column.step)
+        return out
+
+    def _log_prob_of_codes(self, outputs: Tensor, codes: Tensor) -> Tensor:
+        if self._joint is not None and (outputs.device.type == "cpu" or self.numbers is not None):
+            if self._class_outputs is not None:
+                outputs = outputs[:, self._class_outputs.to(outputs.device)]
             return self._joint.log_prob(outputs, codes)
         return self.log_prob_by_block(outputs, codes)
 
     def log_prob_by_block(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        """Return what `log_prob` does, block after block."""
+        """Return what `log_prob` does of codes, block after block."""
         split = zip(self._split(codes), self._split_outputs(outputs), strict=True)
-        parts = [block.log_prob(own_outputs, own) for (block, own), own_outputs in split]
+        parts = []
+        for (block, own), own_outputs in split:
+            if isinstance(block, Numeric):
+                classes = own_outputs[:, :, : block.n_class_outputs]
+                log_p = cross_entropy.log_prob(classes, own.long()) if block.n_class_outputs else None
+                parts.append(classes.new_zeros(own.shape) if log_p is None else log_p)
+            elif isinstance(block, Discrete):
+                parts.append(block.log_prob(own_outputs, own))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the network's outputs (rows, n_outputs) as probabilities, same shape."""
-        split = zip(self.blocks, self._split_outputs(outputs), strict=True)
-        parts = [block.probabilities(own).flatten(1) for block, own in split]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return self._of_discrete(
+            "probabilities", outputs, lambda block, own: block.probabilities(own).flatten(1)
+        )
 
     def most_probable(self, probabilities: Tensor) -> Tensor:
         """Return the most probable codes (rows, D) under probabilities (rows, n_outputs)."""
-        split = zip(self.blocks, self._split_outputs(probabilities), strict=True)
-        return torch.cat([block.most_probable(own) for block, own in split], dim=1).to(self.dtype)
+        return self._of_discrete(
+            "the most probable values", probabilities, lambda block, own: block.most_probable(own)
+        ).to(self.dtype)
 
-    def quantile(self, outputs: Tensor, variable: int, uniforms: Tensor) -> Tensor:
-        """Return the codes (rows,) of one variable at the uniforms (rows,), as `Variable.quantile`."""
+    def _of_discrete(self, what: str, outputs: Tensor, of: Callable[[Discrete, Tensor], Tensor]) -> Tensor:
+        if self.numbers is not None:
+            raise InputError(f"{what} are those of classes, and a row has numeric variables")
+        split = zip(self.blocks, self._split_outputs(outputs), strict=True)
+        parts = [of(block, own) for block, own in split if isinstance(block, Discrete)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def quantile(self, outputs: Tensor, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return codes (rows,), and bodies where it is numeric, of one variable at the uniforms (rows,)."""
         begin, end = self._ends_of_outputs[variable : variable + 2]
-        return self.block_of(variable).quantile(outputs[:, begin:end], uniforms)
+        block = self.block_of(variable)
+        if isinstance(block, Discrete):
+            return block.quantile(outputs[:, begin:end], uniforms), None
+        assert self.numbers is not None
+        number = self.numbers.places.tolist().index(variable)
+        return self.numbers.quantile(number, outputs[:, begin:end], uniforms)
 
-    def block_of(self, variable: int) -> Discrete:
+    def block_of(self, variable: int) -> Variable:
         """Return the block that a variable belongs to."""
         return next(block for begin, block in self.spans if variable < begin + block.n)
+
+    def discrete(self, variable: int) -> Discrete:
+        """Return the block of a variable that is discrete."""
+        block = self.block_of(variable)
+        assert isinstance(block, Discrete)
+        return block
 
     def marginals(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
         """Return the outputs (n_outputs,) of the smoothed marginals of rows that come in batches.
@@ -193,8 +311,18 @@ class RowType:
         totals = [torch.zeros(block.n, block.n_values, dtype=torch.float64) for block in self.blocks]
         for codes, weight in batches:
             for total, (block, columns) in zip(totals, self._split(codes), strict=True):
-                total += block.counts(columns, weight)
-        parts = [block.marginals(total) for block, total in zip(self.blocks, totals, strict=True)]
+                if isinstance(block, Discrete):
+                    total += block.counts(columns, weight)
+                else:
+                    total[0].index_add_(0, columns[:, 0].long(), weight)
+        parts: list[Tensor] = []
+        for block, total in zip(self.blocks, totals, strict=True):
+            if isinstance(block, Discrete):
+                parts.append(block.marginals(total))
+                continue
+            if block.n_values > 1:
+                parts.append(torch.log_softmax(torch.log(total + 1), dim=1))
+            parts.append(normal_mixture.outputs_of().double())
         return torch.cat([part.flatten() for part in parts])
 
     def settings(self) -> list[dict[str, Any]]:
@@ -219,7 +347,7 @@ class RowType:
         """Show the blocks."""
         return f"RowType({list(self.blocks)})"
 
-    def _split(self, codes: Tensor) -> list[tuple[Discrete, Tensor]]:
+    def _split(self, codes: Tensor) -> list[tuple[Variable, Tensor]]:
         """Return every block with its columns of codes, (rows, n)."""
         return [(block, codes[:, begin : begin + block.n]) for begin, block in self.spans]
 
@@ -232,16 +360,27 @@ class RowType:
         ]
 
 
-def _join(blocks: Sequence[Discrete]) -> tuple[Discrete, ...]:
+def _class_outputs_of(block: Variable) -> int:
+    """Return how many outputs of a variable are logits of its codes."""
+    return block.n_class_outputs if isinstance(block, Numeric) else block.output_size
+
+
+def _join(blocks: Sequence[Variable]) -> tuple[Variable, ...]:
     """Join neighbours that differ in nothing but their number, so that work is done per block."""
 
-    def likeness(block: Discrete) -> str:
+    def likeness(block: Variable) -> str:
         return repr(sorted((block.settings() | {"n": 0}).items(), key=lambda item: item[0]))
 
-    joined = []
+    joined: list[Variable] = []
     for _, group in groupby(blocks, key=likeness):
         members = list(group)
-        arguments = members[0].settings() | {"n": sum(member.n for member in members)}
-        arguments.pop("kind")
-        joined.append(type(members[0])(**arguments))
+        n = sum(member.n for member in members)
+        arguments = {
+            name: value for name, value in members[0].settings().items() if name not in ("kind", "n")
+        }
+        if isinstance(members[0], Numeric):
+            joined += [Numeric(**arguments) for _ in range(n)]
+        else:
+            make: Any = type(members[0])
+            joined.append(make(n=n, **arguments))
     return tuple(joined)

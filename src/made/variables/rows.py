@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +26,11 @@ class Rows:
         Which entries are known. None: all of them.
     context : (n, C) tensor, optional
         What each row is conditioned on, for a model of p(x | c).
+    bodies : (n, B) int64 tensor, optional
+        Where there are B numeric variables: the number of the point of the grid of each, or the bits of the
+        float64; 0 where it is missing or unknown.
+    scores : (n, B, 3) float64 tensor, optional
+        What follows from them, see `made.variables.normal_score.Score`; `RowType.scored` adds it.
 
     Examples
     --------
@@ -37,6 +42,8 @@ class Rows:
     codes: Tensor
     known: Tensor | None = None
     context: Tensor | None = None
+    bodies: Tensor | None = None
+    scores: Tensor | None = None
 
     def __len__(self) -> int:
         """Return n."""
@@ -44,11 +51,7 @@ class Rows:
 
     def __getitem__(self, some: slice | Tensor) -> Rows:
         """Return some of the rows, by a slice or by an index tensor."""
-        return Rows(
-            self.codes[some],
-            None if self.known is None else self.known[some],
-            None if self.context is None else self.context[some],
-        )
+        return self._each(lambda part: part[some])
 
     def batches(self, size: int) -> Iterator[Rows]:
         """Go through the rows in batches of `size`; the last may be smaller."""
@@ -71,14 +74,12 @@ class Rows:
         row, column = (int(i) for i in (~self.known).nonzero()[0])
         raise InputError(
             f"row {first + row}, column {column} (counted from 0) is NaN or None: every entry must be known; "
-            "drop or fill such rows"
+            "drop or fill such rows, or give the variable missing=True"
         )
 
     def to(self, device: torch.device) -> Rows:
         """Return the rows on a device."""
-        known = None if self.known is None else self.known.to(device)
-        context = None if self.context is None else self.context.to(device)
-        return Rows(self.codes.to(device), known, context)
+        return self._each(lambda part: part.to(device))
 
     def repeat(self, n: int) -> Rows:
         """Return every row n times in succession."""
@@ -90,8 +91,23 @@ class Rows:
         known = (
             None if all(part.known is None for part in parts) else torch.cat([part.mask for part in parts])
         )
-        context = [part.context for part in parts if part.context is not None]
-        return Rows(torch.cat([part.codes for part in parts]), known, torch.cat(context) if context else None)
+        return Rows(
+            torch.cat([part.codes for part in parts]),
+            known,
+            _cat([part.context for part in parts]),
+            _cat([part.bodies for part in parts]),
+            _cat([part.scores for part in parts]),
+        )
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
+        """Return the rows with each of their tensors changed."""
+        others = (self.known, self.context, self.bodies, self.scores)
+        return Rows(change(self.codes), *(None if part is None else change(part) for part in others))
+
+
+def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there and len(there) == len(parts) else None
 
 
 #: What methods take as rows: encoded ones, or values in an array, a tensor or a data frame.

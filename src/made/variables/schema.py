@@ -260,7 +260,7 @@ class Schema:
         table = rows if hasattr(rows, "shape") else np.asarray(rows, dtype=object)
         return table[:, others], table[:, places]
 
-    def encode(self, rows: Any, context: Any = None, *, unknown: Any = None) -> Rows:
+    def encode(self, rows: Any, context: Any = None, *, unknown: Any = None, to_fill: bool = False) -> Rows:
         """Turn values into codes.
 
         Parameters
@@ -270,7 +270,10 @@ class Schema:
         context : (n, C) array or tensor, or (C,) for all rows, optional
             Where `rows` does not bring it.
         unknown : (n, D) or (D,) bool array, optional
-            True where an entry is unknown; beside those that `rows` marks None or NaN.
+            True where an entry is unknown; beside those that `rows` marks None or NaN and whose column is
+            never missing.
+        to_fill : bool
+            All that `rows` marks is unknown: entries to be filled in.
 
         Returns
         -------
@@ -289,7 +292,7 @@ class Schema:
         from made.variables import encoding
 
         modelled, own = self.table_of(rows)
-        encoded = encoding.encode(self.row_type, modelled, unknown)
+        encoded = encoding.encode(self.row_type, modelled, unknown, to_fill=to_fill)
         given = self.context.rows(own if context is None else context, len(encoded))
         return encoded if given is None else replace(encoded, context=given)
 
@@ -297,13 +300,40 @@ class Schema:
         """Turn values of the modelled columns into codes, (n, D), whatever the context is."""
         from made.variables import encoding
 
-        return encoding.encode_complete(self.row_type, self.table_of(rows)[0])
+        return encoding.encode_complete(self.row_type, self.table_of(rows)[0]).codes
 
-    def decode(self, codes: ArrayLike | Tensor) -> NDArray[Any]:
-        """Turn codes (n, D) into values: the inverse of `encode`."""
+    def encode_complete(self, rows: Any) -> Rows:
+        """Turn values of the modelled columns, none of them unknown, into rows without context."""
         from made.variables import encoding
 
+        return encoding.encode_complete(self.row_type, self.table_of(rows)[0])
+
+    def decode(self, codes: ArrayLike | Tensor | Rows) -> NDArray[Any]:
+        """Turn codes (n, D), or rows, into values: the inverse of `encode`."""
+        from made.variables import encoding
+        from made.variables.rows import Rows
+
+        if isinstance(codes, Rows):
+            return encoding.decode(self.row_type, codes.codes, codes.bodies)
         return encoding.decode(self.row_type, codes)
+
+    def fitted(self, rows: Rows, weight: ArrayLike | None = None) -> Schema:
+        """Return the schema with the marginals of numeric columns, where they have none, fitted to rows."""
+        from made.variables.marginal_fit import fit_numeric
+        from made.variables.numeric import Numeric
+
+        numbers = self.row_type.numbers
+        if numbers is None or rows.bodies is None or all(own.is_fitted for own in numbers.columns):
+            return self
+        columns = list(self.columns)
+        modelled = [d for d in range(len(columns)) if d not in self.context_places]
+        for i, (place, numeric) in enumerate(zip(numbers.places.tolist(), numbers.columns, strict=True)):
+            if not numeric.is_fitted:
+                codes, bodies = rows.codes[:, place].cpu().numpy(), rows.bodies[:, i].cpu().numpy()
+                own: Numeric = fit_numeric(numeric, codes, bodies, weight)
+                settings = {k: v for k, v in own.settings().items() if k not in ("kind", "n")}
+                columns[modelled[place]] = replace(columns[modelled[place]], arguments=settings)
+        return replace(self, columns=tuple(columns))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the schema, JSON-ready; columns that are alike but for their names are written once."""

@@ -35,7 +35,7 @@ def schema_table(
     for own, is_context in _groups(columns, context_places, joins_runs):
         first, last = own[0], own[-1]
         name = first.name if len(own) == 1 else f"{first.name}..{last.name}"
-        measure = ("context" if is_context else "mass") + (f"  {first.note}" if first.note else "")
+        measure = ("context" if is_context else first.measure) + (f"  {first.note}" if first.note else "")
         lines.append((name, first.kind, first.describe(), measure))
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
     text = [

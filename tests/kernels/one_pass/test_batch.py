@@ -25,7 +25,7 @@ def sample_both(model, u, k=0, codes=None, known=None, context=None):
     evidence = torch.zeros(u.shape) if codes is None else torch.from_numpy(codes)
     seen = torch.zeros(u.shape, dtype=torch.bool) if known is None else torch.from_numpy(known)
     rows = Rows(torch.where(seen, evidence, 0).to(model.variables.dtype), seen, features)
-    plain = model._sample_under(k, u, rows, "plain")
+    plain = model._sample_under(k, u, rows, "plain").codes
     plan = make_plan(model.network, mask, model.variables)
     return plain.numpy(), sample_one_pass(plan, u, codes, known, context)
 

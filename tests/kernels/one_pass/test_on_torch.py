@@ -76,7 +76,7 @@ def assert_sampled_rightly(model, sampled, u, k=0, codes=None, known=None, conte
     seen = torch.zeros(u.shape, dtype=torch.bool) if codes is None else known
     evidence = torch.zeros(u.shape) if codes is None else codes
     rows = Rows(torch.where(seen, evidence, 0).to(model.variables.dtype), seen, context)
-    plain = model._sample_under(k, u.numpy(), rows, "plain").long()
+    plain = model._sample_under(k, u.numpy(), rows, "plain").codes.long()
     free = np.ones(u.shape, dtype=bool) if codes is None else ~known.numpy()
     assert sampled.dtype == torch.int64
     assert sampled.shape == u.shape

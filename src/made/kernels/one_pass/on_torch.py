@@ -310,7 +310,7 @@ def _passed(logits: Tensor, uniforms: Tensor) -> Tensor:
 
 def _lay_out(plan: Plan, variables: RowType, bring: Callable[[Any], Tensor]) -> tuple[list[_Place], IntArray]:
     """Return the places, and the order of the inputs: dense ones by place, then one-hot ones by place."""
-    blocks = [variables.block_of(d) for d in plan.ordering.tolist()]
+    blocks = [variables.discrete(d) for d in plan.ordering.tolist()]
     tables = {
         id(block): None if block.feature_table is None else bring(block.feature_table.T.numpy())
         for block in blocks

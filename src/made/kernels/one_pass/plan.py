@@ -259,7 +259,7 @@ def _dense_features(mask: Mask, variables: RowType, is_one_hot: NDArray[np.bool_
 def _codings(variables: RowType) -> tuple[Ints, list[Floats]]:
     kinds, tables = [], []
     for d in range(variables.n_variables):
-        block = variables.block_of(d)
+        block = variables.discrete(d)
         table = block.feature_table
         kinds.append(KERNEL_KINDS[block.kernel_kind])
         tables.append(np.zeros(0, np.float32) if table is None else _array(table).reshape(-1))

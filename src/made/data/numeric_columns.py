@@ -1,0 +1,104 @@
+"""What a column of numbers is: the grid that its values are on, and which of them recur."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["find_spikes", "find_step", "numeric_arguments"]
+
+Floats = NDArray[np.float64]
+
+# A value is on a grid if it is this close to a point of it, in units of its own rounding; there is a grid
+# only where that is less than this part of the step.
+_ULPS, _PART_OF_STEP = 4, 0.1
+_FINEST = 6  # decimals
+# A spike: so many rows, this share of them, and so many times what its neighbours let expect.
+_FEWEST, _SHARE, _TIMES = 10, 0.01, 5
+_NEIGHBOURS, _MOST_SPIKES = 10, 32
+
+
+def numeric_arguments(train: Floats, others: Floats, *, missing: bool, eps: float) -> dict[str, Any]:
+    """Return the arguments of `made.Numeric` for a column.
+
+    Parameters
+    ----------
+    train : (n,) array
+        Observed values of the training rows.
+    others : (m,) array
+        Those of other rows, which are to be on the same grid.
+    missing : bool
+        Whether an entry is missing.
+    eps : float
+        Relative spacing of the numbers of the column's own type.
+
+    Examples
+    --------
+    >>> prices = np.array([0.0, 9.99, 20.0, 4.5] * 10)
+    >>> numeric_arguments(prices + np.arange(40) / 100, prices, missing=False, eps=2.2e-16)
+    {'step': 0.01, 'rounds': True}
+    """
+    arguments: dict[str, Any] = {}
+    step = find_step(np.concatenate([train, others]), eps)
+    if step is not None:
+        arguments |= {"step": step, "rounds": True}
+    if missing:
+        arguments["missing"] = True
+    spikes = find_spikes(train, step or 0.0)
+    if spikes:
+        arguments["spikes"] = spikes
+    return arguments
+
+
+def find_step(values: Floats, eps: float = 2.0**-52) -> float | None:
+    """Return the largest of 1, 0.1, ..., 10^-6 that all values are multiples of; None where none is.
+
+    Examples
+    --------
+    >>> find_step(np.array([1.5, 2.25, 100.0])), find_step(np.array([3.0, -7.0]))
+    (0.01, 1.0)
+    >>> find_step(np.array([np.pi])) is None
+    True
+    """
+    for decimals in range(_FINEST + 1):
+        scaled = np.abs(values) * 10.0**decimals
+        tolerance = _ULPS * eps * scaled
+        if decimals and len(values) and float(np.median(tolerance)) > _PART_OF_STEP:
+            return None
+        if bool((np.abs(scaled - np.rint(scaled)) <= tolerance).all()) and bool((scaled < 2.0**63).all()):
+            return 1.0 if decimals == 0 else 1 / 10**decimals
+    return None
+
+
+def find_spikes(values: Floats, step: float = 0.0) -> list[float]:
+    """Return the values that recur far more often than those around them, ascending.
+
+    Parameters
+    ----------
+    values : (n,) array
+        Observed values.
+    step : float
+        Of their grid; 0: none.
+
+    Examples
+    --------
+    >>> spread = np.random.default_rng(0).exponential(size=300)
+    >>> find_spikes(np.concatenate([spread, np.zeros(50)]))
+    [0.0]
+    >>> find_spikes(np.arange(300) % 20, step=1.0)
+    []
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    often = np.flatnonzero(counts >= max(_FEWEST, _SHARE * len(values)))
+    cell = step or (float(np.diff(distinct).min()) if len(distinct) > 1 else 0.0)
+    found = []
+    for i in often.tolist():
+        low, high = max(i - _NEIGHBOURS, 0), min(i + _NEIGHBOURS, len(distinct) - 1)
+        around = counts[low : high + 1].sum() - counts[i]
+        width = float(distinct[high] - distinct[low])
+        expected = around * cell / width if width > 0 else 0.0
+        if counts[i] >= _TIMES * expected:
+            found.append((counts[i], float(distinct[i])))
+    return sorted(value for _, value in sorted(found, reverse=True)[:_MOST_SPIKES])

@@ -1,0 +1,287 @@
+"""The distribution of one numeric variable given others: atoms, and a density or masses of a grid.
+
+By Bayes' rule, as for classes: how probable what is given is together with each value, at nodes that lie
+where the mass is. Between nodes the density is linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from made.masks.ordering import IntArray
+from made.queries.density import Floats
+from made.queries.inference import Evidence
+from made.queries.results import Method, Route
+from made.support.errors import InputError
+from made.variables.row_type import RowType
+from made.variables.rows import Rows
+
+__all__ = ["NumericConditional", "numeric_conditional"]
+
+# Nodes to begin with, and at most; fewer where each is estimated with particles.
+_FIRST, _MOST, _MOST_ESTIMATED = 129, 1025, 129
+# Mass of the marginal left out on each side, and how many points of a grid are gone through one by one.
+_TAIL, _MOST_POINTS = 1e-9, 1025
+
+
+@dataclass(frozen=True, eq=False)
+class NumericConditional:
+    """The distribution of one numeric variable given others.
+
+    Attributes
+    ----------
+    atoms : dict of float to float
+        The probability of each spike.
+    p_missing : float
+        That the entry is missing.
+    nodes : (m,) float64 array
+        Values, ascending: of a grid all points that have mass.
+    heights : (m,) float64 array
+        The density of the body at the nodes, in the column's own units; of a grid, the masses.
+    is_grid : bool
+        Whether the nodes are points of a grid.
+    log_evidence : float
+        log p of what is given, in nats.
+    error : float
+        Bound on the error of `log_evidence`, and so on the relative error of any probability, that comes from
+        the nodes; a standard error where evidence was estimated.
+    route : Route
+        How the evidence was found.
+    ess : float
+        Effective number of particles behind the worst node; infinite where none were needed.
+    """
+
+    atoms: dict[float, float]
+    p_missing: float
+    nodes: Floats
+    heights: Floats
+    is_grid: bool
+    log_evidence: float
+    error: float
+    route: Route
+    ess: float
+
+    @property
+    def method(self) -> Method:
+        """Whether the answer is exact, a numerical integral, or estimated."""
+        if self.route.method is Method.ESTIMATED:
+            return Method.ESTIMATED
+        return Method.EXACT if self.is_grid else Method.QUADRATURE
+
+    @property
+    def how(self) -> str:
+        """How it was found, for people."""
+        nodes = "" if self.is_grid else f", at {len(self.nodes):,} nodes"
+        return self.route.sentence + nodes
+
+    def pmf(self, x: float) -> float:
+        """Return the probability of one value: of a spike, or a point of the grid."""
+        mass = self.atoms.get(float(x), 0.0)
+        if self.is_grid:
+            at = np.flatnonzero(np.isclose(self.nodes, x, rtol=1e-9, atol=0))
+            mass += float(self.heights[at].sum())
+        return mass
+
+    def pdf(self, x: float | Floats) -> Floats:
+        """Return the density of the body; 0 for a variable on a grid."""
+        if self.is_grid:
+            return np.zeros(np.shape(x))
+        density: Floats = np.interp(np.asarray(x), self.nodes, self.heights, left=0.0, right=0.0)
+        return density
+
+    def cdf(self, x: float | Floats) -> Floats:
+        """Return the probability of a value up to x, given that it is not missing."""
+        at = np.asarray(x, dtype=np.float64)
+        below: Floats = np.zeros(at.shape)
+        for value, p in self.atoms.items():
+            below = below + p * (value <= at)
+        if self.is_grid:
+            cumulated = np.concatenate([[0.0], np.cumsum(self.heights)])
+            below = below + cumulated[np.searchsorted(self.nodes, at, side="right")]
+        else:
+            below = np.asarray(below + np.interp(at, self.nodes, self._cumulated))
+            right = np.searchsorted(self.nodes, at).clip(1, len(self.nodes) - 1)
+            left, inside = right - 1, (at > self.nodes[0]) & (at < self.nodes[-1])
+            # The integral of a linear density bends within an interval.
+            width = self.nodes[right] - self.nodes[left]
+            part = np.where(inside, (at - self.nodes[left]) / width, 0.0)
+            below = below - np.where(
+                inside, width * (self.heights[right] - self.heights[left]) * part * (1 - part) / 2, 0.0
+            )
+        found: Floats = np.clip(below / self._there, 0.0, 1.0)
+        return found
+
+    def quantile(self, q: float | Floats) -> Floats:
+        """Return the smallest value whose CDF is at least q."""
+        q = np.asarray(q, dtype=np.float64)
+        places = np.unique(np.concatenate([self.nodes, list(self.atoms)]))
+        cdf = self.cdf(places)
+        at = np.searchsorted(cdf, q - 1e-12).clip(0, len(places) - 1)
+        found: Floats
+        if self.is_grid:
+            found = places[at]
+            return found
+        before = places[np.maximum(at - 1, 0)]
+        low, high = before.copy(), places[at].astype(np.float64)
+        for _ in range(60):
+            middle = (low + high) / 2
+            reached = self.cdf(middle) >= q
+            low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+        found = high
+        return found
+
+    def interval(self, level: float = 0.9) -> tuple[float, float]:
+        """Return the values between which the middle `level` of the distribution lies."""
+        low, high = self.quantile(np.array([(1 - level) / 2, (1 + level) / 2]))
+        return float(low), float(high)
+
+    @property
+    def mean(self) -> float:
+        """The mean of the values, given that it is not missing."""
+        of_atoms = sum(value * p for value, p in self.atoms.items())
+        if self.is_grid:
+            return float((of_atoms + self.nodes @ self.heights) / self._there)
+        x, h, width = self.nodes, self.heights, np.diff(self.nodes)
+        a, b = x[:-1], x[1:]
+        of_body = (width * ((2 * a + b) * h[:-1] + (a + 2 * b) * h[1:]) / 6).sum()
+        return float((of_atoms + of_body) / self._there)
+
+    @property
+    def _cumulated(self) -> Floats:
+        steps = np.diff(self.nodes) * (self.heights[1:] + self.heights[:-1]) / 2
+        return np.concatenate([[0.0], np.cumsum(steps)])
+
+    @property
+    def _there(self) -> float:
+        """The probability that the entry is not missing: by the nodes themselves, so that a CDF ends at 1."""
+        body = self.heights.sum() if self.is_grid else self._cumulated[-1]
+        return float(sum(self.atoms.values()) + body)
+
+
+def numeric_conditional(
+    variables: RowType,
+    variable: int,
+    row: Rows,
+    evidence: Callable[[Rows], Evidence],
+) -> NumericConditional:
+    """Return the distribution of a numeric variable.
+
+    Parameters
+    ----------
+    variables : RowType
+        What the columns are.
+    variable : int
+        Which is asked about.
+    row : Rows
+        One row, with what is given known, and the variable itself.
+    evidence : callable
+        Returns how probable rows are.
+    """
+    numbers = variables.numbers
+    assert numbers is not None
+    place = numbers.places.tolist().index(variable)
+    column = numbers.columns[place]
+
+    def with_values(codes: IntArray, bodies: IntArray) -> Rows:
+        rows = row.repeat(len(codes))
+        assert rows.bodies is not None
+        rows.codes[:, variable] = torch.from_numpy(codes).to(rows.codes.dtype)
+        rows.bodies[:, place] = torch.from_numpy(bodies)
+        return replace(rows, scores=None)
+
+    codes = np.arange(1, column.n_values)
+    found = []
+    atoms = np.zeros(0)
+    if len(codes):
+        of_atoms = evidence(with_values(codes, column.bodies_of_codes(codes, np.zeros_like(codes))))
+        found.append(of_atoms)
+        atoms = of_atoms.log_prob
+    scores = numbers.alone(place)
+    z = torch.special.ndtri(torch.linspace(_TAIL, 1 - _TAIL, _FIRST, dtype=torch.float64))
+    ends = scores.values(torch.stack([z[0], z[-1]])[None])[0].tolist()
+    is_grid = column.step is not None and (ends[1] - ends[0]) / column.step < _MOST_POINTS
+
+    def at(values: Floats) -> Floats:
+        bodies = column.bodies_near(values)
+        own = evidence(with_values(column.codes_of(bodies) if is_grid else np.zeros_like(bodies), bodies))
+        found.append(own)
+        return own.log_prob
+
+    if is_grid:
+        assert column.step is not None
+        bodies = np.arange(column.bodies_near(np.array(ends))[0], column.bodies_near(np.array(ends))[1] + 1)
+        bodies = bodies[column.codes_of(bodies) == 0]
+        nodes = column.floats_of(bodies)
+        log_heights = at(nodes)
+        error = 0.0
+    else:
+        nodes = np.unique(scores.values(_spread(z)[None])[0].numpy())
+        log_heights = at(nodes)
+        most = _MOST if np.isinf(found[-1].ess).all() else _MOST_ESTIMATED
+        while len(nodes) < most:
+            more = _between(nodes, np.exp(log_heights - log_heights.max()), most - len(nodes))
+            if not len(more):
+                break
+            nodes = np.concatenate([nodes, more])
+            log_heights = np.concatenate([log_heights, at(more)])
+            order = np.argsort(nodes)
+            nodes, log_heights = nodes[order], log_heights[order]
+        if column.step is not None:
+            log_heights = log_heights - np.log(column.step)
+        error = _error(nodes, log_heights)
+    top = max(float(log_heights.max(initial=-np.inf)), float(atoms.max(initial=-np.inf)))
+    if np.isneginf(top):
+        raise InputError("the model gives what is given probability 0: nothing follows from it")
+    heights, masses = np.exp(log_heights - top), np.exp(atoms - top)
+    body = heights.sum() if is_grid else ((heights[1:] + heights[:-1]) * np.diff(nodes)).sum() / 2
+    total = masses.sum() + body
+    values = dict(zip(column.spikes, (masses / total).tolist(), strict=False))
+    worst = min(found, key=lambda own: float(own.ess.min(initial=np.inf)))
+    if len(worst.ess):
+        worst.of(int(worst.ess.argmin())).warn_if_poor()
+    return NumericConditional(
+        atoms=values,
+        p_missing=float(masses[-1] / total) if column.missing else 0.0,
+        nodes=nodes,
+        heights=heights / total,
+        is_grid=is_grid,
+        log_evidence=float(np.log(total) + top),
+        error=max(error, *(float(own.error.max(initial=0)) for own in found)),
+        route=Route(max(int(own.routes.max(initial=0)) for own in found)),
+        ess=min(float(own.ess.min(initial=np.inf)) for own in found),
+    )
+
+
+def _spread(z: torch.Tensor) -> torch.Tensor:
+    """Return normal scores that are spread evenly in z as well as in the CDF."""
+    return torch.cat([z, torch.linspace(float(z[0]), float(z[-1]), len(z), dtype=z.dtype)])
+
+
+def _between(nodes: Floats, heights: Floats, most: int) -> Floats:
+    """Return the middles of the intervals that a straight line misses the most mass in."""
+    width = np.diff(nodes)
+    slopes = np.diff(heights) / width
+    bend = np.abs(np.diff(slopes, prepend=slopes[:1]))
+    missed = (bend + np.append(bend[1:], 0.0)) * width**2
+    total = (width * (heights[1:] + heights[:-1])).sum() / 2
+    chosen = np.argsort(-missed)[: max(most // 2, 1)]
+    chosen = chosen[missed[chosen] > 1e-7 * total]
+    middles = (nodes[chosen] + nodes[chosen + 1]) / 2
+    fresh: Floats = middles[(middles > nodes[chosen]) & (middles < nodes[chosen + 1])]
+    return fresh
+
+
+def _error(nodes: Floats, log_heights: Floats) -> float:
+    """Return how far the integral moves when every other node is left out: a bound on its relative error."""
+    heights = np.exp(log_heights - log_heights.max())
+    every = np.trapezoid(heights, nodes)
+    half = (
+        np.trapezoid(heights[::2], nodes[::2])
+        if len(nodes) % 2
+        else np.trapezoid(np.append(heights[::2], heights[-1]), np.append(nodes[::2], nodes[-1]))
+    )
+    return float(abs(half / every - 1)) / 3

@@ -1,0 +1,266 @@
+"""Normal scores: G, the smooth CDF of each numeric column, and z = Phi^-1(G(x)), for many columns at once.
+
+Between knots z is a monotone rational-quadratic spline (Gregory and Delbourgo 1982) of t, which is x or, for
+skewed columns, asinh((x - centre) / scale). Beyond the knots the mass decays as a generalized Pareto tail in
+t. All of it is float64, and everything that may be tiny is kept as a logarithm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from made.support.errors import InputError
+
+__all__ = ["NormalScores", "Score", "Spline", "log_cell", "log_phi", "ndtri_exp"]
+
+#: Shape of the tails: a value far beyond all that were seen costs a finite number of nats, whatever its size.
+TAIL_SHAPE = 0.1
+_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+# A cell narrower than this in z is as good as a point times its width.
+_NARROW = 1e-5
+_FARTHEST_CELL = 150.0
+_LARGEST = torch.finfo(torch.float64).max
+
+
+@dataclass(frozen=True)
+class Spline:
+    """The marginal CDF G of one column: at most 256 numbers.
+
+    Attributes
+    ----------
+    knots : (m,) sequence of float, m >= 2
+        t at the knots, increasing.
+    scores : (m,) sequence of float
+        z at the knots, increasing.
+    slopes : (m,) sequence of float
+        dz/dt at the knots, positive.
+    centre, scale : float
+        t = asinh((x - centre) / scale); a scale of 0 means t = x - centre.
+    """
+
+    knots: tuple[float, ...]
+    scores: tuple[float, ...]
+    slopes: tuple[float, ...]
+    centre: float = 0.0
+    scale: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {
+            "knots": list(self.knots),
+            "scores": list(self.scores),
+            "slopes": list(self.slopes),
+            "centre": self.centre,
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> Spline:
+        """Read what `as_dict` wrote."""
+        parts = [tuple(float(x) for x in entries[name]) for name in ("knots", "scores", "slopes")]
+        knots, scores, slopes = parts
+        if not len(knots) == len(scores) == len(slopes) >= 2:
+            raise InputError("a marginal has as many scores and slopes as knots, two at least")
+        if any(b <= a for part in (knots, scores) for a, b in pairwise(part)) or min(slopes) <= 0:
+            raise InputError("knots and scores of a marginal increase, and its slopes are positive")
+        return cls(knots, scores, slopes, float(entries["centre"]), float(entries["scale"]))
+
+
+class Score(NamedTuple):
+    """Where values stand in the marginal of their column; tensors of one shape, float64.
+
+    Attributes
+    ----------
+    z : Tensor
+        Normal score: of the value; of a cell, of its middle in z.
+    width : Tensor
+        Width in z of the cell that a value on a grid stands for; 0 for a point.
+    log_marginal : Tensor
+        log g(x), a density in the column's own units; of a cell, the logarithm of its mass under G.
+    """
+
+    z: Tensor
+    width: Tensor
+    log_marginal: Tensor
+
+
+class NormalScores:
+    """The marginals of D numeric columns, evaluated together.
+
+    Parameters
+    ----------
+    splines : sequence of D Spline
+    steps : sequence of D float
+        The step of the grid of each column; 0 where values are continuous.
+
+    Examples
+    --------
+    >>> q = 0.6744897501960817  # the quartiles of a standard normal
+    >>> scores = NormalScores([Spline((10.0, 20.0), (-q, q), (q / 5, q / 5))], steps=[0.0])
+    >>> score = scores.of(torch.tensor([[15.0]], dtype=torch.float64))
+    >>> score.z.item(), round(score.log_marginal.exp().item(), 4)
+    (0.0, 0.0538)
+    """
+
+    def __init__(self, splines: Sequence[Spline], steps: Sequence[float]) -> None:
+        size = max(len(spline.knots) for spline in splines)
+
+        def padded(name: str, end: float) -> Tensor:
+            rows = [[*getattr(own, name), *[end] * (size - len(own.knots))] for own in splines]
+            return torch.tensor(rows, dtype=torch.float64)
+
+        self.steps = torch.tensor(steps, dtype=torch.float64)[:, None]
+        self.has_grid = bool((self.steps > 0).any())
+        self._knots = padded("knots", math.inf)
+        self._scores = padded("scores", math.inf)
+        self._slopes = padded("slopes", 1.0)
+        counts = torch.tensor([len(own.knots) for own in splines])[:, None]
+        self._last = counts - 1
+        self._centre = torch.tensor([own.centre for own in splines], dtype=torch.float64)[:, None]
+        self._scale = torch.tensor([own.scale for own in splines], dtype=torch.float64)[:, None]
+        # The tails continue the density at the end knots: log of the mass beyond, and of the rate of decay.
+        ends = torch.cat([torch.zeros_like(counts), self._last], dim=1)
+        z = self._scores.gather(1, ends)
+        self._end_knots = self._knots.gather(1, ends)
+        self._end_scores = z
+        self._end_mass = torch.special.log_ndtr(-z.abs())
+        self._end_mass[:, 0:1] = torch.special.log_ndtr(z[:, 0:1])
+        self._end_mass[:, 1:2] = torch.special.log_ndtr(-z[:, 1:2])
+        self._end_rate = log_phi(z) + self._slopes.gather(1, ends).log() - self._end_mass
+
+    def of(self, values: Tensor) -> Score:
+        """Return the scores of values (D, n): of the cells around them where a column is on a grid."""
+        z, log_slope = self.point(values)
+        point = Score(z, torch.zeros_like(z), log_slope + log_phi(z))
+        if not self.has_grid:
+            return point
+        low, _ = self.point(values - self.steps / 2)
+        high, _ = self.point(values + self.steps / 2)
+        width = high - low
+        # Of a narrow cell the difference has lost its digits.
+        narrow = width < _NARROW
+        width = torch.where(narrow, (log_slope + self.steps.log()).exp(), width)
+        middle = torch.where(narrow, z, (low + high) / 2)
+        cell = Score(middle, width, width.log() + log_cell(middle, width))
+        is_cell = self.steps > 0
+        return Score(*(torch.where(is_cell, a, b) for a, b in zip(cell, point, strict=True)))
+
+    def point(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z and log dz/dx of values (D, n)."""
+        t, log_t = self._to_t(values)
+        right = torch.searchsorted(self._knots, t.contiguous(), right=True).clamp(min=1)
+        right = torch.minimum(right, self._last)
+        t0, t1 = self._knots.gather(1, right - 1), self._knots.gather(1, right)
+        z0, z1 = self._scores.gather(1, right - 1), self._scores.gather(1, right)
+        d0, d1 = self._slopes.gather(1, right - 1), self._slopes.gather(1, right)
+        place = ((t - t0) / (t1 - t0)).clamp(0, 1)
+        secant = (z1 - z0) / (t1 - t0)
+        d0, d1 = d0 / secant, d1 / secant
+        both = place * (1 - place)
+        below = 1 + (d1 + d0 - 2) * both
+        z = z0 + (z1 - z0) * (place**2 + d0 * both) / below
+        log_slope = secant.log() + ((d1 * place**2 + 2 * both + d0 * (1 - place) ** 2) / below**2).log()
+        for side, sign in ((0, -1.0), (1, 1.0)):
+            beyond = sign * (t - self._end_knots[:, side : side + 1])
+            excess = (beyond.clamp(min=0) * self._end_rate[:, side : side + 1].exp()).clamp(max=_LARGEST)
+            decay = torch.log1p(TAIL_SHAPE * excess)
+            log_mass = self._end_mass[:, side : side + 1] - decay / TAIL_SHAPE
+            tail = -sign * ndtri_exp(log_mass)
+            log_density = log_mass + self._end_rate[:, side : side + 1] - decay
+            z = torch.where(beyond > 0, tail, z)
+            log_slope = torch.where(beyond > 0, log_density - log_phi(tail), log_slope)
+        return z, log_slope + log_t
+
+    def values(self, z: Tensor) -> Tensor:
+        """Return the values (D, n) of normal scores: the inverse of `point`; points of the grid on a grid."""
+        right = torch.searchsorted(self._scores, z.contiguous(), right=True).clamp(min=1)
+        right = torch.minimum(right, self._last)
+        t0, t1 = self._knots.gather(1, right - 1), self._knots.gather(1, right)
+        z0, z1 = self._scores.gather(1, right - 1), self._scores.gather(1, right)
+        d0, d1 = self._slopes.gather(1, right - 1), self._slopes.gather(1, right)
+        d0, d1 = (own * (t1 - t0) / (z1 - z0) for own in (d0, d1))
+        rise = (z - z0).clamp(min=0)
+        rise = torch.minimum(rise, z1 - z0)
+        bend = d1 + d0 - 2
+        a = (z1 - z0) * (1 - d0) + rise * bend
+        b = (z1 - z0) * d0 - rise * bend
+        c = -rise
+        place = 2 * c / (-b - (b * b - 4 * a * c).clamp(min=0).sqrt())
+        t = t0 + place.clamp(0, 1) * (t1 - t0)
+        for side, sign in ((0, -1.0), (1, 1.0)):
+            end = self._end_scores[:, side : side + 1]
+            log_mass = torch.special.log_ndtr(-sign * torch.where(sign * (z - end) > 0, z, end))
+            decay = TAIL_SHAPE * (self._end_mass[:, side : side + 1] - log_mass)
+            excess = torch.expm1(decay) / TAIL_SHAPE / self._end_rate[:, side : side + 1].exp()
+            tail = self._end_knots[:, side : side + 1] + sign * excess
+            t = torch.where(sign * (z - end) > 0, tail, t)
+        return self._from_t(t)
+
+    def to(self, device: torch.device) -> NormalScores:
+        """Return them on a device."""
+        moved = object.__new__(NormalScores)
+        for name, value in vars(self).items():
+            setattr(moved, name, value.to(device) if isinstance(value, Tensor) else value)
+        return moved
+
+    def _to_t(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return t and log dt/dx."""
+        offset = values - self._centre
+        is_skewed = self._scale > 0
+        scale = torch.where(is_skewed, self._scale, 1.0)
+        ratio = offset / scale
+        # asinh of what overflows: log(2 |offset| / scale)
+        far = offset.sign() * (offset.abs().log() - scale.log() + math.log(2))
+        t = torch.where(ratio.abs() < 1e150, torch.asinh(ratio), far)
+        log_t = -torch.hypot(scale, offset).log()
+        return torch.where(is_skewed, t, offset), torch.where(is_skewed, log_t, 0.0)
+
+    def _from_t(self, t: Tensor) -> Tensor:
+        is_skewed = self._scale > 0
+        offset = torch.where(is_skewed, self._scale * torch.sinh(torch.where(is_skewed, t, 0.0)), t)
+        return (self._centre + offset).clamp(-_LARGEST, _LARGEST)
+
+
+def log_phi(z: Tensor) -> Tensor:
+    """Return the logarithm of the standard normal density."""
+    return -0.5 * z * z - _LOG_SQRT_2PI
+
+
+def ndtri_exp(log_p: Tensor) -> Tensor:
+    """Return the z whose standard normal CDF is exp(log_p), also where that is too small for a float64."""
+    z = torch.special.ndtri(log_p.exp().clamp(min=1e-300))
+    low = log_p.clamp(max=-5.0)
+    far = -(-2 * low - (-2 * low).log() - math.log(2 * math.pi)).clamp(min=1.0).sqrt()
+    for _ in range(4):  # Newton on the logarithm, which is concave
+        mass = torch.special.log_ndtr(far)
+        far = far - (mass - low) * (mass - log_phi(far)).exp()
+    return torch.where(log_p < -5.0, far, z)
+
+
+def log_cell(z: Tensor, width: Tensor) -> Tensor:
+    """Return the logarithm of the mean standard normal density over [z - width / 2, z + width / 2].
+
+    Exact in the limit of a width of 0, and in both tails: the difference of two CDFs is taken from the nearer
+    one, in logarithms.
+    """
+    narrow = width < 0.03
+    half = torch.where(narrow, 1.0, width) / 2
+    # Cells that begin farther out than this have hardly any mass, and too few digits in float32.
+    z = torch.minimum(z.abs(), half + _FARTHEST_CELL)
+    near, far = torch.special.log_ndtr(half - z), torch.special.log_ndtr(-half - z)
+    wide = near + torch.log(-torch.expm1(far - near)) - torch.log(2 * half)
+    # The mean of exp(-z t) over the cell is sinh(bend) / bend; what is left of exp(-t^2 / 2) is close to 1.
+    bend = torch.where(narrow, z * width, 0.0) / 2
+    apart = bend.clamp(min=1e-3)
+    log_sinhc = torch.where(
+        bend < 1e-3, bend * bend / 6, bend + torch.log(-torch.expm1(-2 * apart) / (2 * apart))
+    )
+    point = log_phi(z) + log_sinhc - width * width / 24
+    return torch.where(narrow, point, wide)

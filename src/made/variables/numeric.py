@@ -1,0 +1,225 @@
+"""Numeric variables: what their values are, how they become codes and bodies, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from made.support.checks import check_bool, check_int
+from made.support.errors import InputError
+from made.variables.base import Variable
+from made.variables.normal_mixture import N_PARAMETERS
+from made.variables.normal_score import Spline
+
+__all__ = ["N_BUMPS", "Numbers", "Numeric"]
+
+#: Radial basis functions of G that a value enters the network as, beside its normal score.
+N_BUMPS = 8
+_STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
+# A value this close to a point of the grid, in units of its own rounding, is on it.
+_ULPS = 4
+
+
+class Numbers(NamedTuple):
+    """Values of one numeric column, encoded.
+
+    Attributes
+    ----------
+    codes : (n,) int64 array
+        0 for the body, else the number of the atom.
+    bodies : (n,) int64 array
+        The number of the point of the grid; of a continuous variable the bits of the float64.
+    wrong : (n,) bool array
+        True where a value is no number, infinite, or not on the grid.
+    """
+
+    codes: NDArray[np.int64]
+    bodies: NDArray[np.int64]
+    wrong: NDArray[np.bool_]
+
+
+class Numeric(Variable):
+    """`n` numbers: amounts, measurements, counts. Scored in their own units.
+
+    A value is an atom (missing, or a spike: a value that recurs) or belongs to the body, which is continuous
+    or on a grid. An atom and a point of the grid have a mass, everything else has a density.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    step : float, optional
+        Values are multiples of this: 1 for whole numbers, 0.01 for cents. By default they are continuous.
+    missing : bool
+        Whether an entry may be missing, which is then a value like any other.
+    spikes : sequence of float
+        Values that recur, each with a mass of its own.
+    rounds : bool
+        Round a value to the nearest multiple of the step, where it would be refused.
+    marginal : mapping, optional
+        The marginal CDF of the body, as model files hold it; training rows set it.
+
+    Examples
+    --------
+    >>> Numeric(step=0.01, missing=True)
+    Numeric(step=0.01, missing=True)
+    >>> Numeric(spikes=[0.0]).encode(np.array([0.0, 1.5])).codes.tolist()
+    [1, 0]
+    """
+
+    kind = "numeric"
+
+    def __init__(
+        self,
+        n: int = 1,
+        step: float | None = None,
+        missing: bool = False,
+        *,
+        spikes: Sequence[float] = (),
+        rounds: bool = False,
+        marginal: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.n = check_int("Numeric: n", n, least=1)
+        self.step = _check_step(step)
+        self.missing = check_bool("Numeric: missing", missing)
+        # The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read.
+        inverse = 0 if self.step is None else round(1 / self.step)
+        self._inverse = inverse if self.step is not None and inverse * self.step == 1 else 0
+        self.spikes = tuple(float(value) for value in spikes)
+        if len(set(self.spikes)) < len(self.spikes) or not np.isfinite(self.spikes).all():
+            raise InputError(f"Numeric: spikes are finite numbers that differ, got {list(spikes)}")
+        self.rounds = check_bool("Numeric: rounds", rounds)
+        self.spline = _STANDARD_NORMAL if marginal is None else Spline.from_dict(marginal)
+        self.is_fitted = marginal is not None
+        self.n_values = 1 + len(self.spikes) + self.missing
+        self.input_size = 1 + N_BUMPS + self.n_values - 1
+        self.n_class_outputs = self.n_values if self.n_values > 1 else 0
+        self.output_size = self.n_class_outputs + N_PARAMETERS
+        self.input_power = 2.0
+        self._spike_numbers = self._numbers(np.array(self.spikes))[0]
+        if (self._numbers(np.array(self.spikes))[1]).any():
+            raise InputError(f"Numeric: the spikes {list(spikes)} are not multiples of the step {self.step}")
+
+    def encode(self, values: NDArray[Any]) -> Numbers:
+        """Turn values, none of them missing, into codes and bodies."""
+        bodies, wrong = self._numbers(values)
+        return Numbers(self.codes_of(bodies), bodies, wrong)
+
+    def codes_of(self, bodies: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the code of each body: that of its spike, or 0."""
+        codes = np.zeros(bodies.shape, dtype=np.int64)
+        for code, spike in enumerate(self._spike_numbers.tolist(), start=1):
+            codes[bodies == spike] = code
+        return codes
+
+    def values_of(self, bodies: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the values that bodies stand for: int64 for whole numbers, else float64."""
+        if self.step is None:
+            return bodies.view(np.float64)
+        if self._inverse:
+            return bodies if self._inverse == 1 else bodies / self._inverse
+        return bodies * self.step
+
+    def bodies_near(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the body of each value: of the nearest point of the grid, where there is one."""
+        if self.step is None:
+            return (values + 0.0).view(np.int64)
+        with np.errstate(over="ignore"):  # what is too large is clipped
+            scaled = values * self._inverse if self._inverse else values / self.step
+        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**62), 2.0**62)).astype(np.int64)
+        return near
+
+    def bodies_of_codes(self, codes: NDArray[np.int64], bodies: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the bodies that go with codes: a spike has its own, a missing entry 0."""
+        atoms = np.append(self._spike_numbers, 0)
+        own: NDArray[np.int64] = np.where(codes == 0, bodies, atoms[np.maximum(codes, 1) - 1])
+        return own
+
+    def floats_of(self, bodies: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the values that bodies stand for as float64."""
+        return self.values_of(bodies).astype(np.float64)
+
+    def settings(self) -> dict[str, Any]:
+        """Return kind and n, and what differs from the defaults."""
+        settings: dict[str, Any] = {"kind": self.kind, "n": self.n}
+        if self.step is not None:
+            settings["step"] = self.step
+        if self.missing:
+            settings["missing"] = True
+        if self.spikes:
+            settings["spikes"] = list(self.spikes)
+        if self.rounds:
+            settings["rounds"] = True
+        if self.is_fitted:
+            settings["marginal"] = self.spline.as_dict()
+        return settings
+
+    def with_marginal(self, spline: Spline) -> Numeric:
+        """Return the variable with the marginal of its body."""
+        own = self.settings() | {"marginal": spline.as_dict()}
+        own.pop("kind")
+        return Numeric(**own)
+
+    def __repr__(self) -> str:
+        """Show the call that makes this, its marginal apart."""
+        parts = [str(self.n)] if self.n > 1 else []
+        parts += [] if self.step is None else [f"step={self.step:g}"]
+        parts += ["missing=True"] if self.missing else []
+        parts += [f"spikes={list(self.spikes)}"] if self.spikes else []
+        return f"Numeric({', '.join(parts)})"
+
+    def _numbers(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return bodies, and where there is none for a value."""
+        if values.dtype.kind not in "biuf":
+            values = _as_numbers(values)
+        if self.step is None:
+            floats = values.astype(np.float64) + 0.0  # no negative zero
+            wrong = ~np.isfinite(floats)
+            return np.where(wrong, 0.0, floats).view(np.int64), wrong
+        if values.dtype.kind in "biu" and self._inverse:
+            wrong = np.zeros(values.shape, dtype=bool)
+            if values.dtype == np.uint64:
+                wrong = values > np.iinfo(np.int64).max
+            whole = values.astype(np.int64)
+            most = np.iinfo(np.int64).max // self._inverse
+            wrong = wrong | (whole > most) | (whole < -most)
+            return np.where(wrong, 0, whole) * self._inverse, wrong
+        single = values.dtype == np.float32 or values.dtype == np.float16
+        eps = np.finfo(values.dtype if single else np.float64).eps
+        floats = values.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = floats * self._inverse if self._inverse else floats / self.step
+            near = np.rint(scaled)
+            wrong = ~(np.abs(near) < 2.0**63)
+            if not self.rounds:
+                wrong |= np.abs(scaled - near) > _ULPS * eps * np.abs(scaled)
+        return np.where(wrong, 0, near).astype(np.int64), wrong
+
+
+def _check_step(step: Any) -> float | None:
+    if step is None:
+        return None
+    if isinstance(step, bool) or not isinstance(step, int | float | np.number) or not 0 < step < np.inf:
+        raise InputError(f"Numeric: step is the distance of neighbouring values, above 0; got {step!r}")
+    return float(step)
+
+
+def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
+    """Return objects or text as numbers: whole ones as int64 where all are; NaN where one is none."""
+    entries = values.tolist()
+    if all(isinstance(value, int | np.integer) for value in entries) and entries:
+        try:
+            return np.array(entries, dtype=np.int64)
+        except OverflowError:
+            pass
+    return np.array([_number(value) for value in entries], dtype=np.float64)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")

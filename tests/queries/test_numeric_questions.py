@@ -1,0 +1,130 @@
+"""Questions about numbers: conditionals against what the model itself says, completions, unknown numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+
+import made
+from made.queries.numeric_conditional import NumericConditional
+
+
+@pytest.fixture(scope="module")
+def correlated():
+    """Two normals of correlation 0.8, an amount that is often 0 and depends on them, a count, gaps."""
+    draw = np.random.default_rng(0)
+    n = 3000
+    a = draw.normal(size=n)
+    b = 0.8 * a + 0.6 * draw.normal(size=n)
+    c = np.where(draw.random(n) < 1 / (1 + np.exp(-a)), 0.0, draw.exponential(np.exp(0.5 * b)))
+    d = draw.poisson(np.exp(0.4 * b) * 2)
+    e = np.where(draw.random(n) < 0.2, np.nan, a + draw.normal(size=n))
+    rows = np.stack([a, b, c, d, e], axis=1)
+    variables = [
+        made.Numeric(2),
+        made.Numeric(spikes=[0.0]),
+        made.Numeric(step=1),
+        made.Numeric(missing=True),
+    ]
+    model = made.MADE(variables, hidden=(32,), direct=True)
+    made.fit(model, rows[:2500], rows[2500:], epochs=12, batch_size=64, learning_rate=5e-3)
+    return model, rows
+
+
+def test_a_conditional_along_the_ordering_is_the_models_own(correlated):
+    model, _ = correlated
+    found = model.conditional(1, {0: 1.5})
+    assert isinstance(found, NumericConditional)
+    assert found.method == "quadrature"
+    grid = np.linspace(-4, 6, 400)
+    table = np.array([[1.5, x, 0, 0, 0] for x in grid])
+    own = model.log_prob(table, per_variable=True)[:, 1].exp().numpy()
+    np.testing.assert_allclose(found.pdf(grid), own, atol=2e-3)
+    assert found.mean == pytest.approx(1.2, abs=0.15)
+    assert found.log_evidence == pytest.approx(
+        float(model.log_prob([[1.5, 0, 0, 0, 0]], per_variable=True)[0, 0]), abs=max(found.error, 1e-4)
+    )
+
+
+def test_a_cdf_is_the_integral_of_its_density_and_its_quantiles_invert_it(correlated):
+    model, _ = correlated
+    for variable in (0, 1, 2):
+        found = model.conditional(variable, {3: 2})
+        low, high = found.interval(0.98)
+        x = np.linspace(low, high, 2001)
+        x = x[x != 0]
+        below = integrate.cumulative_trapezoid(found.pdf(x), x, initial=0) + found.cdf(x[0])
+        jump = found.pmf(0.0) * (x > 0) * (x[0] < 0) if variable == 2 else 0
+        np.testing.assert_allclose(found.cdf(x), below + jump, atol=5e-3)
+        q = np.array([0.05, 0.3, 0.5, 0.9])
+        at = found.quantile(q)
+        assert (found.cdf(at) >= q - 1e-6).all()
+        assert (found.cdf(at - 1e-6 * np.maximum(np.abs(at), 1)) <= q + 1e-4).all()
+
+
+def test_masses_and_densities_sum_to_1(correlated):
+    model, _ = correlated
+    count = model.conditional(3, {0: 0.5, 1: 0.2, 2: 0.0})
+    assert count.method == "exact"
+    assert sum(count.pmf(k) for k in range(400)) == pytest.approx(1, abs=1e-4)
+    assert count.quantile(0.5) in range(60)
+    gaps = model.conditional(4, {0: 0.5})
+    assert gaps.p_missing == pytest.approx(0.2, abs=0.06)
+    x = np.linspace(-20, 20, 40_001)
+    assert integrate.trapezoid(gaps.pdf(x), x) + gaps.p_missing == pytest.approx(1, abs=1e-3)
+    amount = model.conditional(2, {0: 2.0, 1: 1.0})
+    assert amount.pmf(0.0) > 0.5
+
+
+def test_evidence_that_comes_later_counts(correlated):
+    """By Bayes' rule, against rows drawn from the model: those whose later value is near what is given."""
+    model, _ = correlated
+    found = model.conditional(0, {1: 1.0})
+    drawn = np.asarray(model.sample(60_000, seed=1)[:, :2])
+    near = drawn[np.abs(drawn[:, 1] - 1.0) < 0.05, 0]
+    assert found.mean == pytest.approx(near.mean(), abs=5 * near.std() / len(near) ** 0.5 + 0.02)
+    low, high = found.interval(0.8)
+    assert ((near > low) & (near < high)).mean() == pytest.approx(0.8, abs=0.06)
+
+
+def test_unknown_numbers_are_integrated_over(correlated):
+    model, _ = correlated
+    row = np.array([[np.nan, 0.7, 0, 0, 0]])
+    unknown = np.array([True, False, True, True, True])
+    answer = model.marginal(np.nan_to_num(row), unknown=unknown, particles=20_000)
+    assert str(answer.method[0]) == "estimated"
+    draws = np.asarray(model.sample(4000, seed=3))[:, 0]
+    table = np.stack([draws, np.full_like(draws, 0.7), *np.zeros((3, len(draws)))], axis=1)
+    own = model.log_prob(table, per_variable=True)[:, 1]
+    truth = float(torch.logsumexp(own, 0)) - np.log(len(draws))
+    assert answer.log_prob[0] == pytest.approx(truth, abs=0.1)
+    assert answer.error[0] < 0.05
+
+
+def test_completions_follow_the_conditional(correlated):
+    model, _ = correlated
+    answer = model.complete([[1.5, None, 0.0, None, None]], number=2000, seed=0, particles=20_000)
+    values = np.asarray(answer.values, dtype=float)
+    assert values.shape == (1, 2000, 5)
+    assert (values[0, :, 0] == 1.5).all()
+    assert (values[0, :, 2] == 0.0).all()
+    assert (values[0, :, 3] == np.round(values[0, :, 3])).all()
+    expected = model.conditional(1, {0: 1.5, 2: 0.0})
+    assert stats.kstest(values[0, :, 1], lambda x: expected.cdf(x)).pvalue > 1e-4
+    for kind in ("variable", "joint"):
+        filled = model.complete([[1.5, None, 0.0, None, None]], kind, particles=200)
+        assert np.isfinite(np.asarray(filled.values, dtype=float)[0, :4]).all()
+
+
+def test_rows_are_sampled_given_numbers(correlated):
+    model, _ = correlated
+    rows = np.asarray(model.sample(500, seed=0, given={0: 2.0}))
+    assert (rows[:, 0] == 2.0).all()
+    assert rows[:, 1].mean() == pytest.approx(1.6, abs=0.2)
+
+
+def test_a_value_that_is_given_is_not_asked_for(correlated, refused):
+    with refused("itself given"):
+        correlated[0].conditional(0, {0: 1.0})

@@ -1,0 +1,102 @@
+"""The head integrates to 1, starts as the marginal, is exact in float32; its quantiles invert its CDF."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from made.variables.normal_mixture import (
+    N_PARAMETERS,
+    SHARE,
+    log_ratio,
+    mixture_of,
+    outputs_of,
+    quantile,
+)
+from made.variables.normal_score import log_cell, log_phi
+
+_GRID = torch.linspace(-37, 37, 400_001, dtype=torch.float64)
+
+
+def outputs(seed, n=1, spread=3.0, dtype=torch.float64):
+    draw = torch.Generator().manual_seed(seed)
+    return (torch.randn(n, N_PARAMETERS, generator=draw, dtype=torch.float64) * spread).to(dtype)
+
+
+def cdf(own, z):
+    log_weights, positions, widths = mixture_of(own.double())
+    inner = (log_weights.exp() * torch.special.ndtr((z.unsqueeze(-1) - positions) / widths)).sum(-1)
+    return SHARE * torch.special.ndtr(z) + (1 - SHARE) * inner
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.1, 1.0, 4.0]))
+def test_densities_and_cells_integrate_to_1(seed, spread):
+    own = outputs(seed, spread=spread)
+    density = (log_ratio(own.expand(len(_GRID), -1), _GRID, None) + log_phi(_GRID)).exp()
+    edges = torch.linspace(-37, 37, 500, dtype=torch.float64)
+    middle, width = (edges[1:] + edges[:-1]) / 2, edges.diff()
+    masses = log_ratio(own.expand(len(middle), -1), middle, width) + log_cell(middle, width) + width.log()
+    assert float(masses.exp().sum()) == pytest.approx(1, abs=1e-6)
+    narrowest = float(mixture_of(own)[2].min())
+    if narrowest > 1e-3:
+        assert float(torch.trapezoid(density, _GRID)) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_untrained_variable_is_its_marginal():
+    own = outputs_of().double().expand(len(_GRID), -1)
+    ratio = log_ratio(own, _GRID, None)
+    divergence = -(log_phi(_GRID).exp() * ratio * (_GRID[1] - _GRID[0])).sum()
+    assert abs(float(divergence)) < 1e-8
+    _, positions, _ = mixture_of(outputs_of())
+    assert len(set(positions.tolist())) == len(positions)
+
+
+def test_outputs_stand_for_any_normal():
+    own = outputs_of(1.7, 0.2).double()
+    z = torch.linspace(1.2, 2.2, 29, dtype=torch.float64)
+    exact = -0.5 * ((z - 1.7) / 0.2) ** 2 - math.log(0.2) + 0.5 * z**2
+    torch.testing.assert_close(log_ratio(own.expand(len(z), -1), z, None), exact, rtol=2e-3, atol=2e-3)
+
+
+def test_an_outlier_costs_the_logarithm_of_the_share_of_the_marginal():
+    own = outputs_of(0.0, 0.01).double()
+    for z in (3.0, 20.0, 37.0, 118.0):
+        cost = float(log_ratio(own[None], torch.tensor([z], dtype=torch.float64), None))
+        assert cost == pytest.approx(math.log(SHARE), abs=1e-6)
+
+
+@pytest.mark.parametrize("width", [None, 1e-7, 1e-3, 0.1, 3.0])
+def test_float32_is_close_to_float64(width):
+    own = outputs(0, 20_000, dtype=torch.float32)
+    z = torch.randn(20_000, generator=torch.Generator().manual_seed(1)) * 4
+    widths = None if width is None else torch.full_like(z, width)
+    single = log_ratio(own, z, widths).double()
+    double = log_ratio(own.double(), z.double(), None if widths is None else widths.double())
+    assert float(((single - double).abs() / (1 + double.abs())).max()) < 1e-4
+
+
+@pytest.mark.parametrize("width", [None, 1e-7, 0.5])
+def test_gradients_are_finite_and_right(width):
+    own = outputs(0, 5).requires_grad_()
+    z = torch.tensor([-30.0, -2.0, 0.0, 1.0, 36.0], dtype=torch.float64)
+    widths = None if width is None else torch.full_like(z, width)
+    assert torch.autograd.gradcheck(lambda at: log_ratio(at, z, widths), own)
+    far = outputs(1, 2000, spread=10.0, dtype=torch.float32).requires_grad_()
+    at = torch.randn(2000, generator=torch.Generator().manual_seed(1)) * 20
+    log_ratio(far, at, None if width is None else torch.full_like(at, width)).sum().backward()
+    assert far.grad.isfinite().all()
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.1, 1.0, 4.0]))
+def test_quantiles_invert_the_cdf(seed, spread):
+    own = outputs(seed, 50, spread)
+    draw = torch.Generator().manual_seed(seed)
+    uniforms = torch.rand(50, generator=draw, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
+    z = quantile(own, uniforms)
+    assert float((cdf(own, z) - uniforms).abs().max()) < 1e-7
