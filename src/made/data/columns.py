@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from made.data.grid import numeric_arguments
 from made.data.image_shape import find_image_shape
-from made.data.numeric_columns import numeric_arguments
 from made.support.errors import EntryError, InputError
 from made.variables import frames
 from made.variables.column import Column

@@ -1,0 +1,54 @@
+"""Grids and spikes of numbers: what is on one, what recurs, and what only looks like it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from made.data.grid import find_spikes, find_step, numeric_arguments
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([1, 2, 300], 1.0),
+        ([0.1, 0.2, 0.3], 0.1),
+        ([0.1 + 0.2], 0.1),  # two units in the last place from 0.3
+        ([1.25, 9.5], 0.01),
+        ([0.000001], 0.000001),
+        ([0.0000001], None),
+        ([np.pi], None),
+        ([1e300], None),
+        ([2.0**60], 1.0),
+        ([], 1.0),
+    ],
+)
+def test_steps(values, step):
+    assert find_step(np.array(values, dtype=float)) == step
+
+
+def test_numbers_of_single_precision_are_on_a_grid_only_where_that_can_be_told():
+    eps = float(np.finfo(np.float32).eps)
+    cents = np.round(np.random.default_rng(0).normal(5, 2, 200), 2).astype(np.float32).astype(float)
+    anything = np.random.default_rng(0).normal(50, 20, 200).astype(np.float32).astype(float)
+    assert find_step(cents, eps) == 0.01
+    assert find_step(anything, eps) is None
+
+
+def test_spikes_stand_out_from_their_neighbours():
+    draw = np.random.default_rng(0)
+    amounts = np.concatenate([draw.exponential(100, 900), np.zeros(60), np.full(9, 50.0), np.full(40, 7.5)])
+    assert find_spikes(amounts) == [0.0, 7.5]
+    counts = draw.poisson(4, 1000).astype(float)
+    assert find_spikes(counts, 1.0) == []
+    heaped = np.concatenate([draw.integers(0, 200, 600), np.full(50, 100)]).astype(float)
+    assert find_spikes(heaped, 1.0) == [100.0]
+
+
+def test_a_constant_is_a_spike():
+    assert numeric_arguments(np.full(30, 4.5), np.zeros(0), missing=True, eps=2.0**-52) == {
+        "step": 0.1,
+        "rounds": True,
+        "missing": True,
+        "spikes": [4.5],
+    }
