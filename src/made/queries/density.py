@@ -63,6 +63,7 @@ class States:
             None if known is None else torch.from_numpy(known),
             like.context,
             None if like.bodies is None else torch.from_numpy(self.bodies),
+            recorded=like.recorded,
         )
 
     @staticmethod

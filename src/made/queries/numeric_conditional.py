@@ -23,7 +23,7 @@ from made.variables.rows import Rows
 __all__ = ["NumericConditional", "numeric_conditional"]
 
 # Nodes to begin with, and at most; fewer where each is estimated with particles.
-_FIRST, _MOST, _MOST_ESTIMATED = 129, 1025, 129
+_FIRST, _MOST, _FIRST_ESTIMATED, _MOST_ESTIMATED = 129, 1025, 25, 65
 # Mass of the marginal left out on each side, and how many points of a grid are gone through one by one.
 _TAIL, _MOST_POINTS = 1e-9, 1025
 
@@ -219,9 +219,15 @@ def numeric_conditional(
         log_heights = at(nodes)
         error = 0.0
     else:
-        nodes = np.unique(scores.values(_spread(z)[None])[0].numpy())
+        nodes = scores.values(torch.zeros(1, 1, dtype=z.dtype))[0].numpy()
         log_heights = at(nodes)
-        most = _MOST if np.isinf(found[-1].ess).all() else _MOST_ESTIMATED
+        is_exact = bool(np.isinf(found[-1].ess).all())
+        most = _MOST if is_exact else _MOST_ESTIMATED
+        more = scores.values(_spread(z if is_exact else z[:: _FIRST // _FIRST_ESTIMATED])[None])[0].numpy()
+        more = np.setdiff1d(more, nodes)
+        nodes, log_heights = np.append(nodes, more), np.append(log_heights, at(more))
+        order = np.argsort(nodes)
+        nodes, log_heights = nodes[order], log_heights[order]
         while len(nodes) < most:
             more = _between(nodes, np.exp(log_heights - log_heights.max()), most - len(nodes))
             if not len(more):

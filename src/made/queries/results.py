@@ -236,6 +236,15 @@ class Conditional:
     route: Route
     values: tuple[Any, ...]
 
+    def pmf(self, value: Any) -> float:
+        """Return the probability of one value."""
+        return sum(float(p) for own, p in zip(self.values, self.probabilities, strict=True) if own == value)
+
+    @property
+    def p_missing(self) -> float:
+        """The probability that the entry is missing; 0 where none may be."""
+        return self.pmf(None)
+
     @property
     def method(self) -> Method:
         """Whether the probabilities are exact or estimated."""

@@ -173,12 +173,12 @@ class Categorical(Discrete):
         How a code enters the network: as K features of which one is 1, as code / (K - 1) in [0, 1], as the
         integer itself; or, for classes in an order, as up to 40 Gaussian radial basis functions along
         0..K-1, each standardized over the classes, so that near classes look alike and far ones do not.
+    missing : bool
+        Whether an entry may be missing: a further class, of code K, marked by None or NaN.
     smooth : float
         For classes in an order: the logits are averaged along the classes with a Gaussian of this standard
         deviation, in classes. What the model can say about near classes is then alike, which few rows per
         class need. The starting point, too, are marginals that are smooth along the classes. 0: not at all.
-    missing : bool
-        Whether an entry may be missing: a further class, of code K, marked by None or NaN.
 
     Examples
     --------
@@ -196,8 +196,8 @@ class Categorical(Discrete):
         classes: int | Sequence[Label],
         n: int = 1,
         coding: str = "one-hot",
-        smooth: float = 0.0,
         missing: bool = False,
+        smooth: float = 0.0,
     ) -> None:
         if isinstance(classes, int | np.integer):
             self.n_classes = check_int("Categorical: the number of classes", classes, least=1)
@@ -247,10 +247,17 @@ class Categorical(Discrete):
 
         The last class that has any mass absorbs rounding; a class of zero mass is never drawn.
         """
-        mass = torch.softmax(self._logits(outputs).double(), dim=-1)
+        return self._quantile(self._logits(outputs), uniforms)
+
+    def quantile_of_recorded(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
+        """Return the same of the distribution given that the entry is not missing."""
+        return self._quantile(self._logits(outputs)[:, : self.n_classes], uniforms)
+
+    def _quantile(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+        mass = torch.softmax(logits.double(), dim=-1)
         cumulated = mass.cumsum(-1)
         drawn = torch.searchsorted(cumulated, uniforms[:, None].contiguous(), right=True)[:, 0]
-        places = torch.arange(self.n_values, device=outputs.device)
+        places = torch.arange(mass.shape[1], device=logits.device)
         last = torch.where(mass > 0, places, 0).max(dim=-1).values
         return torch.minimum(drawn, last)
 

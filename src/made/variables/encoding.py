@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +55,8 @@ def encode(
     first : int
         What messages call the first of these rows: its number in a file, where `x` is a slice of one.
     to_fill : bool
-        Marked entries are to be filled in: unknown, whether their variable may be missing or not. `MISSING`
-        still means missing.
+        Marked entries are to be filled in: unknown, whether their variable may be missing or not, and with
+        values that were recorded. `MISSING` still means missing.
 
     Returns
     -------
@@ -87,11 +88,11 @@ def encode(
     _check_shape(variables, array.shape)
     marks = marks_of(array)
     asked = None if unknown is None else as_mask(unknown, array.shape)
-    if variables.numbers is not None or (marks is not None and variables.has_missing):
+    if variables.numbers is not None or (variables.has_missing and (marks is not None or to_fill)):
         if to_fill and marks is not None:
             fill = marks & ~are_missing(array)
             asked = fill if asked is None else fill | asked
-        return _encoded_by_column(variables, array, marks, asked, first)
+        return _encoded_by_column(variables, array, marks, asked, first, to_fill=to_fill)
     if asked is not None:
         marks = asked if marks is None else marks | asked
     codes = _codes(variables, np.ma.getdata(array), marks, first)
@@ -144,7 +145,7 @@ def encode_given(
         name = variable if variable_of is None or not isinstance(variable, str) else variable_of(variable)
         place = check_variable(variables, name)
         row[0, place], unknown[0, place] = value, False
-    return encode(variables, row, unknown)
+    return replace(encode(variables, row, unknown), recorded=True)
 
 
 def decode(
@@ -309,6 +310,8 @@ def _encoded_by_column(
     marks: NDArray[np.bool_] | None,
     asked: NDArray[np.bool_] | None,
     first: int,
+    *,
+    to_fill: bool,
 ) -> Rows:
     """Return rows of any kinds of variables; a marked entry is missing where its variable may be."""
     data, columns = np.ma.getdata(array), variables.numbers
@@ -344,6 +347,7 @@ def _encoded_by_column(
         torch.from_numpy(codes).to(variables.dtype),
         None if known.all() else torch.from_numpy(known),
         bodies=None if columns is None else torch.from_numpy(bodies),
+        recorded=to_fill,
     )
 
 

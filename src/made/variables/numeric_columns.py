@@ -118,15 +118,21 @@ class NumericColumns:
         """Return codes (n, D) with those of all numeric columns 0: as if every entry were of the body."""
         return codes.index_fill(1, self._places.to(codes.device), 0)
 
-    def quantile(self, number: int, outputs: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+    def quantile(
+        self, number: int, outputs: Tensor, uniforms: Tensor, *, recorded: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Return codes and bodies (n,) of one numeric column at uniforms (n,), from its own outputs.
 
-        The uniform picks the body or an atom and, scaled up to what that has of [0, 1), the value.
+        The uniform picks the body or an atom and, scaled up to what that has of [0, 1), the value. With
+        `recorded`, missing is none of the atoms.
         """
         column = self.columns[number]
         uniforms = (uniforms + 2.0**-54).clamp(max=1 - 2.0**-53)
         n_classes = column.n_class_outputs
-        mass = torch.softmax(outputs[:, :n_classes].double(), dim=1)
+        logits = outputs[:, :n_classes].double()
+        if recorded and column.missing:
+            logits = logits[:, :-1]
+        mass = torch.softmax(logits, dim=1)
         body = mass[:, 0] if n_classes else torch.ones_like(uniforms)
         cumulated = mass.cumsum(1)
         code = (uniforms[:, None] >= cumulated[:, :-1]).sum(dim=1) if n_classes else uniforms.long() * 0

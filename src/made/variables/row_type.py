@@ -280,15 +280,23 @@ class RowType:
         parts = [of(block, own) for block, own in split if isinstance(block, Discrete)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
-    def quantile(self, outputs: Tensor, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return codes (rows,), and bodies where it is numeric, of one variable at the uniforms (rows,)."""
+    def quantile(
+        self, outputs: Tensor, variable: int, uniforms: Tensor, *, recorded: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return codes (rows,), and bodies where it is numeric, of one variable at the uniforms (rows,).
+
+        With `recorded`, of its distribution given that it is not missing.
+        """
         begin, end = self._ends_of_outputs[variable : variable + 2]
         block = self.block_of(variable)
         if isinstance(block, Discrete):
-            return block.quantile(outputs[:, begin:end], uniforms), None
+            own = outputs[:, begin:end]
+            if recorded and isinstance(block, Categorical) and block.missing:
+                return block.quantile_of_recorded(own, uniforms), None
+            return block.quantile(own, uniforms), None
         assert self.numbers is not None
         number = self.numbers.places.tolist().index(variable)
-        return self.numbers.quantile(number, outputs[:, begin:end], uniforms)
+        return self.numbers.quantile(number, outputs[:, begin:end], uniforms, recorded=recorded)
 
     def block_of(self, variable: int) -> Variable:
         """Return the block that a variable belongs to."""

@@ -31,6 +31,8 @@ class Rows:
         float64; 0 where it is missing or unknown.
     scores : (n, B, 3) float64 tensor, optional
         What follows from them, see `made.variables.normal_score.Score`; `RowType.scored` adds it.
+    recorded : bool
+        No unknown entry is missing: what is sampled in its place is a value that was recorded.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class Rows:
     context: Tensor | None = None
     bodies: Tensor | None = None
     scores: Tensor | None = None
+    recorded: bool = False
 
     def __len__(self) -> int:
         """Return n."""
@@ -97,12 +100,14 @@ class Rows:
             _cat([part.context for part in parts]),
             _cat([part.bodies for part in parts]),
             _cat([part.scores for part in parts]),
+            all(part.recorded for part in parts),
         )
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
         """Return the rows with each of their tensors changed."""
         others = (self.known, self.context, self.bodies, self.scores)
-        return Rows(change(self.codes), *(None if part is None else change(part) for part in others))
+        known, context, bodies, scores = (None if part is None else change(part) for part in others)
+        return Rows(change(self.codes), known, context, bodies, scores, self.recorded)
 
 
 def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:
