@@ -283,3 +283,40 @@ def test_all_discrete_models_have_no_bodies():
     rows = made.MADE(made.Bernoulli(3), hidden=(4,)).rows([[0, 1, 1]])
     assert rows.bodies is None
     assert rows.scores is None
+
+
+def test_a_distribution_of_torch_is_over_numbers():
+    rows = rows_of(200)[:, [0, 1, 2, 5]]
+    model = made.MADE([made.Numeric(2), made.Numeric(step=1), made.Numeric(spikes=[0.0])], hidden=(8,))
+    made.fit(model, rows, False, epochs=2)
+    distribution = model.distribution()
+    torch.manual_seed(0)
+    drawn = distribution.sample((30,))
+    assert drawn.dtype == torch.float64
+    assert bool((drawn[:, 0] != drawn[:, 0].round()).any())
+    torch.testing.assert_close(distribution.log_prob(drawn), model.log_prob(drawn))
+
+
+def test_labels_beside_numbers_have_no_distribution_of_torch(refused):
+    model = made.MADE([made.Numeric(), made.Categorical(["a", "b"])], hidden=(4,))
+    with refused("labels"):
+        model.distribution()
+
+
+def test_an_autoencoder_takes_numbers_in():
+    rows = rows_of(100)[:, :2]
+    model = made.Autoencoder(made.Numeric(2), hidden=(4,))
+    before = model.nll(rows).mean()
+    made.fit(model, rows, False, epochs=20, learning_rate=1e-2)
+    assert model.nll(rows).mean() < before
+    assert model.encode(rows).shape == (100, 4)
+
+
+def test_masks_of_numbers_are_averaged():
+    from made.runs.masks_averaged import average_masks
+
+    rows = rows_of(60)
+    model = made.MADE(variables(), hidden=(8,), orderings=2)
+    made.fit(model, rows, False, epochs=2)
+    found = average_masks(model, model.rows(rows), [1, 2])
+    assert found.mixture[-1].nll == pytest.approx(-float(model.log_prob(rows).mean()), abs=1e-4)

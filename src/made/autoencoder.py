@@ -103,14 +103,16 @@ class Autoencoder(BaseModel):
         return self._by_batch(rows, self._nll)
 
     def _nll(self, rows: Rows) -> Tensor:
-        return -self.variables.log_prob(self._outputs(rows), rows.codes).double().sum(dim=1)
+        rows = self.variables.scored(rows)
+        return -self.variables.log_prob(self._outputs(rows), rows.codes, rows.scores).double().sum(dim=1)
 
     @torch.no_grad()
     def encode(self, x: RowsLike) -> Tensor:
         """Return the code of each row: (n, size of the code layer)."""
         rows = self.rows(x)
         rows.check_complete()
-        h = self.variables.features(rows.codes)
+        rows = self.variables.scored(rows)
+        h = self.variables.features(rows.codes, rows.scores)
         for i in range(self.code_layer + 1):
             h = self.network.hidden_layer(i, h)
         return h

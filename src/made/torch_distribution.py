@@ -87,6 +87,10 @@ class RowDistribution(Distribution):
         else:
             model.context.rows(None, 1)  # says so where one is needed
         self._context: Tensor | None = context
+        if model.variables.numbers is not None and model.variables.has_labels:
+            raise InputError(
+                "a distribution is over numbers: labels beside numeric variables have no place in it"
+            )
         super().__init__(shape, torch.Size([model.variables.n_variables]), validate_args=validate_args)
 
     @property
@@ -96,7 +100,9 @@ class RowDistribution(Distribution):
 
     @property
     def support(self) -> constraints.Constraint:
-        """Rows of codes 0..K-1, each with the K of its variable."""
+        """Rows of codes 0..K-1, each with the K of its variable; where some are numeric, of numbers."""
+        if self.model.variables.numbers is not None:
+            return constraints.independent(constraints.real, 1)  # type: ignore[no-untyped-call]
         largest = torch.from_numpy(self.model.variables.n_values - 1).to(self.model.device)
         codes = constraints.integer_interval(0, largest)  # type: ignore[no-untyped-call]
         return constraints.independent(codes, 1)  # type: ignore[no-untyped-call]
@@ -107,7 +113,8 @@ class RowDistribution(Distribution):
             self._validate_sample(value)
         shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)  # type: ignore[no-untyped-call]
         rows = value.expand(*shape, value.shape[-1]).reshape(-1, value.shape[-1])
-        values = self.model.schema.decode(rows) if self.model.variables.has_labels else rows
+        has_codes = self.model.variables.has_labels and self.model.variables.numbers is None
+        values = self.model.schema.decode(rows) if has_codes else rows
         log_prob = self.model.log_prob(
             values, mask=self.mask, context=self._rows_of_context(shape), grad=torch.is_grad_enabled()
         )
@@ -115,11 +122,17 @@ class RowDistribution(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Draw rows of codes, int64, (*sample_shape, *batch_shape, D); torch's generator decides."""
+        """Draw rows of codes, int64, (*sample_shape, *batch_shape, D); torch's generator decides.
+
+        Where some variables are numeric, rows are values, float64, NaN where an entry is missing.
+        """
         shape = torch.Size(sample_shape) + self.batch_shape
         seed = int(torch.randint(2**63 - 1, ()).item())
         context = self._rows_of_context(shape)
         values = self.model.sample(math.prod(shape), seed, self.mask, context=context)
+        if self.model.variables.numbers is not None:
+            numbers: Tensor = values.to(self.model.device).double()
+            return numbers.reshape(*shape, *self.event_shape)
         rows = self.model.schema.encode_modelled(values) if self.model.variables.has_labels else values
         return rows.to(self.model.device).long().reshape(*shape, *self.event_shape)
 

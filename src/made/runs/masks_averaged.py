@@ -124,15 +124,16 @@ def log_probs_averaged(
         these outputs have seen different variables: no chain rule joins them, and exp of this does not sum
         to 1 over all states.
     """
+    rows = model.variables.scored(rows)
     log_sum = torch.full((len(rows),), -torch.inf, dtype=torch.float64, device=rows.codes.device)
     output_sum: Tensor | float = 0.0
     for k in range(counts[-1]):
         outputs = model.outputs(rows, k)
-        log_sum = torch.logaddexp(log_sum, _log_prob(model, outputs, rows.codes))
+        log_sum = torch.logaddexp(log_sum, _log_prob(model, outputs, rows))
         output_sum = output_sum + outputs.double()
         if k + 1 in counts:
             mean = (output_sum / (k + 1)).to(outputs.dtype)
-            yield k + 1, log_sum - math.log(k + 1), _log_prob(model, mean, rows.codes)
+            yield k + 1, log_sum - math.log(k + 1), _log_prob(model, mean, rows)
         advance(len(rows))
 
 
@@ -211,8 +212,8 @@ def draw_masks_averaged(path: Path, result: MasksAveraged, title: str) -> Path:
     return path
 
 
-def _log_prob(model: MADE, outputs: Tensor, codes: Tensor) -> Tensor:
-    return model.variables.log_prob(outputs, codes).double().sum(dim=1)
+def _log_prob(model: MADE, outputs: Tensor, rows: Rows) -> Tensor:
+    return model.variables.log_prob(outputs, rows.codes, rows.scores).double().sum(dim=1)
 
 
 def _share_ordering(model: MADE, n_masks: int) -> bool:

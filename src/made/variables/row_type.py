@@ -141,7 +141,8 @@ class RowType:
         scores : (rows, B, 3) tensor, optional
             Of the B numeric entries of each row, see `scored`; needed where there are any.
         """
-        if self.numbers is not None and scores is not None:
+        if self.numbers is not None:
+            assert scores is not None, "numeric entries have scores: see RowType.scored"
             features = torch.zeros(len(codes), self.n_inputs, device=codes.device)
             self.numbers.add_features(features, codes, scores)
             ends = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
@@ -223,8 +224,9 @@ class RowType:
             In float64 where there are numeric variables: densities in the columns' own units.
         """
         numbers = self.numbers
-        if numbers is None or scores is None:
+        if numbers is None:
             return self._log_prob_of_codes(outputs, codes)
+        assert scores is not None, "numeric entries have scores: see RowType.scored"
         bodies = scores[:, :, 2] + numbers.log_ratio(outputs, scores).double()
         of_codes, of_body = self._log_prob_of_codes(outputs, codes).double(), None
         if numbers.has_grid_spikes:
