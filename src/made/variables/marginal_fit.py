@@ -181,6 +181,7 @@ def _about(value: float, resolution: float) -> Spline:
 
 def _harmonic(secants: Floats, widths: Floats) -> Floats:
     """Return slopes at inner knots: the weighted harmonic mean of both sides (Fritsch and Butland 1984)."""
+    widths = widths / widths.max()  # only their ratios count: no overflow, however large they are
     before, after = widths[:-1], widths[1:]
     a, b = 2 * after + before, after + 2 * before
     slopes: Floats = (a + b) / (a / secants[:-1] + b / secants[1:])

@@ -28,7 +28,7 @@ VARIABLE = st.one_of(
         st.integers(1, 5),
         st.integers(1, 2),
         st.sampled_from(CODINGS),
-        st.sampled_from([0.0, 0.0, 1.0]),
+        smooth=st.sampled_from([0.0, 0.0, 1.0]),
     ),
 )
 
