@@ -254,17 +254,18 @@ class BaseModel(nn.Module):
     @torch.no_grad()
     def set_marginals_in_slices(self, slices: Iterable[tuple[Rows, Tensor]]) -> None:
         """Set them from slices (rows as `rows` returns them, weight (rows,) float64)."""
-        sample = RowSample()
+        numbers, sample = self.variables.numbers, RowSample()
+        to_fit = numbers is not None and not numbers.is_fitted
 
         def counted() -> Iterator[tuple[Tensor, Tensor]]:
             for rows, weight in slices:
                 own = rows.to(torch.device("cpu"))
-                if own.bodies is not None:
+                if to_fit:
                     sample.add(own, weight.numpy())
                 yield own.codes, weight
 
         outputs = self.variables.marginals(counted())
-        if self.variables.numbers is not None:
+        if to_fit:
             self._schema = self._schema.fitted(*sample.rows)
             self.variables = self._schema.row_type
         self.network.biases[-1].copy_(outputs)

@@ -257,15 +257,19 @@ class MADE(Questions, BaseModel):
                 raise InputError(
                     "per_variable and grad need complete rows: fill or drop those with unknown entries"
                 )
-            known = torch.from_numpy(self.marginal(rows, mask=masks).log_prob).to(self.device)
-            return known - self.variables.log_steps(rows).sum(dim=1) if as_density else known
-        with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
-            if per_variable:
+            scores = torch.from_numpy(self.marginal(rows, mask=masks).log_prob).to(self.device)
+        else:
+            with torch.set_grad_enabled(grad and torch.is_grad_enabled()):
                 each = partial(self._log_prob_under, masks[0])
-                scores = self._by_batch(rows, each, self.n_variables)
-                return scores - self.variables.log_steps(rows) if as_density else scores
-            scores = self._log_prob(masks, rows)
-            return scores - self.variables.log_steps(rows).sum(dim=1) if as_density else scores
+                scores = (
+                    self._by_batch(rows, each, self.n_variables)
+                    if per_variable
+                    else self._log_prob(masks, rows)
+                )
+        if not as_density:
+            return scores
+        steps = self.variables.log_steps(rows)
+        return scores - (steps if per_variable else steps.sum(dim=1))
 
     def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""

@@ -74,12 +74,10 @@ def evaluate(
 
 def _baselines(folder: RunFolder, found: FoundRows, data_dir: str | None) -> dict[str, Any]:
     """Score baselines fitted on the run's training rows; none where these cannot be loaded."""
-    import torch
-
     from made.runs.scores import baseline_scores
 
     try:
-        scores = baseline_scores(folder.load_data(data_dir), {"rows": found.rows.to(torch.device("cpu"))})
+        scores = baseline_scores(folder.load_data(data_dir), {"rows": found.rows})
     except InputError:  # the data moved or changed since: only the model is scored
         return {}
     return {name: by_rows["rows"] for name, by_rows in scores.items()}

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 # only where that is less than this part of the step.
 _ULPS, _PART_OF_STEP = 4, 0.1
 _FINEST = 6  # decimals
-# A spike: so many rows, this share of them, and so many times what its neighbours let expect.
+# A spike: the fewest rows, their smallest share, and the smallest ratio to the density of its neighbours.
 _FEWEST, _SHARE, _TIMES = 10, 0.01, 5
 _NEIGHBOURS, _MOST_SPIKES = 10, 32
 

@@ -114,7 +114,7 @@ def _set_median(inference: Inference, out: States, row: int, d: int, states: Sta
     numbers = inference.variables.numbers
     if numbers is None or d not in numbers.places:
         return
-    place = numbers.places.tolist().index(d)
+    place = numbers.number_of(d)
     column, code = numbers.columns[place], out.codes[row, d : d + 1]
     values = column.floats_of(np.ascontiguousarray(states.bodies[states.codes[:, d] == 0, place]))
     middle = np.array([np.median(values) if len(values) else 0.0])

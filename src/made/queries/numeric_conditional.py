@@ -183,7 +183,7 @@ def numeric_conditional(
     """
     numbers = variables.numbers
     assert numbers is not None
-    place = numbers.places.tolist().index(variable)
+    place = numbers.number_of(variable)
     column = numbers.columns[place]
 
     def with_values(codes: IntArray, bodies: IntArray) -> Rows:

@@ -111,7 +111,7 @@ def _value(word: str, option: str, name: str, variables: RowType, place: int) ->
             return int(word) if word.lstrip("+-").isdecimal() else float(word)
         except ValueError:
             raise InputError(f"{option}: {name} cannot be {word}; it takes numbers") from None
-    values: list[Any] = list(block.values[: block.n_values - block.missing])
+    values: list[Any] = list(block.values[: block.n_classes])
     if word in values:
         return word
     try:

@@ -16,7 +16,7 @@ from made.model import MADE
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.files import path_aside, write_aside
-from made.variables.column import NUMERIC
+from made.variables.column import NUMERIC, Column
 from made.variables.frames import is_missing
 from made.variables.rows import Rows
 
@@ -216,18 +216,23 @@ def _tidy(model: MADE, values: NDArray[Any]) -> NDArray[Any]:
         return values
     table = values.astype(object)
     for d, column in enumerate(model.schema.modelled):
-        step = column.arguments.get("step")
         is_code = column.kind != NUMERIC and column.labels is None
         if column.kind != NUMERIC and not is_code:  # labels are shown as they are
             if column.arguments.get("missing"):
                 table[:, d] = ["" if is_missing(value) else value for value in table[:, d]]
             continue
-        whole = is_code or (step is not None and float(step).is_integer())
+        whole = is_code or _is_whole(column)
         table[:, d] = [
             "" if is_missing(value) else int(value) if whole and isinstance(value, float) else value
             for value in table[:, d]
         ]
     return table
+
+
+def _is_whole(column: Column) -> bool:
+    """Return whether a numeric column holds whole numbers alone."""
+    step = column.arguments.get("step")
+    return step is not None and float(step).is_integer()
 
 
 def _names(model: MADE) -> list[str]:
@@ -291,11 +296,8 @@ def _columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Serie
         if column.kind == NUMERIC or column.arguments.get("missing"):
             values = [None if is_missing(value) else value for value in values]
         if column.kind == NUMERIC:
-            step = column.arguments.get("step")
-            whole = step is not None and float(step).is_integer()
-            columns.append(
-                polars.Series(values, dtype=polars.Int64() if whole else polars.Float64(), strict=False)
-            )
+            own = polars.Int64() if _is_whole(column) else polars.Float64()
+            columns.append(polars.Series(values, dtype=own, strict=False))
         elif labels is None:
             columns.append(polars.Series(values, dtype=code, strict=False))
         elif all(isinstance(label, int | float) for label in labels):

@@ -153,8 +153,8 @@ def baseline_scores(
         rows = {split: _encoded(data, split) for split in ("valid", "test")}
     has_numbers = data.schema.row_type.numbers is not None
     parts = {
-        key: Rows(part.codes, bodies=part.bodies) if has_numbers else part.codes.cpu().numpy()
-        for key, part in rows.items()
+        key: Rows(part.codes, bodies=part.bodies) if has_numbers else part.codes.numpy()
+        for key, part in ((key, part.to(torch.device("cpu"))) for key, part in rows.items())
     }
     return {
         name: {key: score_rows(baseline.log_prob(part), data.n_variables) for key, part in parts.items()}

@@ -11,8 +11,8 @@ from made.training.history import History
 
 __all__ = ["Divergence", "TrainingDivergedError"]
 
-# A fit whose last loss is more than this many times the first one diverged; where densities make losses of
-# any sign, one whose last loss is more than so many nats per variable above the first.
+# A fit diverged if its last loss is more than this many times the first. With densities a loss has any sign:
+# the limit is then a distance, in nats per variable.
 _HARM, _HARM_OF_NUMBERS = 2.0, 1.0
 
 

@@ -54,10 +54,14 @@ class Variable(ABC):
         return self.n_values - 1 if self.missing else None
 
     @property
+    def n_classes(self) -> int:
+        """Number of codes that are not that of a missing entry."""
+        return self.n_values - self.missing
+
+    @property
     def values(self) -> tuple[Any, ...]:
         """What the codes stand for: labels, or the codes themselves; None for what is missing."""
-        n_classes = self.n_values - self.missing
-        own = tuple(range(n_classes)) if self.labels is None else self.labels
+        own = tuple(range(self.n_classes)) if self.labels is None else self.labels
         return (*own, None) if self.missing else own
 
     @abstractmethod

@@ -200,12 +200,12 @@ class Categorical(Discrete):
         smooth: float = 0.0,
     ) -> None:
         if isinstance(classes, int | np.integer):
-            self.n_classes = check_int("Categorical: the number of classes", classes, least=1)
+            n_classes = check_int("Categorical: the number of classes", classes, least=1)
         else:
             self.labels = _check_labels(classes)
-            self.n_classes = len(self.labels)
+            n_classes = len(self.labels)
         self.missing = check_bool("Categorical: missing", missing)
-        self.n_values = self.n_classes + self.missing
+        self.n_values = n_classes + self.missing
         self.n = check_int("Categorical: n", n, least=1)
         if coding not in self.codings:
             raise InputError(f"coding is one of {', '.join(map(repr, self.codings))}, got {coding!r}")

@@ -15,7 +15,7 @@ from made.support.errors import EntryError, InputError
 from made.variables.base import Label, Variable
 from made.variables.discrete import Bernoulli
 from made.variables.missing import are_missing, as_mask, marks_of
-from made.variables.numeric import Numeric
+from made.variables.numeric import Numeric, as_number
 from made.variables.rows import Rows
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _decoded(
         return np.where(codes == block.missing_code, gap, values)
     assert variables.numbers is not None
     table = np.asarray(bodies.cpu() if isinstance(bodies, Tensor) else bodies)
-    own = np.ascontiguousarray(table[:, variables.numbers.places.tolist().index(d)])
+    own = np.ascontiguousarray(table[:, variables.numbers.number_of(d)])
     values = block.values_of(own)
     return values if block.missing_code is None else np.where(codes == block.missing_code, np.nan, values)
 
@@ -249,7 +249,7 @@ def _checked(variables: RowType, codes: Tensor, first: int, *, with_missing: boo
         codes = codes.to(_ODD_TYPES[codes.dtype])
     bad: tuple[int, int, Variable] | None = None
     for begin, block in variables.spans:
-        n_values = block.n_values - (block.missing and not with_missing)
+        n_values = block.n_values if with_missing else block.n_classes
         place = _first_bad(codes[:, begin : begin + block.n], n_values)
         if place is not None and (bad is None or place[0] < bad[0]):
             bad = (place[0], begin + place[1], block)
@@ -277,11 +277,7 @@ def _first_bad(codes: Tensor, n_values: int) -> tuple[int, int] | None:
 
 
 def _refuse(value: float, row: int, column: int, block: Variable) -> None:
-    allowed = (
-        "0 or 1"
-        if isinstance(block, Bernoulli)
-        else f"a whole number 0..{block.n_values - block.missing - 1}"
-    )
+    allowed = "0 or 1" if isinstance(block, Bernoulli) else f"a whole number 0..{block.n_classes - 1}"
     raise EntryError(row, column, f"holds {value:g}: a {block.kind} variable takes {allowed}")
 
 
@@ -293,10 +289,7 @@ def _translated(
     for column, block in variables.columns():
         known = slice(None) if marks is None else np.flatnonzero(~marks[:, column])
         values = array[known, column]
-        if block.labels is None:
-            own, bad = _codes_of_numbers(values, block.n_values - block.missing)
-        else:
-            own, bad = _codes_of_labels(values, block.labels)
+        own, bad = _codes_of_values(values, block)
         if bad is not None:
             row = first + (bad if isinstance(known, slice) else int(known[bad]))
             _refuse_value(values[bad], row, column, block)
@@ -319,23 +312,19 @@ def _encoded_by_column(
     unknown = masked if asked is None else masked | asked
     gaps = np.zeros(data.shape, dtype=bool) if marks is None else marks & ~unknown
     codes = np.zeros(data.shape, dtype=np.int64)
-    places = [] if columns is None else columns.places.tolist()
-    bodies = np.zeros((len(data), len(places)), dtype=np.int64)
+    bodies = np.zeros((len(data), 0 if columns is None else len(columns.columns)), dtype=np.int64)
     for column, block in variables.columns():
         there = np.flatnonzero(~(unknown[:, column] | gaps[:, column]))
         values = data[there, column]
-        if isinstance(block, Numeric):
+        if isinstance(block, Numeric) and columns is not None:
             found = block.encode(values)
             bad = int(found.wrong.argmax()) if found.wrong.any() else None
             if bad is not None:
                 _refuse_number(values[bad], first + int(there[bad]), column, block)
             own = found.codes
-            bodies[there, places.index(column)] = found.bodies
+            bodies[there, columns.number_of(column)] = found.bodies
         else:
-            if block.labels is None:
-                own, bad = _codes_of_numbers(values, block.n_values - block.missing)
-            else:
-                own, bad = _codes_of_labels(values, block.labels)
+            own, bad = _codes_of_values(values, block)
             if bad is not None:
                 _refuse_value(values[bad], first + int(there[bad]), column, block)
         codes[there, column] = own
@@ -353,10 +342,17 @@ def _encoded_by_column(
 
 def _refuse_number(value: Any, row: int, column: int, block: Numeric) -> None:
     plain = value.item() if isinstance(value, np.generic) else value
-    number = _number(plain)
+    number = as_number(plain)
     if not np.isfinite(number):
         raise EntryError(row, column, f"holds {plain!r}: a numeric variable takes finite numbers")
     raise EntryError(row, column, f"holds {plain!r}, which is not a multiple of its step {block.step:g}")
+
+
+def _codes_of_values(values: NDArray[Any], block: Variable) -> tuple[NDArray[np.int64], int | None]:
+    """Return the codes of the values of a discrete variable, and the place of the first that is none."""
+    if block.labels is None:
+        return _codes_of_numbers(values, block.n_classes)
+    return _codes_of_labels(values, block.labels)
 
 
 def _codes_of_numbers(values: NDArray[Any], n_values: int) -> tuple[NDArray[np.int64], int | None]:
@@ -364,17 +360,10 @@ def _codes_of_numbers(values: NDArray[Any], n_values: int) -> tuple[NDArray[np.i
     try:
         numbers = values.astype(np.float64)
     except (TypeError, ValueError):
-        numbers = np.array([_number(value) for value in values.tolist()])
+        numbers = np.array([as_number(value) for value in values.tolist()])
     bad = ~((numbers >= 0) & (numbers < n_values) & (numbers == np.floor(numbers)))
     place = int(bad.argmax()) if bad.any() else None
     return np.where(bad, 0, numbers).astype(np.int64), place
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")
 
 
 def _codes_of_labels(values: NDArray[Any], labels: Sequence[Label]) -> tuple[NDArray[np.int64], int | None]:
@@ -405,7 +394,7 @@ def _code_of_label(value: Any, codes: Mapping[Any, int]) -> int:
 
 def _refuse_value(value: Any, row: int, column: int, block: Variable) -> None:
     if block.labels is None:
-        number = _number(value)
+        number = as_number(value)
         if number == number:
             _refuse(number, row, column, block)
         raise EntryError(

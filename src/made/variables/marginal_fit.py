@@ -144,7 +144,7 @@ def _spline(values: Floats, weights: Floats, resolution: float, n_knots: int, be
     if bend != "none":
         low, middle, high = np.interp([0.25, 0.5, 0.75], places, x)
         centre = float({"middle": middle, "low": x[0], "high": x[-1]}[bend])
-        # Values nearer to the centre than this are told apart as they are, those farther by their logarithm.
+        # Nearer to the centre than this the scale is linear, farther out logarithmic.
         scale = float(np.interp(0.1, places, np.sort(np.abs(x - centre))))
         scale = max(scale, resolution, 1e-6 * float(high - low), 1e-300)
     t = np.arcsinh(np.clip((x - centre) / scale, -1e150, 1e150)) if scale else x - centre

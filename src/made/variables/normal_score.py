@@ -127,13 +127,10 @@ class NormalScores:
         self._scale = torch.tensor([own.scale for own in splines], dtype=torch.float64)[:, None]
         # The tails continue the density at the end knots: log of the mass beyond, and of the rate of decay.
         ends = torch.cat([torch.zeros_like(counts), self._last], dim=1)
-        z = self._scores.gather(1, ends)
-        self._end_knots = self._knots.gather(1, ends)
-        self._end_scores = z
-        self._end_mass = torch.special.log_ndtr(-z.abs())
-        self._end_mass[:, 0:1] = torch.special.log_ndtr(z[:, 0:1])
-        self._end_mass[:, 1:2] = torch.special.log_ndtr(-z[:, 1:2])
-        self._end_rate = log_phi(z) + self._slopes.gather(1, ends).log() - self._end_mass
+        self._end_knots, self._end_scores = self._knots.gather(1, ends), self._scores.gather(1, ends)
+        outwards = torch.tensor([1.0, -1.0], dtype=torch.float64)
+        self._end_mass = torch.special.log_ndtr(self._end_scores * outwards)
+        self._end_rate = log_phi(self._end_scores) + self._slopes.gather(1, ends).log() - self._end_mass
 
     def of(self, values: Tensor) -> Score:
         """Return the scores of values (D, n): of the cells around them where a column is on a grid."""
@@ -155,14 +152,9 @@ class NormalScores:
     def point(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return z and log dz/dx of values (D, n)."""
         t, log_t = self._to_t(values)
-        right = torch.searchsorted(self._knots, t.contiguous(), right=True).clamp(min=1)
-        right = torch.minimum(right, self._last)
-        t0, t1 = self._knots.gather(1, right - 1), self._knots.gather(1, right)
-        z0, z1 = self._scores.gather(1, right - 1), self._scores.gather(1, right)
-        d0, d1 = self._slopes.gather(1, right - 1), self._slopes.gather(1, right)
+        t0, t1, z0, z1, d0, d1 = self._interval(self._knots, t)
         place = ((t - t0) / (t1 - t0)).clamp(0, 1)
         secant = (z1 - z0) / (t1 - t0)
-        d0, d1 = d0 / secant, d1 / secant
         both = place * (1 - place)
         below = 1 + (d1 + d0 - 2) * both
         z = z0 + (z1 - z0) * (place**2 + d0 * both) / below
@@ -179,13 +171,8 @@ class NormalScores:
         return z, log_slope + log_t
 
     def values(self, z: Tensor) -> Tensor:
-        """Return the values (D, n) of normal scores: the inverse of `point`; points of the grid on a grid."""
-        right = torch.searchsorted(self._scores, z.contiguous(), right=True).clamp(min=1)
-        right = torch.minimum(right, self._last)
-        t0, t1 = self._knots.gather(1, right - 1), self._knots.gather(1, right)
-        z0, z1 = self._scores.gather(1, right - 1), self._scores.gather(1, right)
-        d0, d1 = self._slopes.gather(1, right - 1), self._slopes.gather(1, right)
-        d0, d1 = (own * (t1 - t0) / (z1 - z0) for own in (d0, d1))
+        """Return the values (D, n) of normal scores: the inverse of `point`, on no grid."""
+        t0, t1, z0, z1, d0, d1 = self._interval(self._scores, z)
         rise = (z - z0).clamp(min=0)
         rise = torch.minimum(rise, z1 - z0)
         bend = d1 + d0 - 2
@@ -203,12 +190,15 @@ class NormalScores:
             t = torch.where(sign * (z - end) > 0, tail, t)
         return self._from_t(t)
 
-    def to(self, device: torch.device) -> NormalScores:
-        """Return them on a device."""
-        moved = object.__new__(NormalScores)
-        for name, value in vars(self).items():
-            setattr(moved, name, value.to(device) if isinstance(value, Tensor) else value)
-        return moved
+    def _interval(self, among: Tensor, at: Tensor) -> tuple[Tensor, ...]:
+        """Return t, z and dz/dt over its mean at both ends of the interval that each of `at` (D, n) is in."""
+        right = torch.searchsorted(among, at.contiguous(), right=True).clamp(min=1)
+        right = torch.minimum(right, self._last)
+        tables = (self._knots, self._scores, self._slopes)
+        t0, z0, d0 = (table.gather(1, right - 1) for table in tables)
+        t1, z1, d1 = (table.gather(1, right) for table in tables)
+        secant = (z1 - z0) / (t1 - t0)
+        return t0, t1, z0, z1, d0 / secant, d1 / secant
 
     def _to_t(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return t and log dt/dx."""

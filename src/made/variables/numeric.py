@@ -14,7 +14,7 @@ from made.variables.base import Variable
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import Spline
 
-__all__ = ["N_BUMPS", "Numbers", "Numeric"]
+__all__ = ["N_BUMPS", "Numbers", "Numeric", "as_number"]
 
 #: Radial basis functions of G that a value enters the network as, beside its normal score.
 N_BUMPS = 8
@@ -99,8 +99,8 @@ class Numeric(Variable):
         self.n_class_outputs = self.n_values if self.n_values > 1 else 0
         self.output_size = self.n_class_outputs + N_PARAMETERS
         self.input_power = 2.0
-        self._spike_numbers = self._numbers(np.array(self.spikes))[0]
-        if (self._numbers(np.array(self.spikes))[1]).any():
+        self._spike_numbers, wrong = self._numbers(np.array(self.spikes))
+        if wrong.any():
             raise InputError(f"Numeric: the spikes {list(spikes)} are not multiples of the step {self.step}")
 
     def encode(self, values: NDArray[Any]) -> Numbers:
@@ -215,10 +215,11 @@ def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
             return np.array(entries, dtype=np.int64)
         except OverflowError:
             pass
-    return np.array([_number(value) for value in entries], dtype=np.float64)
+    return np.array([as_number(value) for value in entries], dtype=np.float64)
 
 
-def _number(value: Any) -> float:
+def as_number(value: Any) -> float:
+    """Return a value as a float; NaN where it is no number."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

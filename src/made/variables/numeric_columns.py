@@ -62,6 +62,15 @@ class NumericColumns:
         bumps = self._bumps(grid)
         self._mean, self._deviation = bumps.mean(dim=0), bumps.std(dim=0)
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether every column has its marginal."""
+        return all(own.is_fitted for own in self.columns)
+
+    def number_of(self, variable: int) -> int:
+        """Return the number of a variable among the numeric ones."""
+        return int(np.flatnonzero(self.places == variable)[0])
+
     def scores_of(self, bodies: Tensor) -> Tensor:
         """Return where bodies (n, B) stand in their marginals, (n, B, 3) float64; see `Score`."""
         table = bodies.cpu().numpy()

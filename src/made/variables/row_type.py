@@ -297,7 +297,7 @@ class RowType:
                 return block.quantile_of_recorded(own, uniforms), None
             return block.quantile(own, uniforms), None
         assert self.numbers is not None
-        number = self.numbers.places.tolist().index(variable)
+        number = self.numbers.number_of(variable)
         return self.numbers.quantile(number, outputs[:, begin:end], uniforms, recorded=recorded)
 
     def block_of(self, variable: int) -> Variable:

@@ -323,7 +323,7 @@ class Schema:
         from made.variables.numeric import Numeric
 
         numbers = self.row_type.numbers
-        if numbers is None or rows.bodies is None or all(own.is_fitted for own in numbers.columns):
+        if numbers is None or rows.bodies is None or numbers.is_fitted:
             return self
         columns = list(self.columns)
         modelled = [d for d in range(len(columns)) if d not in self.context_places]
