@@ -43,6 +43,7 @@ _COSTS = {
     "GaussianMixture": (40, 3),
     "KernelDensity": (20, 1),
     "Gaussian copula": (20, 1),
+    _TREE: (25, 5),
 }
 
 
