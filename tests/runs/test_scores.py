@@ -95,3 +95,26 @@ def test_tree_is_left_out_where_it_is_too_big(table, monkeypatch):
 
 def test_score_is_plain():
     assert Score(1.0, 0.5, 0.25, 4) == Score(1.0, 0.5, 0.25, 4)
+
+
+def test_baselines_of_numbers():
+    draw = np.random.default_rng(0)
+    a = draw.lognormal(size=2_000)
+    rows = np.stack([a, np.where(draw.random(2_000) < 0.1, np.nan, a + draw.exponential(size=2_000))], axis=1)
+    dataset = build(Raw("table", {"all": rows}), "table")
+    found = baseline_scores(dataset)
+    assert list(found) == ["Gaussian copula", "Chow-Liu tree", "product of marginals"]
+    nll = {name: by_split["test"].nll for name, by_split in found.items()}
+    assert nll["Chow-Liu tree"] < nll["product of marginals"] - 0.3
+    untrained = made.MADE(dataset.schema.fitted(dataset.schema.encode(dataset.train)), hidden=())
+    untrained.set_marginals(dataset.train)
+    assert nll["product of marginals"] == pytest.approx(
+        -float(untrained.log_prob(dataset.test).mean()), abs=1e-2
+    )
+
+
+def test_tree_of_many_numbers_is_left_out(monkeypatch):
+    dataset = build(Raw("table", {"all": np.random.default_rng(0).normal(size=(60, 3))}), "table")
+    monkeypatch.setattr(scores, "_MOST_FEATURES_BY_PRODUCT", 90)
+    monkeypatch.setattr(scores, "_MOST_PAIRS_BY_TABLE", 2)
+    assert list(baseline_scores(dataset)) == ["Gaussian copula", "product of marginals"]

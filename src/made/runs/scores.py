@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from made.baselines import ChowLiuTree, ProductOfMarginals
+from made.baselines.discrete import ChowLiuTree, ProductOfMarginals
+from made.baselines.mixed import MixedMarginals, MixedTree, n_codes_of
 from made.data import Dataset
 from made.model import MADE
 from made.training.trainer import mean_and_error
@@ -38,7 +39,7 @@ class Baseline(Protocol):
 
 
 class _OfModel:
-    """A baseline that is a model: of rows with numbers."""
+    """A baseline that is a model."""
 
     def __init__(self, model: MADE) -> None:
         self.model = model
@@ -120,9 +121,7 @@ def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) 
     if data.schema.row_type.numbers is not None:
         return _fit_to_numbers(data)
     train = data.codes("train")
-    features = sum(k - 1 for k in data.classes)
-    pairs = data.n_variables * (data.n_variables - 1) // 2
-    if features <= _MOST_FEATURES_BY_PRODUCT or pairs <= _MOST_PAIRS_BY_TABLE:
+    if _can_be_tree(data.classes):
         fitted["Chow-Liu tree"] = ChowLiuTree(train, data.classes) if tree is None else tree()
     fitted["product of marginals"] = ProductOfMarginals(train, data.classes)
     return fitted
@@ -168,13 +167,19 @@ def _encoded(data: Dataset, split: str) -> Rows:
     return data.schema.encode_complete(data.splits[split])
 
 
+def _can_be_tree(classes: Sequence[int]) -> bool:
+    """Return whether a tree of variables with these numbers of classes is found in reasonable time."""
+    n_pairs = len(classes) * (len(classes) - 1) // 2
+    return sum(k - 1 for k in classes) <= _MOST_FEATURES_BY_PRODUCT or n_pairs <= _MOST_PAIRS_BY_TABLE
+
+
 def _fit_to_numbers(data: Dataset) -> dict[str, Baseline]:
-    """Fit the baselines of rows with numeric columns: untrained models, without the context."""
+    """Fit the baselines of rows with numeric columns, without the context."""
     train = _encoded(data, "train")
     schema = Schema.of_variables(data.schema.row_type).fitted(train)
-    marginals = MADE(schema, hidden=())
-    marginals.set_marginals(train)
     fitted: dict[str, Baseline] = {}
     if can_be_copula(schema):
         fitted["Gaussian copula"] = _OfModel(build_as_copula(schema, {"hidden": (), "direct": True}, train))
-    return {**fitted, "product of marginals": _OfModel(marginals)}
+    if _can_be_tree(n_codes_of(schema.row_type)):
+        fitted["Chow-Liu tree"] = MixedTree(schema, train)
+    return {**fitted, "product of marginals": MixedMarginals(schema, train)}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made import baselines
-from made.baselines import ChowLiuTree, ProductOfMarginals
+from made.baselines import discrete as baselines
+from made.baselines.discrete import ChowLiuTree, ProductOfMarginals
 from made.support.errors import InputError
 
 BOTH = pytest.mark.parametrize("baseline", [ProductOfMarginals, ChowLiuTree])
@@ -172,7 +172,7 @@ def test_log_prob_checks_codes_and_takes_no_rows(baseline):
 
 # --- the figures that are known ------------------------------------------------------------------------
 
-DATA = Path(os.environ.get("MADE_DATA_DIR", Path(__file__).parents[1].parent / "shared" / "data"))
+DATA = Path(os.environ.get("MADE_DATA_DIR", Path(__file__).parents[2].parent / "shared" / "data"))
 
 
 def train_and_test(name):

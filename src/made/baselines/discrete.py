@@ -1,8 +1,4 @@
-"""What a figure is held against: the product of the marginals, and the best tree of pairs.
-
-Both are fitted to counts in one look at the data, have no setting to tune, and give an exact log-probability:
-two honest lines for a trained model to stay below.
-"""
+"""The baselines of rows of codes: the product of the marginals, and the best tree of pairs."""
 
 from __future__ import annotations
 
