@@ -237,6 +237,22 @@ def test_what_is_off_a_given_grid_is_refused_and_off_an_inferred_one_rounded(ref
     assert torch.equal(inferred.log_prob([[0.0149]]), inferred.log_prob([[0.01]]))
 
 
+def test_how_many_values_were_rounded_is_logged_once(caplog):
+    rows = np.array([[0.25, 1.5], [0.5, 2.5], [0.75, 3.25]] * 20)
+    model = made.auto_fit(rows, network={"hidden": (4,)}, training={"epochs": 1})
+    caplog.clear()
+    model.log_prob(rows)
+    assert caplog.messages == []
+    model.log_prob([[0.251, 1.5], [0.5, 2.504], [0.252, 1.001]])
+    assert caplog.messages == [
+        "column x0: 2 values are not multiples of its step 0.01, and rounded",
+        "column x1: 2 values are not multiples of its step 0.01, and rounded",
+    ]
+    caplog.clear()
+    model.marginal([[0.251, 2.5]])
+    assert caplog.messages == ["column x0: 1 value is not a multiple of its step 0.01, and rounded"]
+
+
 def test_a_gap_where_none_may_be_names_the_remedy(refused):
     model = made.MADE(made.Numeric(2), hidden=(4,))
     with refused("missing=True"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -164,8 +165,10 @@ def _encode(schema: Schema, table: NDArray[Any], names: Sequence[str] | None, *,
     values, context = part_table(schema, table, names)
     places = np.array(_places_in_file(schema, names))
     of_context = list(schema.context_places)
+    rounded: Counter[int] = Counter()
     with _columns_at(np.delete(places, of_context)):
-        rows = encoding.encode(schema.row_type, values, to_fill=to_fill)
+        rows = encoding.encode(schema.row_type, values, to_fill=to_fill, rounded=rounded)
+    schema.tell_rounded(rounded)
     if context is None:
         return rows
     if schema.context.variables is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ def encode(
     first: int = 0,
     *,
     to_fill: bool = False,
+    rounded: Counter[int] | None = None,
 ) -> Rows:
     """Turn values into codes.
 
@@ -57,6 +59,8 @@ def encode(
     to_fill : bool
         Marked entries are to be filled in: unknown, whether their variable may be missing or not, and with
         values that were recorded. `MISSING` still means missing.
+    rounded : Counter, optional
+        To which is added how many values of each column are not on its grid, and are rounded.
 
     Returns
     -------
@@ -92,14 +96,17 @@ def encode(
         if to_fill and marks is not None:
             fill = marks & ~are_missing(array)
             asked = fill if asked is None else fill | asked
-        return _encoded_by_column(variables, array, marks, asked, first, to_fill=to_fill)
+        counts: Counter[int] = Counter() if rounded is None else rounded
+        return _encoded_by_column(variables, array, marks, asked, first, counts, to_fill=to_fill)
     if asked is not None:
         marks = asked if marks is None else marks | asked
     codes = _codes(variables, np.ma.getdata(array), marks, first)
     return Rows(codes, None if marks is None else torch.from_numpy(~marks))
 
 
-def encode_complete(variables: RowType, x: ArrayLike | Tensor, first: int = 0) -> Rows:
+def encode_complete(
+    variables: RowType, x: ArrayLike | Tensor, first: int = 0, *, rounded: Counter[int] | None = None
+) -> Rows:
     """Turn values of which none may be unknown into rows; see `encode`.
 
     Examples
@@ -109,7 +116,7 @@ def encode_complete(variables: RowType, x: ArrayLike | Tensor, first: int = 0) -
     >>> encode_complete(RowType([Categorical(["no", "yes"]), Categorical([10, 20])]), [["yes", 10]]).codes
     tensor([[1, 0]], dtype=torch.uint8)
     """
-    rows = encode(variables, x, first=first)
+    rows = encode(variables, x, first=first, rounded=rounded)
     rows.check_complete(first)
     return rows
 
@@ -303,6 +310,7 @@ def _encoded_by_column(
     marks: NDArray[np.bool_] | None,
     asked: NDArray[np.bool_] | None,
     first: int,
+    rounded: Counter[int],
     *,
     to_fill: bool,
 ) -> Rows:
@@ -323,6 +331,8 @@ def _encoded_by_column(
                 _refuse_number(values[bad], first + int(there[bad]), column, block)
             own = found.codes
             bodies[there, columns.number_of(column)] = found.bodies
+            if found.n_rounded:
+                rounded[column] += found.n_rounded
         else:
             own, bad = _codes_of_values(values, block)
             if bad is not None:
@@ -345,6 +355,10 @@ def _refuse_number(value: Any, row: int, column: int, block: Numeric) -> None:
     number = as_number(plain)
     if not np.isfinite(number):
         raise EntryError(row, column, f"holds {plain!r}: a numeric variable takes finite numbers")
+    if abs(number) >= 2.0**63 * (block.step or 1.0):
+        raise EntryError(
+            row, column, f"holds {plain!r}: with step {block.step:g}, numbers are below 2^63 steps"
+        )
     raise EntryError(row, column, f"holds {plain!r}, which is not a multiple of its step {block.step:g}")
 
 

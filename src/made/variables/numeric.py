@@ -21,6 +21,8 @@ N_BUMPS = 8
 _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
 # A value this close to a point of the grid, in units of its own rounding, is on it.
 _ULPS = 4
+# Numbers of points of a grid are int64.
+_LARGEST = 2**63 - 1
 
 
 class Numbers(NamedTuple):
@@ -34,11 +36,14 @@ class Numbers(NamedTuple):
         The number of the point of the grid; of a continuous variable the bits of the float64.
     wrong : (n,) bool array
         True where a value is no number, infinite, or not on the grid.
+    n_rounded : int
+        How many values were not on the grid, and are rounded.
     """
 
     codes: NDArray[np.int64]
     bodies: NDArray[np.int64]
     wrong: NDArray[np.bool_]
+    n_rounded: int = 0
 
 
 class Numeric(Variable):
@@ -99,14 +104,14 @@ class Numeric(Variable):
         self.n_class_outputs = self.n_values if self.n_values > 1 else 0
         self.output_size = self.n_class_outputs + N_PARAMETERS
         self.input_power = 2.0
-        self._spike_numbers, wrong = self._numbers(np.array(self.spikes))
+        self._spike_numbers, wrong, _ = self._numbers(np.array(self.spikes))
         if wrong.any():
             raise InputError(f"Numeric: the spikes {list(spikes)} are not multiples of the step {self.step}")
 
     def encode(self, values: NDArray[Any]) -> Numbers:
         """Turn values, none of them missing, into codes and bodies."""
-        bodies, wrong = self._numbers(values)
-        return Numbers(self.codes_of(bodies), bodies, wrong)
+        bodies, wrong, n_rounded = self._numbers(values)
+        return Numbers(self.codes_of(bodies), bodies, wrong, n_rounded)
 
     def codes_of(self, bodies: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the code of each body: that of its spike, or 0."""
@@ -129,7 +134,8 @@ class Numeric(Variable):
             return (values + 0.0).view(np.int64)
         with np.errstate(over="ignore"):  # what is too large is clipped
             scaled = values * self._inverse if self._inverse else values / self.step
-        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**62), 2.0**62)).astype(np.int64)
+        # The float64 next to 2^63 is 1024 below it.
+        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**63), 2.0**63 - 1024)).astype(np.int64)
         return near
 
     def bodies_of_codes(self, codes: NDArray[np.int64], bodies: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -171,22 +177,20 @@ class Numeric(Variable):
         parts += [f"spikes={list(self.spikes)}"] if self.spikes else []
         return f"Numeric({', '.join(parts)})"
 
-    def _numbers(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return bodies, and where there is none for a value."""
+    def _numbers(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+        """Return bodies, where there is none for a value, and how many values were rounded."""
         if values.dtype.kind not in "biuf":
             values = _as_numbers(values)
         if self.step is None:
             floats = values.astype(np.float64) + 0.0  # no negative zero
             wrong = ~np.isfinite(floats)
-            return np.where(wrong, 0.0, floats).view(np.int64), wrong
+            return np.where(wrong, 0.0, floats).view(np.int64), wrong, 0
         if values.dtype.kind in "biu" and self._inverse:
-            wrong = np.zeros(values.shape, dtype=bool)
-            if values.dtype == np.uint64:
-                wrong = values > np.iinfo(np.int64).max
+            too_large = values > np.iinfo(np.int64).max if values.dtype == np.uint64 else False
             whole = values.astype(np.int64)
-            most = np.iinfo(np.int64).max // self._inverse
-            wrong = wrong | (whole > most) | (whole < -most)
-            return np.where(wrong, 0, whole) * self._inverse, wrong
+            wrong = (whole > _LARGEST // self._inverse) | (whole < -((_LARGEST + 1) // self._inverse))
+            wrong |= too_large
+            return np.where(wrong, 0, whole) * self._inverse, wrong, 0
         single = values.dtype == np.float32 or values.dtype == np.float16
         eps = np.finfo(values.dtype if single else np.float64).eps
         floats = values.astype(np.float64)
@@ -194,9 +198,10 @@ class Numeric(Variable):
             scaled = floats * self._inverse if self._inverse else floats / self.step
             near = np.rint(scaled)
             wrong = ~(np.abs(near) < 2.0**63)
-            if not self.rounds:
-                wrong |= np.abs(scaled - near) > _ULPS * eps * np.abs(scaled)
-        return np.where(wrong, 0, near).astype(np.int64), wrong
+            is_off = np.abs(scaled - near) > _ULPS * eps * np.abs(scaled)
+        if not self.rounds:
+            wrong |= is_off
+        return np.where(wrong, 0, near).astype(np.int64), wrong, int((is_off & ~wrong).sum())
 
 
 def _check_step(step: Any) -> float | None:

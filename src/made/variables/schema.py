@@ -6,6 +6,8 @@ nowhere else. The module needs numpy alone: data sets have a schema before there
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from made.variables.rows import Rows
 
 __all__ = ["Schema"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -292,21 +296,32 @@ class Schema:
         from made.variables import encoding
 
         modelled, own = self.table_of(rows)
-        encoded = encoding.encode(self.row_type, modelled, unknown, to_fill=to_fill)
+        rounded: Counter[int] = Counter()
+        encoded = encoding.encode(self.row_type, modelled, unknown, to_fill=to_fill, rounded=rounded)
+        self.tell_rounded(rounded)
         given = self.context.rows(own if context is None else context, len(encoded))
         return encoded if given is None else replace(encoded, context=given)
 
     def encode_modelled(self, rows: Any) -> Tensor:
         """Turn values of the modelled columns into codes, (n, D), whatever the context is."""
-        from made.variables import encoding
-
-        return encoding.encode_complete(self.row_type, self.table_of(rows)[0]).codes
+        return self.encode_complete(rows).codes
 
     def encode_complete(self, rows: Any) -> Rows:
         """Turn values of the modelled columns, none of them unknown, into rows without context."""
         from made.variables import encoding
 
-        return encoding.encode_complete(self.row_type, self.table_of(rows)[0])
+        rounded: Counter[int] = Counter()
+        encoded = encoding.encode_complete(self.row_type, self.table_of(rows)[0], rounded=rounded)
+        self.tell_rounded(rounded)
+        return encoded
+
+    def tell_rounded(self, counts: Mapping[int, int]) -> None:
+        """Log how many values of each modelled column were not on its grid, and are rounded."""
+        for d, n in sorted(counts.items()):
+            column = self.modelled[d]
+            step = f"{column.arguments['step']:g}"
+            values = "value is not a multiple" if n == 1 else "values are not multiples"
+            _log.warning("column %s: %s %s of its step %s, and rounded", column.name, f"{n:,}", values, step)
 
     def decode(self, codes: ArrayLike | Tensor | Rows) -> NDArray[Any]:
         """Turn codes (n, D), or rows, into values: the inverse of `encode`."""
