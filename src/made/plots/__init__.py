@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from made.plots.columns import columns_of
 from made.plots.completions import completions
+from made.plots.conditionals import class_probabilities, density_of_number, masses_of_number
 from made.plots.curves import loss_curve
 from made.plots.grids import image_grid, samples_beside, samples_table
 from made.plots.lines import lines
@@ -19,14 +20,17 @@ from made.plots.style import check_place, save
 
 __all__ = [
     "check_place",
+    "class_probabilities",
     "columns_of",
     "completions",
+    "density_of_number",
     "image_grid",
     "image_pairs",
     "lines",
     "loss_curve",
     "mask_matrices",
     "masks_averaged",
+    "masses_of_number",
     "network",
     "predecessors",
     "samples_beside",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,10 @@ from made.queries.results import Method, Route
 from made.support.errors import InputError
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["NumericConditional", "numeric_conditional"]
 
@@ -149,6 +154,34 @@ class NumericConditional:
         a, b = x[:-1], x[1:]
         of_body = (width * ((2 * a + b) * h[:-1] + (a + 2 * b) * h[1:]) / 6).sum()
         return float((of_atoms + of_body) / self._there)
+
+    def plot(self, ax: Axes | None = None, name: str = "") -> Figure:
+        """Draw it: the density or the masses of a grid, the middle 80 % shaded, atoms, what is missing.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default on a figure of its own.
+        name : str
+            Of the column, to write below.
+        """
+        from made.plots.conditionals import density_of_number, masses_of_number
+
+        interval = self.interval(0.8)
+        about = f"mean {self.mean:.4g}; 80% between {interval[0]:.4g} and {interval[1]:.4g}"
+        if self.method is Method.ESTIMATED:
+            about += f"; estimated, to {self.error:.1%}"
+        draw = masses_of_number if self.is_grid else density_of_number
+        return draw(
+            self.nodes,
+            self.heights,
+            atoms=self.atoms,
+            p_missing=self.p_missing,
+            interval=interval,
+            name=name,
+            about=about,
+            axes=ax,
+        )
 
     @property
     def _cumulated(self) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from made.variables.encoding import decode
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["Answer", "Conditional", "Method", "Route"]
 
@@ -254,6 +258,24 @@ class Conditional:
     def how(self) -> str:
         """How they were found, for people."""
         return self.route.sentence
+
+    def plot(self, ax: Axes | None = None, name: str = "") -> Figure:
+        """Draw the probabilities as bars, with their standard errors where they are estimated.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default on a figure of its own.
+        name : str
+            Of the variable, to write beside them.
+        """
+        from made.plots.conditionals import class_probabilities
+
+        is_estimated = self.method is Method.ESTIMATED
+        about = "estimated, with standard errors" if is_estimated else ""
+        return class_probabilities(
+            self.values, self.probabilities, self.error, name=name, about=about, axes=ax
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
