@@ -29,12 +29,14 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.variables.missing import MISSING as MISSING
     from made.variables.numeric import Numeric as Numeric
     from made.variables.schema import Schema as Schema
+    from made.variables.unseen import UNSEEN as UNSEEN
 
     __version__: str
 
 _HOMES = {
     "MADE": "made.model",
     "MISSING": "made.variables.missing",
+    "UNSEEN": "made.variables.unseen",
     "Autoencoder": "made.autoencoder",
     "Bernoulli": "made.variables.discrete",
     "Categorical": "made.variables.discrete",

@@ -20,6 +20,7 @@ from made.support.errors import InputError
 from made.support.files import write_tensors
 from made.variables.base import Variable
 from made.variables.context import Context
+from made.variables.fitting import counts_of, is_fitted, marginals_of
 from made.variables.marginal_fit import RowSample
 from made.variables.row_type import RowType
 from made.variables.rows import Rows, RowsLike
@@ -204,7 +205,8 @@ class BaseModel(nn.Module):
     def _values(self, rows: Rows | Tensor) -> Any:
         """Return what rows, or codes, stand for: a tensor, or an object array where labels are text."""
         rows = rows if isinstance(rows, Rows) else Rows(rows)
-        if not (self.variables.has_labels or self.variables.has_missing or self.variables.numbers):
+        own = self.variables
+        if not (own.has_labels or own.has_missing or own.has_unseen or own.numbers):
             return rows.codes
         values = self._schema.decode(rows.to(torch.device("cpu")))
         return values if values.dtype == object else torch.from_numpy(values).to(self.device)
@@ -255,19 +257,21 @@ class BaseModel(nn.Module):
     def set_marginals_in_slices(self, slices: Iterable[tuple[Rows, Tensor]]) -> None:
         """Set them from slices (rows as `rows` returns them, weight (rows,) float64)."""
         numbers, sample = self.variables.numbers, RowSample()
-        to_fit = numbers is not None and not numbers.is_fitted
+        to_fit = not is_fitted(self.variables)
 
         def counted() -> Iterator[tuple[Tensor, Tensor]]:
             for rows, weight in slices:
                 own = rows.to(torch.device("cpu"))
-                if to_fit:
+                if to_fit and numbers is not None:
                     sample.add(own, weight.numpy())
                 yield own.codes, weight
 
-        outputs = self.variables.marginals(counted())
+        counts = counts_of(self.variables, counted())
         if to_fit:
-            self._schema = self._schema.fitted(*sample.rows)
+            some, weights = (None, None) if numbers is None else sample.rows
+            self._schema = self._schema.fitted(some, weights, counts)
             self.variables = self._schema.row_type
+        outputs = marginals_of(self.variables, counts)
         self.network.biases[-1].copy_(outputs)
 
     @property

@@ -9,6 +9,7 @@ import polars
 import pytest
 
 import made
+from made.variables.column import Column
 
 
 def test_samples_are_understood_by_score(here, call, parse):
@@ -154,3 +155,28 @@ def test_tables_in_and_out(here, call, parse):
     np.testing.assert_allclose(found["log_prob"].to_numpy(), scores[1][:, 0], rtol=1e-8)
     (here / "new.csv").write_text(text)
     assert call("score", "run", "new.csv").out == call("score", "run", "new.parquet").out
+
+
+def test_labels_that_no_training_row_had_are_scored_and_pointed_at(here, call, parse):
+    columns = [
+        Column("kind", "categorical", {"classes": [3, 5, 7], "unseen": 0.1}),
+        Column("sold", "bernoulli"),
+    ]
+    (here / "unseen").mkdir()
+    made.MADE(made.Schema(tuple(columns)), hidden=(4,)).save("unseen/model.safetensors")
+    (here / "new.csv").write_text("kind,sold\n3,1\n9,0\n7,1\n8,1\n")
+    result = call("score", "unseen", "new.csv", "--per-variable")
+    header, values = parse(result.out)
+    assert header == ["log_prob", "unseen", "kind", "sold"]
+    assert values[:, 1].tolist() == [0, 1, 0, 1]
+    np.testing.assert_allclose(values[[1, 3], 2], np.log(0.1), rtol=1e-6)
+    assert "2 entries are labels that no training row had" in result.err
+    assert "row 1, column kind, 9" in result.err
+    (here / "gaps.csv").write_text("kind,sold\n9,\n3,0\n")
+    header, values = parse(call("score", "unseen", "gaps.csv").out)
+    assert header == ["log_prob", "standard_error", "unseen"]
+    assert values[:, 2].tolist() == [1, 0]
+    call("complete", "unseen", "gaps.csv", "-o", "full.csv")
+    assert (here / "full.csv").read_text().splitlines()[1].startswith("9,")
+    call("sample", "unseen", "-n", "3", "--given", "kind=9", "-o", "drawn.csv")
+    assert [line[:2] for line in (here / "drawn.csv").read_text().splitlines()[1:]] == ["9,"] * 3

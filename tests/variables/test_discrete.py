@@ -87,7 +87,7 @@ def test_the_last_class_with_mass_absorbs_rounding():
     """Ten thousand equal masses add up to less than 1 by rounding, and the largest uniform lies above."""
     for K in (3, 7, 49, 10_000):
         logits = torch.cat([torch.zeros(1, K), torch.full((1, 2), -INF)], dim=1)
-        assert Categorical(K + 2).quantile(logits, tensor(BELOW_ONE)).tolist() == [K - 1]
+        assert Categorical(K + 2, coding="one-hot").quantile(logits, tensor(BELOW_ONE)).tolist() == [K - 1]
 
 
 def test_categorical_quantile_draws_each_class_by_its_mass():

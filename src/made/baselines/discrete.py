@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from made.support.checks import row_weights
 from made.support.errors import InputError
+from made.variables.class_groups import added_count
 
 __all__ = ["ChowLiuTree", "ProductOfMarginals"]
 
@@ -24,7 +25,8 @@ class ProductOfMarginals:
     r"""Every variable on its own: :math:`p(x) = \prod_d p(x_d)`.
 
     The probability of a class is its count by Laplace's rule, (count + 1) / (n + K_d), so that a class
-    which the training rows never show is still possible.
+    which the training rows never show is still possible. Of very many classes less than 1 is added, see
+    `made.variables.class_groups.added_count`.
 
     Parameters
     ----------
@@ -34,6 +36,9 @@ class ProductOfMarginals:
         K_d, the number of classes of each variable.
     sample_weight : array_like of float, shape (n,), optional
         How many times each row counts; 1 for each by default.
+    unseen : sequence of float or None, length D, optional
+        The probability of a label of each variable that is no class, whose code is K_d; None where there is
+        none.
 
     Attributes
     ----------
@@ -53,12 +58,22 @@ class ProductOfMarginals:
     """
 
     def __init__(
-        self, rows: ArrayLike, classes: Sequence[int], *, sample_weight: ArrayLike | None = None
+        self,
+        rows: ArrayLike,
+        classes: Sequence[int],
+        *,
+        sample_weight: ArrayLike | None = None,
+        unseen: Sequence[float | None] | None = None,
     ) -> None:
         self.classes = _checked_classes(classes)
-        columns = _training_columns(rows, self.classes)
-        weights = None if sample_weight is None else row_weights(sample_weight, columns.shape[1])
+        self.unseen = tuple(unseen) if unseen is not None else (None,) * len(self.classes)
+        columns, weights = _training_columns(rows, self.classes, sample_weight, self._codes)
         self.probabilities: list[_Floats] = _smoothed_marginals(columns, self.classes, weights)
+
+    @property
+    def _codes(self) -> tuple[int, ...]:
+        """The number of codes of each variable, that of a label that is no class among them."""
+        return tuple(k + (own is not None) for k, own in zip(self.classes, self.unseen, strict=True))
 
     def log_prob(self, rows: ArrayLike) -> _Floats:
         """Log-probability of each row.
@@ -78,7 +93,9 @@ class ProductOfMarginals:
         >>> ProductOfMarginals([[0], [0]], classes=[2]).log_prob([[0], [1]]).round(4).tolist()
         [-0.2877, -1.3863]
         """
-        log_tables = [np.log(p) for p in self.probabilities]
+        log_tables = [
+            _with_unseen(np.log(p), own) for p, own in zip(self.probabilities, self.unseen, strict=True)
+        ]
 
         def of_block(block: _Ints) -> _Floats:
             total = np.zeros(block.shape[1])
@@ -86,7 +103,7 @@ class ProductOfMarginals:
                 total += table[codes]
             return total
 
-        return _by_blocks(of_block, rows, self.classes)
+        return _by_blocks(of_block, rows, self._codes)
 
 
 class ChowLiuTree:
@@ -105,11 +122,15 @@ class ChowLiuTree:
         K_d, the number of classes of each variable.
     sample_weight : array_like of float, shape (n,), optional
         How many times each row counts; 1 for each by default.
+    unseen : sequence of float or None, length D, optional
+        As for `ProductOfMarginals`. Given such a label of its parent, a variable has its marginal.
 
     Attributes
     ----------
     parents : ndarray of int, shape (D,)
         The parent of each variable, -1 at the root, which is variable 0.
+    marginals : list of ndarray, shapes (K_d,)
+        p(x_d) for each variable.
     tables : list of ndarray
         p(x_d | parent), shape (K_parent, K_d), for each variable; shape (1, K_d) at the root.
 
@@ -133,17 +154,22 @@ class ChowLiuTree:
     """
 
     def __init__(
-        self, rows: ArrayLike, classes: Sequence[int], *, sample_weight: ArrayLike | None = None
+        self,
+        rows: ArrayLike,
+        classes: Sequence[int],
+        *,
+        sample_weight: ArrayLike | None = None,
+        unseen: Sequence[float | None] | None = None,
     ) -> None:
         self.classes = _checked_classes(classes)
-        columns = _training_columns(rows, self.classes)
-        weights = None if sample_weight is None else row_weights(sample_weight, columns.shape[1])
+        self.unseen = tuple(unseen) if unseen is not None else (None,) * len(self.classes)
+        columns, weights = _training_columns(rows, self.classes, sample_weight, self._codes)
         if sum(k - 1 for k in self.classes) <= _MATMUL_FEATURES:
             information = _information_by_matmul(columns, self.classes, weights)
         else:
             information = _information_by_pairs(columns, self.classes, weights)
         self.parents: NDArray[np.intp] = _heaviest_tree(information)
-        marginals = _smoothed_marginals(columns, self.classes, weights)
+        marginals = self.marginals = _smoothed_marginals(columns, self.classes, weights)
         self.tables: list[_Floats] = []
         for child, parent in enumerate(self.parents.tolist()):
             if parent < 0:
@@ -151,6 +177,11 @@ class ChowLiuTree:
                 continue
             counts = _pair_counts(columns, parent, child, self.classes, weights)
             self.tables.append((counts + marginals[child]) / (counts.sum(axis=1, keepdims=True) + 1.0))
+
+    @property
+    def _codes(self) -> tuple[int, ...]:
+        """The number of codes of each variable, that of a label that is no class among them."""
+        return tuple(k + (own is not None) for k, own in zip(self.classes, self.unseen, strict=True))
 
     def log_prob(self, rows: ArrayLike) -> _Floats:
         """Log-probability of each row.
@@ -171,8 +202,14 @@ class ChowLiuTree:
         >>> tree.log_prob([[0, 0], [0, 1]]).round(4).tolist()
         [-0.9808, -2.0794]
         """
-        log_tables = [np.log(table) for table in self.tables]
         parents = self.parents.tolist()
+        log_tables = [
+            _with_unseen(np.log(table), own) for table, own in zip(self.tables, self.unseen, strict=True)
+        ]
+        for child, parent in enumerate(parents):
+            if parent >= 0 and self.unseen[parent] is not None:
+                marginal = _with_unseen(np.log(self.marginals[child]), self.unseen[child])
+                log_tables[child] = np.vstack([log_tables[child], marginal])
 
         def of_block(block: _Ints) -> _Floats:
             total = np.zeros(block.shape[1])
@@ -180,7 +217,7 @@ class ChowLiuTree:
                 total += table[0, block[child]] if parent < 0 else table[block[parent], block[child]]
             return total
 
-        return _by_blocks(of_block, rows, self.classes)
+        return _by_blocks(of_block, rows, self._codes)
 
 
 # --- what comes in -------------------------------------------------------------------------------------
@@ -217,12 +254,29 @@ def _checked_rows(rows: ArrayLike, classes: tuple[int, ...]) -> _Ints:
     return given.astype(np.min_scalar_type(max(classes) - 1), copy=False)
 
 
-def _training_columns(rows: ArrayLike, classes: tuple[int, ...]) -> _Ints:
-    """The checked rows turned to (D, n), so that a variable lies in one piece of memory."""
-    checked = _checked_rows(rows, classes)
+def _training_columns(
+    rows: ArrayLike, classes: tuple[int, ...], sample_weight: ArrayLike | None, codes: tuple[int, ...]
+) -> tuple[_Ints, _Floats | None]:
+    """The checked rows turned to (D, n), so that a variable lies in one piece of memory, and their weights.
+
+    Rows with a label that is no class say nothing about classes, and are left out.
+    """
+    checked = _checked_rows(rows, codes)
+    weights = None if sample_weight is None else row_weights(sample_weight, len(checked))
+    if codes != classes:
+        kept = (checked < np.asarray(classes)).all(axis=1)
+        checked, weights = checked[kept], None if weights is None else weights[kept]
     if len(checked) == 0:
         raise InputError("a baseline needs at least one training row, got none")
-    return np.ascontiguousarray(checked.T)
+    return np.ascontiguousarray(checked.T), weights
+
+
+def _with_unseen(log_table: _Floats, unseen: float | None) -> _Floats:
+    """Log-probabilities of classes, in the last axis, with that of a label that is none after them."""
+    if unseen is None:
+        return log_table
+    last = np.full((*log_table.shape[:-1], 1), np.log(unseen))
+    return np.concatenate([log_table + np.log1p(-unseen), last], axis=-1)
 
 
 def _by_blocks(function: Callable[[_Ints], _Floats], rows: ArrayLike, classes: tuple[int, ...]) -> _Floats:
@@ -246,7 +300,8 @@ def _counts(codes: _Ints, classes: int, weights: _Floats | None) -> _Floats:
 
 
 def _smoothed_marginals(columns: _Ints, classes: tuple[int, ...], weights: _Floats | None) -> list[_Floats]:
-    counts = [_counts(codes, k, weights) + 1.0 for codes, k in zip(columns, classes, strict=True)]
+    counts = [_counts(codes, k, weights) for codes, k in zip(columns, classes, strict=True)]
+    counts = [own + added_count(own) for own in counts]
     return [count / count.sum() for count in counts]
 
 

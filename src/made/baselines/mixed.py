@@ -51,7 +51,7 @@ class _Mixed:
             sizes[d] = own.n_codes
         #: The number of codes of each variable.
         self.classes: tuple[int, ...] = tuple(sizes)
-        self._dtype = np.min_scalar_type(max(sizes) - 1)
+        self._dtype = np.min_scalar_type(max(sizes))
 
     def encode(self, rows: Rows) -> tuple[NDArray[np.integer], _Floats]:
         """Return the codes of rows (n, D), and the log-probability of each row given its codes (n,)."""
@@ -127,7 +127,12 @@ class MixedMarginals(_MixedBaseline):
         train = _checked(schema, rows)
         coded = _Mixed(schema.fitted(train, sample_weight), 1)
         codes, _ = coded.encode(train)
-        super().__init__(coded, ProductOfMarginals(codes, coded.classes, sample_weight=sample_weight))
+        super().__init__(
+            coded,
+            ProductOfMarginals(
+                codes, coded.classes, sample_weight=sample_weight, unseen=schema.unseen_masses
+            ),
+        )
 
 
 class MixedTree(_MixedBaseline):
@@ -176,7 +181,7 @@ class MixedTree(_MixedBaseline):
         self.n_bins = check_int("n_bins", n_bins, least=1)
         coded = _Mixed(fitted, self.n_bins)
         codes, _ = coded.encode(train)
-        self.tree = ChowLiuTree(codes, coded.classes, sample_weight=weights)
+        self.tree = ChowLiuTree(codes, coded.classes, sample_weight=weights, unseen=schema.unseen_masses)
         super().__init__(coded, self.tree)
 
 
@@ -211,7 +216,9 @@ def _chosen_bins(schema: Schema, rows: Rows, weights: _Floats | None) -> int:
         encoded = [coded.encode(part) for part in parts]
         for own, other in ((0, 1), (1, 0)):
             of_own = None if weights is None else weights[halves[own]]
-            tree = ChowLiuTree(encoded[own][0], coded.classes, sample_weight=of_own)
+            tree = ChowLiuTree(
+                encoded[own][0], coded.classes, sample_weight=of_own, unseen=schema.unseen_masses
+            )
             codes, rest = encoded[other]
             log_prob = tree.log_prob(codes) + rest
             total += float(log_prob.sum() if weights is None else log_prob @ weights[halves[other]])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from made.model import MADE
     from made.runs.completions import IncompleteRows
+    from made.variables.rows import Rows
 
 __all__ = ["score"]
 
@@ -40,6 +41,9 @@ def score(
 ) -> None:
     """Write the log-probability of every row in nats: the lower, the more surprising.
 
+    Labels that no training row had are scored as one event; a column `unseen` says how many a row has, where
+    the model has such columns.
+
     Of rows with unknown entries (empty, ?, NA or NaN in a file) it is that of what is known, with its
     standard error, which is 0 where the answer is exact.
     """
@@ -47,10 +51,12 @@ def score(
 
     from made.runs.completions import IncompleteRows
     from made.runs.rows import find_rows
-    from made.runs.scores import score_model
+    from made.runs.scores import score_model, unseen_note
 
     folder, model = load_run(run, device)
     found = find_rows(folder, model, data, split, data_dir, whole_file=True, missing=True)
+    if note := unseen_note(model.schema, found.rows):
+        tell(note)
     if not found.rows.is_complete:
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
@@ -58,7 +64,8 @@ def score(
         return
     with counting("scoring", len(found.rows)) as advance:
         table = score_model(model, found.rows, advance).numpy()[:, None]
-    names = ["log_prob"]
+    names, unseen = _with_unseen(model, found.rows, ["log_prob"])
+    table = np.hstack([table, unseen])
     if per_variable:
         # In a mixture there is one for each mask; the first has the ordering that was asked for.
         parts = model.log_prob(found.rows, per_variable=True, mask=0)
@@ -85,8 +92,9 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Pa
 
     with counting("scoring", len(rows)) as advance:
         found = score_known(model, rows, particles, advance)
-    table = np.stack([found.log_prob, found.error], axis=1)
-    _write(["log_prob", "standard_error"], table, out)
+    names, unseen = _with_unseen(model, rows.rows, ["log_prob", "standard_error"])
+    table = np.hstack([found.log_prob[:, None], found.error[:, None], unseen])
+    _write(names, table, out)
     estimated = np.isfinite(found.ess).sum()
     place = "" if out is None else f": {out}"
     tell(
@@ -94,6 +102,16 @@ def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Pa
     )
     if poor := poor_estimates(found.ess):
         tell(f"  {poor}")
+
+
+def _with_unseen(model: MADE, rows: Rows, names: list[str]) -> tuple[list[str], NDArray[np.float64]]:
+    """Return names with that of the numbers of labels that are no class, and these numbers, (n, 0 or 1)."""
+    import numpy as np
+
+    from made.variables.unseen import are_unseen
+
+    numbers = are_unseen(model.variables, rows).sum(axis=1, keepdims=True).astype(np.float64)
+    return ([*names, "unseen"], numbers) if model.variables.has_unseen else (names, numbers[:, :0])
 
 
 def _write(names: list[str], table: NDArray[np.float64], out: Path | None) -> None:

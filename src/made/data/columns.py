@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from made.data.grid import numeric_arguments
 from made.data.image_shape import find_image_shape
 from made.support.errors import EntryError, InputError
 from made.variables import frames
+from made.variables.class_groups import default_coding
 from made.variables.column import Column
 from made.variables.missing import marks_of
 from made.variables.schema import Schema
+from made.variables.unseen import unseen_mass
 
 __all__ = ["infer_schema", "split_name", "whole_numbers"]
 
@@ -22,8 +24,8 @@ _Found = tuple[str, dict[str, Any]]
 
 # Number of rows from which the shape of images is detected.
 _ROWS_OF_IMAGES = 2_000
-# A text column of more values is refused; its softmax would be larger than the network.
-_MOST_CLASSES = 10_000
+# A text column of more values than this, and than half of its rows, is taken for names of the rows.
+_MOST_NAMES = 10_000
 # Whole numbers are classes where they are few, and each has rows to learn from; else they are numbers.
 _MOST_CLASSES_OF_NUMBERS, _ROWS_PER_CLASS = 32, 20
 
@@ -33,13 +35,17 @@ def infer_schema(
     source: str = "the rows",
     names: Sequence[str] | None = None,
     image_shape: tuple[int, int] | None = None,
+    *,
+    train: Callable[[int], np.ndarray[Any, Any]] | None = None,
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema from the values in all splits together.
 
-    A column of text is a categorical variable; so is one of two values, and one of at most 32 whole numbers
-    with at least 20 training rows for each. Any other column of numbers is numeric: on the coarsest grid of
-    1, 0.1, ..., 10^-6 that holds all its values, else continuous. Where an entry is marked None or NaN, those
-    of its column may be missing.
+    A column of text is a categorical variable: its classes are the labels of the training rows and, where
+    there are more than two labels, others are one event that has a probability, see `made.Categorical`. A
+    column of two values is categorical too, and one of at most 32 whole numbers with at least 20 training
+    rows for each. Any other column of numbers is numeric: on the coarsest grid of 1, 0.1, ..., 10^-6 that
+    holds all its values, else continuous. Where an entry is marked None or NaN, those of its column may be
+    missing.
 
     Parameters
     ----------
@@ -51,6 +57,9 @@ def infer_schema(
         Of the columns; a data frame brings its own.
     image_shape : (height, width), optional
         Of rows that are images, where known; else detected from the pixels.
+    train : callable, optional
+        Maps the number of rows of the first split to the numbers of those that are trained on; by default
+        all are.
 
     Returns
     -------
@@ -79,7 +88,8 @@ def infer_schema(
     if complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values()):
         found: list[_Found] = [("bernoulli", {})] * first.shape[1]  # at once, as there may be thousands
     else:
-        found = [_infer_column(arrays, d, source, names) for d in range(first.shape[1])]
+        trained = np.arange(len(first)) if train is None else train(len(first))
+        found = [_infer_column(arrays, d, source, names, trained) for d in range(first.shape[1])]
     notes = _label_notes(found, names)
     if names is not None and len(set(names)) < len(names):
         names, renamed = _told_apart(names)
@@ -235,7 +245,11 @@ def _table(
 
 
 def _infer_column(
-    arrays: Mapping[str, np.ndarray[Any, Any]], d: int, source: str, names: Sequence[str] | None
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    d: int,
+    source: str,
+    names: Sequence[str] | None,
+    train: np.ndarray[Any, Any],
 ) -> _Found:
     """Return kind and arguments of a column: text where any of it is text, else numbers."""
     parts, missing, single = [], False, False
@@ -249,7 +263,11 @@ def _infer_column(
         parts.append((split_name(source, split), column))
     gaps: dict[str, Any] = {"missing": True} if missing else {}
     if any(isinstance(value, str) for _, column in parts if column.dtype.kind in "OUS" for value in column):
-        return "categorical", {"classes": _texts(parts, d, source, names), "coding": "one-hot", **gaps}
+        distinct = _texts(parts, d, source, names)
+        trained = next(iter(arrays.values()))[train, d]
+        marks = None if trained.dtype.kind in "biu" else marks_of(trained)
+        texts = [str(value) for value in (trained if marks is None else trained[~marks]).tolist()]
+        return "categorical", {**_text_arguments(distinct, texts), **gaps}
     numbers = [_numbers(column, d, where, names) for where, column in parts]
     observed = np.concatenate(numbers)
     if len(observed) == 0:
@@ -259,7 +277,8 @@ def _infer_column(
         n_values, labels = _classes_of(observed)
         if labels is None and n_values == 2 and not missing:
             return "bernoulli", {}
-        return "categorical", {"classes": list(labels or []) or n_values, "coding": "one-hot", **gaps}
+        coding = default_coding(n_values)
+        return "categorical", {"classes": list(labels or []) or n_values, "coding": coding, **gaps}
     train, *others = (own.astype(np.float64) for own in numbers)
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     rest = np.concatenate([np.zeros(0), *others])
@@ -277,12 +296,24 @@ def _texts(
 ) -> list[str]:
     """Return the distinct texts of a column, in their order."""
     distinct = sorted({str(value) for _, column in parts for value in column.tolist()})
-    if len(distinct) > _MOST_CLASSES:
+    n_rows = sum(len(column) for _, column in parts)
+    if len(distinct) > max(_MOST_NAMES, n_rows / 2):
         raise InputError(
             f"{source}: column {d}{_named(d, names)} (counted from 0) holds {len(distinct):,} different "
-            f"texts: leave it out, or group them into at most {_MOST_CLASSES:,}"
+            f"texts in {n_rows:,} rows: leave it out, or group them into at most {_MOST_NAMES:,}"
         )
-    return distinct if len(distinct) > 1 else [*distinct, f"not {distinct[0]}"]
+    return distinct
+
+
+def _text_arguments(distinct: Sequence[str], trained: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a column of text, from all its labels and those of the training rows."""
+    classes = list(distinct)
+    more: dict[str, Any] = {}
+    if len(classes) > 2 and len(trained):
+        classes, more = sorted(set(trained)), {"unseen": unseen_mass(trained)}
+    if len(classes) == 1:
+        classes.append(f"not {classes[0]}")
+    return {"classes": classes, "coding": default_coding(len(classes)), **more}
 
 
 def _numbers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,8 @@ class Dataset:
 
     @property
     def _holds_codes(self) -> bool:
-        return all(known is None for known in self.schema.labels)
+        known = (*self.schema.labels, *self.schema.unseen_masses)
+        return all(own is None for own in known)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{len(part):,} {split}" for split, part in self.splits.items())
@@ -184,7 +186,10 @@ def build(
         if not is_whole and bool(np.isinf(rows).any()):
             row, column = (int(i) for i in np.argwhere(np.isinf(rows))[0])
             raise raw.located(EntryError(row, column, "is infinite: a number is finite, or missing"), split)
-    schema, schema_notes = infer_schema(values, source, columns, raw.image_shape)
+    own_seed = seed if split_seed is None else split_seed
+    schema, schema_notes = infer_schema(
+        values, source, columns, raw.image_shape, train=partial(_training_rows, values, own_seed)
+    )
     compact = values
     if is_whole:
         largest = max(int(rows.max()) for rows in values.values())
@@ -247,6 +252,15 @@ def split_rows(
         return parts, (f"one array of {_rows(n)}: split 80/10/10 {how}",)
     parts = {"train": rows[: n - tenth], "valid": rows[n - tenth :], "test": splits["test"]}
     return parts, (f"no valid rows: the {n:,} train rows are split 90/10 {how}",)
+
+
+def _training_rows(splits: Mapping[str, Any], seed: int, n: int) -> np.ndarray[Any, Any]:
+    """Return which of the first n rows `split_rows` leaves to be trained on."""
+    if "valid" in splits or n < 3:
+        return np.arange(n)
+    tenth = max(1, round(n / 10))
+    order = np.random.default_rng(seed).permutation(n)
+    return order[: n - (2 if "all" in splits else 1) * tenth]
 
 
 def _from_table(raw: Raw, table: np.ndarray[Any, Any], name: str, seed: int, n_points: int) -> Dataset:

@@ -41,7 +41,7 @@ def linear(
     (n, n_out) tensor
         Differentiable; the gradient of the weight is zero where the mask is.
     """
-    out: Tensor = _SelectedColumns.apply(weight, mask, x.codes, x.firsts, x.sizes, into)  # type: ignore[no-untyped-call]
+    out: Tensor = _SelectedColumns.apply(weight, mask, x.codes, x.firsts, x.sizes, into, x.seen)  # type: ignore[no-untyped-call]
     if len(x.columns) == 0:
         return out if bias is None else out + bias
     rest = weight[:, x.columns]
@@ -61,34 +61,39 @@ class _SelectedColumns(torch.autograd.Function):
         firsts: tuple[int, ...],
         sizes: tuple[int, ...],
         into: Tensor | None,
+        seen: Tensor | None,
     ) -> Tensor:
         out = weight.new_zeros(len(weight), codes.shape[1])
         active = _active_units(mask, firsts)
-        for own, first, size, (begin, _) in zip(codes, firsts, sizes, active, strict=True):
+        for i, (own, first, size, (begin, _)) in enumerate(zip(codes, firsts, sizes, active, strict=True)):
             units = weight[begin:, first : first + size]
-            out[begin:] += units.gather(1, own.expand(len(units), -1))
+            picked = units.gather(1, own.expand(len(units), -1))
+            out[begin:] += picked if seen is None else picked.mul_(seen[i])
         return out.t().contiguous()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        weight, mask, codes, ctx.firsts, ctx.sizes, ctx.into = inputs
+        weight, mask, codes, ctx.firsts, ctx.sizes, ctx.into, seen = inputs
         ctx.shape = weight.shape
-        ctx.save_for_backward(mask, codes)
+        ctx.save_for_backward(mask, codes, seen)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
-        mask, codes = ctx.saved_tensors
+        mask, codes, seen = ctx.saved_tensors
         if torch.is_grad_enabled():  # a derivative of this derivative is wanted: everything as a whole
-            whole = gradient.t() @ one_hot(codes, ctx.firsts, ctx.shape[1], gradient)
-            return whole if mask is None else whole * mask, None, None, None, None, None
+            whole = gradient.t() @ one_hot(codes, ctx.firsts, ctx.shape[1], gradient, seen)
+            return whole if mask is None else whole * mask, None, None, None, None, None, None
         by_unit = gradient.t().contiguous()
         out = gradient.new_zeros(ctx.shape) if ctx.into is None else ctx.into
         active = _active_units(mask, ctx.firsts)
-        for own, first, size, (begin, which) in zip(codes, ctx.firsts, ctx.sizes, active, strict=True):
+        for i, (own, first, size, (begin, which)) in enumerate(
+            zip(codes, ctx.firsts, ctx.sizes, active, strict=True)
+        ):
             units = by_unit[begin:] if which is None else by_unit[begin:] * which
+            units = units if seen is None else units * seen[i]
             out[begin:, first : first + size].scatter_add_(1, own.expand(len(units), -1), units)
-        return out if ctx.into is None else None, None, None, None, None, None
+        return out if ctx.into is None else None, None, None, None, None, None, None
 
 
 def _active_units(mask: Tensor | None, firsts: tuple[int, ...]) -> list[tuple[int, Tensor | None]]:

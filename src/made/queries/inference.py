@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 import numpy as np
@@ -98,6 +98,8 @@ class _Work:
         States to sum over, or particles to sample.
     between : (n, D) bool array
         Unknown entries that come before the last known one.
+    all_classes : bool
+        No unknown entry is a label that is no class.
     """
 
     rows: Rows
@@ -105,6 +107,7 @@ class _Work:
     routes: IntArray
     counts: IntArray
     between: BoolArray
+    all_classes: bool
 
     def of(self, chosen: IntArray) -> _Work:
         """Return the same for some of the rows."""
@@ -114,6 +117,7 @@ class _Work:
             self.routes[chosen],
             self.counts[chosen],
             self.between[chosen],
+            self.all_classes,
         )
 
 
@@ -180,8 +184,11 @@ class Inference:
         self.n_states = variables.n_values.astype(np.float64)
         if variables.numbers is not None:
             self.n_states[variables.numbers.places] = np.inf
+        #: (D,): the same with labels that are no class as one more.
+        self.n_codes = self.n_states + (variables.n_codes - variables.n_values)
+        self._unseen = np.array([block.unseen or 0.0 for _, block in variables.columns()])
 
-    def evidence(self, rows: Rows, numbers: IntArray | None = None) -> Evidence:
+    def evidence(self, rows: Rows, numbers: IntArray | None = None, *, all_classes: bool = False) -> Evidence:
         """Return how probable what is given in each row is.
 
         Parameters
@@ -190,13 +197,15 @@ class Inference:
             Incomplete rows, with their context.
         numbers : (n,) int array, optional
             Which stream of random numbers each row has; 0..n-1 by default.
+        all_classes : bool
+            Given, too, that no unknown entry is a label that is no class.
         """
         numbers = np.arange(len(rows)) if numbers is None else numbers
         shape = (len(self.masks), len(rows))
         log_prob, error, ess = np.zeros(shape), np.zeros(shape), np.full(shape, np.inf)
         routes = np.zeros(shape, dtype=np.int64)
         for i, k in enumerate(self.masks):
-            for chosen, found in self._posteriors(self.density(k), rows, numbers):
+            for chosen, found in self._posteriors(self.density(k), rows, numbers, all_classes=all_classes):
                 log_prob[i, chosen], error[i, chosen] = found.log_prob, found.error
                 ess[i, chosen], routes[i, chosen] = found.ess, found.routes
         total = np.logaddexp.reduce(log_prob, axis=0)
@@ -243,7 +252,10 @@ class Inference:
         # Per completion: one uniform per variable, one for the mask, one for the state.
         u = _stream((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
         u = u.reshape(n, each, n_variables + 2)
-        cumulated = np.cumsum(evidence.mask_weights, axis=0)  # (K, n)
+        weights = evidence.mask_weights
+        if len(self.masks) > 1 and self.variables.has_unseen:  # a completion has classes alone
+            weights = self.evidence(rows, numbers, all_classes=True).mask_weights
+        cumulated = np.cumsum(weights, axis=0)  # (K, n)
         mask_of = (u[:, :, n_variables, None] >= (cumulated / cumulated[-1]).T[:, None, :-1]).sum(axis=2)
         for i, k in enumerate(self.masks):
             if (mask_of == i).any():
@@ -257,7 +269,8 @@ class Inference:
         n_variables, each = self.variables.n_variables, chosen.shape[1]
         fixed = np.zeros(out.codes.shape, dtype=bool)
         wanted = np.flatnonzero(chosen.any(axis=1))
-        for own, found in self._posteriors(density, rows[index(wanted)], numbers[wanted]):
+        some = rows[index(wanted)], numbers[wanted]
+        for own, found in self._posteriors(density, *some, all_classes=True):
             for row, states, weights, known in zip(
                 wanted[own], found.states, found.weights, found.fixed, strict=True
             ):
@@ -281,19 +294,19 @@ class Inference:
         return total
 
     def _posteriors(
-        self, density: Density, rows: Rows, numbers: IntArray
+        self, density: Density, rows: Rows, numbers: IntArray, *, all_classes: bool
     ) -> Iterator[tuple[IntArray, _Posterior]]:
         """Yield the posteriors of the rows in groups of bounded memory, with the places of each group."""
-        work = self._work(density, rows, numbers)
+        work = self._work(density, rows, numbers, all_classes=all_classes)
         for chosen in _groups(work.counts * self.variables.n_variables, _CODES_AT_ONCE):
             yield chosen, self._posterior(density, work.of(chosen))
 
-    def _work(self, density: Density, rows: Rows, numbers: IntArray) -> _Work:
+    def _work(self, density: Density, rows: Rows, numbers: IntArray, *, all_classes: bool) -> _Work:
         """Return how each row can be answered; with `exact`, refuse to estimate."""
         known = _known(rows)
         last = np.where(known, density.ranks, 0).max(axis=1)  # rank of the last known variable
         between = ~known & (density.ranks < last[:, None])
-        sizes = np.where(between, self.n_states, 1.0)
+        sizes = np.where(between, self.n_states if all_classes else self.n_codes, 1.0)
         with np.errstate(over="ignore"):  # more than a float can count are too many in any case
             n_states = np.exp(np.log(sizes).sum(axis=1)).round()
         routes = np.where(n_states <= self.max_states, int(Route.SUMMED), int(Route.PARTICLES))
@@ -307,7 +320,7 @@ class Inference:
                 f"before its last given one, {states} states; raise max_states, or estimate (method='auto')"
             )
         counts = np.where(routes == Route.PARTICLES, self.particles, n_states).astype(np.int64)
-        return _Work(rows, numbers, routes, counts, between)
+        return _Work(rows, numbers, routes, counts, between, all_classes)
 
     def _posterior(self, density: Density, work: _Work) -> _Posterior:
         """Score the states of all rows as one table, and split the scores by row."""
@@ -318,14 +331,16 @@ class Inference:
         states = States.of(work.rows)[owner]
         for i in np.flatnonzero(work.routes == Route.SUMMED):
             unknown = np.flatnonzero(work.between[i])
-            states.codes[ends[i] - counts[i] : ends[i], unknown] = all_states(
-                self.variables.n_values[unknown]
-            )
+            sizes = self.variables.n_values if work.all_classes else self.variables.n_codes
+            states.codes[ends[i] - counts[i] : ends[i], unknown] = all_states(sizes[unknown])
         particles = np.flatnonzero(estimated[owner])
         if len(particles):
             key = (self.seed, PARTICLES, density.number)
             u = _stream(key, work.numbers[estimated], self.particles, self.variables.n_variables)
-            states[particles] = density.sample(u, work.rows[index(owner[particles])])
+            begun = work.rows[index(owner[particles])]
+            if self.variables.has_unseen and not work.all_classes:
+                begun, u = self._with_unseen(begun, u)
+            states[particles] = density.sample(u, begun)
         # A state of a sum counts with all up to the last known variable, a particle with what is known.
         counted = np.where(estimated[:, None], known, known | work.between)
         scores = self._scores(density, states.rows(work.rows[index(owner)], counted[owner]))
@@ -346,6 +361,15 @@ class Inference:
             states=[states[end - count : end] for end, count in zip(ends, counts, strict=True)],
             weights=weights,
         )
+
+    def _with_unseen(self, rows: Rows, u: Floats) -> tuple[Rows, Floats]:
+        """Draw which unknown entries are labels that are no class; what is left of uniforms draws classes."""
+        unknown = ~_known(rows)
+        drawn = unknown & (u < self._unseen)
+        codes = np.where(drawn, self.variables.n_values, rows.codes.cpu().numpy())
+        rest = np.where(unknown & ~drawn, (u - self._unseen) / (1 - self._unseen), u)
+        known = torch.from_numpy(~unknown | drawn)
+        return replace(rows, codes=torch.from_numpy(codes), known=known.to(rows.codes.device)), rest
 
     def _scores(self, density: Density, rows: Rows) -> Floats:
         """Sum log p over the known entries of each row, (n,), in batches."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 import torch
 
@@ -9,6 +12,7 @@ from made.masks.ordering import IntArray
 from made.queries.density import BoolArray, States
 from made.queries.inference import Evidence, Inference, all_states, refuse_impossible
 from made.support.errors import InputError
+from made.variables.many_classes import ManyClasses
 from made.variables.rows import Rows
 
 __all__ = ["joint_modes", "variable_modes"]
@@ -130,7 +134,7 @@ def _medians(inference: Inference, row: Rows) -> list[States]:
 def _climb(inference: Inference, start: States, score: float, unknown: BoolArray, row: Rows) -> States:
     """Change one discrete variable at a time, the one with the greatest gain, until no change gains."""
     finite = np.flatnonzero(unknown & np.isfinite(inference.n_states))
-    places = [(d, value) for d in finite for value in range(int(inference.n_states[d]))]
+    places = [(d, value) for d in finite for value in _values_to_try(inference, int(d))]
     if not places:
         return start
     which, values = np.array([d for d, _ in places]), np.array([value for _, value in places])
@@ -144,6 +148,14 @@ def _climb(inference: Inference, start: States, score: float, unknown: BoolArray
         best = int(scores.argmax())
         start, score = neighbours[best : best + 1], float(scores.max())
     return start
+
+
+def _values_to_try(inference: Inference, d: int) -> Sequence[int]:
+    """Return the codes of a variable; of very many classes the likeliest of each outcome."""
+    block = inference.variables.block_of(d)
+    if isinstance(block, ManyClasses):
+        return cast("Sequence[int]", block.likeliest[0].tolist())
+    return range(int(inference.n_states[d]))
 
 
 def _complete(states: States, row: Rows) -> Rows:

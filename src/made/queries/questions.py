@@ -17,6 +17,7 @@ from torch import Tensor
 from made.masks.ordering import IntArray
 from made.queries.density import Askable
 from made.queries.inference import Evidence, Inference
+from made.queries.many_classes import conditional_of_many
 from made.queries.numeric_conditional import NumericConditional, numeric_conditional
 from made.queries.query import METHODS, Query, encoded_given, inference_of
 from made.queries.results import Answer, Conditional, Route
@@ -24,6 +25,7 @@ from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.encoding import check_variable
+from made.variables.many_classes import ManyClasses
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
@@ -182,6 +184,7 @@ class Questions:
             bodies=states.bodies if self.variables.numbers is not None else None,
             variables=self.variables,
             in_own_orderings=not question.is_given_first,
+            labels=encoded.labels,
         )
         return answer.in_frame(rows, self.schema, encoded) if frames.is_frame(rows) else answer
 
@@ -245,6 +248,9 @@ class Questions:
                 # The same particles for every value, so that noise moves all of them alike.
                 lambda rows: question.evidence(rows, np.zeros(len(rows), int), next_variable=variable),
             )
+        if isinstance(block, ManyClasses):
+            whole = replace(row, context=self.context.rows(context, 1))
+            return conditional_of_many(question, block, variable, whole)
         with_each = replace(row, known=known, context=self.context.rows(context, 1)).repeat(block.n_values)
         with_each.codes[:, variable] = torch.arange(block.n_values, dtype=with_each.codes.dtype)
         evidence = question.evidence(with_each, np.arange(block.n_values), next_variable=variable)
@@ -379,7 +385,8 @@ def sample_given(
     states, _, evidence = question.complete(rows, "draw", numbers, each, number)
     evidence.warn_if_poor()
     found = states.rows(Rows(rows.codes, bodies=rows.bodies)).to(model.device)
-    return replace(found, codes=found.codes.to(model.variables.dtype))
+    labels = None if rows.labels is None else np.repeat(rows.labels, each, axis=0)
+    return replace(found, codes=found.codes.to(model.variables.dtype), labels=labels)
 
 
 def _checked(model: Any) -> Any:

@@ -18,6 +18,7 @@ from made.variables.encoding import decode
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
+from made.variables.unseen import join_labels, restored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,6 +109,8 @@ class Answer:
         The completed rows as a frame, where a frame was asked about.
     bodies : int64 array, optional
         Of numeric variables, (n * number, B), see `made.variables.rows.Rows`.
+    labels : (n, D) object array, optional
+        Of rows with labels that are no class, likewise: `values` holds these as they were given.
     """
 
     log_prob: Floats
@@ -120,6 +123,7 @@ class Answer:
     in_own_orderings: bool = True
     table: Any = None
     bodies: IntArray | None = None
+    labels: NDArray[Any] | None = None
 
     @property
     def rows(self) -> Any:
@@ -138,9 +142,12 @@ class Answer:
         The shape is that of `codes`.
         """
         own = self.variables
-        if self.codes is None or own is None or not (own.has_labels or own.has_missing or own.numbers):
+        if self.codes is None or own is None:
             return self.codes
-        values = decode(own, self.codes.reshape(-1, self.codes.shape[-1]), self.bodies)
+        if not (own.has_labels or own.has_missing or own.has_unseen or own.numbers):
+            return self.codes
+        codes = self.codes.reshape(-1, self.codes.shape[-1])
+        values = restored(own, decode(own, codes, self.bodies), codes, self.labels)
         return values.reshape(self.codes.shape)
 
     def in_frame(self, frame: Any, schema: Schema, known: Rows) -> Answer:
@@ -193,6 +200,7 @@ class Answer:
             variables=first.variables,
             in_own_orderings=first.in_own_orderings,
             table=frames.join(tables) if len(tables) == len(parts) else None,
+            labels=join_labels([(part.labels, len(part)) for part in parts]),
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

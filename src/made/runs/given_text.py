@@ -117,5 +117,7 @@ def _value(word: str, option: str, name: str, variables: RowType, place: int) ->
     try:
         return values[values.index(float(word))]
     except ValueError:
+        if block.unseen is not None:  # a label that is no class
+            return int(word) if word.lstrip("+-").isdecimal() else word
         shown = ", ".join(map(str, values[:6])) + (f", ..., {values[-1]}" if len(values) > 6 else "")
         raise InputError(f"{option}: {name} cannot be {word}; it takes {shown}") from None

@@ -188,8 +188,8 @@ def _prepared(config: RunConfig, pipeline: Pipeline, start: MADE | None) -> tupl
 def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     """Return the pipeline for the rows of a data set."""
     schema = dataset.schema
-    if config.update is None:
-        schema = schema.with_coding(config.coding or ("one-hot" if dataset.table is None else "scaled"))
+    if config.update is None and (config.coding is not None or dataset.table is not None):
+        schema = schema.with_coding(config.coding or "scaled")
     return Pipeline(
         schema,
         schema.encode(dataset.train, dataset.context_of("train")),

@@ -18,8 +18,10 @@ from made.data import Dataset
 from made.model import MADE
 from made.training.trainer import mean_and_error
 from made.tuning.copula_init import build_as_copula, can_be_copula
+from made.variables.class_groups import MOST_ONE_HOT
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
+from made.variables.unseen import are_unseen
 
 __all__ = [
     "Baseline",
@@ -28,6 +30,7 @@ __all__ = [
     "fit_baselines",
     "score_model",
     "score_rows",
+    "unseen_note",
 ]
 
 
@@ -102,6 +105,29 @@ def score_model(model: MADE, rows: RowsLike, advance: Callable[[int], None] = la
     return torch.cat(parts)
 
 
+def unseen_note(schema: Schema, rows: Rows) -> str:
+    """Say which entries of encoded rows are labels that no training row had; nothing where none is.
+
+    Examples
+    --------
+    >>> from made.variables.column import Column
+    >>> schema = Schema((Column("city", "categorical", {"classes": ["Oslo", "Rome"], "unseen": 0.01}),))
+    >>> unseen_note(schema, schema.encode([["Rome"], ["Bern"]]))
+    "1 entry is a label that no training row had, scored as any such: row 1, column city, 'Bern'"
+    """
+    places = np.argwhere(are_unseen(schema.row_type, rows))
+    if len(places) == 0:
+        return ""
+    row, column = places[0].tolist()
+    label = "" if rows.labels is None else f", {rows.labels[row, column]!r}"
+    what = "1 entry is a label" if len(places) == 1 else f"{len(places):,} entries are labels"
+    first = "" if len(places) == 1 else "the first is "
+    return (
+        f"{what} that no training row had, scored as any such: {first}row {row}, "
+        f"column {schema.modelled[column].name}{label}"
+    )
+
+
 def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) -> dict[str, Baseline]:
     """Fit the baselines on the training rows, the stronger first.
 
@@ -121,9 +147,10 @@ def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) 
     if data.schema.row_type.numbers is not None:
         return _fit_to_numbers(data)
     train = data.codes("train")
+    unseen = data.schema.unseen_masses
     if _can_be_tree(data.classes):
-        fitted["Chow-Liu tree"] = ChowLiuTree(train, data.classes) if tree is None else tree()
-    fitted["product of marginals"] = ProductOfMarginals(train, data.classes)
+        fitted["Chow-Liu tree"] = ChowLiuTree(train, data.classes, unseen=unseen) if tree is None else tree()
+    fitted["product of marginals"] = ProductOfMarginals(train, data.classes, unseen=unseen)
     return fitted
 
 
@@ -169,6 +196,8 @@ def _encoded(data: Dataset, split: str) -> Rows:
 
 def _can_be_tree(classes: Sequence[int]) -> bool:
     """Return whether a tree of variables with these numbers of classes is found in reasonable time."""
+    if max(classes) > MOST_ONE_HOT:  # a table of pairs would be too large
+        return False
     n_pairs = len(classes) * (len(classes) - 1) // 2
     return sum(k - 1 for k in classes) <= _MOST_FEATURES_BY_PRODUCT or n_pairs <= _MOST_PAIRS_BY_TABLE
 

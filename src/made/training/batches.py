@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -254,7 +255,7 @@ def complete_rows(model: BaseModel, x: RowsLike, context: ArrayLike | Tensor | N
     """
     rows = model.rows(x, context)
     rows.check_complete()
-    return rows
+    return replace(rows, labels=None)
 
 
 def _slices(model: BaseModel, file: RowFile) -> Iterator[Rows]:

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from made.data.row_file import RowFile
 from made.support.checks import row_weights
 from made.variables.rows import Rows
 
-__all__ = ["FEWEST_ROWS", "Parts", "set_apart"]
+__all__ = ["FEWEST_ROWS", "Parts", "numbers_apart", "set_apart"]
 
 #: With fewer rows than this all are trained on.
 FEWEST_ROWS = 100
@@ -28,6 +28,13 @@ class Parts(NamedTuple):
     sample_weight: ArrayLike | None
     valid: Rows | RowFile | None
     note: str
+
+
+def numbers_apart(n: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers of the rows that are trained on, and of those that `set_apart` takes, of n rows."""
+    n_valid = 0 if n < FEWEST_ROWS else min(round(n * _FRACTION), _MOST_ROWS)
+    order = np.random.default_rng([seed, _STREAM]).permutation(n)
+    return np.sort(order[n_valid:]), np.sort(order[:n_valid])
 
 
 def set_apart(train: Rows | RowFile, sample_weight: ArrayLike | None = None, *, seed: int = 0) -> Parts:
@@ -65,7 +72,6 @@ def set_apart(train: Rows | RowFile, sample_weight: ArrayLike | None = None, *, 
     if isinstance(train, RowFile):
         held = train.part(n - n_valid)
         return Parts(train.part(0, n - n_valid), sample_weight, held, note + ", the last ones")
-    order = torch.from_numpy(np.random.default_rng([seed, _STREAM]).permutation(n)).to(train.codes.device)
-    apart, kept = order[:n_valid].sort().values, order[n_valid:].sort().values
+    kept, apart = (torch.from_numpy(own).to(train.codes.device) for own in numbers_apart(n, seed))
     weights = None if sample_weight is None else row_weights(sample_weight, n)[kept.cpu().numpy()]
     return Parts(train[kept], weights, train[apart], note)

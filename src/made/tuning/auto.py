@@ -18,7 +18,7 @@ from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 from made.training.checkpoint import history_of
-from made.training.held_out import set_apart
+from made.training.held_out import numbers_apart, set_apart
 from made.training.interrupt import deadline_in, time_left
 from made.tuning.pipeline import Pipeline
 from made.tuning.recipes import DEFAULT
@@ -165,18 +165,20 @@ def _pipeline(
 ) -> Pipeline:
     """Encode the rows, set some apart where no validation rows are given, and return their pipeline."""
     if schema is None:
-        schema, notes = infer_schema({"train": train, **({} if valid is None else {"valid": valid})})
+        schema, notes = infer_schema(
+            {"train": train, **({} if valid is None else {"valid": valid})},
+            train=None if valid is not None else lambda n: numbers_apart(n, seed)[0],
+        )
         for note in notes:
             _log.info(note)
     if not isinstance(schema, Schema):
         schema = Schema.of_variables(RowType(schema))
     rows = schema.encode(train)
     rows.check_complete()
-    schema = schema.fitted(rows)
     held_out = None if valid is None else schema.encode(valid)
     if held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
         parts = set_apart(rows, seed=seed)
         rows, held_out = cast("Rows", parts.train), cast("Rows | None", parts.valid)
         _log.info(parts.note)
-    return Pipeline(schema, rows, held_out, seed=seed, **settings)
+    return Pipeline(schema.fitted(rows), rows, held_out, seed=seed, **settings)

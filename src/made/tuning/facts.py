@@ -93,7 +93,7 @@ class Facts:
         is_discrete = row_type.numbers is None
         if tree is not None and is_discrete and valid is not None and len(valid) >= FEWEST_VALID:
             codes = valid.codes.numpy()
-            marginals = ProductOfMarginals(train.codes.numpy(), schema.classes)
+            marginals = ProductOfMarginals(train.codes.numpy(), schema.classes, unseen=schema.unseen_masses)
             entropy = -float(marginals.log_prob(codes).mean())
             is_small = len(train) <= FEW_ROWS and row_type.n_inputs <= _FEATURES_FOR_TREES
             if is_small and can_be_tree(schema):

@@ -78,7 +78,7 @@ class Pipeline:
     @cached_property
     def tree(self) -> ChowLiuTree:
         """The Chow-Liu tree of the training rows: a baseline, and the start of some candidates."""
-        return ChowLiuTree(self.train.codes.numpy(), self.schema.classes)
+        return ChowLiuTree(self.train.codes.numpy(), self.schema.classes, unseen=self.schema.unseen_masses)
 
     @property
     def image(self) -> tuple[int, int] | None:

@@ -28,6 +28,8 @@ class Variable(ABC):
         What the codes 0, 1, ... stand for, where they stand for something else.
     missing : bool
         Whether an entry may be missing, which is then a value like any other: the last code.
+    unseen : float or None
+        The probability of a label that is none of `labels`; None where such a label is refused.
     input_size : int
         Input features per variable.
     input_power : float
@@ -43,6 +45,7 @@ class Variable(ABC):
     n_values: int
     labels: tuple[Label, ...] | None = None
     missing: bool = False
+    unseen: float | None = None
     input_size: int
     input_power: float = 1.0
     output_size: int
@@ -52,6 +55,21 @@ class Variable(ABC):
     def missing_code(self) -> int | None:
         """The code of a missing entry; None where none may be missing."""
         return self.n_values - 1 if self.missing else None
+
+    @property
+    def unseen_code(self) -> int | None:
+        """The code of a label that is no class: beyond all others. None where such a label is refused."""
+        return None if self.unseen is None else self.n_values
+
+    @property
+    def n_codes(self) -> int:
+        """Number of codes, that of a label that is no class among them."""
+        return self.n_values + (self.unseen is not None)
+
+    @property
+    def n_outcomes(self) -> int:
+        """Number of outcomes of the softmax among the outputs: fewer, where values share some."""
+        return self.n_values
 
     @property
     def n_classes(self) -> int:

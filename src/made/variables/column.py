@@ -82,6 +82,8 @@ class Column:
             return f"{grid}{spikes}{missing}"
         n_classes = self.n_values - bool(self.arguments.get("missing"))
         missing = ", or missing" if self.arguments.get("missing") else ""
+        if "unseen" in self.arguments:
+            missing += f", others {100 * self.arguments['unseen']:.2g} %"
         if self.labels is None:
             return f"0..{n_classes - 1}{missing}"
         some = ", ".join(map(repr, self.labels[:4]))

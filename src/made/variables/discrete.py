@@ -5,8 +5,10 @@ A row holds one code per variable: 0 or 1 for a Bernoulli variable, 0..K-1 for a
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,13 +20,13 @@ from made.support.checks import check_bool, check_int
 from made.support.errors import InputError
 from made.variables import cross_entropy
 from made.variables.base import Label, Variable
+from made.variables.class_features import class_features, smoothing_map
+from made.variables.class_groups import default_coding
+from made.variables.code_table import CodeTable, Entries
+from made.variables.sparse_one_hot import OneHots
+from made.variables.unseen import check_unseen
 
 __all__ = ["Bernoulli", "Categorical", "Discrete"]
-
-
-# Largest number of radial basis functions, and their standard deviation in distances between centres.
-_MAX_CENTRES = 40
-_RELATIVE_WIDTH = 2.0
 
 
 class Discrete(Variable):
@@ -33,13 +35,19 @@ class Discrete(Variable):
     Attributes
     ----------
     kernel_kind : str
-        How compiled sampling feeds a value to the network: "bernoulli", "one-hot" or "table".
+        How compiled sampling feeds a value to the network: "bernoulli", "one-hot" or "table"; what it calls
+        otherwise it leaves to the plain way.
     feature_table : (n_values, input_size) tensor or None
         The input features of every code, for kernel_kind "table".
     """
 
     kernel_kind: str
     feature_table: Tensor | None = None
+
+    @property
+    def entries(self) -> Entries | None:
+        """What log p adds for each code; None where codes are outcomes, and nothing is added."""
+        return None
 
     @abstractmethod
     def features(self, codes: Tensor) -> Tensor:
@@ -169,16 +177,23 @@ class Categorical(Discrete):
         hold labels, in every call.
     n : int
         How many.
-    coding : "one-hot", "scaled", "raw" or "radial-basis"
+    coding : "one-hot", "scaled", "raw", "radial-basis" or "grouped"
         How a code enters the network: as K features of which one is 1, as code / (K - 1) in [0, 1], as the
         integer itself; or, for classes in an order, as up to 40 Gaussian radial basis functions along
         0..K-1, each standardized over the classes, so that near classes look alike and far ones do not.
+        "grouped" is for thousands of classes: see `made.variables.many_classes.ManyClasses`. By default it
+        is "one-hot", and "grouped" above 2,000 classes.
     missing : bool
         Whether an entry may be missing: a further class, of code K, marked by None or NaN.
     smooth : float
         For classes in an order: the logits are averaged along the classes with a Gaussian of this standard
         deviation, in classes. What the model can say about near classes is then alike, which few rows per
         class need. The starting point, too, are marginals that are smooth along the classes. 0: not at all.
+    unseen : float, optional
+        The probability of a label that is no class, in (0, 1). All such labels are one event; what follows
+        such an entry sees zero features. By default such a label is refused.
+    grouping : mapping, optional
+        Of coding "grouped": sizes, and the counts of the classes as training rows set them.
 
     Examples
     --------
@@ -189,21 +204,38 @@ class Categorical(Discrete):
     """
 
     kind = "categorical"
-    codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw", "radial-basis")
+    codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw", "radial-basis", "grouped")
+
+    def __new__(
+        cls, classes: int | Sequence[Label] = 2, n: int = 1, coding: str | None = None, *_: Any, **__: Any
+    ) -> Any:
+        """Return the variable that the coding asks for."""
+        if coding is None and isinstance(classes, int | np.integer | Sequence | np.ndarray):
+            coding = default_coding(int(classes) if isinstance(classes, int | np.integer) else len(classes))
+        if cls is Categorical and coding == "grouped":
+            from made.variables.many_classes import ManyClasses
+
+            return super().__new__(ManyClasses)
+        return super().__new__(cls)
 
     def __init__(
         self,
         classes: int | Sequence[Label],
         n: int = 1,
-        coding: str = "one-hot",
+        coding: str | None = None,
         missing: bool = False,
         smooth: float = 0.0,
+        *,
+        unseen: float | None = None,
+        grouping: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(classes, int | np.integer):
             n_classes = check_int("Categorical: the number of classes", classes, least=1)
         else:
             self.labels = _check_labels(classes)
             n_classes = len(self.labels)
+        coding = default_coding(n_classes) if coding is None else coding
+        self.unseen = check_unseen(unseen)
         self.missing = check_bool("Categorical: missing", missing)
         self.n_values = n_classes + self.missing
         self.n = check_int("Categorical: n", n, least=1)
@@ -213,26 +245,56 @@ class Categorical(Discrete):
             raise InputError(f"smooth is a width in classes, at least 0; got {smooth!r}")
         self.coding = coding
         self.smooth = float(smooth)
-        self.kernel_kind = "one-hot" if coding == "one-hot" else "table"
-        if coding != "one-hot":
-            self.feature_table = _features(self.n_classes, coding, missing=self.missing)
-        self.output_map = _kernel(self.n_classes, self.smooth, missing=self.missing)
+        if (smooth and coding == "grouped") or (grouping is not None and coding != "grouped"):
+            raise InputError("grouping belongs to coding='grouped', and smooth to the other codings")
+        self._code(grouping)
+
+    def _code(self, grouping: Mapping[str, Any] | None) -> None:
+        """Decide what enters the network and what leaves it."""
+        self.kernel_kind = "one-hot" if self.coding == "one-hot" else "table"
+        if self.coding != "one-hot":
+            table = class_features(self.n_classes, self.coding, missing=self.missing)
+            # The features of a label that is no class are zero.
+            self.feature_table = functional.pad(table, (0, 0, 0, self.n_codes - self.n_values))
+        self.output_map = smoothing_map(self.n_classes, self.smooth, missing=self.missing)
         self.input_size = self.n_values if self.feature_table is None else self.feature_table.shape[1]
         self.output_size = self.n_values
-        if self.feature_table is not None and coding != "scaled":
-            self.input_power = max(float((self.feature_table**2).sum(dim=1).mean()), 1.0)
+        if self.feature_table is not None and self.coding != "scaled":
+            self.input_power = max(float((self.feature_table[: self.n_values] ** 2).sum(dim=1).mean()), 1.0)
+
+    @property
+    def entries(self) -> Entries | None:
+        """What log p adds for each code: that a label is one of the classes, or that it is none."""
+        return None if self.unseen is None else self._with_unseen(Entries.plain(self.n_values))
+
+    @cached_property
+    def _table(self) -> CodeTable | None:
+        return None if self.entries is None else CodeTable([self.entries])
 
     def features(self, codes: Tensor) -> Tensor:
-        """Return the features of each code, after `coding`."""
+        """Return the features of each code, after `coding`; all zero of a label that is no class."""
         if self.feature_table is None:
             # Not torch's one_hot, which makes integers of eight bytes on the way.
-            features = torch.zeros(*codes.shape, self.n_values, device=codes.device)
-            return features.scatter_(2, codes.long()[:, :, None], 1.0).flatten(1)
+            features = torch.zeros(*codes.shape, self.n_codes, device=codes.device)
+            features.scatter_(2, codes.long()[:, :, None], 1.0)
+            return features[:, :, : self.n_values].flatten(1)
         return self.feature_table.to(codes.device)[codes.long()].flatten(1)
 
+    def one_hots(self, codes: Tensor) -> OneHots:
+        """Return codes (rows, n) as one-hot variables, where `features` are one-hot."""
+        firsts = tuple(range(0, self.n * self.n_values, self.n_values))
+        own, seen = codes.t().long(), None
+        if self.unseen is not None:
+            seen = own < self.n_values
+            own = own * seen
+        return OneHots(own, firsts, (self.n_values,) * self.n, seen)
+
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        """Return minus the cross entropy of each code, in nats."""
-        return cross_entropy.log_prob(self._logits(outputs), codes.long())
+        """Return log p of each code, in nats: minus the cross entropy, and what `entries` adds."""
+        if self._table is None:
+            return cross_entropy.log_prob(self._logits(outputs), codes.long())
+        entries = self._table(codes.long())
+        return entries.log_prob(cross_entropy.log_prob(self._logits(outputs), entries.outcomes))
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of every class."""
@@ -251,7 +313,7 @@ class Categorical(Discrete):
 
     def quantile_of_recorded(self, outputs: Tensor, uniforms: Tensor) -> Tensor:
         """Return the same of the distribution given that the entry is not missing."""
-        return self._quantile(self._logits(outputs)[:, : self.n_classes], uniforms)
+        return self._quantile(self._logits(outputs)[:, : self.n_outcomes - self.missing], uniforms)
 
     def _quantile(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         mass = torch.softmax(logits.double(), dim=-1)
@@ -262,69 +324,46 @@ class Categorical(Discrete):
         return torch.minimum(drawn, last)
 
     def counts(self, codes: Tensor, weight: Tensor) -> Tensor:
-        """Return the weighted number of every class."""
-        counts = torch.zeros(self.n, self.n_values, dtype=torch.float64)
+        """Return the weighted number of every class; labels that are none do not count."""
+        counts = torch.zeros(self.n, self.n_codes, dtype=torch.float64)
         for i in range(self.n):
             counts[i].index_add_(0, codes[:, i].long(), weight)
-        return counts
+        return counts[:, : self.n_values]
 
     def marginals(self, counts: Tensor) -> Tensor:
         """Return the logarithms of (count + 1) / (rows + K)."""
         return torch.log_softmax(torch.log(counts + 1), dim=1)
 
     def settings(self) -> dict[str, Any]:
-        """Return kind, classes (or labels), n, coding and, where there is any, smoothing, and missing."""
+        """Return kind, classes (or labels), n, coding and, where it is not the default, all else."""
         classes = self.n_classes if self.labels is None else list(self.labels)
         more: dict[str, Any] = {"smooth": self.smooth} if self.smooth else {}
         more |= {"missing": True} if self.missing else {}
+        more |= {} if self.unseen is None else {"unseen": self.unseen}
         return {"kind": self.kind, "classes": classes, "n": self.n, "coding": self.coding, **more}
 
     def __repr__(self) -> str:
-        """Show the call that makes this."""
-        classes = self.n_classes if self.labels is None else list(self.labels)
+        """Show the call that makes this, but for the labels of many classes and their grouping."""
+        classes: Any = self.n_classes if self.labels is None else list(self.labels)
+        if self.labels is not None and self.coding == "grouped":
+            classes = f"[{self.labels[0]!r}, ..., {self.labels[-1]!r}]"
         more = f", smooth={self.smooth:g}" if self.smooth else ""
         more += ", missing=True" if self.missing else ""
+        more += "" if self.unseen is None else f", unseen={self.unseen:.3g}"
         return f"Categorical({classes}, n={self.n}, coding={self.coding!r}{more})"
+
+    def _with_unseen(self, entries: Entries) -> Entries:
+        """Return the entries of all codes, given those of values: with those of labels that are no class."""
+        if self.unseen is None:
+            return entries
+        one = torch.ones(1, dtype=torch.float64)
+        own = Entries(torch.zeros(1, dtype=torch.int64), one * math.log(self.unseen), one.bool())
+        return Entries.cat([entries._replace(added=entries.added + math.log1p(-self.unseen)), own])
 
     def _logits(self, outputs: Tensor) -> Tensor:
         if self.output_map is None:
             return outputs
         return outputs @ self.output_map.to(outputs.device, outputs.dtype)
-
-
-def _features(n_classes: int, coding: str, *, missing: bool) -> Tensor:
-    """Return what each code enters the network as where that is not one-hot, (n_values, input_size)."""
-    table = _features_of_classes(n_classes, coding)
-    if not missing:
-        return table
-    # One more feature says whether the entry is missing; the others are 0 then.
-    features = torch.zeros(n_classes + 1, table.shape[1] + 1)
-    features[:-1, :-1], features[-1, -1] = table, 1.0
-    return features
-
-
-def _features_of_classes(n_values: int, coding: str) -> Tensor:
-    codes = torch.arange(n_values, dtype=torch.float64)
-    if coding == "radial-basis":
-        centres = torch.linspace(0, n_values - 1, min(n_values, _MAX_CENTRES), dtype=torch.float64)
-        width = _RELATIVE_WIDTH * max(n_values - 1, 1) / max(len(centres) - 1, 1)
-        basis = torch.exp(-0.5 * ((codes[:, None] - centres) / width) ** 2)
-        spread = basis.std(dim=0, correction=0).clamp(min=1e-12)
-        return ((basis - basis.mean(dim=0)) / spread).float()
-    return (codes / max(n_values - 1, 1) if coding == "scaled" else codes).float()[:, None]
-
-
-def _kernel(n_classes: int, smooth: float, *, missing: bool) -> Tensor | None:
-    """Return the matrix that averages logits along the classes, (K, K) with columns summing to 1."""
-    if smooth == 0:
-        return None
-    codes = torch.arange(n_classes, dtype=torch.float64)
-    weights = torch.exp(-0.5 * ((codes[:, None] - codes) / smooth) ** 2)
-    weights /= weights.sum(dim=0)
-    if missing:  # which is beside the classes
-        weights = torch.nn.functional.pad(weights, (0, 1, 0, 1))
-        weights[-1, -1] = 1
-    return weights.float()
 
 
 def _check_labels(labels: Sequence[Label]) -> tuple[Label, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.support.errors import EntryError, InputError
-from made.variables.base import Label, Variable
+from made.variables.base import Variable
 from made.variables.discrete import Bernoulli
+from made.variables.labels import as_labels, codes_of_values
 from made.variables.missing import are_missing, as_mask, marks_of
 from made.variables.numeric import Numeric, as_number
 from made.variables.rows import Rows
+from made.variables.unseen import UNSEEN, are_unseen
 
 if TYPE_CHECKING:
     from made.variables.row_type import RowType
@@ -51,7 +53,8 @@ def encode(
     x : array or tensor
         (n, D) values: numbers of numeric variables, labels where a variable has labels, else codes 0..K-1. An
         entry marked None, NaN, NaT or ``pd.NA`` is missing where its variable may be, else it is unknown, as
-        the masked entries of a masked array are.
+        the masked entries of a masked array are. A label that is no class gets the code beyond all others,
+        where its variable has `unseen`.
     unknown : (n, D) or (D,) bool array, optional
         True where an entry is unknown, whatever `x` holds there; beside those that `x` marks itself.
     first : int
@@ -84,7 +87,8 @@ def encode(
     if isinstance(x, Tensor):
         x = x.detach()
         has_marks = x.is_floating_point() and bool(x.isnan().any())
-        if unknown is None and not has_marks and not variables.has_labels and variables.numbers is None:
+        is_plain = not (variables.has_labels or variables.has_unseen) and variables.numbers is None
+        if unknown is None and not has_marks and is_plain:
             _check_shape(variables, tuple(x.shape))
             return Rows(_checked(variables, x, first).to(variables.dtype))
         x = (x.double() if x.is_floating_point() else x).cpu().numpy()
@@ -97,11 +101,24 @@ def encode(
             fill = marks & ~are_missing(array)
             asked = fill if asked is None else fill | asked
         counts: Counter[int] = Counter() if rounded is None else rounded
-        return _encoded_by_column(variables, array, marks, asked, first, counts, to_fill=to_fill)
-    if asked is not None:
-        marks = asked if marks is None else marks | asked
-    codes = _codes(variables, np.ma.getdata(array), marks, first)
-    return Rows(codes, None if marks is None else torch.from_numpy(~marks))
+        rows = _encoded_by_column(variables, array, marks, asked, first, counts, to_fill=to_fill)
+    else:
+        if asked is not None:
+            marks = asked if marks is None else marks | asked
+        codes = _codes(variables, np.ma.getdata(array), marks, first)
+        rows = Rows(codes, None if marks is None else torch.from_numpy(~marks))
+    if variables.has_unseen and are_unseen(variables, rows).any():
+        rows = replace(rows, labels=_as_given(np.ma.getdata(array)))
+    return rows
+
+
+def _as_given(array: NDArray[Any]) -> NDArray[Any]:
+    """Return values as objects; whole numbers that gaps made floats are whole again."""
+    given = array.astype(object)
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array) & (array == np.floor(array))
+        given[whole] = [int(value) for value in array[whole]]
+    return given
 
 
 def encode_complete(
@@ -161,7 +178,7 @@ def decode(
     """Turn codes (n, D) and bodies (n, B) into values: the inverse of `encode`.
 
     Integers where all are, else float64 with NaN for what is missing; an object array, with None for what is
-    missing, where labels are text.
+    missing, where labels are text. A label that is no class, of which the code alone is known, is `UNSEEN`.
 
     Examples
     --------
@@ -173,7 +190,7 @@ def decode(
     """
     table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.asarray(codes))
     _check_shape(variables, tuple(table.shape))
-    array = _checked(variables, table, 0, with_missing=True).cpu().numpy()
+    array = _checked(variables, table, 0, any_code=True).cpu().numpy()
     columns = [_decoded(variables, d, block, array[:, d], bodies) for d, block in variables.columns()]
     if any(column.dtype == object for column in columns):
         columns = [column.astype(object) for column in columns]
@@ -186,8 +203,12 @@ def _decoded(
     """Return the values of one column."""
     values: NDArray[Any]
     if not isinstance(block, Numeric):
-        there = codes if block.missing_code is None else np.where(codes == block.missing_code, 0, codes)
-        values = there if block.labels is None else _as_labels(block.labels)[there]
+        there = np.where(codes >= block.n_classes, 0, codes)
+        values = there if block.labels is None else as_labels(block.labels)[there]
+        is_unseen = codes == block.unseen_code if block.unseen is not None else np.zeros(codes.shape, bool)
+        if is_unseen.any():
+            values = values.astype(object)
+            values[is_unseen] = UNSEEN
         if block.missing_code is None:
             return values
         gap: Any = None if values.dtype == object else np.nan
@@ -233,7 +254,7 @@ def _check_shape(variables: RowType, shape: tuple[int, ...]) -> None:
 def _codes(variables: RowType, array: NDArray[Any], marks: NDArray[np.bool_] | None, first: int) -> Tensor:
     if marks is not None and marks.all():
         return torch.zeros(array.shape, dtype=variables.dtype)
-    if variables.has_labels or array.dtype.kind in "OUS":
+    if variables.has_labels or variables.has_unseen or array.dtype.kind in "OUS":
         return torch.from_numpy(_translated(variables, array, marks, first)).to(variables.dtype)
     if array.dtype.kind not in "biuf":
         raise InputError(f"rows hold numbers, got an array of {array.dtype}")
@@ -247,16 +268,16 @@ def _codes(variables: RowType, array: NDArray[Any], marks: NDArray[np.bool_] | N
     return _checked(variables, codes, first).to(variables.dtype)
 
 
-def _checked(variables: RowType, codes: Tensor, first: int, *, with_missing: bool = False) -> Tensor:
+def _checked(variables: RowType, codes: Tensor, first: int, *, any_code: bool = False) -> Tensor:
     """Return codes as a type that can be compared, or name the first that is none of its variable.
 
-    The code of a missing entry is none that a value has; codes to decode may hold it, `with_missing`.
+    Codes to decode may be `any_code`; values are not those of a missing entry or of a label that is no class.
     """
     if codes.dtype in _ODD_TYPES:
         codes = codes.to(_ODD_TYPES[codes.dtype])
     bad: tuple[int, int, Variable] | None = None
     for begin, block in variables.spans:
-        n_values = block.n_values if with_missing else block.n_classes
+        n_values = block.n_codes if any_code else block.n_classes
         place = _first_bad(codes[:, begin : begin + block.n], n_values)
         if place is not None and (bad is None or place[0] < bad[0]):
             bad = (place[0], begin + place[1], block)
@@ -296,7 +317,7 @@ def _translated(
     for column, block in variables.columns():
         known = slice(None) if marks is None else np.flatnonzero(~marks[:, column])
         values = array[known, column]
-        own, bad = _codes_of_values(values, block)
+        own, bad = codes_of_values(values, block)
         if bad is not None:
             row = first + (bad if isinstance(known, slice) else int(known[bad]))
             _refuse_value(values[bad], row, column, block)
@@ -334,7 +355,7 @@ def _encoded_by_column(
             if found.n_rounded:
                 rounded[column] += found.n_rounded
         else:
-            own, bad = _codes_of_values(values, block)
+            own, bad = codes_of_values(values, block)
             if bad is not None:
                 _refuse_value(values[bad], first + int(there[bad]), column, block)
         codes[there, column] = own
@@ -362,50 +383,6 @@ def _refuse_number(value: Any, row: int, column: int, block: Numeric) -> None:
     raise EntryError(row, column, f"holds {plain!r}, which is not a multiple of its step {block.step:g}")
 
 
-def _codes_of_values(values: NDArray[Any], block: Variable) -> tuple[NDArray[np.int64], int | None]:
-    """Return the codes of the values of a discrete variable, and the place of the first that is none."""
-    if block.labels is None:
-        return _codes_of_numbers(values, block.n_classes)
-    return _codes_of_labels(values, block.labels)
-
-
-def _codes_of_numbers(values: NDArray[Any], n_values: int) -> tuple[NDArray[np.int64], int | None]:
-    """Return the codes that objects or text hold, and the place of the first that is none."""
-    try:
-        numbers = values.astype(np.float64)
-    except (TypeError, ValueError):
-        numbers = np.array([as_number(value) for value in values.tolist()])
-    bad = ~((numbers >= 0) & (numbers < n_values) & (numbers == np.floor(numbers)))
-    place = int(bad.argmax()) if bad.any() else None
-    return np.where(bad, 0, numbers).astype(np.int64), place
-
-
-def _codes_of_labels(values: NDArray[Any], labels: Sequence[Label]) -> tuple[NDArray[np.int64], int | None]:
-    """Return the code of each value, and the place of the first that is no label."""
-    if values.dtype.kind in "biu" and all(isinstance(label, int) for label in labels):
-        known = np.asarray(labels)
-        order = np.argsort(known, kind="stable")
-        places = np.minimum(np.searchsorted(known[order], values), len(known) - 1)
-        found: NDArray[np.int64] = np.where(known[order][places] == values, order[places], -1)
-    else:
-        # Text and a number may stand for the same label ("3" and 3); a label itself comes first.
-        codes: dict[Any, int] = {str(label): i for i, label in enumerate(labels)}
-        codes |= {label: i for i, label in enumerate(labels)}
-        found = np.array([_code_of_label(value, codes) for value in values.tolist()], dtype=np.int64)
-    bad = found < 0
-    return found, int(bad.argmax()) if bad.any() else None
-
-
-def _code_of_label(value: Any, codes: Mapping[Any, int]) -> int:
-    try:
-        code = codes.get(value)
-    except TypeError:  # a list, say, which is no label
-        return -1
-    if code is None and isinstance(value, int | float) and not isinstance(value, bool):
-        code = codes.get(f"{value:.17g}")
-    return -1 if code is None else code
-
-
 def _refuse_value(value: Any, row: int, column: int, block: Variable) -> None:
     if block.labels is None:
         number = as_number(value)
@@ -418,9 +395,3 @@ def _refuse_value(value: Any, row: int, column: int, block: Variable) -> None:
     shown = f"{plain:g}" if isinstance(plain, float) else repr(plain)
     some = ", ".join(map(repr, block.labels[:6])) + (", ..." if len(block.labels) > 6 else "")
     raise EntryError(row, column, f"holds {shown}, which is none of its {len(block.labels)} labels ({some})")
-
-
-def _as_labels(labels: Sequence[Label]) -> NDArray[Any]:
-    """Return labels as an array that keeps each as it is: of numbers of one type, else of objects."""
-    of_numbers = {type(label) for label in labels} in ({int}, {float})
-    return np.array(labels, dtype=None if of_numbers else object)

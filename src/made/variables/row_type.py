@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.support.errors import InputError
-from made.variables import cross_entropy, normal_mixture, sparse_one_hot
+from made.variables import cross_entropy, sparse_one_hot
 from made.variables.base import Variable
+from made.variables.code_table import CodeTable, Entries
 from made.variables.discrete import Bernoulli, Categorical, Discrete
 from made.variables.joint_softmax import JointSoftmax
 from made.variables.numeric import Numeric
@@ -51,6 +52,10 @@ class RowType:
         Whether any variable has labels other than its codes.
     has_missing : bool
         Whether an entry of any variable may be missing.
+    has_unseen : bool
+        Whether a label of any variable may be none of its classes.
+    n_codes : (D,) int array
+        Number of codes of each variable, that of such a label among them.
     numbers : NumericColumns or None
         The numeric variables together; None where there is none.
     feature_shares : (n_inputs,) array
@@ -87,10 +92,12 @@ class RowType:
         self.n_variables = sum(counts)
         self.n_inputs = int(self.input_sizes.sum())
         self.n_outputs = int(self.output_sizes.sum())
+        self.n_codes: IntArray = np.repeat([block.n_codes for block in self.blocks], counts)
         self._most_values = int(self.n_values.max())
-        self.dtype = torch.uint8 if self._most_values <= 256 else torch.int64
+        self.dtype = torch.uint8 if self.n_codes.max() <= 256 else torch.int64
         self.has_labels = any(block.labels is not None for block in self.blocks)
         self.has_missing = any(block.missing for block in self.blocks)
+        self.has_unseen = any(block.unseen is not None for block in self.blocks)
         ends = np.cumsum(counts).tolist()
         #: The first column of each block, and the block.
         self.spans = tuple(zip([0, *ends[:-1]], self.blocks, strict=True))
@@ -99,17 +106,20 @@ class RowType:
         self.numbers = self._numbers(firsts)
         self._joint: JointSoftmax | None = None
         self._class_outputs: Tensor | None = None
+        self._table: CodeTable | None = None
         self._one_hot: tuple[Tensor, Tensor] | None = None
         # A call for all columns takes less time than one for each block.
         if len(self.blocks) > 1 or self.numbers is not None:
             if all(block.output_map is None for block in self.blocks):
                 sizes = np.repeat([_class_outputs_of(block) for block in self.blocks], counts)
-                self._joint = JointSoftmax(self.n_values, sizes)
+                n_outcomes = np.repeat([block.n_outcomes for block in self.blocks], counts)
+                self._joint = JointSoftmax(n_outcomes, sizes)
+                self._table = self._table_of_codes()
                 places = self.output_sizes.cumsum() - self.output_sizes
                 own = [np.arange(place, place + size) for place, size in zip(places, sizes, strict=True)]
                 if self.numbers is not None:
                     self._class_outputs = torch.from_numpy(np.concatenate(own).astype(np.int64))
-            if all(isinstance(block, Discrete) and block.feature_table is None for block in self.blocks):
+            if all(getattr(block, "kernel_kind", None) in ("bernoulli", "one-hot") for block in self.blocks):
                 is_one_hot = [isinstance(block, Categorical) for block in self.blocks]
                 self._one_hot = torch.from_numpy(firsts), torch.from_numpy(np.repeat(is_one_hot, counts))
 
@@ -120,6 +130,18 @@ class RowType:
         places = np.array([d for d, _ in found])
         first_outputs = np.array(self._ends_of_outputs)[places]
         return NumericColumns([block for _, block in found], places, first_inputs[places], first_outputs)
+
+    def _table_of_codes(self) -> CodeTable | None:
+        """Return what log p adds for the codes of all columns; None where codes are outcomes."""
+        own = [block.entries if isinstance(block, Discrete) else None for block in self.blocks]
+        if all(entries is None for entries in own):
+            return None
+        tables = [
+            Entries.plain(block.n_values) if entries is None else entries
+            for entries, block in zip(own, self.blocks, strict=True)
+            for _ in range(block.n)
+        ]
+        return CodeTable(tables)
 
     def columns(self) -> Iterator[tuple[int, Variable]]:
         """Go through the columns: the number of each, and the block that it belongs to."""
@@ -146,7 +168,7 @@ class RowType:
             features = torch.zeros(len(codes), self.n_inputs, device=codes.device)
             self.numbers.add_features(features, codes, scores)
             ends = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
-            for i, (block, own) in enumerate(self._split(codes)):
+            for i, (block, own) in enumerate(self.split(codes)):
                 if isinstance(block, Discrete):
                     features[:, ends[i] : ends[i + 1]] = block.features(own)
             return features
@@ -155,18 +177,21 @@ class RowType:
         firsts, is_one_hot = self._one_hot
         features = torch.zeros(len(codes), self.n_inputs)
         ones = torch.where(is_one_hot, 1.0, codes)
+        if self.has_unseen:  # a label that is no class: all its features are zero
+            seen = codes < torch.from_numpy(self.n_values)
+            ones, codes = ones * seen, codes * seen
         return features.scatter_(1, torch.addcmul(firsts, codes.long(), is_one_hot), ones)
 
     def features_by_block(self, codes: Tensor) -> Tensor:
         """Return what `features` does of discrete variables, block after block."""
-        parts = [block.features(own) for block, own in self._split(codes) if isinstance(block, Discrete)]
+        parts = [block.features(own) for block, own in self.split(codes) if isinstance(block, Discrete)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     @property
     def leaves_codes(self) -> tuple[bool, ...]:
         """Whether `inputs` leaves the codes of each block as they are."""
         wide = [
-            getattr(block, "kernel_kind", None) == "one-hot"
+            getattr(block, "kernel_kind", None) in ("one-hot", "grouped")
             and block.n_values >= sparse_one_hot.FEWEST_CLASSES
             for block in self.blocks
         ]
@@ -192,21 +217,14 @@ class RowType:
         leaves_codes = self.leaves_codes
         if not any(leaves_codes):
             return self.features(codes).to(dtype)
-        parts = list(zip(leaves_codes, self._split(codes), strict=True))
-        others = [
-            block.features(own)
-            for leaves, (block, own) in parts
-            if isinstance(block, Discrete) and not leaves
-        ]
-        kept = np.repeat(leaves_codes, [block.n for block in self.blocks])
-        firsts = np.cumsum(self.input_sizes) - self.input_sizes
-        return SparseOneHot(
-            codes=torch.cat([own for leaves, (_, own) in parts if leaves], dim=1).t().long().contiguous(),
-            firsts=tuple(firsts[kept].tolist()),
-            sizes=tuple(self.input_sizes[kept].tolist()),
-            others=torch.cat([codes.new_empty(len(codes), 0), *others], dim=1).to(dtype),
-            columns=torch.from_numpy(np.flatnonzero(np.repeat(~kept, self.input_sizes))),
-        )
+        ends = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
+        left, others = [], [codes.new_empty(len(codes), 0)]
+        for leaves, first, (block, own) in zip(leaves_codes, ends, self.split(codes), strict=False):
+            if leaves and isinstance(block, Categorical):
+                left.append((first, block.one_hots(own)))
+            elif isinstance(block, Discrete):
+                others.append(block.features(own))
+        return SparseOneHot.of(left, torch.cat(others, dim=1).to(dtype), self.n_inputs)
 
     def log_prob(self, outputs: Tensor, codes: Tensor, scores: Tensor | None = None) -> Tensor:
         """Return log p of each variable in nats, (rows, D), under the network's outputs (rows, n_outputs).
@@ -247,12 +265,15 @@ class RowType:
         if self._joint is not None and (outputs.device.type == "cpu" or self.numbers is not None):
             if self._class_outputs is not None:
                 outputs = outputs[:, self._class_outputs.to(outputs.device)]
-            return self._joint.log_prob(outputs, codes)
+            if self._table is None:
+                return self._joint.log_prob(outputs, codes)
+            entries = self._table(codes.long())
+            return entries.log_prob(self._joint.log_prob(outputs, entries.outcomes))
         return self.log_prob_by_block(outputs, codes)
 
     def log_prob_by_block(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return what `log_prob` does of codes, block after block."""
-        split = zip(self._split(codes), self._split_outputs(outputs), strict=True)
+        split = zip(self.split(codes), self._split_outputs(outputs), strict=True)
         parts = []
         for (block, own), own_outputs in split:
             if isinstance(block, Numeric):
@@ -310,31 +331,6 @@ class RowType:
         assert isinstance(block, Discrete)
         return block
 
-    def marginals(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-        """Return the outputs (n_outputs,) of the smoothed marginals of rows that come in batches.
-
-        Parameters
-        ----------
-        batches : iterable of (codes, weight)
-            Codes (rows, D) and the weight of each row (rows,), float64.
-        """
-        totals = [torch.zeros(block.n, block.n_values, dtype=torch.float64) for block in self.blocks]
-        for codes, weight in batches:
-            for total, (block, columns) in zip(totals, self._split(codes), strict=True):
-                if isinstance(block, Discrete):
-                    total += block.counts(columns, weight)
-                else:
-                    total[0].index_add_(0, columns[:, 0].long(), weight)
-        parts: list[Tensor] = []
-        for block, total in zip(self.blocks, totals, strict=True):
-            if isinstance(block, Discrete):
-                parts.append(block.marginals(total))
-                continue
-            if block.n_values > 1:
-                parts.append(torch.log_softmax(torch.log(total + 1), dim=1))
-            parts.append(normal_mixture.outputs_of().double())
-        return torch.cat([part.flatten() for part in parts])
-
     def settings(self) -> list[dict[str, Any]]:
         """Return the JSON-ready description that `from_settings` reads."""
         return [block.settings() for block in self.blocks]
@@ -357,7 +353,7 @@ class RowType:
         """Show the blocks."""
         return f"RowType({list(self.blocks)})"
 
-    def _split(self, codes: Tensor) -> list[tuple[Variable, Tensor]]:
+    def split(self, codes: Tensor) -> list[tuple[Variable, Tensor]]:
         """Return every block with its columns of codes, (rows, n)."""
         return [(block, codes[:, begin : begin + block.n]) for begin, block in self.spans]
 

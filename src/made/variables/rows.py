@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.support.errors import InputError
+from made.variables.unseen import join_labels
 
 __all__ = ["Rows", "RowsLike"]
 
@@ -31,6 +33,9 @@ class Rows:
         float64; 0 where it is missing or unknown.
     scores : (n, B, 3) float64 tensor, optional
         What follows from them, see `made.variables.normal_score.Score`; `RowType.scored` adds it.
+    labels : (n, D) object array, optional
+        The rows as they were given, where a label is no class of its variable: its code is that of all such
+        labels.
     recorded : bool
         No unknown entry is missing: what is sampled in its place is a value that was recorded.
 
@@ -47,6 +52,7 @@ class Rows:
     bodies: Tensor | None = None
     scores: Tensor | None = None
     recorded: bool = False
+    labels: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         """Return n."""
@@ -54,7 +60,10 @@ class Rows:
 
     def __getitem__(self, some: slice | Tensor) -> Rows:
         """Return some of the rows, by a slice or by an index tensor."""
-        return self._each(lambda part: part[some])
+        rows = self._each(lambda part: part[some])
+        if self.labels is None:
+            return rows
+        return replace(rows, labels=self.labels[some if isinstance(some, slice) else some.cpu().numpy()])
 
     def batches(self, size: int) -> Iterator[Rows]:
         """Go through the rows in batches of `size`; the last may be smaller."""
@@ -101,13 +110,14 @@ class Rows:
             _cat([part.bodies for part in parts]),
             _cat([part.scores for part in parts]),
             all(part.recorded for part in parts),
+            join_labels([(part.labels, len(part)) for part in parts]),
         )
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
         """Return the rows with each of their tensors changed."""
         others = (self.known, self.context, self.bodies, self.scores)
         known, context, bodies, scores = (None if part is None else change(part) for part in others)
-        return Rows(change(self.codes), known, context, bodies, scores, self.recorded)
+        return Rows(change(self.codes), known, context, bodies, scores, self.recorded, self.labels)
 
 
 def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:

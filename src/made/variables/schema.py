@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from made.support.errors import InputError
 from made.variables import frames
+from made.variables.class_groups import default_coding
 from made.variables.column import NUMBER, Column, find_column
 from made.variables.schema_table import schema_table
 
@@ -86,7 +87,7 @@ class Schema:
         labels: Sequence[Sequence[Any] | None] | None = None,
         names: Sequence[str] | None = None,
         *,
-        coding: str = "one-hot",
+        coding: str | None = None,
         image_shape: tuple[int, int] | None = None,
     ) -> Schema:
         """Return the schema of columns with these numbers of classes; two without labels are Bernoulli.
@@ -99,7 +100,7 @@ class Schema:
             The labels of each column, or None where values are codes.
         names : sequence of D str, optional
             x0, x1, ... by default.
-        coding : str
+        coding : str, optional
             Of the categorical columns, see `made.Categorical`.
         image_shape : (height, width), optional
             Where a row is an image.
@@ -112,7 +113,8 @@ class Schema:
                 columns.append(Column(name, "bernoulli"))
             else:
                 values = n_values if own is None else list(own)
-                columns.append(Column(name, "categorical", {"classes": values, "coding": coding}))
+                code = default_coding(n_values) if coding is None else coding
+                columns.append(Column(name, "categorical", {"classes": values, "coding": code}))
         return cls(tuple(columns), image_shape=image_shape, is_named=names is not None)
 
     @classmethod
@@ -149,6 +151,11 @@ class Schema:
     def labels(self) -> tuple[tuple[Any, ...] | None, ...]:
         """The labels of each modelled column; None where values are codes."""
         return tuple(column.labels for column in self.modelled)
+
+    @property
+    def unseen_masses(self) -> tuple[float | None, ...]:
+        """The probability of a label that is no class, of each modelled column; None where it is refused."""
+        return tuple(column.arguments.get("unseen") for column in self.modelled)
 
     @cached_property
     def row_type(self) -> RowType:
@@ -327,27 +334,56 @@ class Schema:
         """Turn codes (n, D), or rows, into values: the inverse of `encode`."""
         from made.variables import encoding
         from made.variables.rows import Rows
+        from made.variables.unseen import restored
 
         if isinstance(codes, Rows):
-            return encoding.decode(self.row_type, codes.codes, codes.bodies)
+            values = encoding.decode(self.row_type, codes.codes, codes.bodies)
+            return restored(self.row_type, values, codes.codes.cpu().numpy(), codes.labels)
         return encoding.decode(self.row_type, codes)
 
-    def fitted(self, rows: Rows, weight: ArrayLike | None = None) -> Schema:
-        """Return the schema with the marginals of numeric columns, where they have none, fitted to rows."""
-        from made.variables.marginal_fit import fit_numeric
-        from made.variables.numeric import Numeric
+    def unseen(self, rows: Any) -> NDArray[np.bool_]:
+        """Return which entries of rows, (n, D) values, are labels that no class of their column has.
 
-        numbers = self.row_type.numbers
-        if numbers is None or rows.bodies is None or numbers.is_fitted:
+        Examples
+        --------
+        >>> columns = (Column("city", "categorical", {"classes": ["Oslo", "Rome"], "unseen": 0.01}),)
+        >>> Schema(columns).unseen([["Rome"], ["Bern"]])
+        array([[False],
+               [ True]])
+        """
+        from made.variables import encoding
+        from made.variables.unseen import are_unseen
+
+        return are_unseen(self.row_type, encoding.encode(self.row_type, self.table_of(rows)[0]))
+
+    def fitted(
+        self,
+        rows: Rows | None,
+        weight: ArrayLike | None = None,
+        counts: Sequence[Tensor] | None = None,
+    ) -> Schema:
+        """Return the schema with what is set once by training rows, where it is not set yet.
+
+        That is the marginals of numeric columns, and how often the classes of a column of many classes occur.
+
+        Parameters
+        ----------
+        rows : Rows, optional
+            Training rows, or a sample of them.
+        weight : (n,) array, optional
+            Of each row.
+        counts : sequence of D tensors, optional
+            Of all training rows, see `made.variables.fitting.counts_of`; by default of `rows`.
+        """
+        from made.variables.fitting import fitted_arguments
+
+        arguments = fitted_arguments(self.row_type, rows, weight, counts)
+        if not arguments:
             return self
         columns = list(self.columns)
         modelled = [d for d in range(len(columns)) if d not in self.context_places]
-        for i, (place, numeric) in enumerate(zip(numbers.places.tolist(), numbers.columns, strict=True)):
-            if not numeric.is_fitted:
-                codes, bodies = rows.codes[:, place].cpu().numpy(), rows.bodies[:, i].cpu().numpy()
-                own: Numeric = fit_numeric(numeric, codes, bodies, weight)
-                settings = {k: v for k, v in own.settings().items() if k not in ("kind", "n")}
-                columns[modelled[place]] = replace(columns[modelled[place]], arguments=settings)
+        for d, own in arguments.items():
+            columns[modelled[d]] = replace(columns[modelled[d]], arguments=own)
         return replace(self, columns=tuple(columns))
 
     def as_dict(self) -> dict[str, Any]:

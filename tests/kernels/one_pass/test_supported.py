@@ -23,7 +23,8 @@ def test_every_activation_has_a_number_of_its_own():
 
 
 def test_every_kind_of_discrete_variable_is_supported():
-    variables = [made.Bernoulli(2), *(made.Categorical(3, coding=c) for c in made.Categorical.codings)]
+    codings = set(made.Categorical.codings) - {"grouped"}
+    variables = [made.Bernoulli(2), *(made.Categorical(3, coding=c) for c in sorted(codings))]
     assert {type(variable) for variable in variables} == set(VARIABLE_KINDS.values()) - {made.Numeric}
     assert {variable.kernel_kind for variable in variables} == KERNEL_KINDS.keys()
     model = made.MADE(variables, hidden=(4,))

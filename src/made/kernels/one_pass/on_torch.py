@@ -315,12 +315,11 @@ def _lay_out(plan: Plan, variables: RowType, bring: Callable[[Any], Tensor]) -> 
         id(block): None if block.feature_table is None else bring(block.feature_table.T.numpy())
         for block in blocks
     }
-    sizes = variables.input_sizes[plan.ordering]
+    sizes = plan.n_features[plan.ordering]
     order = np.argsort([block.kernel_kind == "one-hot" for block in blocks], kind="stable")
     stops = np.empty_like(sizes)
     stops[order] = np.cumsum(sizes[order])
-    begins = np.cumsum(variables.input_sizes) - variables.input_sizes
-    inputs = [begins[plan.ordering[place]] + np.arange(sizes[place]) for place in order]
+    inputs = [plan.inputs[plan.ordering[place]] + np.arange(sizes[place]) for place in order]
     starts = plan.output_starts
     places = [
         _Place(

@@ -143,9 +143,10 @@ def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
 
     kinds, tables = _codings(variables)
     is_one_hot = kinds == KernelKind.ONE_HOT
-    inputs = np.concatenate([[0], np.cumsum(variables.input_sizes)[:-1]])
-    dense = _dense_features(mask, variables, is_one_hot, inputs)
-    n_dense = np.where(is_one_hot, 0, variables.input_sizes)[mask.ordering]
+    sizes = _input_sizes(variables)
+    inputs = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    dense = _dense_features(mask, sizes, is_one_hot, inputs)
+    n_dense = np.where(is_one_hot, 0, sizes)[mask.ordering]
     ends = np.stack(
         [
             np.concatenate([[0], np.cumsum(n_dense)]),
@@ -183,7 +184,7 @@ def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
         context_outputs=np.ascontiguousarray(context_outputs.T),
         kinds=kinds,
         inputs=inputs,
-        n_features=variables.input_sizes.astype(np.int64),
+        n_features=sizes.astype(np.int64),
         tables=_flat(tables),
         table_starts=np.cumsum([0, *(t.size for t in tables)])[:-1],
         activation=int(ACTIVATIONS[network.activation]),
@@ -223,18 +224,33 @@ def _matrices(network: Network, mask: Mask, variables: RowType) -> _Matrices:
     context_outputs = np.zeros((n_outputs, 0), np.float32)
     if network.context is not None:
         context_outputs = _array(network.context)
-    first, context_first = masked[0][:, :n_inputs], masked[0][:, n_inputs:]
+    context_first = masked[0][:, n_inputs:]
+    first = _with_unseen(masked[0][:, :n_inputs], variables)
     direct = np.zeros((n_outputs, 0), np.float32)
     if network.n_hidden == 0:
         direct, context_first = first, np.zeros((0, context_outputs.shape[1]), np.float32)
-        layers = [np.zeros((0, n_inputs), np.float32), np.zeros((n_outputs, 0), np.float32)]
+        layers = [np.zeros((0, first.shape[1]), np.float32), np.zeros((n_outputs, 0), np.float32)]
         biases.insert(0, np.zeros(0, np.float32))
     else:
         layers = [first, *masked[1:]]
     if network.direct is not None:
-        own = _array(network.direct) * mask.direct
+        own = _with_unseen(_array(network.direct) * mask.direct, variables)
         direct = direct + own if direct.shape[1] else own
     return _Matrices(layers, direct, context_first, context_outputs, biases)
+
+
+def _input_sizes(variables: RowType) -> Ints:
+    """Return the features of each variable: a label that is no class has one more, of weight zero."""
+    sizes = variables.input_sizes.astype(np.int64)
+    for d, block in variables.columns():
+        sizes[d] += block.unseen is not None and getattr(block, "kernel_kind", None) == "one-hot"
+    return sizes
+
+
+def _with_unseen(weight: Floats, variables: RowType) -> Floats:
+    """Return a weight (n_out, n_inputs) with columns of zeros where `_input_sizes` has a feature more."""
+    more = _input_sizes(variables) > variables.input_sizes
+    return np.insert(weight, np.cumsum(variables.input_sizes)[more], 0, axis=1) if more.any() else weight
 
 
 def _array(tensor: Any) -> Floats:
@@ -249,9 +265,8 @@ def _outputs_by_rank(mask: Mask, variables: RowType) -> Ints:
     return np.concatenate(parts).astype(np.int64)
 
 
-def _dense_features(mask: Mask, variables: RowType, is_one_hot: NDArray[np.bool_], inputs: Ints) -> Ints:
+def _dense_features(mask: Mask, sizes: Ints, is_one_hot: NDArray[np.bool_], inputs: Ints) -> Ints:
     """Return the input features that are not one-hot, in the order of ranks."""
-    sizes = variables.input_sizes
     parts = [np.arange(inputs[d], inputs[d] + sizes[d]) for d in mask.ordering if not is_one_hot[d]]
     return np.concatenate([np.zeros(0, np.int64), *parts])
 

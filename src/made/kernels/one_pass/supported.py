@@ -56,5 +56,5 @@ def unsupported(network: Network, variables: RowType) -> str | None:
         return f"the activation {network.activation!r}"
     for block in variables.blocks:
         if getattr(block, "kernel_kind", None) not in KERNEL_KINDS:
-            return f"variables of the kind {block.kind!r}"
+            return f"variables of the kind {getattr(block, 'coding', block.kind)!r}"
     return None

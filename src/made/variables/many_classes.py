@@ -1,0 +1,167 @@
+"""Categorical variables of very many classes: post codes, products.
+
+What leaves the network is a softmax over the frequent classes and over groups of the others; a class of a
+group then has the share of it that the training rows say: an exact distribution over all K classes, of a few
+hundred outputs. What enters is the outcome, one-hot, and for a class of a group one bucket of each of a few
+hash functions: a sum of embeddings that almost identifies it (Svenstrup, Hansen and Winther 2017, "Hash
+embeddings for efficient word representations").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from made.variables.class_groups import ClassGroups
+from made.variables.code_table import Entries
+from made.variables.discrete import Categorical
+from made.variables.sparse_one_hot import OneHots
+
+__all__ = ["ManyClasses"]
+
+
+class ManyClasses(Categorical):
+    """`n` variables of K classes, of which the frequent ones are modelled apart and the others in groups.
+
+    ``made.Categorical(K, coding="grouped")`` makes it, and ``made.Categorical(K)`` for K above 2,000. How
+    often each class occurs is set once, by the training rows of an untrained model; until then all occur as
+    often.
+
+    Attributes
+    ----------
+    groups : ClassGroups
+        Which classes are frequent, and how the others are grouped.
+
+    Examples
+    --------
+    >>> codes = Categorical(100_000)
+    >>> codes.input_size, codes.output_size
+    (1024, 512)
+    """
+
+    kernel_kind = "grouped"
+
+    def _code(self, grouping: Mapping[str, Any] | None) -> None:
+        self.groups = ClassGroups.from_dict(self.n_classes, grouping or {})
+        self.input_size = self.n_outcomes + self.groups.hashes * self.groups.buckets
+        self.output_size = self.n_outcomes
+        self.input_power = 1.0 + self.groups.hashes
+        groups = self.groups
+        # Of every code, those of a missing entry and of a label that is no class last: is it in a group, and
+        # in which buckets.
+        none = self.n_codes - self.n_classes
+        in_group = torch.from_numpy(np.pad(groups.outcomes >= groups.n_frequent, (0, none)))
+        buckets = torch.from_numpy(np.pad(groups.bucket_numbers, ((0, none), (0, 0))))
+        last = np.full(none, groups.n_outcomes)
+        self._outcomes = torch.from_numpy(np.concatenate([groups.outcomes, last]))
+        self._by_device = {torch.device("cpu"): (self._outcomes, in_group, buckets)}
+
+    @property
+    def n_outcomes(self) -> int:
+        """Frequent classes, groups, and where it may be the entry that is missing."""
+        return self.groups.n_outcomes + self.missing
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether training rows have said how often each class occurs."""
+        return self.groups.counts is not None
+
+    @property
+    def entries(self) -> Entries:
+        """The outcome of each code, and the logarithm of its share."""
+        own = Entries(
+            self._outcomes[: self.n_values],
+            torch.from_numpy(np.pad(self.groups.log_shares, (0, int(self.missing)))),
+            torch.zeros(self.n_values, dtype=torch.bool),
+        )
+        return self._with_unseen(own)
+
+    def fitted(self, counts: Tensor) -> dict[str, Any]:
+        """Return the `grouping` for how often each value occurs, (n_values,)."""
+        return self.groups.fitted(counts.numpy()).as_dict()
+
+    def features(self, codes: Tensor) -> Tensor:
+        """Return the features of each code: its outcome and, in a group, its bucket for every hash."""
+        own = codes.long()
+        outcomes, in_group, buckets = self._tables(codes.device)
+        features = torch.zeros(*own.shape, self.input_size, device=codes.device)
+        seen = (own < self.n_values).float()
+        features.scatter_(2, (outcomes[own] * seen.long())[:, :, None], seen[:, :, None])
+        firsts = torch.arange(self.groups.hashes, device=codes.device) * self.groups.buckets
+        places = buckets[own] + self.n_outcomes + firsts
+        features.scatter_(2, places, in_group[own].float()[:, :, None].expand(places.shape))
+        return features.flatten(1)
+
+    def one_hots(self, codes: Tensor) -> OneHots:
+        """Return the same as one-hot variables: for each variable its outcome, then its buckets."""
+        own, hashes = codes.long().t(), self.groups.hashes
+        outcomes, in_group, buckets = self._tables(codes.device)
+        seen = own < self.n_values
+        parts = [outcomes[own] * seen, *buckets[own].unbind(2)]
+        shown = [seen, *[in_group[own]] * hashes]
+        sizes = (self.n_outcomes, *[self.groups.buckets] * hashes)
+        firsts = np.cumsum([0, *sizes[:-1]])
+        return OneHots(
+            torch.stack(parts, dim=1).flatten(0, 1),
+            tuple((np.arange(self.n)[:, None] * self.input_size + firsts).ravel().tolist()),
+            sizes * self.n,
+            torch.stack(shown, dim=1).flatten(0, 1),
+        )
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability of every outcome: frequent classes, groups, missing."""
+        return torch.softmax(outputs, dim=-1)
+
+    def most_probable(self, probabilities: Tensor) -> Tensor:
+        """Return the class of the largest probability, given those of outcomes."""
+        codes, shares = self.likeliest
+        best = (probabilities.cpu() * shares.to(probabilities.dtype)).argmax(dim=-1)
+        return codes[best].to(probabilities.device)
+
+    @property
+    def likeliest(self) -> tuple[Tensor, Tensor]:
+        """The likeliest code of each outcome, and its share: (n_outcomes,) each."""
+        groups = self.groups
+        shares = np.exp(groups.log_shares)[groups.members]
+        best = np.maximum.reduceat(shares, groups.firsts[:-1])
+        order = np.lexsort((groups.members, -shares, groups.outcomes[groups.members]))
+        codes = groups.members[order[groups.firsts[:-1]]]
+        if self.missing:
+            codes, best = np.append(codes, self.n_classes), np.append(best, 1.0)
+        return torch.from_numpy(codes), torch.from_numpy(best)
+
+    def marginals(self, counts: Tensor) -> Tensor:
+        """Return the logarithms of the masses of the outcomes, (count + added) / (rows + K added)."""
+        masses = torch.zeros(len(counts), self.n_outcomes, dtype=torch.float64)
+        masses.index_add_(1, self._outcomes[: self.n_values], counts + self.groups.added)
+        return torch.log_softmax(torch.log(masses), dim=1)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a categorical variable does, and the grouping."""
+        return super().settings() | {"grouping": self.groups.as_dict()}
+
+    def _tables(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Return of every code its outcome, whether it is in a group, and its buckets, on a device."""
+        if device not in self._by_device:  # copied once: a captured step cannot copy
+            outcomes, in_group, buckets = self._by_device[torch.device("cpu")]
+            self._by_device[device] = outcomes.to(device), in_group.to(device), buckets.to(device)
+        return self._by_device[device]
+
+    def _quantile(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+        outcome = super()._quantile(logits, uniforms)
+        mass = torch.softmax(logits.double(), dim=-1)
+        own = mass.gather(1, outcome[:, None])[:, 0]
+        before = mass.cumsum(-1).gather(1, outcome[:, None])[:, 0] - own
+        # What is left of the uniform decides within a group.
+        within = ((uniforms - before) / own).clamp(0, 1).cpu().numpy()
+        number = outcome.cpu().numpy()
+        groups, is_missing = self.groups, number >= self.groups.n_outcomes
+        number = np.where(is_missing, 0, number)
+        place = np.searchsorted(groups.cumulated, number + within, side="right")
+        place = np.clip(place, groups.firsts[number], groups.firsts[number + 1] - 1)
+        codes = np.where(is_missing, self.n_classes, groups.members[place])
+        return torch.from_numpy(codes).to(logits.device)
