@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,10 @@ import made
 from made.data.columns import infer_schema
 from made.data.dataset import build
 from made.data.readers import Raw
+from made.kernels.one_pass.supported import unsupported
 from made.runs.scores import fit_baselines
+from made.tuning.facts import Facts
+from made.tuning.pipeline import Pipeline
 from made.variables.many_classes import ManyClasses
 from made.variables.rows import Rows
 
@@ -149,16 +154,12 @@ def test_baselines_leave_the_tree_out():
     rows = table(300, 0)
     data = build(Raw("rows.npy", {"all": rows}), "rows")
     schema = made.MADE(VARIABLES, hidden=()).schema
-    from dataclasses import replace
-
     baselines = fit_baselines(replace(data, schema=schema))
     assert list(baselines) == ["product of marginals"]
 
 
 def test_recipes_start_without_a_tree():
     rows = table(2_000, 0)
-    from made.tuning.facts import Facts
-
     schema = made.MADE(VARIABLES, hidden=()).schema
     encoded = schema.encode(rows)
     facts = Facts.of(schema, encoded[:1_800], encoded[1_800:], tree=lambda: pytest.fail("a tree of pairs"))
@@ -167,9 +168,15 @@ def test_recipes_start_without_a_tree():
     assert facts.entropy > 0
 
 
-def test_a_model_of_such_columns_is_sampled_the_plain_way(model):
-    from made.kernels.one_pass.supported import unsupported
+def test_all_models_of_a_pipeline_have_the_counts_of_the_training_rows():
+    schema = made.MADE(VARIABLES, hidden=()).schema
+    rows = schema.encode(table(300, 0))
+    pipeline = Pipeline(schema, rows[:250], rows[250:], network={"hidden": (8,)})
+    model, _ = pipeline.prepare()
+    assert model.variables.blocks[1].groups.counts.sum() == 250
 
+
+def test_a_model_of_such_columns_is_sampled_the_plain_way(model):
     assert "grouped" in unsupported(model.network, model.variables)
 
 

@@ -181,4 +181,4 @@ def _pipeline(
         parts = set_apart(rows, seed=seed)
         rows, held_out = cast("Rows", parts.train), cast("Rows | None", parts.valid)
         _log.info(parts.note)
-    return Pipeline(schema.fitted(rows), rows, held_out, seed=seed, **settings)
+    return Pipeline(schema, rows, held_out, seed=seed, **settings)

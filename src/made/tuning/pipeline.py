@@ -57,7 +57,8 @@ class Pipeline:
         training: Mapping[str, Any] | None = None,
         device: str = "cpu",
     ) -> None:
-        self.schema, self.train, self.valid = schema, train, valid
+        # Fitted once, so that all models of the pipeline have the same columns.
+        self.schema, self.train, self.valid = schema.fitted(train), train, valid
         self.seed, self.recipe, self.device = seed, recipe, device
         self.network, self.training = dict(network or {}), dict(training or {})
 
