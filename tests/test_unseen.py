@@ -140,6 +140,13 @@ def test_particles_of_a_completion_have_classes_alone(model):
     assert (states.codes < np.array([3, 2, 3, 4])).all()
 
 
+def test_it_is_logged_which_entry_it_was(model, caplog):
+    with caplog.at_level("INFO", logger="made"):
+        model.log_prob([["a", 1, 0, "x"], ["zzz", 1, 0, "x"]])
+    assert "1 entry is a label that no training row had" in caplog.text
+    assert "row 1, column x0, 'zzz'" in caplog.text
+
+
 def test_a_saved_model_says_the_same(model, tmp_path):
     model.save(tmp_path / "model.safetensors")
     again = made.load(tmp_path / "model.safetensors")

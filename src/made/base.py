@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -25,8 +26,11 @@ from made.variables.marginal_fit import RowSample
 from made.variables.row_type import RowType
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
+from made.variables.unseen import unseen_note
 
 __all__ = ["BaseModel"]
+
+_log = logging.getLogger(__name__)
 
 # Numbers held at once by work that goes through rows in batches (16 MiB of float32).
 _NUMBERS_PER_BATCH = 2**22
@@ -137,7 +141,11 @@ class BaseModel(nn.Module):
         ([[0, 0, 1]], [[True, False, True]])
         """
         if not isinstance(x, Rows):
-            return self._schema.encode(x, context, unknown=unknown, to_fill=to_fill).to(self.device)
+            rows = self._schema.encode(x, context, unknown=unknown, to_fill=to_fill)
+            if rows.labels is not None:
+                names = [column.name for column in self._schema.modelled]
+                _log.info("%s", unseen_note(self.variables, names, rows))
+            return rows.to(self.device)
         if context is not None or (x.context is None and self.context):
             x = replace(x, context=self.context.rows(context, len(x)))
         return x.to(self.device)

@@ -51,11 +51,13 @@ def score(
 
     from made.runs.completions import IncompleteRows
     from made.runs.rows import find_rows
-    from made.runs.scores import score_model, unseen_note
+    from made.runs.scores import score_model
+    from made.variables.unseen import unseen_note
 
     folder, model = load_run(run, device)
     found = find_rows(folder, model, data, split, data_dir, whole_file=True, missing=True)
-    if note := unseen_note(model.schema, found.rows):
+    names = [column.name for column in model.schema.modelled]
+    if note := unseen_note(model.variables, names, found.rows):
         tell(note)
     if not found.rows.is_complete:
         if per_variable:

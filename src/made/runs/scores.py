@@ -21,7 +21,6 @@ from made.tuning.copula_init import build_as_copula, can_be_copula
 from made.variables.class_groups import MOST_ONE_HOT
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
-from made.variables.unseen import are_unseen
 
 __all__ = [
     "Baseline",
@@ -30,7 +29,6 @@ __all__ = [
     "fit_baselines",
     "score_model",
     "score_rows",
-    "unseen_note",
 ]
 
 
@@ -103,29 +101,6 @@ def score_model(model: MADE, rows: RowsLike, advance: Callable[[int], None] = la
         parts.append(model.log_prob(batch).cpu())
         advance(len(batch))
     return torch.cat(parts)
-
-
-def unseen_note(schema: Schema, rows: Rows) -> str:
-    """Say which entries of encoded rows are labels that no training row had; nothing where none is.
-
-    Examples
-    --------
-    >>> from made.variables.column import Column
-    >>> schema = Schema((Column("city", "categorical", {"classes": ["Oslo", "Rome"], "unseen": 0.01}),))
-    >>> unseen_note(schema, schema.encode([["Rome"], ["Bern"]]))
-    "1 entry is a label that no training row had, scored as any such: row 1, column city, 'Bern'"
-    """
-    places = np.argwhere(are_unseen(schema.row_type, rows))
-    if len(places) == 0:
-        return ""
-    row, column = places[0].tolist()
-    label = "" if rows.labels is None else f", {rows.labels[row, column]!r}"
-    what = "1 entry is a label" if len(places) == 1 else f"{len(places):,} entries are labels"
-    first = "" if len(places) == 1 else "the first is "
-    return (
-        f"{what} that no training row had, scored as any such: {first}row {row}, "
-        f"column {schema.modelled[column].name}{label}"
-    )
 
 
 def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) -> dict[str, Baseline]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from made.variables.row_type import RowType
     from made.variables.rows import Rows
 
-__all__ = ["UNSEEN", "are_unseen", "check_unseen", "join_labels", "restored", "unseen_mass"]
+__all__ = ["UNSEEN", "are_unseen", "check_unseen", "join_labels", "restored", "unseen_mass", "unseen_note"]
 
 
 class _Unseen:
@@ -74,6 +74,31 @@ def are_unseen(variables: RowType, rows: Rows) -> NDArray[np.bool_]:
         return np.zeros(known.shape, dtype=bool)
     found: NDArray[np.bool_] = known & (rows.codes.cpu().numpy() >= variables.n_values)
     return found
+
+
+def unseen_note(variables: RowType, names: Sequence[str], rows: Rows) -> str:
+    """Say which entries of encoded rows are labels that no training row had; nothing where none is.
+
+    Examples
+    --------
+    >>> from made.variables.discrete import Categorical
+    >>> from made.variables.encoding import encode
+    >>> from made.variables.row_type import RowType
+    >>> variables = RowType(Categorical(["Oslo", "Rome"], unseen=0.01))
+    >>> unseen_note(variables, ["city"], encode(variables, [["Rome"], ["Bern"]]))
+    "1 entry is a label that no training row had, scored as any such: row 1, column city, 'Bern'"
+    """
+    places = np.argwhere(are_unseen(variables, rows))
+    if len(places) == 0:
+        return ""
+    row, column = places[0].tolist()
+    label = "" if rows.labels is None else f", {rows.labels[row, column]!r}"
+    what = "1 entry is a label" if len(places) == 1 else f"{len(places):,} entries are labels"
+    first = "" if len(places) == 1 else "the first is "
+    return (
+        f"{what} that no training row had, scored as any such: {first}row {row}, "
+        f"column {names[column]}{label}"
+    )
 
 
 def restored(
