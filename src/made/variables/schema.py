@@ -20,6 +20,7 @@ from made.support.errors import InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
 from made.variables.column import NUMBER, Column, find_column
+from made.variables.schema_settings import columns_of, settings_of
 from made.variables.schema_table import schema_table
 
 if TYPE_CHECKING:
@@ -120,10 +121,10 @@ class Schema:
     @classmethod
     def of_variables(cls, variables: RowType, context: Context | None = None) -> Schema:
         """Return the schema of a model's variables and context: x0, x1, ..., then c0, c1, ..."""
-        columns = [Column(f"x{d}", *own) for d, own in enumerate(_columns_of(variables.settings()))]
+        columns = [Column(f"x{d}", *own) for d, own in enumerate(columns_of(variables.settings()))]
         if context is not None:
             settings = context.settings()
-            own_context = [(NUMBER, {})] * settings if isinstance(settings, int) else _columns_of(settings)
+            own_context = [(NUMBER, {})] * settings if isinstance(settings, int) else columns_of(settings)
             columns += [Column(f"c{d}", *own) for d, own in enumerate(own_context)]
         return cls(tuple(columns), tuple(range(variables.n_variables, len(columns))), is_named=False)
 
@@ -162,7 +163,7 @@ class Schema:
         """The modelled columns as variables."""
         from made.variables.row_type import RowType
 
-        return RowType.from_settings(_settings_of(self.modelled))
+        return RowType.from_settings(settings_of(self.modelled))
 
     @cached_property
     def context(self) -> Context:
@@ -172,7 +173,7 @@ class Schema:
 
         if all(column.kind == NUMBER for column in self.context_columns):
             return Context(len(self.context_columns))
-        return Context(RowType.from_settings(_settings_of(self.context_columns)).blocks)
+        return Context(RowType.from_settings(settings_of(self.context_columns)).blocks)
 
     def rename(self, names: Mapping[str, str] | Sequence[str]) -> Schema:
         """Return the schema with other names: ``{old: new}``, or one for every column."""
@@ -390,7 +391,7 @@ class Schema:
         """Return the schema, JSON-ready; columns that are alike but for their names are written once."""
         notes = {column.name: column.note for column in self.columns if column.note}
         return {
-            "columns": _settings_of(self.columns),
+            "columns": settings_of(self.columns),
             "context_places": list(self.context_places),
             "names": None if list(self.names) == _numbered(len(self.columns)) else list(self.names),
             "is_named": self.is_named,
@@ -401,7 +402,7 @@ class Schema:
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any]) -> Schema:
         """Read what `as_dict` wrote."""
-        columns = _columns_of(entries["columns"])
+        columns = columns_of(entries["columns"])
         places = tuple(entries.get("context_places", ()))
         names = entries.get("names") or _numbered(len(columns))
         notes = entries.get("notes", {})
@@ -435,32 +436,6 @@ class Schema:
         if not own_context or not set(own_context) <= set(names):
             return modelled, None
         return modelled, frames.values_of(frame, own_context)
-
-
-def _columns_of(settings: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return kind and arguments of every variable that `RowType.settings` describes."""
-    columns: list[tuple[str, dict[str, Any]]] = []
-    for entry in settings:
-        arguments = dict(entry)
-        kind, n = arguments.pop("kind"), arguments.pop("n")
-        columns += [(kind, arguments)] * n
-    return columns
-
-
-def _runs(columns: Sequence[Column]) -> list[tuple[tuple[str, Mapping[str, Any]], int]]:
-    """Return kind and arguments that neighbouring columns share, and how many there are of each."""
-    runs: list[tuple[tuple[str, Mapping[str, Any]], int]] = []
-    for column in columns:
-        own = (column.kind, column.arguments)
-        if runs and runs[-1][0] == own:
-            runs[-1] = (own, runs[-1][1] + 1)
-        else:
-            runs.append((own, 1))
-    return runs
-
-
-def _settings_of(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    return [{"kind": kind, **dict(arguments), "n": n} for (kind, arguments), n in _runs(columns)]
 
 
 def _numbered(n: int) -> list[str]:
