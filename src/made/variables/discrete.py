@@ -66,6 +66,10 @@ class Discrete(Variable):
         """
 
     @abstractmethod
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Return log p of every code of one variable, (rows, n_values) float64, from outputs of rows."""
+
+    @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return what outputs (..., output_size) mean as probabilities, same shape."""
 
@@ -128,6 +132,10 @@ class Bernoulli(Discrete):
         return -functional.binary_cross_entropy_with_logits(
             outputs.squeeze(-1), codes.to(outputs.dtype), reduction="none"
         )
+
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Return log p of 0 and of 1, (rows, 2) float64."""
+        return functional.logsigmoid(torch.cat([-outputs, outputs], dim=1).double())
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of a 1."""
@@ -233,6 +241,10 @@ class Categorical(Discrete):
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return minus the cross entropy of each code, in nats."""
         return cross_entropy.log_prob(self._logits(outputs), codes.long())
+
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Return log p of every class, (rows, n_values) float64."""
+        return torch.log_softmax(self._logits(outputs).double(), dim=-1)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of every class."""

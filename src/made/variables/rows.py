@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.support.errors import InputError
+
+if TYPE_CHECKING:
+    from made.variables.region import Region
 
 __all__ = ["Rows", "RowsLike"]
 
@@ -33,6 +37,8 @@ class Rows:
         What follows from them, see `made.variables.normal_score.Score`; `RowType.scored` adds it.
     recorded : bool
         No unknown entry is missing: what is sampled in its place is a value that was recorded.
+    regions : mapping of int to Region, optional
+        By variable: what values unknown entries may take; see `made.variables.region`.
 
     Examples
     --------
@@ -47,6 +53,7 @@ class Rows:
     bodies: Tensor | None = None
     scores: Tensor | None = None
     recorded: bool = False
+    regions: Mapping[int, Region] | None = None
 
     def __len__(self) -> int:
         """Return n."""
@@ -101,13 +108,14 @@ class Rows:
             _cat([part.bodies for part in parts]),
             _cat([part.scores for part in parts]),
             all(part.recorded for part in parts),
+            parts[0].regions,
         )
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
         """Return the rows with each of their tensors changed."""
         others = (self.known, self.context, self.bodies, self.scores)
         known, context, bodies, scores = (None if part is None else change(part) for part in others)
-        return Rows(change(self.codes), known, context, bodies, scores, self.recorded)
+        return Rows(change(self.codes), known, context, bodies, scores, self.recorded, self.regions)
 
 
 def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:
