@@ -99,8 +99,9 @@ def _codes(block: Variable, condition: Condition, name: str) -> NDArray[np.bool_
         numbers = np.array([as_number(value) for value in values[: block.n_classes]])
         if not isinstance(block, Numeric) and np.isnan(numbers).any():
             raise InputError(f"{name} has no order to be {condition}: name its values with in {{...}}")
-        met = np.array([value in condition for value in values[: block.n_classes]], dtype=bool)
-        return np.append(met, [False] * (block.n_values - len(met)))
+        found = np.zeros(block.n_values, dtype=bool)
+        found[: block.n_classes] = [value in condition for value in values[: block.n_classes]]
+        return found
     if not isinstance(condition, OneOf):
         return there
     found = np.zeros(block.n_values, dtype=bool)
