@@ -233,3 +233,12 @@ def test_baselines_score_such_labels_alike():
         # Rows with such labels say nothing about classes.
         again = kind([*train.tolist(), [3, 0, 0]], [3, 3, 3], unseen=[0.2, None, 0.1])
         np.testing.assert_array_equal(again.log_prob(states), baseline.log_prob(states))
+
+
+def test_a_condition_is_met_by_classes_alone(model, table):
+    rows = Rows(torch.tensor([[0, 1, 0, 0]]), torch.tensor([[False, True, False, False]]))
+    answer = model.marginal(rows, where={0: ["a", "c"]})
+    expected = np.log(table[[0, 2], 1].sum())
+    np.testing.assert_allclose(answer.log_prob, expected, atol=1e-5)
+    drawn = model.sample(300, seed=0, where={0: ["a", "c"]})
+    assert set(drawn[:, 0]) == {"a", "c"}

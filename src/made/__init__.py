@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.training.fit import fit as fit
     from made.training.history import History as History
     from made.tuning.auto import auto_fit as auto_fit
+    from made.variables.conditions import RECORDED as RECORDED
+    from made.variables.conditions import Range as Range
     from made.variables.discrete import Bernoulli as Bernoulli
     from made.variables.discrete import Categorical as Categorical
     from made.variables.missing import MISSING as MISSING
@@ -44,6 +46,8 @@ _HOMES = {
     "InputError": "made.support.errors",
     "Mixture": "made.mixture",
     "Numeric": "made.variables.numeric",
+    "RECORDED": "made.variables.conditions",
+    "Range": "made.variables.conditions",
     "PoorEstimateWarning": "made.support.errors",
     "Schema": "made.variables.schema",
     "auto_fit": "made.tuning.auto",

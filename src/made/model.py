@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 from typing import Any
 
@@ -25,12 +26,14 @@ from made.network.products import Masked, PreMasked, Product, count_violations, 
 from made.network.summary import Summary, summarize
 from made.queries.density import MaskDensity
 from made.queries.questions import Questions, sample_given
-from made.sampling import sample_rows
+from made.sampling import own_regions, sample_in_regions, sample_rows
 from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
 from made.torch_distribution import RowDistribution
 from made.variables import frames
 from made.variables.base import Variable
+from made.variables.conditions import Where
+from made.variables.regions import with_masses
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
@@ -351,6 +354,7 @@ class MADE(Questions, BaseModel):
         mask: int | Sequence[int] | None = None,
         *,
         given: Mapping[Any, Any] | RowsLike | None = None,
+        where: Where | None = None,
         context: ArrayLike | Tensor | None = None,
         first: int = 0,
         method: str = "one-pass",
@@ -370,7 +374,10 @@ class MADE(Questions, BaseModel):
         given : mapping or array, optional
             Observed values to draw the rest from the conditional of: ``{variable: value}``, by number or by
             name, or a row (D,) with NaN or None where an entry is unknown, or n such rows (n, D), or a data
-            frame of 1 or n rows. Exact where the ordering allows it; see `complete`, which says so.
+            frame of 1 or n rows. Exact where the ordering allows it; see `complete`, which says so. What is
+            drawn is then never missing.
+        where : mapping, str or sequence of str, optional
+            Conditions that rows meet, such as ``"age >= 30"``; see `marginal`. No row is drawn in vain.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         first : int
@@ -393,8 +400,10 @@ class MADE(Questions, BaseModel):
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
         masks = self.chosen_masks(mask)
-        if given is not None:
-            own = sample_given(self, n, given, seed=key, mask=masks, context=context, first=first)
+        if given is not None or where is not None:
+            own = sample_given(
+                self, n, given, where=where, seed=key, mask=masks, context=context, first=first
+            )
             if not frames.is_frame(given):
                 return self._values(own)
             values = self.schema.decode(own.to(torch.device("cpu")))
@@ -487,7 +496,8 @@ class MADE(Questions, BaseModel):
         """Return log p of each variable given those before it under one mask, (n, D) float64."""
         rows = self.variables.scored(rows)
         outputs = self._outputs(rows, self._product(mask))
-        return self.variables.log_prob(outputs, rows.codes, rows.scores).double()
+        log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).double()
+        return with_masses(self.variables, outputs, log_prob, rows) if rows.regions else log_prob
 
     def _sample(
         self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
@@ -522,6 +532,16 @@ class MADE(Questions, BaseModel):
         self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
     ) -> Rows:
         """Draw the unknown entries of rows under one mask; ``u[:, d]`` is the uniform of variable d."""
+        if rows is not None and own_regions(rows):
+            with torch.no_grad():
+                return sample_in_regions(
+                    lambda rows: self._sample_under(mask, u, replace(rows, regions=None), method),
+                    lambda rows: self._outputs(rows, self._product(mask)),
+                    self.variables,
+                    self._mask_of(mask).ordering,
+                    torch.from_numpy(u).to(self.device),
+                    rows,
+                )
         # Missing is a class that the kernels do not leave out.
         recorded = rows is not None and rows.recorded and self.variables.has_missing
         if method == "one-pass" and not recorded and self._sampler.supports(self.network, self.variables):

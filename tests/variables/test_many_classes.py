@@ -179,3 +179,22 @@ def test_a_file_holds_the_counts_and_labels_come_back(tmp_path):
 def test_grouping_goes_with_its_coding_and_smoothing_with_others(make, refused):
     with refused("grouping", "smooth"):
         make()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_set_of_classes_has_and_what_is_drawn_in_it(seed):
+    block = grouped(missing=True)
+    rng = np.random.default_rng(seed)
+    allowed = rng.random(21) < 0.4
+    allowed[rng.integers(21)] = True
+    logits = torch.randn(1, block.output_size, generator=torch.Generator().manual_seed(seed))
+    p = block.log_probabilities(logits)[0].exp().numpy() * allowed
+    masses = block.log_masses(logits, allowed)[0].exp().numpy()
+    outcomes = block.entries.outcomes.numpy()
+    np.testing.assert_allclose(masses, np.bincount(outcomes, p, minlength=8), atol=1e-12)
+    u = (np.arange(2_000) + 0.5) / 2_000
+    for outcome in np.flatnonzero(masses > 0):
+        codes = block.codes_within(torch.full((2_000,), int(outcome)), torch.from_numpy(u), allowed).numpy()
+        assert allowed[codes].all()
+        own = np.where(outcomes == outcome, p, 0)
+        np.testing.assert_allclose(np.bincount(codes, minlength=21) / 2_000, own / own.sum(), atol=2e-3)

@@ -64,6 +64,7 @@ class States:
             like.context,
             None if like.bodies is None else torch.from_numpy(self.bodies),
             recorded=like.recorded,
+            regions=like.regions,
         )
 
     @staticmethod

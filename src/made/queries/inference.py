@@ -2,10 +2,14 @@
 
 Under one mask, let the given variables be G. Unknown variables that come after all of G in the ordering do
 not matter for p(x_G): what they add integrates to 1. If there are no others, one pass gives p(x_G) exactly.
-If the others have few states, their sum is exact as well. Otherwise particles are sampled along the ordering,
-and the weight of a particle is how probable it makes what is given:
+If the others have few states, their sum is exact as well; one or two numbers among them are integrated over,
+see `quadrature`. Otherwise particles are sampled along the ordering, and the weight of a particle is how
+probable it makes what is given:
 
     p(x_G) = E[ product over g in G of p(x_g | the variables before it) ]
+
+A condition, x_d in a region, is evidence of mass F(region | the variables before it): it weighs a particle,
+and x_d is drawn inside the region.
 
 In a mixture p(x_G) is the mean over masks, and the conditional p(x_U | x_G) weighs mask k by its posterior
 weight, proportional to p(x_G | mask k).
@@ -13,11 +17,9 @@ weight, proportional to p(x_G | mask k).
 
 from __future__ import annotations
 
-import sys
-import warnings
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import FrameType
 
 import numpy as np
 import torch
@@ -25,62 +27,23 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.queries.density import BoolArray, Density, Floats, States
+from made.queries.evidence import Evidence, refuse_impossible
+from made.queries.quadrature import MOST_NUMBERS, integrate, log_evidence, n_nodes
 from made.queries.results import Route
-from made.support.errors import InputError, PoorEstimateWarning
+from made.queries.value_sets import ValueSet, value_sets
+from made.support.errors import InputError
 from made.support.uniforms import COMPLETIONS, PARTICLES, Stream
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
-__all__ = ["POOR", "Evidence", "Inference", "all_states", "index", "refuse_impossible"]
+__all__ = ["Inference", "index", "set_states"]
 
 # Maximum number of codes of states and particles held in memory.
 _CODES_AT_ONCE = 2**24
-#: An estimate of a smaller effective sample size is called poor.
-POOR = 30
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """How probable what is given is, row by row.
-
-    Attributes
-    ----------
-    log_prob : (n,) array
-        log p(x_G), in nats.
-    error : (n,) array
-        Its standard error; 0 where it is exact.
-    ess : (n,) array
-        Effective number of particles; infinite where it is exact.
-    routes : (n,) int array
-        How it was found: the `Route` of the mask that is the least certain.
-    mask_weights : (K, n) array
-        Posterior weight of each mask.
-    """
-
-    log_prob: Floats
-    error: Floats
-    ess: Floats
-    routes: IntArray
-    mask_weights: Floats
-
-    def of(self, row: int) -> Evidence:
-        """Return the evidence of one of the rows."""
-        one = slice(row, row + 1)
-        return Evidence(
-            self.log_prob[one], self.error[one], self.ess[one], self.routes[one], self.mask_weights[:, one]
-        )
-
-    def warn_if_poor(self) -> None:
-        """Warn where few particles carry all the weight; the warning names the line that called made."""
-        poor = np.flatnonzero(self.ess < POOR)
-        if len(poor):
-            warnings.warn(
-                f"the estimate for row {poor[0]} rests on {self.ess[poor[0]]:.1f} effective particles"
-                + (f" (poor for {len(poor):,} of {len(self.ess):,} rows)" if len(poor) > 1 else "")
-                + ": raise particles, or give variables that come first in the ordering",
-                PoorEstimateWarning,
-                stacklevel=_frames_inside() + 1,
-            )
+# An integral whose error may be larger than this, in nats, is estimated with particles instead.
+_TOLERANCE = 0.01
+# Particles where the one condition is that entries are recorded: it hardly moves the others.
+_PARTICLES_OF_RECORDED = 100
 
 
 @dataclass(frozen=True)
@@ -97,7 +60,9 @@ class _Work:
     counts : (n,) int array
         States to sum over, or particles to sample.
     between : (n, D) bool array
-        Unknown entries that come before the last known one.
+        Unknown entries that come before the last one that is known or under a condition.
+    is_integral : (n,) bool array
+        Which rows are integrated over.
     all_classes : bool
         No unknown entry is a label that is no class.
     """
@@ -107,6 +72,7 @@ class _Work:
     routes: IntArray
     counts: IntArray
     between: BoolArray
+    is_integral: BoolArray
     all_classes: bool
 
     def of(self, chosen: IntArray) -> _Work:
@@ -117,6 +83,7 @@ class _Work:
             self.routes[chosen],
             self.counts[chosen],
             self.between[chosen],
+            self.is_integral[chosen],
             self.all_classes,
         )
 
@@ -135,6 +102,13 @@ class _Posterior:
     fixed: BoolArray
     states: list[States]
     weights: list[Floats]
+
+    @staticmethod
+    def of_integrals(log_prob: Floats, error: Floats) -> _Posterior:
+        """Return what is known where numbers were integrated over: no states to pick from."""
+        routes = np.full(len(log_prob), int(Route.QUADRATURE))
+        nothing = np.zeros((len(log_prob), 0), dtype=bool)
+        return _Posterior(log_prob, error, np.full(len(log_prob), np.inf), routes, nothing, [], [])
 
 
 class Inference:
@@ -180,16 +154,17 @@ class Inference:
         self.max_states = max_states
         self.exact = exact
         self.rows_per_batch = rows_per_batch
-        #: (D,): how many values a variable has; infinitely many, where it is numeric.
-        self.n_states = variables.n_values.astype(np.float64)
-        if variables.numbers is not None:
-            self.n_states[variables.numbers.places] = np.inf
-        #: (D,): the same with labels that are no class as one more.
-        self.n_codes = self.n_states + (variables.n_codes - variables.n_values)
         self._unseen = np.array([block.unseen or 0.0 for _, block in variables.columns()])
 
-    def evidence(self, rows: Rows, numbers: IntArray | None = None, *, all_classes: bool = False) -> Evidence:
-        """Return how probable what is given in each row is.
+    def evidence(
+        self,
+        rows: Rows,
+        numbers: IntArray | None = None,
+        *,
+        integrates: bool = False,
+        all_classes: bool = False,
+    ) -> Evidence:
+        """Return how probable what is given in each row is, and meets its conditions.
 
         Parameters
         ----------
@@ -197,6 +172,8 @@ class Inference:
             Incomplete rows, with their context.
         numbers : (n,) int array, optional
             Which stream of random numbers each row has; 0..n-1 by default.
+        integrates : bool
+            Integrate over unknown numbers, instead of drawing particles that completions can be picked from.
         all_classes : bool
             Given, too, that no unknown entry is a label that is no class.
         """
@@ -205,7 +182,10 @@ class Inference:
         log_prob, error, ess = np.zeros(shape), np.zeros(shape), np.full(shape, np.inf)
         routes = np.zeros(shape, dtype=np.int64)
         for i, k in enumerate(self.masks):
-            for chosen, found in self._posteriors(self.density(k), rows, numbers, all_classes=all_classes):
+            own = self._posteriors(
+                self.density(k), rows, numbers, integrates=integrates, all_classes=all_classes
+            )
+            for chosen, found in own:
                 log_prob[i, chosen], error[i, chosen] = found.log_prob, found.error
                 ess[i, chosen], routes[i, chosen] = found.ess, found.routes
         total = np.logaddexp.reduce(log_prob, axis=0)
@@ -294,35 +274,82 @@ class Inference:
         return total
 
     def _posteriors(
-        self, density: Density, rows: Rows, numbers: IntArray, *, all_classes: bool
+        self,
+        density: Density,
+        rows: Rows,
+        numbers: IntArray,
+        *,
+        integrates: bool = False,
+        all_classes: bool,
     ) -> Iterator[tuple[IntArray, _Posterior]]:
         """Yield the posteriors of the rows in groups of bounded memory, with the places of each group."""
-        work = self._work(density, rows, numbers, all_classes=all_classes)
-        for chosen in _groups(work.counts * self.variables.n_variables, _CODES_AT_ONCE):
-            yield chosen, self._posterior(density, work.of(chosen))
+        sets = value_sets(self.variables, rows.regions, with_unseen=not all_classes)
+        how = {"integrates": integrates, "all_classes": all_classes}
+        work = self._work(density, rows, numbers, sets, **how)
+        integrals = np.flatnonzero(work.is_integral)
+        if len(integrals):
+            some, between = rows[index(integrals)], work.between[integrals]
+            log_prob, error = integrate(density, some, between, sets, self.rows_per_batch)
+            accurate = error <= _TOLERANCE
+            yield integrals[accurate], _Posterior.of_integrals(log_prob[accurate], error[accurate])
+            work.routes[integrals[~accurate]] = int(Route.PARTICLES)
+            work.counts[integrals[~accurate]] = self.particles
+        if self.exact:
+            self._refuse_estimates(work, sets)
+        others = np.flatnonzero(work.routes != Route.QUADRATURE)
+        for chosen in _groups(work.counts[others] * self.variables.n_variables, _CODES_AT_ONCE):
+            yield others[chosen], self._posterior(density, work.of(others[chosen]), sets)
 
-    def _work(self, density: Density, rows: Rows, numbers: IntArray, *, all_classes: bool) -> _Work:
-        """Return how each row can be answered; with `exact`, refuse to estimate."""
-        known = _known(rows)
-        last = np.where(known, density.ranks, 0).max(axis=1)  # rank of the last known variable
-        between = ~known & (density.ranks < last[:, None])
-        sizes = np.where(between, self.n_states if all_classes else self.n_codes, 1.0)
-        with np.errstate(over="ignore"):  # more than a float can count are too many in any case
+    def _work(
+        self,
+        density: Density,
+        rows: Rows,
+        numbers: IntArray,
+        sets: Sequence[ValueSet],
+        *,
+        integrates: bool,
+        all_classes: bool,
+    ) -> _Work:
+        """Return how each row can be answered."""
+        known, given, regions = _known(rows), _given(rows), rows.regions or {}
+        between = ~known & (density.ranks < _last(given, density.ranks)[:, None])
+        has_nodes = np.array([own.has_nodes for own in sets])
+        sizes = np.where(between, np.array([float(len(own)) for own in sets]), 1.0)
+        n_numbers = (between & has_nodes).sum(axis=1)
+        with np.errstate(divide="ignore", over="ignore"):  # more than a float can count are too many
             n_states = np.exp(np.log(sizes).sum(axis=1)).round()
-        routes = np.where(n_states <= self.max_states, int(Route.SUMMED), int(Route.PARTICLES))
+            # Atoms stand beside the nodes of a number.
+            with_nodes = np.exp(np.log(np.where(between & has_nodes, sizes + 1, sizes)).sum(axis=1))
+        can_sum = (n_numbers == 0) & (n_states <= self.max_states)
+        with_nodes = with_nodes * n_nodes(np.minimum(n_numbers, MOST_NUMBERS))
+        can_integrate = (n_numbers > 0) & (n_numbers <= MOST_NUMBERS) & (with_nodes <= self.max_states)
+        is_integral = can_integrate & integrates
+        routes = np.where(can_sum, int(Route.SUMMED), int(Route.PARTICLES))
         routes = np.where(between.any(axis=1), routes, int(Route.ORDERED))
-        estimated = np.flatnonzero(routes == Route.PARTICLES)
-        if self.exact and len(estimated):
-            row = estimated[0]
-            states = f"{n_states[row]:,.0f}" if n_states[row] < 1e15 else "too many"
-            raise InputError(
-                f"row {numbers[row]} has no exact answer: {int(between[row].sum())} unknown variables come "
-                f"before its last given one, {states} states; raise max_states, or estimate (method='auto')"
-            )
+        routes = np.where(is_integral, int(Route.QUADRATURE), routes)
         counts = np.where(routes == Route.PARTICLES, self.particles, n_states).astype(np.int64)
-        return _Work(rows, numbers, routes, counts, between, all_classes)
+        # Where nothing else needs particles.
+        strict = [d for d, own in regions.items() if not own.is_recorded]
+        n_strict = (~known[:, strict]).sum(axis=1)
+        hidden = (~known & (density.ranks < _last(known, density.ranks)[:, None])).any(axis=1)
+        few = (n_strict == 0) & ~hidden & (routes == Route.PARTICLES)
+        counts[few] = min(self.particles, _PARTICLES_OF_RECORDED)
+        return _Work(rows, numbers, routes, counts, between, is_integral, all_classes)
 
-    def _posterior(self, density: Density, work: _Work) -> _Posterior:
+    def _refuse_estimates(self, work: _Work, sets: Sequence[ValueSet]) -> None:
+        estimated = np.flatnonzero(work.routes == Route.PARTICLES)
+        if len(estimated):
+            row = estimated[0]
+            unknown = np.flatnonzero(work.between[row]).tolist()
+            n_states = math.prod(len(sets[d]) for d in unknown)
+            is_few = n_states < 10**15 and not any(sets[d].has_nodes for d in unknown)
+            raise InputError(
+                f"row {work.numbers[row]} has no exact answer: {len(unknown)} unknown variables come before "
+                f"its last given one, {f'{n_states:,}' if is_few else 'too many'} states; raise max_states, "
+                "or estimate (method='auto')"
+            )
+
+    def _posterior(self, density: Density, work: _Work, sets: Sequence[ValueSet]) -> _Posterior:
         """Score the states of all rows as one table, and split the scores by row."""
         counts, known = work.counts, _known(work.rows)
         estimated = work.routes == Route.PARTICLES
@@ -330,13 +357,11 @@ class Inference:
         ends = np.cumsum(counts)
         states = States.of(work.rows)[owner]
         for i in np.flatnonzero(work.routes == Route.SUMMED):
-            unknown = np.flatnonzero(work.between[i])
-            sizes = self.variables.n_values if work.all_classes else self.variables.n_codes
-            states.codes[ends[i] - counts[i] : ends[i], unknown] = all_states(sizes[unknown])
+            set_states(states, slice(ends[i] - counts[i], ends[i]), np.flatnonzero(work.between[i]), sets)
         particles = np.flatnonzero(estimated[owner])
         if len(particles):
             key = (self.seed, PARTICLES, density.number)
-            u = _stream(key, work.numbers[estimated], self.particles, self.variables.n_variables)
+            u = _stream(key, work.numbers[estimated], counts[estimated], self.variables.n_variables)
             begun = work.rows[index(owner[particles])]
             if self.variables.has_unseen and not work.all_classes:
                 begun, u = self._with_unseen(begun, u)
@@ -363,44 +388,48 @@ class Inference:
         )
 
     def _with_unseen(self, rows: Rows, u: Floats) -> tuple[Rows, Floats]:
-        """Draw which unknown entries are labels that are no class; what is left of uniforms draws classes."""
+        """Draw which unknown entries are labels that are no class; what is left of uniforms draws classes.
+
+        Conditions are met by classes alone.
+        """
         unknown = ~_known(rows)
+        unknown[:, list(rows.regions or ())] = False
         drawn = unknown & (u < self._unseen)
         codes = np.where(drawn, self.variables.n_values, rows.codes.cpu().numpy())
         rest = np.where(unknown & ~drawn, (u - self._unseen) / (1 - self._unseen), u)
-        known = torch.from_numpy(~unknown | drawn)
+        known = torch.from_numpy(_known(rows) | drawn)
         return replace(rows, codes=torch.from_numpy(codes), known=known.to(rows.codes.device)), rest
 
     def _scores(self, density: Density, rows: Rows) -> Floats:
-        """Sum log p over the known entries of each row, (n,), in batches."""
-        parts = [
-            np.where(_known(part), density.log_prob(part), 0).sum(axis=1)
-            for part in rows.batches(self.rows_per_batch)
-        ]
+        """Return log p of what is given in each row, (n,), in batches."""
+        parts = [log_evidence(density, part) for part in rows.batches(self.rows_per_batch)]
         scores: Floats = np.concatenate([np.zeros(0), *parts])
         if np.isnan(scores).any():
             raise InputError("the log-probabilities of this model are not finite: its weights are damaged")
         return scores
 
 
-def refuse_impossible(evidence: Evidence, numbers: IntArray) -> None:
-    """Raise an `InputError` where what is given has probability 0: nothing follows from it."""
-    impossible = np.flatnonzero(np.isneginf(evidence.log_prob))
-    if len(impossible):
-        raise InputError(f"row {numbers[impossible[0]]}: the model gives what is known there probability 0")
+def set_states(states: States, place: slice, unknown: IntArray, sets: Sequence[ValueSet]) -> None:
+    """Give some variables of equal states every combination of the values in their sets.
 
-
-def all_states(sizes: IntArray) -> IntArray:
-    """Return every combination of codes of variables with these numbers of values, (states, variables).
-
-    Examples
-    --------
-    >>> all_states(np.array([2, 2])).tolist()
-    [[0, 0], [0, 1], [1, 0], [1, 1]]
+    Parameters
+    ----------
+    states : States
+        To write to.
+    place : slice
+        Which of them: as many as there are combinations.
+    unknown : (m,) int array
+        The variables.
+    sets : sequence of D ValueSet
+        Of all variables.
     """
-    if len(sizes) == 0:
-        return np.zeros((1, 0), dtype=np.int64)
-    return np.stack(np.unravel_index(np.arange(int(np.prod(sizes))), tuple(sizes)), axis=1)
+    values = [sets[int(d)] for d in unknown]
+    sizes = [len(own) for own in values]
+    places = np.indices(sizes).reshape(len(values), math.prod(sizes))
+    for d, own, at in zip(unknown, values, places, strict=True):
+        states.codes[place, d] = own.codes[at]
+        if own.place is not None:
+            states.bodies[place, own.place] = own.bodies[at]
 
 
 def index(rows: IntArray) -> Tensor:
@@ -413,10 +442,26 @@ def _known(rows: Rows) -> BoolArray:
     return known
 
 
-def _stream(key: tuple[int, ...], rows: IntArray, each: int, width: int, first: int = 0) -> Floats:
-    """Return uniforms (len(rows) * each, width): lines first, first + 1, ... of the stream of each row."""
-    blocks = -(-width // 4)
-    lines = [Stream(*key, int(row), skip=first * blocks).take(each * blocks * 4) for row in rows]
+def _given(rows: Rows) -> BoolArray:
+    """Return which entries are known or under a condition."""
+    given: BoolArray = _known(rows).copy()
+    given[:, list(rows.regions or ())] = True
+    return given
+
+
+def _last(which: BoolArray, ranks: IntArray) -> IntArray:
+    """Return the largest rank of these entries of each row; 0 where there is none."""
+    last: IntArray = np.where(which, ranks, 0).max(axis=1)
+    return last
+
+
+def _stream(key: tuple[int, ...], rows: IntArray, each: int | IntArray, width: int, first: int = 0) -> Floats:
+    """Return uniforms (sum of each, width): lines first, first + 1, ... of the stream of each row."""
+    blocks, counts = -(-width // 4), np.broadcast_to(each, len(rows)).tolist()
+    lines = [
+        Stream(*key, int(row), skip=first * blocks).take(n * blocks * 4)
+        for row, n in zip(rows, counts, strict=True)
+    ]
     return np.concatenate([np.zeros(0), *lines]).reshape(-1, blocks * 4)[:, :width]
 
 
@@ -429,12 +474,3 @@ def _groups(costs: IntArray, limit: int) -> Iterator[IntArray]:
         end = max(int(np.searchsorted(total, before + limit, side="right")), first + 1)
         yield np.arange(first, end)
         first = end
-
-
-def _frames_inside() -> int:
-    """Return how many frames from that of the caller on belong to made."""
-    frame: FrameType | None = sys._getframe(1)
-    n_frames = 0
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "made":
-        n_frames, frame = n_frames + 1, frame.f_back
-    return n_frames

@@ -68,7 +68,9 @@ def _place(question: Query, variable: int, row: Rows) -> tuple[bool, bool]:
     known: BoolArray = row.mask.cpu().numpy()[0]
     inference = inference_of(question.model, question.mask, None, **question.settings)
     every: list[IntArray] = [inference.density(k).ranks for k in inference.masks]
-    lasts = [int(np.where(known, ranks, 0).max()) for ranks in every]
+    given = known.copy()
+    given[[d for d in row.regions or () if d != variable]] = True
+    lasts = [int(np.where(given, ranks, 0).max()) for ranks in every]
     is_last = all(ranks[variable] > last for ranks, last in zip(every, lasts, strict=True))
     others = ~known
     others[variable] = False

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import torch
 
 from made.masks.ordering import IntArray
-from made.queries.density import BoolArray, States
-from made.queries.inference import Evidence, Inference, all_states, refuse_impossible
+from made.queries.density import BoolArray, Floats, States
+from made.queries.evidence import Evidence, refuse_impossible
+from made.queries.inference import Inference, set_states
+from made.queries.value_sets import ValueSet, value_sets
 from made.support.errors import InputError
 from made.variables.many_classes import ManyClasses
 from made.variables.rows import Rows
@@ -47,10 +49,10 @@ def variable_modes(
     """
     refuse_impossible(evidence, numbers)
     out, unknown = States.of(rows), ~rows.mask.cpu().numpy()
-    exact = np.zeros(len(rows), dtype=bool)
+    exact, sets = np.zeros(len(rows), dtype=bool), value_sets(inference.variables, rows.regions)
     for i in range(len(rows)):
         row = rows[i : i + 1]
-        states = _all_completions(inference, out, i, unknown[i], numbers[i])
+        states = _all_completions(inference, out, i, unknown[i], numbers[i], sets)
         if states is not None:
             exact[i] = True
             scores = inference.log_prob(_complete(states, row))
@@ -62,7 +64,7 @@ def variable_modes(
         for d in np.flatnonzero(unknown[i]):
             counts = np.bincount(states.codes[:, d], weights, minlength=int(inference.variables.n_values[d]))
             out.codes[i, d] = counts.argmax()
-            _set_median(inference, out, i, int(d), states)
+            _set_median(inference, out, i, int(d), states, weights)
     return out, exact
 
 
@@ -79,10 +81,10 @@ def joint_modes(
     """
     refuse_impossible(evidence, numbers)
     out, unknown = States.of(rows), ~rows.mask.cpu().numpy()
-    exact = np.zeros(len(rows), dtype=bool)
+    exact, sets = np.zeros(len(rows), dtype=bool), value_sets(inference.variables, rows.regions)
     for i in range(len(rows)):
         row = rows[i : i + 1]
-        states = _all_completions(inference, out, i, unknown[i], numbers[i])
+        states = _all_completions(inference, out, i, unknown[i], numbers[i], sets)
         exact[i] = states is not None
         if states is None:
             one, own = evidence.of(i), numbers[i : i + 1]
@@ -92,36 +94,50 @@ def joint_modes(
         scores = inference.log_prob(_complete(states, row))
         best = int(scores.argmax())
         some = states[best : best + 1]
-        out[i : i + 1] = some if exact[i] else _climb(inference, some, float(scores.max()), unknown[i], row)
+        out[i : i + 1] = (
+            some if exact[i] else _climb(inference, some, float(scores.max()), unknown[i], row, sets)
+        )
     return out, exact
 
 
 def _all_completions(
-    inference: Inference, rows: States, row: int, unknown: BoolArray, number: int
+    inference: Inference,
+    rows: States,
+    row: int,
+    unknown: BoolArray,
+    number: int,
+    sets: Sequence[ValueSet],
 ) -> States | None:
     """Return every completion of a row, or None where there are too many and a search is allowed."""
-    sizes = inference.n_states[unknown]
-    if np.log(sizes).sum() > np.log(inference.max_states) + 1e-9:
+    own = [sets[int(d)] for d in np.flatnonzero(unknown)]
+    n_states = math.prod(len(values) for values in own)
+    if any(values.has_nodes for values in own) or n_states > inference.max_states:
         if inference.exact:
             raise InputError(
-                f"row {number} has no exact answer: {len(sizes)} unknown variables have more than "
+                f"row {number} has no exact answer: {len(own)} unknown variables have more than "
                 f"{inference.max_states:,} states; raise max_states, or search (method='auto')"
             )
         return None
-    states = rows[np.full(int(np.prod(sizes)), row)]
-    states.codes[:, unknown] = all_states(sizes.astype(np.int64))
+    states = rows[np.full(n_states, row)]
+    set_states(states, slice(None), np.flatnonzero(unknown), sets)
     return states
 
 
-def _set_median(inference: Inference, out: States, row: int, d: int, states: States) -> None:
-    """Give a numeric entry whose code is that of the body the median of its values."""
+def _set_median(inference: Inference, out: States, row: int, d: int, states: States, weights: Floats) -> None:
+    """Give a numeric entry whose code is that of the body the median of its weighted values."""
     numbers = inference.variables.numbers
     if numbers is None or d not in numbers.places:
         return
     place = numbers.number_of(d)
     column, code = numbers.columns[place], out.codes[row, d : d + 1]
-    values = column.floats_of(np.ascontiguousarray(states.bodies[states.codes[:, d] == 0, place]))
-    middle = np.array([np.median(values) if len(values) else 0.0])
+    is_body = states.codes[:, d] == 0
+    if code[0] == 0 and is_body.any():
+        values = column.floats_of(np.ascontiguousarray(states.bodies[is_body, place]))
+        order = np.argsort(values)
+        cumulated = np.cumsum(weights[is_body][order])
+        middle = values[order][[np.searchsorted(cumulated, cumulated[-1] / 2)]]
+    else:
+        middle = np.zeros(1)
     out.bodies[row, place] = column.bodies_of_codes(code, column.bodies_near(middle))[0]
 
 
@@ -131,10 +147,17 @@ def _medians(inference: Inference, row: Rows) -> list[States]:
     return [inference.density(k).sample(half, row) for k in inference.masks]
 
 
-def _climb(inference: Inference, start: States, score: float, unknown: BoolArray, row: Rows) -> States:
+def _climb(
+    inference: Inference,
+    start: States,
+    score: float,
+    unknown: BoolArray,
+    row: Rows,
+    sets: Sequence[ValueSet],
+) -> States:
     """Change one discrete variable at a time, the one with the greatest gain, until no change gains."""
-    finite = np.flatnonzero(unknown & np.isfinite(inference.n_states))
-    places = [(d, value) for d in finite for value in _values_to_try(inference, int(d))]
+    discrete = [d for d in np.flatnonzero(unknown).tolist() if sets[d].place is None]
+    places = [(d, code) for d in discrete for code in _codes_to_try(inference, d, sets[d])]
     if not places:
         return start
     which, values = np.array([d for d, _ in places]), np.array([value for _, value in places])
@@ -150,12 +173,12 @@ def _climb(inference: Inference, start: States, score: float, unknown: BoolArray
     return start
 
 
-def _values_to_try(inference: Inference, d: int) -> Sequence[int]:
-    """Return the codes of a variable; of very many classes the likeliest of each outcome."""
+def _codes_to_try(inference: Inference, d: int, own: ValueSet) -> IntArray:
+    """Return the codes that a variable may take; of very many classes the likeliest of each outcome."""
     block = inference.variables.block_of(d)
     if isinstance(block, ManyClasses):
-        return cast("Sequence[int]", block.likeliest[0].tolist())
-    return range(int(inference.n_states[d]))
+        return np.intersect1d(own.codes, block.likeliest[0].numpy())
+    return own.codes
 
 
 def _complete(states: States, row: Rows) -> Rows:

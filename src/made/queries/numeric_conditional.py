@@ -15,7 +15,7 @@ import torch
 
 from made.masks.ordering import IntArray
 from made.queries.density import Floats
-from made.queries.inference import Evidence
+from made.queries.evidence import Evidence
 from made.queries.results import Method, Route
 from made.support.errors import InputError
 from made.variables.row_type import RowType
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NumericConditional", "numeric_conditional"]
 
-# Nodes to begin with, and at most; fewer where each is estimated with particles.
+# Nodes to begin with, and at most; fewer where each is an estimate or an integral itself.
 _FIRST, _MOST, _FIRST_ESTIMATED, _MOST_ESTIMATED = 129, 1025, 25, 65
 # Mass of the marginal left out on each side, and how many points of a grid are gone through one by one.
 _TAIL, _MOST_POINTS = 1e-9, 1025
@@ -254,7 +254,7 @@ def numeric_conditional(
     else:
         nodes = scores.values(torch.zeros(1, 1, dtype=z.dtype))[0].numpy()
         log_heights = at(nodes)
-        is_exact = bool(np.isinf(found[-1].ess).all())
+        is_exact = bool((found[-1].routes != Route.PARTICLES).all() and (found[-1].error == 0).all())
         most = _MOST if is_exact else _MOST_ESTIMATED
         more = scores.values(_spread(z if is_exact else z[:: _FIRST // _FIRST_ESTIMATED])[None])[0].numpy()
         more = np.setdiff1d(more, nodes)

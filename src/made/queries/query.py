@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, States
-from made.queries.inference import Evidence, Inference, index
+from made.queries.evidence import Evidence
+from made.queries.inference import Inference, index
 from made.queries.modes import joint_modes, variable_modes
 from made.queries.results import Route
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.variables.conditions import Where
 from made.variables.encoding import encode_given
+from made.variables.region import Region
+from made.variables.regions import regions_of
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["METHODS", "Query", "encoded_given", "inference_of"]
@@ -32,6 +36,7 @@ class Query:
     is_given_first: bool
     mask: int | Sequence[int] | None
     settings: dict[str, Any]
+    regions: Mapping[int, Region]
 
     @staticmethod
     def of(
@@ -41,8 +46,11 @@ class Query:
         seed: int,
         particles: int,
         max_states: int,
+        where: Where | None = None,
+        *,
+        recorded: bool = False,
     ) -> Query:
-        """Check the settings of a question."""
+        """Check the settings of a question; with `recorded`, no unknown entry is missing."""
         if method not in METHODS:
             raise InputError(f"method is one of {', '.join(map(repr, METHODS))}; got {method!r}")
         settings = {
@@ -51,12 +59,43 @@ class Query:
             "max_states": 1 if method == "estimate" else check_int("max_states", max_states, least=1),
             "exact": method == "exact",
         }
-        return Query(model, method == "given-first", mask, settings)
+        schema = model.schema
+        regions = regions_of(
+            model.variables, where, schema.variable, lambda d: schema.modelled[d].name, recorded=recorded
+        )
+        return Query(model, method == "given-first", mask, settings, regions)
+
+    def under_conditions(self, rows: Rows) -> Rows:
+        """Return rows with the conditions of the question on what is unknown in them.
+
+        Raises
+        ------
+        InputError
+            If what is known in a row does not meet them.
+        """
+        if not self.regions:
+            return rows
+        for d, region in self.regions.items():
+            if not region.is_recorded:
+                self._check(rows, d, region)
+        recorded = all(d in self.regions for d, block in self.model.variables.columns() if block.missing)
+        return replace(rows, regions=self.regions, recorded=recorded)
+
+    def _check(self, rows: Rows, d: int, region: Region) -> None:
+        numbers = self.model.variables.numbers
+        codes = rows.codes[:, d].tolist()
+        bodies = [0] * len(codes)
+        if rows.bodies is not None and numbers is not None and d in numbers.places:
+            bodies = rows.bodies[:, numbers.number_of(d)].tolist()
+        for row in rows.mask[:, d].nonzero()[:, 0].tolist():
+            if not region.allows(codes[row], bodies[row]):
+                name = self.model.schema.modelled[d].name
+                raise InputError(f"row {row}: what is given as {name} does not meet the condition on {name}")
 
     def evidence(self, rows: Rows, numbers: IntArray, next_variable: int | None = None) -> Evidence:
         """Return how probable what is known in each row is."""
         parts = [
-            (chosen, inference.evidence(rows[index(chosen)], numbers[chosen]))
+            (chosen, inference.evidence(rows[index(chosen)], numbers[chosen], integrates=True))
             for chosen, inference in self._inferences(rows, next_variable)
         ]
         return self._together(parts, len(rows))
@@ -91,15 +130,19 @@ class Query:
     ) -> Iterator[tuple[IntArray, Inference]]:
         """Yield groups of rows, by their numbers, each with the inference that answers it.
 
-        With given-first, `next_variable` comes after what is given and before the rest.
+        With given-first, what is under a condition comes after what is known, then `next_variable`, then
+        the rest.
         """
         if not self.is_given_first:
             if len(rows):
                 yield np.arange(len(rows)), inference_of(self.model, self.mask, None, **self.settings)
             return
-        order = np.where(rows.mask.cpu().numpy(), 0, 2)
+        known = rows.mask.cpu().numpy()
+        order = np.where(known, 0, 3)
+        conditioned = list(rows.regions or ())
+        order[:, conditioned] = np.where(known[:, conditioned], 0, 1)
         if next_variable is not None:
-            order[:, next_variable] = 1
+            order[:, next_variable] = 2
         patterns, which = np.unique(order, axis=0, return_inverse=True)
         for i, pattern in enumerate(patterns):
             chosen = np.flatnonzero(which.reshape(-1) == i)
@@ -108,11 +151,12 @@ class Query:
     def _together(self, parts: list[tuple[IntArray, Evidence]], n: int) -> Evidence:
         """Join the answers of the groups, in the order of the rows."""
         log_prob, error, ess = np.zeros((3, n))
-        routes = np.full(n, int(Route.GIVEN_FIRST), dtype=np.int64)
+        routes = np.zeros(n, dtype=np.int64)
         for chosen, evidence in parts:
             log_prob[chosen], error[chosen], ess[chosen] = evidence.log_prob, evidence.error, evidence.ess
-            if not self.is_given_first:
-                routes[chosen] = evidence.routes
+            routes[chosen] = evidence.routes
+        if self.is_given_first:  # which several conditions may need more for
+            routes[routes <= Route.SUMMED] = int(Route.GIVEN_FIRST)
         return Evidence(log_prob, error, ess, routes, mask_weights=np.zeros((0, n)))
 
 

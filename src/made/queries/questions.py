@@ -16,7 +16,8 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable
-from made.queries.inference import Evidence, Inference
+from made.queries.evidence import Evidence
+from made.queries.inference import Inference
 from made.queries.many_classes import conditional_of_many
 from made.queries.numeric_conditional import NumericConditional, numeric_conditional
 from made.queries.query import METHODS, Query, encoded_given, inference_of
@@ -24,6 +25,7 @@ from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables import frames
+from made.variables.conditions import Where
 from made.variables.encoding import check_variable
 from made.variables.many_classes import ManyClasses
 from made.variables.numeric import Numeric
@@ -52,6 +54,7 @@ class Questions:
         rows: RowsLike,
         *,
         unknown: ArrayLike | None = None,
+        where: Where | None = None,
         context: ArrayLike | Tensor | None = None,
         method: str = "auto",
         mask: int | Sequence[int] | None = None,
@@ -69,6 +72,11 @@ class Questions:
             which are encoded, pass as they are.
         unknown : (n, D) or (D,) bool array, optional
             True where an entry is unknown, whatever `rows` holds there.
+        where : mapping, str or sequence of str, optional
+            Conditions on what is unknown: ``{"age": made.Range(30), "city": {"Rome", "Paris"}}``, also
+            `made.RECORDED` or `made.MISSING`; or text, or a list of it: ``"age >= 30"``,
+            ``"30 <= age < 40"``, ``"city in {Rome, Paris}"``, ``"income is not missing"``. They are evidence,
+            as what is known is.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         method : "auto", "exact", "estimate" or "given-first"
@@ -114,8 +122,8 @@ class Questions:
         >>> answer.method[0] == "exact"
         True
         """
-        question = Query.of(self, method, mask, seed, particles, max_states)
-        encoded = self.rows(rows, context, unknown=unknown)
+        question = Query.of(self, method, mask, seed, particles, max_states, where)
+        encoded = question.under_conditions(self.rows(rows, context, unknown=unknown))
         evidence = question.evidence(encoded, np.arange(len(encoded)) + check_int("first", first))
         evidence.warn_if_poor()
         return _answer(evidence, evidence.routes)
@@ -127,6 +135,7 @@ class Questions:
         number: int | None = None,
         *,
         unknown: ArrayLike | None = None,
+        where: Where | None = None,
         context: ArrayLike | Tensor | None = None,
         method: str = "auto",
         mask: int | Sequence[int] | None = None,
@@ -139,7 +148,7 @@ class Questions:
 
         Parameters
         ----------
-        rows, unknown, context, method, mask, seed, particles, max_states, first
+        rows, unknown, where, context, method, mask, seed, particles, max_states, first
             As for `marginal`.
         kind : "draw", "variable" or "joint"
             ``"draw"``: a sample from the distribution of all that is unknown given all that is known.
@@ -153,7 +162,8 @@ class Questions:
         Answer
             Its `rows` are values as the user has them, (n, D), or (n, number, D): labels where a variable has
             labels; or a data frame, where one came in, with all its columns. `values` are an array always,
-            and `codes` the codes; `log_prob`, `error` and `ess` are those of what is known.
+            and `codes` the codes; `log_prob`, `error` and `ess` are those of what is known, of the
+            conditions, and of what is filled in having been recorded.
 
         Examples
         --------
@@ -169,8 +179,8 @@ class Questions:
             raise InputError(f"kind is one of {', '.join(map(repr, KINDS))}; got {kind!r}")
         if number is not None and kind != "draw":
             raise InputError(f"number asks for several samples: with kind={kind!r} there is one completion")
-        question = Query.of(self, method, mask, seed, particles, max_states)
-        encoded = self.rows(rows, context, unknown=unknown, to_fill=True)
+        question = Query.of(self, method, mask, seed, particles, max_states, where, recorded=True)
+        encoded = question.under_conditions(self.rows(rows, context, unknown=unknown, to_fill=True))
         numbers = np.arange(len(encoded)) + check_int("first", first)
         each = 1 if number is None else check_int("number, of completions per row,", number)
         states, routes, evidence = question.complete(encoded, kind, numbers, each)
@@ -193,6 +203,7 @@ class Questions:
         variable: int | str,
         given: Mapping[Any, Any] | RowsLike | None = None,
         *,
+        where: Where | None = None,
         context: ArrayLike | Tensor | None = None,
         method: str = "auto",
         mask: int | Sequence[int] | None = None,
@@ -212,7 +223,7 @@ class Questions:
         given : mapping, array or data frame, optional
             ``{variable: value}``, or a row (D,) with None or NaN where an entry is unknown, or a frame of one
             row. By default nothing: the answer is then the variable's own distribution.
-        context, method, mask, seed, particles, max_states
+        where, context, method, mask, seed, particles, max_states
             As for `marginal`; `context` is one row, where the frame does not bring it.
 
         Raises
@@ -230,9 +241,11 @@ class Questions:
         name = variable
         variable = self.schema.variable(name) if isinstance(name, str) else name
         variable = check_variable(self.variables, variable)
-        question = Query.of(self, method, mask, seed, particles, max_states)
+        question = Query.of(self, method, mask, seed, particles, max_states, where)
+        if variable in question.regions:
+            raise InputError(f"variable {name} is asked for: leave it out of where")
         given, context = _from_frame(self.schema, {} if given is None else given, context)
-        row = encoded_given(self, given)
+        row = question.under_conditions(encoded_given(self, given))
         if len(row) != 1:
             raise InputError(f"conditional answers for one row of given values, got {len(row)}")
         known = row.mask.clone()
@@ -341,8 +354,9 @@ def conditional(
 def sample_given(
     model: Askable,
     n: int,
-    given: Mapping[Any, Any] | RowsLike,
+    given: Mapping[Any, Any] | RowsLike | None,
     *,
+    where: Where | None = None,
     seed: int = 0,
     mask: int | Sequence[int] | None = None,
     context: ArrayLike | Tensor | None = None,
@@ -356,9 +370,9 @@ def sample_given(
         Draws them.
     n : int
         How many rows.
-    given : mapping, array or data frame
+    given : mapping, array or data frame, optional
         ``{variable: value}`` or a row (D,) for all, or n rows (n, D).
-    seed, mask, context, first
+    where, seed, mask, context, first
         As for `MADE.sample`.
 
     Examples
@@ -369,13 +383,15 @@ def sample_given(
     """
     given, context = _from_frame(model.schema, given, context)
     features = model.context.rows(context, n)
-    rows = encoded_given(model, given)
+    rows = encoded_given(model, {} if given is None else given)
     if len(rows) not in (1, n):
         raise InputError(f"given holds {len(rows)} rows: one for all {n} rows to draw, or one each")
     # One thing given for all rows needs one answer; rows with their own are asked about one by one.
     is_shared = _is_shared(given, context, n)
     particles = _PARTICLES_FOR_MANY if is_shared else _PARTICLES
-    question = Query.of(model, "auto", mask, seed, particles, _MAX_STATES)
+    recorded = given is not None
+    question = Query.of(model, "auto", mask, seed, particles, _MAX_STATES, where, recorded=recorded)
+    rows = question.under_conditions(rows)
     if is_shared:
         rows = replace(rows[: min(n, 1)], context=None if features is None else features[:1])
         numbers, each, number = np.zeros(len(rows), dtype=np.int64), n, first

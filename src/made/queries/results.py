@@ -49,18 +49,21 @@ class Method(str, Enum):
 
 
 class Route(IntEnum):
-    """How an answer was found. Of the first three, the later is the less certain."""
+    """How an answer was found. Of the first four, the later is the less certain."""
 
     ORDERED = 0
     SUMMED = 1
-    PARTICLES = 2
-    GIVEN_FIRST = 3
-    COUNTED = 4
-    SEARCHED = 5
+    QUADRATURE = 2
+    PARTICLES = 3
+    GIVEN_FIRST = 4
+    COUNTED = 5
+    SEARCHED = 6
 
     @property
     def method(self) -> Method:
         """Whether that is exact."""
+        if self is Route.QUADRATURE:
+            return Method.QUADRATURE
         exact = self in (Route.ORDERED, Route.SUMMED, Route.GIVEN_FIRST)
         return Method.EXACT if exact else Method.ESTIMATED
 
@@ -73,6 +76,7 @@ class Route(IntEnum):
 _SENTENCES = {
     Route.ORDERED: "exact: what is given comes first in the ordering",
     Route.SUMMED: "exact: summed over all states of what is unknown",
+    Route.QUADRATURE: "integrated numerically over unknown numbers",
     Route.PARTICLES: "estimated: importance-weighted particles",
     Route.GIVEN_FIRST: "exact under orderings with the given variables first, "
     "which are not the model's own mixture",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from made import data, plots
 from made.masks.ordering import IntArray
 from made.model import MADE
-from made.queries.inference import POOR
+from made.queries.evidence import POOR
 from made.queries.results import Answer
 from made.runs.folder import RunFolder
 from made.runs.rows import encode_file, find_rows

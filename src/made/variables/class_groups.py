@@ -176,10 +176,16 @@ class ClassGroups:
     @cached_property
     def cumulated(self) -> Floats:
         """(K,): in the order of `members`, outcome + the cumulated share within it, up to each class."""
-        shares = np.exp(self.log_shares)[self.members]
+        return self.cumulated_of(np.ones(self.n_classes, dtype=bool))
+
+    def cumulated_of(self, allowed: NDArray[np.bool_]) -> Floats:
+        """Return the same of some of the classes, (K,): shares are those among the allowed ones."""
+        shares = (np.exp(self.log_shares) * allowed)[self.members]
+        sizes = np.diff(self.firsts)
+        totals = np.add.reduceat(shares, self.firsts[:-1])
+        shares = shares / np.repeat(np.where(totals > 0, totals, 1.0), sizes)
         total = np.cumsum(shares)
         before = np.append(0.0, total)[self.firsts[:-1]]
-        sizes = np.diff(self.firsts)
         own: Floats = total - np.repeat(before, sizes) + np.repeat(np.arange(self.n_outcomes), sizes)
         return own
 

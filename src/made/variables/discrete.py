@@ -74,6 +74,10 @@ class Discrete(Variable):
         """
 
     @abstractmethod
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Return log p of every code of one variable, (rows, n_values) float64, from outputs of rows."""
+
+    @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return what outputs (..., output_size) mean as probabilities, same shape."""
 
@@ -136,6 +140,10 @@ class Bernoulli(Discrete):
         return -functional.binary_cross_entropy_with_logits(
             outputs.squeeze(-1), codes.to(outputs.dtype), reduction="none"
         )
+
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Return log p of 0 and of 1, (rows, 2) float64."""
+        return functional.logsigmoid(torch.cat([-outputs, outputs], dim=1).double())
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of a 1."""
@@ -295,6 +303,11 @@ class Categorical(Discrete):
             return cross_entropy.log_prob(self._logits(outputs), codes.long())
         entries = self._table(codes.long())
         return entries.log_prob(cross_entropy.log_prob(self._logits(outputs), entries.outcomes))
+
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Return log p of every class, (rows, n_values) float64."""
+        log_p = torch.log_softmax(self._logits(outputs).double(), dim=-1)
+        return log_p if self.unseen is None else log_p + math.log1p(-self.unseen)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of every class."""

@@ -24,7 +24,7 @@ from made.variables.unseen import UNSEEN, are_unseen
 if TYPE_CHECKING:
     from made.variables.row_type import RowType
 
-__all__ = ["check_variable", "decode", "encode", "encode_complete", "encode_given"]
+__all__ = ["check_variable", "code_of", "decode", "encode", "encode_complete", "encode_given"]
 
 # Types that torch cannot compare, and what they are read as.
 _ODD_TYPES = {
@@ -169,7 +169,18 @@ def encode_given(
         name = variable if variable_of is None or not isinstance(variable, str) else variable_of(variable)
         place = check_variable(variables, name)
         row[0, place], unknown[0, place] = value, False
-    return replace(encode(variables, row, unknown), recorded=True)
+    return encode(variables, row, unknown)
+
+
+def code_of(block: Variable, value: Any, name: str) -> int:
+    """Return the code of one value of a discrete variable."""
+    entry = np.empty(1, dtype=object)
+    entry[0] = value
+    codes, bad = codes_of_values(entry, block)
+    if bad is not None or codes[0] == block.unseen_code:
+        some = ", ".join(map(repr, block.values[:6])) + (", ..." if block.n_classes > 6 else "")
+        raise InputError(f"{name} cannot be {value!r}: it takes {some}")
+    return int(codes[0])
 
 
 def decode(
@@ -367,7 +378,6 @@ def _encoded_by_column(
         torch.from_numpy(codes).to(variables.dtype),
         None if known.all() else torch.from_numpy(known),
         bodies=None if columns is None else torch.from_numpy(bodies),
-        recorded=to_fill,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from made.variables.class_groups import ClassGroups
@@ -134,6 +135,56 @@ class ManyClasses(Categorical):
             codes, best = np.append(codes, self.n_classes), np.append(best, 1.0)
         return torch.from_numpy(codes), torch.from_numpy(best)
 
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Return log p of every value, (rows, n_values) float64: of a few rows, as there are many."""
+        entries = self.entries
+        own = torch.log_softmax(outputs.double(), dim=-1)[
+            :, entries.outcomes[: self.n_values].to(outputs.device)
+        ]
+        return own + entries.added[: self.n_values].to(outputs.device)
+
+    def log_masses(self, outputs: Tensor, allowed: NDArray[np.bool_]) -> Tensor:
+        """Return the log mass of the allowed values of each outcome, (rows, n_outcomes) float64.
+
+        Parameters
+        ----------
+        outputs : (rows, n_outcomes) tensor
+            Of one variable.
+        allowed : (n_values,) bool array
+            Which values count.
+        """
+        entries = self.entries
+        shares = np.exp(entries.added[: self.n_values].numpy()) * allowed
+        with np.errstate(divide="ignore"):
+            own = np.log(np.bincount(self._outcomes[: self.n_values], shares, minlength=self.n_outcomes))
+        return torch.log_softmax(outputs.double(), dim=-1) + torch.from_numpy(own).to(outputs.device)
+
+    def codes_within(
+        self, outcomes: Tensor, within: Tensor, allowed: NDArray[np.bool_] | None = None
+    ) -> Tensor:
+        """Return the codes (rows,) at which the CDF of outcomes passes what is `within` each, in [0, 1].
+
+        Parameters
+        ----------
+        outcomes : (rows,) int64 tensor
+            Which outcome it is.
+        within : (rows,) float64 tensor
+            The uniform, scaled up to the outcome.
+        allowed : (n_values,) bool array, optional
+            Which values there are; by default all.
+        """
+        groups, number = self.groups, outcomes.cpu().numpy()
+        is_missing = number >= groups.n_outcomes
+        number = np.where(is_missing, 0, number)
+        cumulated = groups.cumulated if allowed is None else groups.cumulated_of(allowed[: self.n_classes])
+        place = np.searchsorted(cumulated, number + within.cpu().numpy(), side="right")
+        last = groups.firsts[number + 1] - 1
+        if allowed is not None:  # what is not allowed has no share: the first place that ends the outcome
+            last = np.searchsorted(cumulated, cumulated[last], side="left")
+        place = np.clip(place, groups.firsts[number], last)
+        codes = np.where(is_missing, self.n_classes, groups.members[place])
+        return torch.from_numpy(codes).to(outcomes.device)
+
     def marginals(self, counts: Tensor) -> Tensor:
         """Return the logarithms of the masses of the outcomes, (count + added) / (rows + K added)."""
         masses = torch.zeros(len(counts), self.n_outcomes, dtype=torch.float64)
@@ -157,11 +208,4 @@ class ManyClasses(Categorical):
         own = mass.gather(1, outcome[:, None])[:, 0]
         before = mass.cumsum(-1).gather(1, outcome[:, None])[:, 0] - own
         # What is left of the uniform decides within a group.
-        within = ((uniforms - before) / own).clamp(0, 1).cpu().numpy()
-        number = outcome.cpu().numpy()
-        groups, is_missing = self.groups, number >= self.groups.n_outcomes
-        number = np.where(is_missing, 0, number)
-        place = np.searchsorted(groups.cumulated, number + within, side="right")
-        place = np.clip(place, groups.firsts[number], groups.firsts[number + 1] - 1)
-        codes = np.where(is_missing, self.n_classes, groups.members[place])
-        return torch.from_numpy(codes).to(logits.device)
+        return self.codes_within(outcome, ((uniforms - before) / own).clamp(0, 1))

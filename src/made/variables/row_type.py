@@ -310,16 +310,19 @@ class RowType:
 
         With `recorded`, of its distribution given that it is not missing.
         """
-        begin, end = self._ends_of_outputs[variable : variable + 2]
-        block = self.block_of(variable)
+        block, own = self.block_of(variable), self.outputs_of(outputs, variable)
         if isinstance(block, Discrete):
-            own = outputs[:, begin:end]
             if recorded and isinstance(block, Categorical) and block.missing:
                 return block.quantile_of_recorded(own, uniforms), None
             return block.quantile(own, uniforms), None
         assert self.numbers is not None
         number = self.numbers.number_of(variable)
-        return self.numbers.quantile(number, outputs[:, begin:end], uniforms, recorded=recorded)
+        return self.numbers.quantile(number, own, uniforms, recorded=recorded)
+
+    def outputs_of(self, outputs: Tensor, variable: int) -> Tensor:
+        """Return what belongs to one variable of the network's outputs (rows, n_outputs)."""
+        begin, end = self._ends_of_outputs[variable : variable + 2]
+        return outputs[:, begin:end]
 
     def block_of(self, variable: int) -> Variable:
         """Return the block that a variable belongs to."""

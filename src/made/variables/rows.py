@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,9 @@ from torch import Tensor
 
 from made.support.errors import InputError
 from made.variables.unseen import join_labels
+
+if TYPE_CHECKING:
+    from made.variables.region import Region
 
 __all__ = ["Rows", "RowsLike"]
 
@@ -38,6 +41,8 @@ class Rows:
         labels.
     recorded : bool
         No unknown entry is missing: what is sampled in its place is a value that was recorded.
+    regions : mapping of int to Region, optional
+        By variable: what values unknown entries may take; see `made.variables.region`.
 
     Examples
     --------
@@ -52,6 +57,7 @@ class Rows:
     bodies: Tensor | None = None
     scores: Tensor | None = None
     recorded: bool = False
+    regions: Mapping[int, Region] | None = None
     labels: NDArray[Any] | None = None
 
     def __len__(self) -> int:
@@ -110,6 +116,7 @@ class Rows:
             _cat([part.bodies for part in parts]),
             _cat([part.scores for part in parts]),
             all(part.recorded for part in parts),
+            parts[0].regions,
             join_labels([(part.labels, len(part)) for part in parts]),
         )
 
@@ -117,7 +124,8 @@ class Rows:
         """Return the rows with each of their tensors changed."""
         others = (self.known, self.context, self.bodies, self.scores)
         known, context, bodies, scores = (None if part is None else change(part) for part in others)
-        return Rows(change(self.codes), known, context, bodies, scores, self.recorded, self.labels)
+        own = self.recorded, self.regions, self.labels
+        return Rows(change(self.codes), known, context, bodies, scores, *own)
 
 
 def _cat(parts: Sequence[Tensor | None]) -> Tensor | None:
