@@ -16,7 +16,7 @@ from torch import Tensor
 from made.masks.ordering import IntArray
 from made.support.devices import OnDevices
 
-__all__ = ["JointSoftmax"]
+__all__ = ["JointSoftmax", "as_slice"]
 
 
 class JointSoftmax(OnDevices):
@@ -51,12 +51,15 @@ class JointSoftmax(OnDevices):
         self._owners = torch.from_numpy(np.repeat(np.arange(len(sizes)), widths))
         self._has_zero = torch.from_numpy(has_zero)
         self._columns = None if columns is None else torch.from_numpy(columns)
+        self._slice = None if self._columns is None else as_slice(self._columns)
         self._least = torch.from_numpy(np.where(has_zero, 0, -np.inf)[:, None].astype(np.float32))
 
     def log_prob(self, outputs: Tensor, codes: Tensor) -> Tensor:
         """Return log p in nats of codes (n, D) under outputs (n, n_outputs): (n, D), twice differentiable."""
         # The rows of a batch lie side by side, so that sums over classes run along whole vectors.
-        own = outputs.t() if self._columns is None else outputs.t().index_select(0, self._columns)
+        own = outputs.t()
+        if self._columns is not None:
+            own = own.index_select(0, self._columns) if self._slice is None else own[self._slice]
         logits = torch.cat([own, outputs.new_zeros(1, len(outputs))])
         places = torch.where(self._has_zero & (codes == 0), len(self._owners), self._firsts + codes)
         total: Tensor = _LogSum.apply(logits, self._owners, self._has_zero, self._least)  # type: ignore[no-untyped-call]
@@ -86,3 +89,16 @@ class _LogSum(torch.autograd.Function):
         shares = (logits[:-1] - total.index_select(0, owners)).exp()
         slopes = gradients[0].index_select(0, owners) * shares
         return torch.nn.functional.pad(slopes, (0, 0, 0, 1)), None, None, None
+
+def as_slice(places: Tensor) -> slice | None:
+    """Return places as a slice where they are neighbours in their order, else None.
+
+    Examples
+    --------
+    >>> as_slice(torch.tensor([3, 4, 5])), as_slice(torch.tensor([3, 5]))
+    (slice(3, 6, None), None)
+    """
+    if len(places) == 0:
+        return slice(0, 0)
+    first, n = int(places[0]), len(places)
+    return slice(first, first + n) if bool((places == torch.arange(first, first + n)).all()) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch import Tensor
 from made.masks.ordering import IntArray
 from made.support.devices import OnDevices
 from made.variables import normal_mixture
+from made.variables.fast_ratio import FARTHEST, FastRatio
+from made.variables.joint_softmax import as_slice
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import NormalScores
 from made.variables.numeric import LARGEST_FEATURE, N_BUMPS, Numeric
@@ -47,8 +50,15 @@ class NumericColumns(OnDevices):
         classes = np.array([own.n_class_outputs for own in columns])
         bodies = first_outputs[:, None] + classes[:, None] + np.arange(N_PARAMETERS)
         self._dense = torch.from_numpy(dense.flatten())
+        self._slice = as_slice(self._dense)
         self._atoms = torch.from_numpy(first_inputs + N_BUMPS)  # an atom's feature is this plus its code
         self.outputs = torch.from_numpy(bodies.flatten())
+        # Points first, then cells, as `FastRatio` takes them; and back.
+        is_grid = np.array([own.step is not None for own in columns])
+        self._n_points, order = int((~is_grid).sum()), np.argsort(is_grid, kind="stable")
+        self._is_sorted = bool((np.diff(order) > 0).all())
+        self._sorted, self._unsorted = torch.from_numpy(order), torch.from_numpy(np.argsort(order))
+        self._ratio = FastRatio(torch.from_numpy(bodies[order].flatten()), self._n_points)
         missing = [-1 if own.missing_code is None else own.missing_code for own in columns]
         self._missing = torch.tensor(missing)
         self._has_atoms = any(own.n_values > 1 for own in columns)
@@ -62,7 +72,7 @@ class NumericColumns(OnDevices):
         spikes = [[*own.spike_bodies.tolist(), *[0] * (most - len(own.spikes))] for own in columns]
         self.spikes = torch.tensor(spikes, dtype=torch.int64).reshape(len(spikes), most).t()
         self._n_spikes = torch.tensor([len(own.spikes) for own in columns])
-        self._centres = (torch.arange(N_BUMPS) + 0.5) / N_BUMPS
+        self._centres = torch.arange(N_BUMPS) + 0.5
         grid = (torch.arange(1000) + 0.5) / 1000
         bumps = self._bumps(grid)
         self.bump_mean, self.bump_deviation = bumps.mean(dim=0), bumps.std(dim=0)
@@ -110,22 +120,40 @@ class NumericColumns(OnDevices):
 
     def add_features(self, features: Tensor, codes: Tensor, scores: Tensor) -> None:
         """Write the input features of codes (n, D) and scores (n, B, 3) into features (n, n_inputs)."""
-        own = codes[:, self._places].long()
-        z = scores[:, :, 0].float()
-        bumps = (self._bumps(torch.special.ndtr(z)) - self.bump_mean) / self.bump_deviation
-        z = z.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
-        dense = torch.cat([z.unsqueeze(2), bumps], dim=2)
+        n, z = len(scores), scores[:, :, 0].float()
+        dense = torch.empty((*z.shape, 1 + N_BUMPS), device=z.device)
+        dense[:, :, 0] = z.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
+        shares = torch.erfc(z * -math.sqrt(0.5)) / 2
+        dense[:, :, 1:] = self._bumps(shares).sub_(self.bump_mean).div_(self.bump_deviation)
         if self._has_atoms:
-            dense = dense * (own != self._missing).unsqueeze(2)
+            own = codes[:, self._places].long()
+            dense.mul_((own != self._missing).unsqueeze(2))
             # The feature of code 0, which is none of an atom, is overwritten below.
             features.scatter_(1, self._atoms + own, 1.0)
-        features[:, self._dense] = dense.flatten(1).to(features.dtype)
+        where = self._dense if self._slice is None else self._slice
+        features[:, where] = dense.view(n, -1).to(features.dtype)
 
     def log_ratio(self, outputs: Tensor, scores: Tensor) -> Tensor:
-        """Return log of the density of each body relative to its marginal, (n, B), from outputs of rows."""
-        own = outputs[:, self.outputs].view(-1, len(self.columns), N_PARAMETERS)
-        z, width = scores[:, :, 0].to(own.dtype), scores[:, :, 1].to(own.dtype)
-        return normal_mixture.log_ratio(own, z, width if self.scores.has_grid else None)
+        """Return log of the density of each body relative to its marginal, (B, n).
+
+        Parameters
+        ----------
+        outputs : (n_outputs, n) tensor
+            Of the network: a column for each row.
+        scores : (n, B, 3) float64 tensor
+            Of the entries.
+        """
+        own = scores.permute(2, 1, 0)
+        own = own if self._is_sorted else own.index_select(1, self._sorted)
+        z, cells = own[0].to(outputs.dtype), own[:, self._n_points :]
+        width = cells[1].to(outputs.dtype)
+        # Off the CPU nothing waits to see the numbers.
+        if z.device.type == "cpu" and bool(z.abs().max() <= FARTHEST):
+            log_mean = (cells[2] - cells[1].log()).to(outputs.dtype)
+            ratio = self._ratio.log_ratio(outputs, z, width, log_mean)
+        else:
+            ratio = self._ratio.plain(outputs, z, width)
+        return ratio if self._is_sorted else ratio.index_select(0, self._unsorted)
 
     def add_bodies(self, log_prob: Tensor, log_body: Tensor | None, codes: Tensor, bodies: Tensor) -> Tensor:
         """Return log p of all columns, (n, D), out of that of their codes and of their bodies.
@@ -141,13 +169,15 @@ class NumericColumns(OnDevices):
         bodies : (n, B) float64 tensor
             Log-density, or log mass, of what is of the body.
         """
-        own, codes = log_prob[:, self._places], codes[:, self._places].long()
+        codes = codes.index_select(1, self._places).long()
+        if log_body is None:
+            return log_prob.index_add(1, self._places, bodies.masked_fill(codes > 0, 0.0))
+        own = log_prob.index_select(1, self._places)
         total = torch.where(codes == 0, own + bodies, own)
-        if log_body is not None:
-            # A spike on a grid is a point of that grid, which the body has a mass for as well.
-            is_both = (codes > 0) & (codes != self._missing) & self._is_grid
-            both = torch.logaddexp(own, log_body[:, self._places] + bodies)
-            total = torch.where(is_both, both, total)
+        # A spike on a grid is a point of that grid, which the body has a mass for as well.
+        is_both = (codes > 0) & (codes != self._missing) & self._is_grid
+        both = torch.logaddexp(own, log_body.index_select(1, self._places) + bodies)
+        total = torch.where(is_both, both, total)
         return log_prob.index_copy(1, self._places, total)
 
     def as_bodies(self, codes: Tensor) -> Tensor:
@@ -178,5 +208,5 @@ class NumericColumns(OnDevices):
         return codes[:, 0], torch.where(codes == 0, bodies, atoms)[:, 0]
 
     def _bumps(self, shares: Tensor) -> Tensor:
-        distance = (shares.unsqueeze(-1) - self._centres) * N_BUMPS
-        return torch.exp(-0.5 * distance * distance)
+        distance = (shares * N_BUMPS).unsqueeze(-1) - self._centres
+        return distance.square_().mul_(-0.5).exp_()

@@ -94,6 +94,13 @@ class RowType:
         ends = np.cumsum(counts).tolist()
         #: The first column of each block, and the block.
         self.spans = tuple(zip([0, *ends[:-1]], self.blocks, strict=True))
+        starts = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
+        # The first column of each discrete block, its first feature, and the block.
+        self._discrete = [
+            (begin, start, block)
+            for (begin, block), start in zip(self.spans, starts, strict=False)
+            if isinstance(block, Discrete)
+        ]
         self._ends_of_outputs = [0, *np.cumsum(self.output_sizes).tolist()]
         firsts = np.cumsum(self.input_sizes) - self.input_sizes
         self.numbers = self._numbers(firsts)
@@ -143,10 +150,9 @@ class RowType:
             assert scores is not None, "numeric entries have scores: see RowType.scored"
             features = torch.zeros(len(codes), self.n_inputs, device=codes.device)
             self.numbers.on(codes.device).add_features(features, codes, scores)
-            ends = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
-            for i, (block, own) in enumerate(self._split(codes)):
-                if isinstance(block, Discrete):
-                    features[:, ends[i] : ends[i + 1]] = block.features(own)
+            for begin, first, block in self._discrete:
+                own = block.features(codes[:, begin : begin + block.n])
+                features[:, first : first + own.shape[1]] = own
             return features
         if self._one_hot is None or codes.device.type != "cpu":
             return self.features_by_block(codes)
@@ -224,7 +230,8 @@ class RowType:
             return self._log_prob_of_codes(outputs, codes)
         numbers = self.numbers.on(outputs.device)
         assert scores is not None, "numeric entries have scores: see RowType.scored"
-        bodies = scores[:, :, 2] + numbers.log_ratio(outputs, scores).double()
+        columns = outputs.t().contiguous()
+        bodies = scores[:, :, 2] + numbers.log_ratio(columns, scores).t().double()
         of_codes, of_body = self._log_prob_of_codes(outputs, codes).double(), None
         if numbers.has_grid_spikes:
             of_body = self._log_prob_of_codes(outputs, numbers.as_bodies(codes)).double()

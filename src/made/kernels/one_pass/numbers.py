@@ -107,8 +107,9 @@ def read_mixture(outputs: Any, at: Any, stride: Any, work: Any) -> None:
 def quantile(work: Any, share: Any) -> Any:
     """Return the z at which the F in `work` passes a share of [2^-54, 1 - 2^-53].
 
-    Newton's method on the logarithm of F below z, or of 1 - F above it: both are concave for a normal. It is
-    kept between the least and the greatest quantile of the components.
+    Newton's method on the logarithm of F or, above the median, of 1 - F: both are concave for a normal. It is kept
+    between the least and the greatest quantile of the components, and gives way to halving what is left of that
+    where steps do not become half as long.
     """
     # Seen from the nearer tail, where the CDF keeps its digits: below the median.
     side = 1.0
@@ -124,6 +125,7 @@ def quantile(work: Any, share: Any) -> Any:
     low, high = low - 1e-6, high + 1e-6
     mean, square = mean / (1 - SHARE), square / (1 - SHARE)
     z = min(max(mean + t * math.sqrt(max(square - mean * mean, 0.0)), low), high)
+    last = high - low
     for _ in range(_MOST_STEPS):
         below, above, slope = 0.0, 0.0, 0.0
         for k in range(_N):
@@ -139,20 +141,19 @@ def quantile(work: Any, share: Any) -> Any:
             slope += weight / width * math.exp(-0.5 * distance * distance)
         if below < share:
             low = z
+        else:
+            high = z
+        if below < 0.5:
             move = math.log(below / share)
             newton = z - move * below * _SQRT_2PI / slope
         else:
-            high = z
             move = math.log(above / (1 - share))
             newton = z + move * above * _SQRT_2PI / slope
-        if low <= newton <= high:
-            z = newton
-            if abs(move) < _CLOSE:
-                break
-        else:
-            z = (low + high) / 2
-            if z == low or z == high:
-                break
+        if abs(move) < _CLOSE:
+            return side * min(max(newton, low), high)
+        if not low < newton < high or abs(newton - z) > last / 2:
+            newton = (low + high) / 2
+        last, z = abs(newton - z), newton
     return side * z
 
 
