@@ -528,7 +528,9 @@ class MADE(Questions, BaseModel):
             if rows is not None:
                 features = None if rows.context is None else self.context.features(rows.context)
                 some = rows.known is None or bool(rows.known.any())
-                given = (rows.codes, rows.mask, features, rows.bodies) if some else (None, None, features, None)
+                given = (
+                    (rows.codes, rows.mask, features, rows.bodies) if some else (None, None, features, None)
+                )
             codes, bodies = self._sampler.sample(
                 self.network, self.variables, mask, self._mask_of, u, *given, recorded=recorded
             )

@@ -1,8 +1,8 @@
-"""The density of bodies relative to their marginal, of all numeric columns at once, with its gradient by hand.
+"""The density of bodies relative to their marginal, of all numeric columns at once; its gradient by hand.
 
-Torch would keep what forty operations make and go back through each of them. Here rows lie side by side, as in
-`joint_softmax`, nothing is a logarithm but the result, and the gradient is made along with the value. The plain
-twin is `normal_mixture.log_ratio`, which is exact for values beyond `FARTHEST` too.
+Torch would keep what forty operations make, and go back through each of them. Here rows lie side by side, as
+in `joint_softmax`, nothing is a logarithm but the result, and the gradient is made along with the value. The
+plain twin is `normal_mixture.log_ratio`, which is exact for values beyond `FARTHEST` too.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["FARTHEST", "FastRatio"]
 
 #: Normal scores up to here: densities relative to the marginal are then floats, in single precision too.
 FARTHEST = 6.0
-# The mean over a cell less wide than this, in widths of the component, follows from derivatives in its middle.
+# The mean over a cell less wide than this, in widths of a component, follows from derivatives in its middle.
 _WIDE = 0.05
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 _SQRT_HALF = math.sqrt(0.5)
 _RANGE = WIDEST - NARROWEST
-# Logarithms of densities, and arguments of erfc, end here: what is smaller counts for nothing beside the share of
-# the marginal, and numbers that are nearly 0 (subnormal) take a hundred times as long.
+# Logarithms of densities, and arguments of erfc, end here: what is smaller counts for nothing beside the
+# share of the marginal, and numbers that are nearly 0 (subnormal) take a hundred times as long.
 _LEAST, _FAR = -60.0, 8.0
 
 
@@ -144,7 +144,7 @@ def _at_points(y: Tensor, z: Tensor) -> list[Tensor]:
 
 
 def _over_cells(y: Tensor, half: Tensor, factor: Tensor) -> list[Tensor]:
-    """Return the means of phi, of y phi and of (y^2 - 1) phi over cells [y - half, y + half], times factors."""
+    """Return the means of phi, y phi and (y^2 - 1) phi over cells [y - half, y + half], times factors."""
     is_wide = half > _WIDE / 2
     if bool(is_wide.all()):
         return [mean.mul_(factor) for mean in _over_wide_cells(y, half)]

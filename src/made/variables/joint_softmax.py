@@ -27,8 +27,8 @@ class JointSoftmax(OnDevices):
     n_classes : sequence of int
         K of each variable.
     n_outputs : sequence of int
-        K logits each; or one, that of class 1, where K = 2 and the logit of class 0 is 0 (Bernoulli); or none,
-        where K = 1.
+        K logits each; or one, that of class 1, where K = 2 and the logit of class 0 is 0 (Bernoulli); or
+        none, where K = 1.
     columns : int array, optional
         Which of the outputs of a row the logits are; by default, all.
 
@@ -89,6 +89,7 @@ class _LogSum(torch.autograd.Function):
         shares = (logits[:-1] - total.index_select(0, owners)).exp()
         slopes = gradients[0].index_select(0, owners) * shares
         return torch.nn.functional.pad(slopes, (0, 0, 0, 1)), None, None, None
+
 
 def as_slice(places: Tensor) -> slice | None:
     """Return places as a slice where they are neighbours in their order, else None.

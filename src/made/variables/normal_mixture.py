@@ -105,9 +105,9 @@ def log_ratio(outputs: Tensor, z: Tensor, width: Tensor | None) -> Tensor:
 def quantile(outputs: Tensor, uniforms: Tensor) -> Tensor:
     """Return the z at which F passes the uniforms.
 
-    F is computed at places spread about every component. Between two neighbours it is smooth, for no component
-    changes much there: Newton's method, safeguarded by that interval, ends after a fixed number of steps, so
-    that nothing has to wait for the device. Compiled sampling finds the same z in its own way.
+    F is computed at places spread about every component. Between two neighbours it is smooth, for no
+    component changes much there: Newton's method, safeguarded by that interval, ends after a fixed number of
+    steps, so that nothing has to wait for the device. Compiled sampling finds the same z in its own way.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def quantile(outputs: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def _with_marginal(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the weights, positions and widths of F, (..., K + 1) each in float64: the marginal is the last."""
+    """Return the weights, positions and widths of F, (..., K + 1) in float64: the marginal is the last."""
     log_weights, positions, widths = mixture_of(outputs.double())
     pad, one = torch.nn.functional.pad, (0, 1)
     weights = pad((1 - SHARE) * log_weights.exp(), one, value=SHARE)

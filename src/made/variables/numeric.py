@@ -94,7 +94,7 @@ class Numeric(Variable):
         self.step = _check_step(step)
         self.missing = check_bool("Numeric: missing", missing)
         inverse = 0 if self.step is None else round(1 / self.step)
-        #: The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read. Else 0.
+        #: The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read.
         self.inverse = inverse if self.step is not None and inverse * self.step == 1 else 0
         self.spikes = tuple(float(value) for value in spikes)
         if len(set(self.spikes)) < len(self.spikes) or not np.isfinite(self.spikes).all():

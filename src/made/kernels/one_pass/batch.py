@@ -24,6 +24,8 @@ __all__ = ["sample_one_pass"]
 forget_stale_code(*compiled_functions(tiles, elementwise, numbers, one_row, row_groups))
 
 _SAMPLER = "the sampler: once on this machine, about fifteen seconds"
+# Loops are compiled for models without numbers, and once more for others: what their types are called then.
+_WITHOUT_NUMBERS, _WITH_NUMBERS = "NoneType", "NumberTables"
 # Fewer rows than this are sampled one by one: a row group takes as long as this many rows.
 _FEW_ROWS = 10
 # Maximum number of row groups that a thread takes through the panels together: their units fit its cache.
@@ -76,18 +78,19 @@ def sample_one_pass(
         return sampled
     narrow, wide = (sampled, _NO_CODES) if sampled.dtype == np.uint8 else (_NO_BYTES, sampled)
     flat, stride = _flat_rows(u)
+    version = _WITHOUT_NUMBERS if tables is None else _WITH_NUMBERS
     own_bodies = _NO_CODES if bodies is None else bodies
     rest = (flat, stride, *_evidence(codes, known), *_from_context(plan, context), narrow, wide, own_bodies)
     if n == 1:  # one thread is enough: it waits for memory
-        say_if_compiling(one_row.sample_row, _SAMPLER)
+        say_if_compiling(one_row.sample_row, _SAMPLER, version)
         one_row.sample_row(plan, tables, 0, *rest)
         return sampled
     with as_many_threads_as_torch() as threads:
         if n < _FEW_ROWS:
-            say_if_compiling(one_row.sample_rows, _SAMPLER)
+            say_if_compiling(one_row.sample_rows, _SAMPLER, version)
             one_row.sample_rows(plan, tables, *rest)
         else:
-            say_if_compiling(row_groups.sample_strips, _SAMPLER)
+            say_if_compiling(row_groups.sample_strips, _SAMPLER, version)
             n_groups = -(-n // tiles.ROWS)
             rows_per_strip = tiles.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
             row_groups.sample_strips(plan, tables, rows_per_strip, *rest)

@@ -1,9 +1,9 @@
 """What the loops of one-pass sampling do with a number: from a uniform to its value, and on to its features.
 
-One uniform picks an atom or the body and, scaled up to what that has of [0, 1), the normal score z, the value, and
-its body: the nearest point of a grid, or the bits of the float64. The features are those of the body. All of
-it is float64, but what the network takes. The plain twins are `made.variables.numeric_columns`,
-`normal_mixture.quantile` and `normal_score`.
+One uniform picks an atom or the body and, scaled up to what that has of [0, 1), the normal score z, the
+value, and its body: the nearest point of a grid, or the bits of the float64. The features are those of the
+body. All of it is float64, but what the network takes. The plain twins are in `made.variables`:
+`NumericColumns`, `normal_mixture.quantile` and `NormalScores`.
 """
 
 # mypy: allow-untyped-decorators, allow-untyped-calls
@@ -28,9 +28,18 @@ from made.variables.normal_mixture import (
 from made.variables.normal_score import NARROW_CELL, TAIL_SHAPE
 from made.variables.numeric import LARGEST_FEATURE, N_BUMPS
 
-__all__ = ["WORK", "body_near", "find_features", "quantile", "read_mixture", "sample_number", "value_of", "z_of"]
+__all__ = [
+    "WORK",
+    "body_near",
+    "find_features",
+    "quantile",
+    "read_mixture",
+    "sample_number",
+    "value_of",
+    "z_of",
+]
 
-#: Numbers of float64 that `quantile` works on: weights, positions and widths of the mixture and of the marginal.
+#: How many float64 `quantile` works on: weights, positions and widths of the components and of the marginal.
 WORK = 3 * (N_COMPONENTS + 1)
 _N = N_COMPONENTS + 1
 _SQRT_HALF, _SQRT_2PI, _LOG_SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi), 0.5 * math.log(2 * math.pi)
@@ -43,14 +52,26 @@ _MOST_STEPS = 100
 
 @numba.njit(cache=True, error_model="numpy")
 def sample_number(
-    plan: Any, numbers: Any, variable: Any, logits: Any, at: Any, stride: Any, uniform: Any, work: Any, masses: Any
+    plan: Any,
+    numbers: Any,
+    variable: Any,
+    logits: Any,
+    at: Any,
+    stride: Any,
+    uniform: Any,
+    work: Any,
+    masses: Any,
 ) -> Any:
     """Return the code and the body of a numeric variable at a uniform.
 
     Parameters
     ----------
-    plan, numbers : Plan, NumberTables
+    plan : Plan
+        Of the network.
+    numbers : NumberTables
+        Of the numeric variables.
     variable : int
+        Which one.
     logits, at, stride : flat float32 array, ints
         The outputs of the variable are ``logits[at + i * stride]``.
     uniform : float
@@ -107,9 +128,9 @@ def read_mixture(outputs: Any, at: Any, stride: Any, work: Any) -> None:
 def quantile(work: Any, share: Any) -> Any:
     """Return the z at which the F in `work` passes a share of [2^-54, 1 - 2^-53].
 
-    Newton's method on the logarithm of F or, above the median, of 1 - F: both are concave for a normal. It is kept
-    between the least and the greatest quantile of the components, and gives way to halving what is left of that
-    where steps do not become half as long.
+    Newton's method on the logarithm of F or, above the median, of 1 - F: both are concave for a normal. It is
+    kept between the least and the greatest quantile of the components, and gives way to halving what is left
+    of that where steps do not become half as long.
     """
     # Seen from the nearer tail, where the CDF keeps its digits: below the median.
     side = 1.0
@@ -193,7 +214,11 @@ def _normal_quantile(share: Any) -> Any:
 def _log_ndtr(x: Any) -> Any:
     """Return the logarithm of the standard normal CDF."""
     if x > -20:
-        return math.log1p(-0.5 * math.erfc(x * _SQRT_HALF)) if x > 1 else math.log(0.5 * math.erfc(-x * _SQRT_HALF))
+        return (
+            math.log1p(-0.5 * math.erfc(x * _SQRT_HALF))
+            if x > 1
+            else math.log(0.5 * math.erfc(-x * _SQRT_HALF))
+        )
     r = 1 / (x * x)
     series = 1 - r * (1 - 3 * r * (1 - 5 * r * (1 - 7 * r * (1 - 9 * r * (1 - 11 * r)))))
     return -0.5 * x * x - math.log(-x) - _LOG_SQRT_2PI + math.log(series)

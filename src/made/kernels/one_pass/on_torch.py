@@ -68,8 +68,8 @@ class _Place(NamedTuple):
 
     `inputs` are its columns in the sampler's first and direct weights, `outputs` its outputs by rank. `table`
     (features, classes) holds the features of its codes; Bernoulli, one-hot and numeric variables have none.
-    `n_recorded` is how many codes are those of recorded values. `column` is a numeric variable, and `number` its
-    number among these.
+    `n_recorded` is how many codes are those of recorded values. `column` is a numeric variable, and `number`
+    its number among these.
     """
 
     is_bernoulli: bool
@@ -196,23 +196,22 @@ class TorchSampler:
         codes : (n, D) int64 tensor, on the sampler's device
         bodies : (n, B) int64 tensor, or None where there are no numeric variables
         """
-        both = self._sample_rows(u, codes, known, context, bodies, recorded=recorded)
+        both = self._sample_rows(u, (codes, known, context, bodies), recorded)
         n = len(self._places)
         return both[:, :n].contiguous(), both[:, n:].contiguous() if self._n_numbers else None
 
-    def _sample_rows(self, *inputs: Tensor | None, recorded: bool) -> Tensor:
+    def _sample_rows(self, u: Tensor, given: tuple[Tensor | None, ...], recorded: bool) -> Tensor:
         """Return codes and bodies side by side, (n, D + B)."""
-        u, _, known, context, _ = inputs
-        assert u is not None
+        _, known, context, _ = given
         if len(u) == 0:
             shape = (0, len(self._places) + self._n_numbers)
             return torch.empty(shape, dtype=torch.int64, device=self.device)
         size = _Size(_rounded_up(len(u)), known is not None, context is not None, recorded)
         if size in self._seen and size not in self._graphs:
-            self._try_to_capture(size, inputs)
+            self._try_to_capture(size, (u, *given))
         self._seen.add(size)
         graph = self._graphs.get(size)
-        return self._run(recorded, *inputs) if graph is None else graph(*inputs)[: len(u)].clone()
+        return self._run(recorded, u, *given) if graph is None else graph(u, *given)[: len(u)].clone()
 
     def _try_to_capture(self, size: _Size, like: tuple[Tensor | None, ...]) -> None:
         if self._recorder is None or len(self._graphs) == _MAX_GRAPHS:
@@ -233,10 +232,10 @@ class TorchSampler:
         self,
         recorded: bool,
         u: Tensor,
-        codes: Tensor | None,
-        known: Tensor | None,
-        context: Tensor | None,
-        bodies: Tensor | None,
+        codes: Tensor | None = None,
+        known: Tensor | None = None,
+        context: Tensor | None = None,
+        bodies: Tensor | None = None,
     ) -> Tensor:
         """Sample the rows: `_sample_rows` without the graphs."""
         batch = self._begin(recorded, u, codes, known, context, bodies)
@@ -406,9 +405,7 @@ def _lay_out(
         own_inputs = slice(int(stops[place] - sizes[place]), int(stops[place]))
         own_outputs = slice(int(starts[place]), int(starts[place + 1]))
         is_bernoulli, table = block.kernel_kind == "bernoulli", tables.get(id(block))
-        places.append(
-            _Place(is_bernoulli, own_inputs, own_outputs, table, block.n_classes, column, number)
-        )
+        places.append(_Place(is_bernoulli, own_inputs, own_outputs, table, block.n_classes, column, number))
     return places, np.concatenate(inputs)
 
 

@@ -131,26 +131,20 @@ def sample_row(
     _finish_units(plan, sums, units, begins, 0)
     for place in range(n_places):
         variable, o = plan.ordering[place], begins[n_layers] + plan.output_starts[place]
-        if plan.kinds[variable] == KernelKind.BERNOULLI:
+        kind, code = plan.kinds[variable], 0
+        if kind == KernelKind.BERNOULLI:
             code = 1 if sums[o] >= thresholds[variable] else 0
-        elif plan.kinds[variable] == KernelKind.NUMERIC:
-            code = 0  # see below
         elif len(known) > 0 and known[b, variable]:
             code = codes[b, variable]
-        else:
+        elif kind != KernelKind.NUMERIC:
             code = sample_class(sums, o, 1, plan.n_drawn[variable], u[b * stride + variable], masses)
-        if numbers is not None:  # decided when this is compiled
-            if plan.kinds[variable] == KernelKind.NUMERIC:
-                own = numbers.number[variable]
-                if len(known) > 0 and known[b, variable]:
-                    code, body = codes[b, variable], bodies[b, own]
-                else:
-                    uniform = u[b * stride + variable]
-                    code, body = sample_number(
-                        plan, numbers, variable, sums, o, 1, uniform, mixture, masses
-                    )
-                    bodies[b, own] = body
-                find_features(plan, numbers, variable, code, body, numeric, 0, 1)
+        elif numbers is not None:  # decided when this is compiled, here and below
+            uniform, own = u[b * stride + variable], numbers.number[variable]
+            drawn = sample_number(plan, numbers, variable, sums, o, 1, uniform, mixture, masses)
+            code, bodies[b, own] = drawn
+        if numbers is not None and kind == KernelKind.NUMERIC:
+            body = bodies[b, numbers.number[variable]]
+            find_features(plan, numbers, variable, code, body, numeric, 0, 1)
         write(narrow, wide, b, variable, code)
         _add_value(plan, sums, begins, place, code, numeric)
         _finish_units(plan, sums, units, begins, place + 1)

@@ -30,7 +30,7 @@ Ints = NDArray[np.int64]
 class Plan(NamedTuple):
     """Everything the kernels read; a tuple of arrays, which compiled code takes as it is.
 
-    Layer 0 is the dense input features (all but those of one-hot variables) in the order of ranks, layer l the units of
+    Layer 0 is the dense input features (all but one-hot ones) in the order of ranks, layer l the units of
     hidden layer l, sorted by degree. Rows of weights are numbered: first those of all hidden units, layer by
     layer; then those of the outputs, in the order of ranks; then, with direct connections, those from the
     dense features to the outputs.

@@ -369,8 +369,8 @@ def _sample_strip(
                     )
                 elif numbers is not None:  # decided when this is compiled
                     _sample_numbers(
-                        plan, numbers, work, at, row, rows, begin, place, u, stride, codes, known, narrow, wide,
-                        bodies,
+                        plan, numbers, work, at, row, rows, begin, place, u, stride, codes, known,
+                        narrow, wide, bodies,
                     )  # fmt: skip
                 _finish_units(plan, work, at, group, rows, begin, place + 1)
             if has_bits:
