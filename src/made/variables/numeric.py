@@ -14,7 +14,7 @@ from made.variables.base import Variable
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import Spline
 
-__all__ = ["LARGEST_FEATURE", "N_BUMPS", "Numbers", "Numeric", "as_number"]
+__all__ = ["LARGEST_BODY", "LARGEST_FEATURE", "N_BUMPS", "Numbers", "Numeric", "as_number"]
 
 #: Radial basis functions of G that a value enters the network as, beside its normal score.
 N_BUMPS = 8
@@ -25,6 +25,8 @@ _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
 _ULPS = 4
 # Numbers of points of a grid are int64.
 _LARGEST = 2**63 - 1
+#: The float64 next to 2^63.
+LARGEST_BODY = 2.0**63 - 1024
 
 
 class Numbers(NamedTuple):
@@ -138,7 +140,7 @@ class Numeric(Variable):
             return (values + 0.0).view(np.int64)
         with np.errstate(over="ignore"):  # what is too large is clipped
             scaled = values * self.inverse if self.inverse else values / self.step
-        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**62), 2.0**62)).astype(np.int64)
+        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**63), LARGEST_BODY)).astype(np.int64)
         return near
 
     def bodies_of_codes(self, codes: NDArray[np.int64], bodies: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -187,15 +189,13 @@ class Numeric(Variable):
         if self.step is None:
             floats = values.astype(np.float64) + 0.0  # no negative zero
             wrong = ~np.isfinite(floats)
-            return np.where(wrong, 0.0, floats).view(np.int64), wrong
+            return np.where(wrong, 0.0, floats).view(np.int64), wrong, 0
         if values.dtype.kind in "biu" and self.inverse:
-            wrong = np.zeros(values.shape, dtype=bool)
-            if values.dtype == np.uint64:
-                wrong = values > np.iinfo(np.int64).max
+            too_large = values > np.iinfo(np.int64).max if values.dtype == np.uint64 else False
             whole = values.astype(np.int64)
-            most = np.iinfo(np.int64).max // self.inverse
-            wrong = wrong | (whole > most) | (whole < -most)
-            return np.where(wrong, 0, whole) * self.inverse, wrong
+            wrong = (whole > _LARGEST // self.inverse) | (whole < -((_LARGEST + 1) // self.inverse))
+            wrong |= too_large
+            return np.where(wrong, 0, whole) * self.inverse, wrong, 0
         single = values.dtype == np.float32 or values.dtype == np.float16
         eps = np.finfo(values.dtype if single else np.float64).eps
         floats = values.astype(np.float64)

@@ -16,7 +16,7 @@ from made.variables.fast_ratio import FARTHEST, FastRatio
 from made.variables.joint_softmax import as_slice
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import NormalScores
-from made.variables.numeric import LARGEST_FEATURE, N_BUMPS, Numeric
+from made.variables.numeric import LARGEST_BODY, LARGEST_FEATURE, N_BUMPS, Numeric
 
 __all__ = ["NumericColumns"]
 
@@ -108,7 +108,7 @@ class NumericColumns(OnDevices):
     def bodies_near(self, values: Tensor) -> Tensor:
         """Return the bodies of values (n, B), of the nearest points of grids; as `Numeric.bodies_near`."""
         scaled = torch.where(self._inverses > 0, values * self._inverses, values / self._steps)
-        points = scaled.clamp(-(2.0**62), 2.0**62).round().long()
+        points = scaled.clamp(-(2.0**63), LARGEST_BODY).round().long()
         return torch.where(self._is_grid, points, (values + 0.0).view(torch.int64))
 
     def codes_of(self, bodies: Tensor) -> Tensor:

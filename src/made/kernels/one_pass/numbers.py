@@ -26,7 +26,7 @@ from made.variables.normal_mixture import (
     WIDEST,
 )
 from made.variables.normal_score import NARROW_CELL, TAIL_SHAPE
-from made.variables.numeric import LARGEST_FEATURE, N_BUMPS
+from made.variables.numeric import LARGEST_BODY, LARGEST_FEATURE, N_BUMPS
 
 __all__ = [
     "WORK",
@@ -44,7 +44,7 @@ WORK = 3 * (N_COMPONENTS + 1)
 _N = N_COMPONENTS + 1
 _SQRT_HALF, _SQRT_2PI, _LOG_SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi), 0.5 * math.log(2 * math.pi)
 _LOG_2, _LOG_2PI, _INVERSE_E = math.log(2), math.log(2 * math.pi), math.exp(-1)
-_LARGEST, _LARGEST_BODY = float(np.finfo(np.float64).max), 2.0**62
+_LARGEST = float(np.finfo(np.float64).max)
 # Newton's method on log F has then an error of the square of this, in units of F over its slope.
 _CLOSE = 1e-7
 _MOST_STEPS = 100
@@ -310,7 +310,7 @@ def body_near(numbers: Any, i: Any, value: Any) -> Any:
     if numbers.steps[i] == 0:
         return np.float64(value + 0.0).view(np.int64)
     scaled = value * numbers.inverses[i] if numbers.inverses[i] > 0 else value / numbers.steps[i]
-    return np.int64(np.rint(min(max(scaled, -_LARGEST_BODY), _LARGEST_BODY)))
+    return np.int64(np.rint(min(max(scaled, -(2.0**63)), LARGEST_BODY)))
 
 
 @numba.njit(cache=True, error_model="numpy")
