@@ -44,8 +44,8 @@ _EPOCHS_UNWATCHED = 400
 _WIDTHS = ((8, 64), (32, 256), (None, 512))
 _WIDTHS_OF_VERY_FEW_ROWS = ((20, 64), (None, 128))
 _WIDE, _FEATURES_FOR_WIDE = 1_024, 200
-# A numeric column that others leave less than this of, in deviations, is taken to be determined by them, or to
-# be a copy; and the rates of what keeps that: larger steps leave the copy.
+# A numeric column that others leave less than this of, in deviations, is taken to be determined by them, or
+# to be a copy; and the rates of what keeps that: larger steps leave the copy.
 _DETERMINED, _COPIED = 0.3, 0.01
 _RATE_OF_SHARP, _RATE_OF_COPIES = 1e-3, 3e-4
 # For images, units that see _REACH pixels each way. They over-fit less than units that see everything, and
