@@ -138,8 +138,10 @@ def _for_tables(facts: Facts) -> list[Candidate]:
     tried = _for_noisy_tables(facts)
     if facts.least_noise < _DETERMINED and facts.n_rows >= _VERY_FEW_ROWS:
         # Noise on units, and large steps, would blur what is sharp.
-        rate = _RATE_OF_COPIES if facts.least_noise < _COPIED else _RATE_OF_SHARP
-        tried.insert(1, _candidate(facts, 0.0, rate=rate, decay=1.0, is_copula=True, is_sharp=True))
+        is_copy = facts.least_noise < _COPIED
+        rate = _RATE_OF_COPIES if is_copy else _RATE_OF_SHARP
+        own = _candidate(facts, 0.0, rate=rate, decay=1.0, is_copula=True, is_sharp=True)
+        tried.insert(0 if is_copy else 1, own)
     return tried
 
 
