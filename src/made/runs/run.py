@@ -190,9 +190,10 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     schema = dataset.schema
     if config.update is None and (config.coding is not None or dataset.table is not None):
         schema = schema.with_coding(config.coding or "scaled")
+    train = schema.encode(dataset.train, dataset.context_of("train"))
     return Pipeline(
         schema,
-        schema.encode(dataset.train, dataset.context_of("train")),
+        train,
         schema.encode(dataset.valid, dataset.context_of("valid")),
         seed=config.seed,
         recipe=config.recipe,
