@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -151,6 +152,63 @@ def test_other_units_move_densities_by_their_logarithm_and_nothing_else(power):
     expected = torch.zeros_like(moved)
     expected[:, 0] = power * math.log(2)
     torch.testing.assert_close(moved, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("power", [-9, 5])
+def test_other_units_of_columns_that_auto_fit_takes_for_numbers(power):
+    """Powers of two keep all digits; the column is on no grid before and after."""
+    rows = rows_of(400)[:, [0, 1, 2, 4]]
+    each = []
+    for scale in (1.0, 2.0**power):
+        scaled = rows.copy()
+        scaled[:, 1] *= scale
+        model = made.auto_fit(scaled, network={"hidden": (8,)}, training={"epochs": 2})
+        assert dict(model.schema.columns[1].arguments).keys() == {"marginal"}
+        each.append(model.log_prob(scaled, per_variable=True, mask=0))
+    expected = torch.zeros_like(each[0])
+    expected[:, 1] = power * math.log(2)
+    torch.testing.assert_close(each[0] - each[1], expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("power", [-3, 4])
+def test_other_units_of_a_grid_move_nothing(power):
+    rows = rows_of(200)[:, [2, 0, 5]]
+    each = []
+    for scale in (1.0, 2.0**power):
+        scaled = rows * [scale, 1.0, scale]
+        variables = [made.Numeric(step=scale, spikes=[2 * scale]), made.Numeric(), made.Numeric(spikes=[0.0])]
+        model = made.MADE(variables, hidden=(8,), seed=3)
+        made.fit(model, scaled, False, epochs=2, seed=1)
+        each.append(model.log_prob(scaled, per_variable=True))
+    expected = torch.zeros_like(each[0])
+    expected[rows[:, 2] != 0, 2] = power * math.log(2)
+    torch.testing.assert_close(each[0] - each[1], expected, rtol=0, atol=1e-9)
+
+
+def test_single_precision_is_as_good_as_double(fitted):
+    rows = rows_of(300, seed=11)
+    rows[:8, 0] = [-1e300, 1e300, 1e12, -1e12, -50.0, 300.0, 5e-324, 1e-300]
+    rows[8:12, 5] = [1e300, -1e300, -60.0, 500.0]
+    rows[12:16, 2] = [-(2.0**62), 2.0**62, -200.0, 900.0]
+    double = copy.deepcopy(fitted).double()
+    expected, found = (model.log_prob(rows, per_variable=True) for model in (double, fitted))
+    assert found.isfinite().all()
+    assert expected.isfinite().all()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_nobody_foresaw_costs_no_more_than_the_share_of_the_marginal(fitted):
+    rows = np.tile(rows_of(1, seed=3), (8, 1))
+    far = [1e300, -1e300, 1e9, -1e9, 1e3, -1e3, 5e-324, 0.5]
+    for d, number in ((0, 0), (1, 1), (2, 2), (4, 3)):
+        table = rows.copy()
+        table[:, d] = np.rint(np.clip(far, -(2.0**62), 2.0**62)) if d == 2 else far
+        encoded = fitted.variables.scored(fitted.rows(table))
+        cost = encoded.scores[:, number, 2] - fitted.log_prob(table, per_variable=True)[:, d]
+        of_body = fitted.log_prob(np.where(np.arange(6) == 4, np.nan, rows[:1]), per_variable=True)[0, d]
+        allowed = math.log(1000) + (-math.log1p(-float(of_body.exp())) if d == 4 else 0.0)
+        assert float(cost.max()) <= allowed + 1e-4
+        assert cost.isfinite().all()
 
 
 def test_as_density_takes_the_step_off(fitted):

@@ -154,3 +154,14 @@ def test_tables_in_and_out(here, call, parse):
     np.testing.assert_allclose(found["log_prob"].to_numpy(), scores[1][:, 0], rtol=1e-8)
     (here / "new.csv").write_text(text)
     assert call("score", "run", "new.csv").out == call("score", "run", "new.parquet").out
+
+
+def test_values_off_an_inferred_grid_are_counted_by_column(here, call):
+    rows = np.round(np.random.default_rng(0).normal(size=(60, 2)), 2)
+    np.savetxt(here / "rows.csv", rows, fmt="%.2f", delimiter=",", header="a,b", comments="")
+    assert call("fit", "rows.csv", "-o", "grid", "--epochs", "1", "--hidden", "4").code == 0
+    (here / "off.csv").write_text("a,b\n0.501,0.25\n0.502,1.5\n")
+    scored = call("score", "grid", "off.csv")
+    assert scored.code == 0
+    assert "column a: 2 values are not multiples of its step 0.01, and rounded\n" in scored.err
+    assert "column b" not in scored.err

@@ -184,6 +184,54 @@ def test_parquet_is_the_same_fit(tiny, rows, valid, file, tmp_path, small_blocks
     assert same_weights(one, other)
 
 
+@pytest.fixture
+def numbers():
+    """Rows of a number, one on a grid, and one that is often 0 or missing."""
+    draw = np.random.default_rng(0)
+    a = draw.normal(size=600)
+    c = np.where(draw.random(600) < 0.3, 0.0, np.exp(a))
+    c[draw.random(600) < 0.2] = np.nan
+    return np.stack([a, np.rint(3 * a + draw.normal(size=600)), c], axis=1)
+
+
+def of_numbers():
+    variables = [made.Numeric(), made.Numeric(step=1), made.Numeric(spikes=[0.0], missing=True)]
+    return made.MADE(variables, hidden=(16,), direct=True)
+
+
+def test_numbers_and_gaps_are_streamed(numbers, tmp_path, small_blocks):
+    np.save(tmp_path / "numbers.npy", numbers)
+    settings = {"epochs": 8, "batch_size": 32, "learning_rate": 5e-3}
+    streamed, in_memory = of_numbers(), of_numbers()
+    valid = numbers[:100]
+    own = made.fit(streamed, open_rows(tmp_path / "numbers.npy"), valid, **settings)
+    other = made.fit(in_memory, numbers, valid, **settings)
+    # The marginals are those of all rows, in whatever slices they come.
+    assert streamed.schema.as_dict() == in_memory.schema.as_dict()
+    assert own.epochs[0].valid_nll == pytest.approx(other.epochs[0].valid_nll, abs=1e-6)
+    assert own.epochs[0].valid_nll - own.best.valid_nll > 0.5
+    assert own.best.valid_nll == pytest.approx(other.best.valid_nll, abs=0.1)
+
+
+def test_numbers_and_gaps_of_parquet_are_the_same_fit(numbers, tmp_path, small_blocks, same_weights):
+    import polars
+
+    np.save(tmp_path / "numbers.npy", numbers)
+    frame = polars.DataFrame(numbers, schema=["a", "b", "c"]).with_columns(polars.col("c").fill_nan(None))
+    frame.write_parquet(tmp_path / "numbers.parquet")
+    models = []
+    for name in ("numbers.npy", "numbers.parquet"):
+        models.append(of_numbers())
+        made.fit(models[-1], open_rows(tmp_path / name), numbers[:100], epochs=2, batch_size=32)
+    assert same_weights(*models)
+
+
+def test_gaps_in_a_file_where_none_may_be_are_named(numbers, tmp_path, refused):
+    np.save(tmp_path / "numbers.npy", numbers)
+    with refused("numbers.npy: row", "column 2", "missing=True"):
+        made.fit(made.MADE(made.Numeric(3), hidden=(4,)), open_rows(tmp_path / "numbers.npy"), epochs=1)
+
+
 def test_progress_is_shown(tiny, file, capsys):
     made.fit(tiny(), file, epochs=1, progress=True)
     assert "about 0 s left" in capsys.readouterr().err

@@ -63,11 +63,14 @@ def find_step(values: Floats, eps: float = 2.0**-52) -> float | None:
     True
     """
     for decimals in range(_FINEST + 1):
-        scaled = np.abs(values) * 10.0**decimals
+        with np.errstate(over="ignore"):
+            scaled = np.abs(values) * 10.0**decimals
         tolerance = _ULPS * eps * scaled
         if decimals and len(values) and float(np.median(tolerance)) > _PART_OF_STEP:
             return None
-        if bool((np.abs(scaled - np.rint(scaled)) <= tolerance).all()) and bool((scaled < 2.0**63).all()):
+        if not bool((scaled < 2.0**63).all()):
+            return None  # and a finer grid has no numbers for its points either
+        if bool((np.abs(scaled - np.rint(scaled)) <= tolerance).all()):
             return 1.0 if decimals == 0 else 1 / 10**decimals
     return None
 
@@ -90,15 +93,16 @@ def find_spikes(values: Floats, step: float = 0.0) -> list[float]:
     >>> find_spikes(np.arange(300) % 20, step=1.0)
     []
     """
-    distinct, counts = np.unique(values, return_counts=True)
+    distinct, counts = np.unique(values + 0.0, return_counts=True)  # no negative zero
     often = np.flatnonzero(counts >= max(_FEWEST, _SHARE * len(values)))
-    cell = step or (float(np.diff(distinct).min()) if len(distinct) > 1 else 0.0)
+    with np.errstate(over="ignore"):
+        cell = step or (float(np.diff(distinct).min()) if len(distinct) > 1 else 0.0)
     found = []
     for i in often.tolist():
         low, high = max(i - _NEIGHBOURS, 0), min(i + _NEIGHBOURS, len(distinct) - 1)
         around = counts[low : high + 1].sum() - counts[i]
-        width = float(distinct[high] - distinct[low])
-        expected = around * cell / width if width > 0 else 0.0
+        width = float(distinct[high]) - float(distinct[low])
+        expected = around * cell / width if 0 < width < np.inf else 0.0
         if counts[i] >= _TIMES * expected:
             found.append((counts[i], float(distinct[i])))
     return sorted(value for _, value in sorted(found, reverse=True)[:_MOST_SPIKES])

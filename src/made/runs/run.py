@@ -194,9 +194,11 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     schema = dataset.schema
     if config.update is None:
         schema = schema.with_coding(config.coding or ("one-hot" if dataset.table is None else "scaled"))
+    train = schema.encode(dataset.train, dataset.context_of("train"))
+    schema = schema.fitted(train)  # once, for all candidates
     return Pipeline(
         schema,
-        schema.encode(dataset.train, dataset.context_of("train")),
+        train,
         schema.encode(dataset.valid, dataset.context_of("valid")),
         seed=config.seed,
         recipe=config.recipe,

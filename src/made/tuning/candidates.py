@@ -44,6 +44,10 @@ _EPOCHS_UNWATCHED = 400
 _WIDTHS = ((8, 64), (32, 256), (None, 512))
 _WIDTHS_OF_VERY_FEW_ROWS = ((20, 64), (None, 128))
 _WIDE, _FEATURES_FOR_WIDE = 1_024, 200
+# A numeric column that others leave less than this of, in deviations, is taken to be determined by them, or
+# to be a copy; and the rates of what keeps that: larger steps leave the copy.
+_DETERMINED, _COPIED = 0.3, 0.01
+_RATE_OF_SHARP, _RATE_OF_COPIES = 1e-3, 3e-4
 # For images, units that see _REACH pixels each way. They over-fit less than units that see everything, and
 # cost less, so that layers can be wider: by the number of pixels, within _UNITS.
 _REACH = 6
@@ -66,6 +70,8 @@ class Candidate:
         Arguments of `MADE` and of `made.fit`.
     is_tree, is_copula : bool
         Whether the model starts as the Chow-Liu tree of the training rows, or as their Gaussian copula.
+    is_sharp : bool
+        Whether the correlations of that copula are taken as they are.
     """
 
     about: str
@@ -73,6 +79,7 @@ class Candidate:
     training: Mapping[str, Any]
     is_tree: bool = False
     is_copula: bool = False
+    is_sharp: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the arguments that make it again, JSON-ready."""
@@ -126,7 +133,18 @@ def when_updated(n_rows: int) -> dict[str, Any]:
 
 
 def _for_tables(facts: Facts) -> list[Candidate]:
-    """Return networks that assume nothing about the columns."""
+    """Return networks for columns of any kind, and one for numbers that determine each other."""
+    tried = _for_noisy_tables(facts)
+    if facts.least_noise < _DETERMINED and facts.n_rows >= VERY_FEW_ROWS:
+        # Noise on units, and large steps, would blur what is sharp.
+        is_copy = facts.least_noise < _COPIED
+        rate = _RATE_OF_COPIES if is_copy else _RATE_OF_SHARP
+        own = _candidate(facts, 0.0, rate=rate, decay=1.0, is_copula=True, is_sharp=True)
+        tried.insert(0 if is_copy else 1, own)
+    return tried
+
+
+def _for_noisy_tables(facts: Facts) -> list[Candidate]:
     make = partial(_candidate, facts)
     if facts.n_rows > _MANY_ROWS:
         return [make(0.1, rate=4e-3), make(0.1, rate=4e-3, decay=1.0)]
@@ -160,6 +178,7 @@ def _candidate(
     decay: float | None = None,
     is_tree: bool = False,
     is_copula: bool = False,
+    is_sharp: bool = False,
     **model: Any,
 ) -> Candidate:
     """Return a candidate with this fraction of units dropped, and say in words what else it has."""
@@ -170,10 +189,12 @@ def _candidate(
     about = [
         f"{orderings} orderings" if orderings > 1 else "",
         f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
-        f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped",
+        f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped"
+        if dropout
+        else "",
         "" if decay is None else f"weight decay {decay:g}",
         "from the Chow-Liu tree" if is_tree else "",
-        "from the Gaussian copula" if is_copula else "",
+        f"from the {'sharp ' if is_sharp else ''}Gaussian copula" if is_copula else "",
     ]
     is_long = inputs and facts.n_features <= _FEATURES_FOR_LONG
     training = _training(n_rows, _STEPS_DROPPED_INPUTS if is_long else _up_to(_STEPS, n_rows), _EPOCHS)
@@ -183,7 +204,7 @@ def _candidate(
     # Without weight decay of its own, that which follows from the optimizer.
     training |= {} if decay is None else {"weight_decay": decay}
     network = {"hidden": (width, width), "dropout": dropout, **_without_direct(facts), **model}
-    return Candidate(", ".join(filter(None, about)), network, training, is_tree, is_copula)
+    return Candidate(", ".join(filter(None, about)), network, training, is_tree, is_copula, is_sharp)
 
 
 def _without_direct(facts: Facts) -> dict[str, Any]:

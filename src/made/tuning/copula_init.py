@@ -8,7 +8,7 @@ connections and one width hold that exactly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,11 @@ from made.model import MADE
 from made.variables.discrete import Discrete
 from made.variables.normal_mixture import N_COMPONENTS, outputs_of
 from made.variables.numeric import N_BUMPS, Numeric
+from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
-__all__ = ["build_as_copula", "can_be_copula", "shrunk_correlation"]
+__all__ = ["build_as_copula", "can_be_copula", "least_noise", "shrunk_correlation"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,6 +35,10 @@ _LEAST_NOISE = 1e-3
 _MOST_FEATURES, _MOST_CLASSES = 1_000, 50
 # Of the variance of features, what is left within classes at least.
 _LEAST_WITHIN = 0.05
+# What is added to the variances of standardized features, so that a matrix of copies has an inverse.
+_RIDGE = 1e-8
+# Of a column's noise: the most rows that it is found with, and the fewest for each column.
+_MOST_ROWS, _ROWS_PER_COLUMN = 20_000, 10
 # A share of atoms above which a body has a regression of its own rows.
 _FEW_ATOMS = 0.01
 
@@ -43,7 +48,28 @@ def can_be_copula(schema: Schema) -> bool:
     return schema.row_type.numbers is not None and schema.row_type.n_variables > 1
 
 
-def build_as_copula(schema: Schema, settings: Mapping[str, Any], train: Rows, seed: int = 0) -> MADE:
+def least_noise(row_type: RowType, train: Rows) -> float:
+    """Return the deviation of that normal score which is closest to a linear function of all the others.
+
+    1 where all are independent, close to 0 where a column is a copy or a sum of others; NaN where there are
+    too few rows to tell.
+    """
+    rows = row_type.scored(train[:_MOST_ROWS])
+    table = row_type.features(rows.codes, rows.scores).double().cpu().numpy()
+    firsts = np.cumsum(row_type.input_sizes) - row_type.input_sizes
+    assert row_type.numbers is not None
+    scores = table[:, firsts[row_type.numbers.places]]
+    scores = scores[:, scores.std(axis=0) > 0]
+    n, width = scores.shape
+    if width < 2 or n < _ROWS_PER_COLUMN * width:
+        return float("nan")
+    inverse = np.linalg.inv(_as_correlation(np.corrcoef(scores.T)))
+    return float(1 / np.sqrt(np.diag(inverse).max()))
+
+
+def build_as_copula(
+    schema: Schema, settings: Mapping[str, Any], train: Rows, seed: int = 0, *, is_sharp: bool = False
+) -> MADE:
     """Build a model whose variables depend on those before them linearly, as in a Gaussian copula.
 
     Parameters
@@ -56,13 +82,15 @@ def build_as_copula(schema: Schema, settings: Mapping[str, Any], train: Rows, se
         Training rows.
     seed : int
         Of the initial weights.
+    is_sharp : bool
+        Take the correlations as they are, where they would be shrunk: for columns that others determine.
     """
     model = MADE(schema, seed=seed, **settings)
     model.set_marginals(train)
     assert model.network.direct is not None
     train = model.variables.scored(train)
     codes = train.codes.cpu().numpy().astype(np.int64)
-    before = _Features.of(model, train)
+    before = _Features.of(model, train, sample_correlation if is_sharp else shrunk_correlation)
     outputs = np.cumsum(model.variables.output_sizes) - model.variables.output_sizes
     with torch.no_grad():
         for variable in model.mask(0).ordering.tolist():
@@ -90,7 +118,17 @@ def shrunk_correlation(scores: Floats) -> Floats:
     """
     from sklearn.covariance import ledoit_wolf
 
-    covariance, _ = ledoit_wolf(scores, assume_centered=True)
+    return _as_correlation(ledoit_wolf(scores, assume_centered=True)[0])
+
+
+def sample_correlation(scores: Floats) -> Floats:
+    """Return the correlation matrix of standardized scores (n, B) as it is."""
+    return _as_correlation(scores.T @ scores / len(scores))
+
+
+def _as_correlation(covariance: Floats) -> Floats:
+    """Return a covariance matrix as one of correlations that has an inverse."""
+    covariance = covariance + _RIDGE * np.eye(len(covariance))
     deviation = np.sqrt(np.diag(covariance))
     correlation: Floats = covariance / np.outer(deviation, deviation)
     return correlation
@@ -110,6 +148,8 @@ class _Features:
         What they were standardized by.
     factor : (M, M) float64 array
         The inverse of the Cholesky factor of their correlation matrix.
+    correlate : callable
+        Estimates that from standardized features.
     """
 
     values: Floats
@@ -118,9 +158,10 @@ class _Features:
     mean: Floats
     deviation: Floats
     factor: Floats
+    correlate: Callable[[Floats], Floats]
 
     @staticmethod
-    def of(model: MADE, train: Rows) -> _Features:
+    def of(model: MADE, train: Rows, correlate: Callable[[Floats], Floats]) -> _Features:
         """Return the features of training rows: of a number its normal score and its atoms."""
         variables, ranks = model.variables, model.mask(0).ranks
         table = variables.features(train.codes, train.scores).double().cpu().numpy()
@@ -140,8 +181,8 @@ class _Features:
         values = table[:, inputs]
         mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
         values = (values - mean) / deviation
-        factor = np.linalg.inv(np.linalg.cholesky(shrunk_correlation(values)))
-        return _Features(values, inputs, ranks[owner[inputs]], mean, deviation, factor)
+        factor = np.linalg.inv(np.linalg.cholesky(correlate(values)))
+        return _Features(values, inputs, ranks[owner[inputs]], mean, deviation, factor, correlate)
 
 
 def _set_body(model: MADE, before: _Features, n_before: int, codes: Ints, first: int) -> None:
@@ -152,7 +193,7 @@ def _set_body(model: MADE, before: _Features, n_before: int, codes: Ints, first:
         slopes = -before.factor[place, :n_before] / before.factor[place, place]
         shift, noise = 0.0, 1 / before.factor[place, place]
     else:
-        slopes, shift, noise = _regression(before.values[is_body, : place + 1])
+        slopes, shift, noise = _regression(before.values[is_body, : place + 1], before.correlate)
     scale = before.deviation[place]
     weights = scale * slopes / before.deviation[:n_before]
     mean = before.mean[place] + scale * shift - weights @ before.mean[:n_before]
@@ -162,10 +203,10 @@ def _set_body(model: MADE, before: _Features, n_before: int, codes: Ints, first:
     _connect(model, before, own[N_COMPONENTS : 2 * N_COMPONENTS], np.tile(weights, (N_COMPONENTS, 1)))
 
 
-def _regression(values: Floats) -> tuple[Floats, float, float]:
+def _regression(values: Floats, correlate: Callable[[Floats], Floats]) -> tuple[Floats, float, float]:
     """Return slopes, intercept and noise of the last of these columns (n, p + 1), given the others."""
     mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
-    factor = np.linalg.inv(np.linalg.cholesky(shrunk_correlation((values - mean) / deviation)))
+    factor = np.linalg.inv(np.linalg.cholesky(correlate((values - mean) / deviation)))
     slopes = -factor[-1, :-1] / factor[-1, -1] * deviation[-1] / deviation[:-1]
     return slopes, float(mean[-1] - slopes @ mean[:-1]), float(deviation[-1] / factor[-1, -1])
 

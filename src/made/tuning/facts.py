@@ -9,6 +9,7 @@ from typing import Any
 
 from made.baselines import ChowLiuTree, ProductOfMarginals
 from made.tuning.chow_liu_init import can_be_tree
+from made.tuning.copula_init import can_be_copula, least_noise
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
@@ -43,6 +44,9 @@ class Facts:
         What the Chow-Liu tree gains on that, in nats; NaN where a model cannot start as a tree.
     n_numbers : int
         How many of the columns are numeric.
+    least_noise : float
+        How far the numeric column that others determine best is from them, see `copula_init.least_noise`; NaN
+        where it is unknown.
     image : (rows, columns), optional
         Shape of the images that the rows are, if they are.
     """
@@ -55,6 +59,7 @@ class Facts:
     entropy: float = math.nan
     tree_gain: float = math.nan
     n_numbers: int = 0
+    least_noise: float = math.nan
     image: tuple[int, int] | None = None
 
     @property
@@ -98,6 +103,9 @@ class Facts:
             is_small = len(train) <= FEW_ROWS and row_type.n_inputs <= _FEATURES_FOR_TREES
             if is_small and can_be_tree(schema):
                 gain = entropy + float(tree().log_prob(codes).mean())
+        noise = math.nan
+        if tree is not None and can_be_copula(schema) and row_type.numbers is not None:
+            noise = least_noise(row_type, train) if row_type.numbers.is_fitted else math.nan
         return cls(
             n_rows=len(train),
             n_valid=0 if valid is None else len(valid),
@@ -105,6 +113,7 @@ class Facts:
             n_outputs=row_type.n_outputs,
             n_blocks=len(row_type.blocks) if is_discrete else _BLOCKS_OF_NUMBERS,
             n_numbers=0 if row_type.numbers is None else len(row_type.numbers.columns),
+            least_noise=round(noise, 6),
             entropy=round(entropy, 6),
             tree_gain=round(gain, 6),
             image=image,

@@ -79,6 +79,8 @@ class Recipe:
     is_tree, is_copula : bool
         Whether a model starts as the Chow-Liu tree of the training rows, or as the Gaussian copula of their
         numeric columns, where it can.
+    is_sharp : bool
+        Whether the correlations of that copula are taken as they are.
     figures : tuple of Figures
         Its results, by data set.
     """
@@ -89,6 +91,7 @@ class Recipe:
     training: Mapping[str, Any] = field(default_factory=dict)
     is_tree: bool = False
     is_copula: bool = False
+    is_sharp: bool = False
     figures: tuple[Figures, ...] = ()
 
     def model_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +173,12 @@ def as_recipe(candidate: Candidate) -> Recipe:
     """Return the default recipe with a candidate's settings."""
     own = candidate
     return replace(
-        DEFAULT, model=own.model, training=own.training, is_tree=own.is_tree, is_copula=own.is_copula
+        DEFAULT,
+        model=own.model,
+        training=own.training,
+        is_tree=own.is_tree,
+        is_copula=own.is_copula,
+        is_sharp=own.is_sharp,
     )
 
 
@@ -217,5 +225,5 @@ def build_model(
     if recipe.is_tree and tree is not None and not by_hand and can_be_tree(schema):
         return build_as_tree(schema, settings, tree(), seed)
     if recipe.is_copula and train is not None and not by_hand and can_be_copula(schema):
-        return build_as_copula(schema, settings, train, seed)
+        return build_as_copula(schema, settings, train, seed, is_sharp=recipe.is_sharp)
     return MADE(schema, seed=seed, **settings)

@@ -25,6 +25,8 @@ _VALUES_PER_KNOT = 5
 # Values that the choice is made with, in two halves of which each scores the other.
 _VALUES_FOR_CHOICE = 5_000
 _QUARTILE = 0.6744897501960817
+# Values nearer to each other than this are one; beyond half of this range differences overflow.
+_LEAST_RANGE, _MOST_HALF_RANGE = 1e-305, 8e307
 
 
 def fit_marginal(values: Floats, step: float = 0.0, weights: Floats | None = None) -> Spline:
@@ -120,7 +122,9 @@ def _resolution(values: Floats) -> float:
     distinct = np.unique(values)
     if not 1 < len(distinct) < 0.9 * len(values):
         return 0.0
-    return float(np.diff(distinct).min())
+    with np.errstate(over="ignore"):
+        least = float(np.diff(distinct).min())
+    return least if least < np.inf else 0.0
 
 
 def _held_out(splines: list[Spline], values: Floats, weights: Floats, resolution: float) -> Floats:
@@ -138,20 +142,24 @@ def _spline(values: Floats, weights: Floats, resolution: float, n_knots: int, be
     x = _spread(x, resolution)
     total = weights.sum()
     places = (np.cumsum(weights) - weights / 2) / max(total, 1e-300)
-    if len(x) < 2 or x[-1] - x[0] <= 1e-12 * max(abs(x[0]), abs(x[-1])):
+    least = max(1e-12 * float(np.abs(x).max(initial=0.0)), _LEAST_RANGE)
+    if len(x) < 2 or x[-1] / 2 - x[0] / 2 <= least / 2:
         return _about(float(x[0]) if len(x) else 0.0, resolution)
     centre, scale = 0.0, 0.0
-    if bend != "none":
-        low, middle, high = np.interp([0.25, 0.5, 0.75], places, x)
-        centre = float({"middle": middle, "low": x[0], "high": x[-1]}[bend])
+    is_too_wide = x[-1] / 2 - x[0] / 2 > _MOST_HALF_RANGE
+    if bend != "none" or is_too_wide:
+        low, middle, high = np.interp([0.25, 0.5, 0.75], places, x / 2) * 2
+        if not is_too_wide:
+            centre = float({"middle": middle, "low": x[0], "high": x[-1]}[bend])
         # Nearer to the centre than this the scale is linear, farther out logarithmic.
         scale = float(np.interp(0.1, places, np.sort(np.abs(x - centre))))
-        scale = max(scale, resolution, 1e-6 * float(high - low), 1e-300)
-    t = np.arcsinh(np.clip((x - centre) / scale, -1e150, 1e150)) if scale else x - centre
+        scale = max(scale, resolution, 1e-6 * float(high) - 1e-6 * float(low), 1e-300)
+    with np.errstate(over="ignore"):
+        t = np.arcsinh(np.clip((x - centre) / scale, -1e150, 1e150)) if scale else x - centre
     # Denser towards both ends, where the density changes most on the scale of z.
     shares = np.sin(np.pi * np.arange(1, n_knots + 1) / (2 * (n_knots + 1))) ** 2
     at = np.interp(shares, places, t)
-    apart = np.diff(at, prepend=-np.inf) > 1e-9 * max(at[-1] - at[0], 1e-300)
+    apart = np.diff(at, prepend=-np.inf) > max(1e-9 * (at[-1] - at[0]), _LEAST_RANGE)
     if apart.sum() < 2:
         at, shares = np.array([t[0], t[-1]]), np.array([0.25, 0.75])
     else:

@@ -202,14 +202,14 @@ class NormalScores:
 
     def _to_t(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return t and log dt/dx."""
-        offset = values - self._centre
+        offset = (values - self._centre).clamp(-_LARGEST, _LARGEST)
         is_skewed = self._scale > 0
         scale = torch.where(is_skewed, self._scale, 1.0)
         ratio = offset / scale
         # asinh of what overflows: log(2 |offset| / scale)
         far = offset.sign() * (offset.abs().log() - scale.log() + math.log(2))
         t = torch.where(ratio.abs() < 1e150, torch.asinh(ratio), far)
-        log_t = -torch.hypot(scale, offset).log()
+        log_t = -torch.hypot(scale, offset).clamp(max=_LARGEST).log()
         return torch.where(is_skewed, t, offset), torch.where(is_skewed, log_t, 0.0)
 
     def _from_t(self, t: Tensor) -> Tensor:
