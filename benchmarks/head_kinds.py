@@ -74,16 +74,26 @@ def in_place(kind: Kind) -> Iterator[None]:
         return
     modules = (normal_mixture, numeric, numeric_columns)
     before = normal_mixture.N_PARAMETERS, normal_mixture.log_ratio, normal_mixture.outputs_of
+    of_columns = numeric_columns.NumericColumns.log_ratio
     try:
         for module in modules:
             module.N_PARAMETERS = kind.n_outputs  # type: ignore[attr-defined]
         normal_mixture.log_ratio = partial(_log_ratio, kind)  # type: ignore[assignment]
         normal_mixture.outputs_of = lambda: torch.zeros(kind.n_outputs)  # type: ignore[assignment, misc]
+        numeric_columns.NumericColumns.log_ratio = _of_columns  # type: ignore[method-assign]
         yield
     finally:
         for module in modules:
             module.N_PARAMETERS = before[0]  # type: ignore[attr-defined]
         _, normal_mixture.log_ratio, normal_mixture.outputs_of = before
+        numeric_columns.NumericColumns.log_ratio = of_columns  # type: ignore[method-assign]
+
+
+def _of_columns(columns: numeric_columns.NumericColumns, outputs: Tensor, scores: Tensor) -> Tensor:
+    """Return what `NumericColumns.log_ratio` does, which has the gradient of the mixture by hand."""
+    own = outputs.t()[:, columns.outputs].unflatten(1, (len(columns.columns), -1))
+    z, width = scores[:, :, 0].to(own.dtype), scores[:, :, 1].to(own.dtype)
+    return normal_mixture.log_ratio(own, z, width if columns.scores.has_grid else None).t()
 
 
 def _log_ratio(kind: Kind, outputs: Tensor, z: Tensor, width: Tensor | None) -> Tensor:

@@ -135,7 +135,8 @@ def test_samples_have_the_distribution_of_the_model(fitted, method):
 
 def test_a_sample_is_a_function_of_its_number(fitted):
     rows = np.asarray(fitted.sample(20, seed=5))
-    np.testing.assert_allclose(rows[7:12], np.asarray(fitted.sample(5, seed=5, first=7)), rtol=1e-6)
+    # Few rows are sampled one by one, with sums of float32 in another order.
+    np.testing.assert_allclose(rows[7:12], np.asarray(fitted.sample(5, seed=5, first=7)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("power", [-20, 7])

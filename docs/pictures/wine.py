@@ -22,7 +22,7 @@ def main() -> None:
     assert numbers is not None
     alcohol = rows[:, -1]
     grid = np.linspace(alcohol.min() - 0.5, alcohol.max() + 0.5, 600)
-    z, log_slope = numbers.alone(len(numbers.columns) - 1).point(torch.from_numpy(grid)[None])
+    z, log_slope = numbers.alone(len(numbers.columns) - 1).scores.point(torch.from_numpy(grid)[None])
     density = torch.exp(-0.5 * z**2 + log_slope)[0].numpy() / np.sqrt(2 * np.pi)
     figure = new_figure(11, 3.4)
     left, middle, right = figure.subplots(1, 3)

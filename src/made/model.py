@@ -542,15 +542,19 @@ class MADE(Questions, BaseModel):
                     torch.from_numpy(u).to(self.device),
                     rows,
                 )
-        # Missing is a class that the kernels do not leave out.
         recorded = rows is not None and rows.recorded and self.variables.has_missing
-        if method == "one-pass" and not recorded and self._sampler.supports(self.network, self.variables):
-            given: tuple[Tensor | None, ...] = (None, None, None)
+        if method == "one-pass" and self._sampler.supports(self.network, self.variables):
+            given: tuple[Tensor | None, ...] = (None, None, None, None)
             if rows is not None:
                 features = None if rows.context is None else self.context.features(rows.context)
                 some = rows.known is None or bool(rows.known.any())
-                given = (rows.codes, rows.mask, features) if some else (None, None, features)
-            return Rows(self._sampler.sample(self.network, self.variables, mask, self._mask_of, u, *given))
+                given = (
+                    (rows.codes, rows.mask, features, rows.bodies) if some else (None, None, features, None)
+                )
+            codes, bodies = self._sampler.sample(
+                self.network, self.variables, mask, self._mask_of, u, *given, recorded=recorded
+            )
+            return Rows(codes, bodies=bodies)
         product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
 
         def pick(rows: Rows, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:

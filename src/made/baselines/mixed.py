@@ -259,7 +259,7 @@ def _bins_of(row_type: RowType, n_bins: int) -> dict[int, _Bins]:
     numbers = row_type.numbers
     assert numbers is not None
     places = numbers.places.tolist()
-    return {d: _Bins(numbers.columns[i], numbers.alone(i), n_bins) for i, d in enumerate(places)}
+    return {d: _Bins(numbers.columns[i], numbers.alone(i).scores, n_bins) for i, d in enumerate(places)}
 
 
 def _whole_cells(

@@ -233,7 +233,7 @@ def numeric_conditional(
         of_atoms = evidence(with_values(codes, column.bodies_of_codes(codes, np.zeros_like(codes))))
         found.append(of_atoms)
         atoms = of_atoms.log_prob
-    scores = numbers.alone(place)
+    scores = numbers.alone(place).scores
     z = torch.special.ndtri(torch.linspace(_TAIL, 1 - _TAIL, _FIRST, dtype=torch.float64))
     ends = scores.values(torch.stack([z[0], z[-1]])[None])[0].tolist()
     is_grid = column.step is not None and (ends[1] - ends[0]) / column.step < _MOST_POINTS

@@ -88,7 +88,7 @@ def _of_number(variables: RowType, d: int, block: Numeric, region: Region | None
         return ValueSet(atoms, bodies, place=place)
     for end in _ENDS if block.step is not None else ():
         z = torch.tensor([[-end, end]], dtype=torch.float64)
-        tails = variables.numbers.alone(place).values(z)[0].numpy()
+        tails = variables.numbers.alone(place).scores.values(z)[0].numpy()
         first, last = block.bodies_near(tails).tolist()
         ends = zip(own.least.tolist(), own.most.tolist(), strict=True)
         runs = [(max(a, first), min(b, last)) for a, b in ends]

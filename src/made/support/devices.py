@@ -1,12 +1,53 @@
-"""Where the arithmetic is done: the CPU, a GPU, or a GPU where there is one."""
+"""Where the arithmetic is done: the CPU, a GPU, or a GPU where there is one; and constants that follow it."""
 
 from __future__ import annotations
 
+import copy
+from typing import Any, TypeVar
+
 import torch
+from torch import Tensor
 
 from made.support.errors import InputError
 
-__all__ = ["find_device"]
+__all__ = ["OnDevices", "find_device"]
+
+Own = TypeVar("Own", bound="OnDevices")
+
+
+class OnDevices:
+    """Something made on the CPU whose tensors are constants: each device that is asked for gets a copy, once.
+
+    A CUDA graph cannot be captured where a constant is still to be carried to the device.
+
+    Examples
+    --------
+    >>> class Scale(OnDevices):
+    ...     def __init__(self):
+    ...         self.factor = torch.tensor(2.0)
+    >>> scale = Scale()
+    >>> scale.on(torch.device("cpu")) is scale, scale.on(torch.device("meta")).factor.device.type
+    (True, 'meta')
+    """
+
+    def on(self: Own, device: torch.device) -> Own:
+        """Return this with its tensors on a device."""
+        if device.type == "cpu":
+            return self
+        copies: dict[torch.device, Any] = self.__dict__.setdefault("_copies", {})
+        if device not in copies:
+            copies[device] = own = copy.copy(self)
+            for name, value in vars(self).items():
+                if isinstance(value, Tensor):
+                    setattr(own, name, value.to(device))
+                elif isinstance(value, OnDevices):
+                    setattr(own, name, value.on(device))
+        found: Own = copies[device]
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle without the copies."""
+        return {name: value for name, value in vars(self).items() if name != "_copies"}
 
 
 def find_device(name: str | torch.device) -> torch.device:

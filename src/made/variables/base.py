@@ -36,9 +36,12 @@ class Variable(ABC):
         Network outputs per variable: the parameters of its distribution.
     output_map : (n_values, n_values) tensor or None
         A matrix that the outputs are multiplied with, outputs @ map, to become logits.
+    kernel_kind : str
+        How compiled sampling feeds a value to the network: "bernoulli", "one-hot", "table" or "numeric".
     """
 
     kind: ClassVar[str]
+    kernel_kind: str
     n: int
     n_values: int
     labels: tuple[Label, ...] | None = None

@@ -32,13 +32,10 @@ class Discrete(Variable):
 
     Attributes
     ----------
-    kernel_kind : str
-        How compiled sampling feeds a value to the network: "bernoulli", "one-hot" or "table".
     feature_table : (n_values, input_size) tensor or None
         The input features of every code, for kernel_kind "table".
     """
 
-    kernel_kind: str
     feature_table: Tensor | None = None
 
     @abstractmethod

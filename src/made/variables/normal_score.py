@@ -16,15 +16,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from made.support.devices import OnDevices
 from made.support.errors import InputError
 
-__all__ = ["NormalScores", "Score", "Spline", "log_cell", "log_phi", "ndtri_exp"]
+__all__ = ["NARROW_CELL", "TAIL_SHAPE", "NormalScores", "Score", "Spline", "log_cell", "log_phi", "ndtri_exp"]
 
 #: Shape of the tails: a value far beyond all that were seen costs a finite number of nats, whatever its size.
 TAIL_SHAPE = 0.1
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
-# A cell narrower than this in z is as good as a point times its width.
-_NARROW = 1e-5
+#: A cell narrower than this in z is as good as a point times its width.
+NARROW_CELL = 1e-5
 _FARTHEST_CELL = 150.0
 _LARGEST = torch.finfo(torch.float64).max
 
@@ -91,7 +92,7 @@ class Score(NamedTuple):
     log_marginal: Tensor
 
 
-class NormalScores:
+class NormalScores(OnDevices):
     """The marginals of D numeric columns, evaluated together.
 
     Parameters
@@ -118,19 +119,19 @@ class NormalScores:
 
         self.steps = torch.tensor(steps, dtype=torch.float64)[:, None]
         self.has_grid = bool((self.steps > 0).any())
-        self._knots = padded("knots", math.inf)
-        self._scores = padded("scores", math.inf)
-        self._slopes = padded("slopes", 1.0)
+        self.knots = padded("knots", math.inf)
+        self.scores = padded("scores", math.inf)
+        self.slopes = padded("slopes", 1.0)
         counts = torch.tensor([len(own.knots) for own in splines])[:, None]
-        self._last = counts - 1
-        self._centre = torch.tensor([own.centre for own in splines], dtype=torch.float64)[:, None]
-        self._scale = torch.tensor([own.scale for own in splines], dtype=torch.float64)[:, None]
+        self.last = counts - 1
+        self.centre = torch.tensor([own.centre for own in splines], dtype=torch.float64)[:, None]
+        self.scale = torch.tensor([own.scale for own in splines], dtype=torch.float64)[:, None]
         # The tails continue the density at the end knots: log of the mass beyond, and of the rate of decay.
-        ends = torch.cat([torch.zeros_like(counts), self._last], dim=1)
-        self._end_knots, self._end_scores = self._knots.gather(1, ends), self._scores.gather(1, ends)
+        ends = torch.cat([torch.zeros_like(counts), self.last], dim=1)
+        self._end_knots, self._end_scores = self.knots.gather(1, ends), self.scores.gather(1, ends)
         outwards = torch.tensor([1.0, -1.0], dtype=torch.float64)
-        self._end_mass = torch.special.log_ndtr(self._end_scores * outwards)
-        self._end_rate = log_phi(self._end_scores) + self._slopes.gather(1, ends).log() - self._end_mass
+        self.end_mass = torch.special.log_ndtr(self._end_scores * outwards)
+        self.end_rate = log_phi(self._end_scores) + self.slopes.gather(1, ends).log() - self.end_mass
 
     def of(self, values: Tensor) -> Score:
         """Return the scores of values (D, n): of the cells around them where a column is on a grid."""
@@ -142,7 +143,7 @@ class NormalScores:
         high, _ = self.point(values + self.steps / 2)
         width = high - low
         # Of a narrow cell the difference has lost its digits.
-        narrow = width < _NARROW
+        narrow = width < NARROW_CELL
         width = torch.where(narrow, (log_slope + self.steps.log()).exp(), width)
         middle = torch.where(narrow, z, (low + high) / 2)
         cell = Score(middle, width, width.log() + log_cell(middle, width))
@@ -152,7 +153,7 @@ class NormalScores:
     def point(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return z and log dz/dx of values (D, n)."""
         t, log_t = self._to_t(values)
-        t0, t1, z0, z1, d0, d1 = self._interval(self._knots, t)
+        t0, t1, z0, z1, d0, d1 = self._interval(self.knots, t)
         place = ((t - t0) / (t1 - t0)).clamp(0, 1)
         secant = (z1 - z0) / (t1 - t0)
         both = place * (1 - place)
@@ -161,18 +162,18 @@ class NormalScores:
         log_slope = secant.log() + ((d1 * place**2 + 2 * both + d0 * (1 - place) ** 2) / below**2).log()
         for side, sign in ((0, -1.0), (1, 1.0)):
             beyond = sign * (t - self._end_knots[:, side : side + 1])
-            excess = (beyond.clamp(min=0) * self._end_rate[:, side : side + 1].exp()).clamp(max=_LARGEST)
+            excess = (beyond.clamp(min=0) * self.end_rate[:, side : side + 1].exp()).clamp(max=_LARGEST)
             decay = torch.log1p(TAIL_SHAPE * excess)
-            log_mass = self._end_mass[:, side : side + 1] - decay / TAIL_SHAPE
+            log_mass = self.end_mass[:, side : side + 1] - decay / TAIL_SHAPE
             tail = -sign * ndtri_exp(log_mass)
-            log_density = log_mass + self._end_rate[:, side : side + 1] - decay
+            log_density = log_mass + self.end_rate[:, side : side + 1] - decay
             z = torch.where(beyond > 0, tail, z)
             log_slope = torch.where(beyond > 0, log_density - log_phi(tail), log_slope)
         return z, log_slope + log_t
 
     def values(self, z: Tensor) -> Tensor:
         """Return the values (D, n) of normal scores: the inverse of `point`, on no grid."""
-        t0, t1, z0, z1, d0, d1 = self._interval(self._scores, z)
+        t0, t1, z0, z1, d0, d1 = self._interval(self.scores, z)
         rise = (z - z0).clamp(min=0)
         rise = torch.minimum(rise, z1 - z0)
         bend = d1 + d0 - 2
@@ -184,8 +185,8 @@ class NormalScores:
         for side, sign in ((0, -1.0), (1, 1.0)):
             end = self._end_scores[:, side : side + 1]
             log_mass = torch.special.log_ndtr(-sign * torch.where(sign * (z - end) > 0, z, end))
-            decay = TAIL_SHAPE * (self._end_mass[:, side : side + 1] - log_mass)
-            excess = torch.expm1(decay) / TAIL_SHAPE / self._end_rate[:, side : side + 1].exp()
+            decay = TAIL_SHAPE * (self.end_mass[:, side : side + 1] - log_mass)
+            excess = torch.expm1(decay) / TAIL_SHAPE / self.end_rate[:, side : side + 1].exp()
             tail = self._end_knots[:, side : side + 1] + sign * excess
             t = torch.where(sign * (z - end) > 0, tail, t)
         return self._from_t(t)
@@ -193,8 +194,8 @@ class NormalScores:
     def _interval(self, among: Tensor, at: Tensor) -> tuple[Tensor, ...]:
         """Return t, z and dz/dt over its mean at both ends of the interval that each of `at` (D, n) is in."""
         right = torch.searchsorted(among, at.contiguous(), right=True).clamp(min=1)
-        right = torch.minimum(right, self._last)
-        tables = (self._knots, self._scores, self._slopes)
+        right = torch.minimum(right, self.last)
+        tables = (self.knots, self.scores, self.slopes)
         t0, z0, d0 = (table.gather(1, right - 1) for table in tables)
         t1, z1, d1 = (table.gather(1, right) for table in tables)
         secant = (z1 - z0) / (t1 - t0)
@@ -202,9 +203,9 @@ class NormalScores:
 
     def _to_t(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return t and log dt/dx."""
-        offset = (values - self._centre).clamp(-_LARGEST, _LARGEST)
-        is_skewed = self._scale > 0
-        scale = torch.where(is_skewed, self._scale, 1.0)
+        offset = (values - self.centre).clamp(-_LARGEST, _LARGEST)
+        is_skewed = self.scale > 0
+        scale = torch.where(is_skewed, self.scale, 1.0)
         ratio = offset / scale
         # asinh of what overflows: log(2 |offset| / scale)
         far = offset.sign() * (offset.abs().log() - scale.log() + math.log(2))
@@ -213,9 +214,9 @@ class NormalScores:
         return torch.where(is_skewed, t, offset), torch.where(is_skewed, log_t, 0.0)
 
     def _from_t(self, t: Tensor) -> Tensor:
-        is_skewed = self._scale > 0
-        offset = torch.where(is_skewed, self._scale * torch.sinh(torch.where(is_skewed, t, 0.0)), t)
-        return (self._centre + offset).clamp(-_LARGEST, _LARGEST)
+        is_skewed = self.scale > 0
+        offset = torch.where(is_skewed, self.scale * torch.sinh(torch.where(is_skewed, t, 0.0)), t)
+        return (self.centre + offset).clamp(-_LARGEST, _LARGEST)
 
 
 def log_phi(z: Tensor) -> Tensor:

@@ -14,15 +14,19 @@ from made.variables.base import Variable
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import Spline
 
-__all__ = ["N_BUMPS", "Numbers", "Numeric", "as_number"]
+__all__ = ["LARGEST_BODY", "LARGEST_FEATURE", "N_BUMPS", "Numbers", "Numeric", "as_number"]
 
 #: Radial basis functions of G that a value enters the network as, beside its normal score.
 N_BUMPS = 8
+#: Normal scores enter the network up to here: a linear unit is not to follow an outlier.
+LARGEST_FEATURE = 4.0
 _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
 # A value this close to a point of the grid, in units of its own rounding, is on it.
 _ULPS = 4
 # Numbers of points of a grid are int64.
 _LARGEST = 2**63 - 1
+#: The float64 next to 2^63.
+LARGEST_BODY = 2.0**63 - 1024
 
 
 class Numbers(NamedTuple):
@@ -76,6 +80,7 @@ class Numeric(Variable):
     """
 
     kind = "numeric"
+    kernel_kind = "numeric"
 
     def __init__(
         self,
@@ -90,9 +95,9 @@ class Numeric(Variable):
         self.n = check_int("Numeric: n", n, least=1)
         self.step = _check_step(step)
         self.missing = check_bool("Numeric: missing", missing)
-        # The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read.
         inverse = 0 if self.step is None else round(1 / self.step)
-        self._inverse = inverse if self.step is not None and inverse * self.step == 1 else 0
+        #: The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read.
+        self.inverse = inverse if self.step is not None and inverse * self.step == 1 else 0
         self.spikes = tuple(float(value) for value in spikes)
         if len(set(self.spikes)) < len(self.spikes) or not np.isfinite(self.spikes).all():
             raise InputError(f"Numeric: spikes are finite numbers that differ, got {list(spikes)}")
@@ -104,7 +109,8 @@ class Numeric(Variable):
         self.n_class_outputs = self.n_values if self.n_values > 1 else 0
         self.output_size = self.n_class_outputs + N_PARAMETERS
         self.input_power = 2.0
-        self._spike_numbers, wrong, _ = self._numbers(np.array(self.spikes))
+        #: The bodies of the spikes.
+        self.spike_bodies, wrong, _ = self._numbers(np.array(self.spikes))
         if wrong.any():
             raise InputError(f"Numeric: the spikes {list(spikes)} are not multiples of the step {self.step}")
 
@@ -116,7 +122,7 @@ class Numeric(Variable):
     def codes_of(self, bodies: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the code of each body: that of its spike, or 0."""
         codes = np.zeros(bodies.shape, dtype=np.int64)
-        for code, spike in enumerate(self._spike_numbers.tolist(), start=1):
+        for code, spike in enumerate(self.spike_bodies.tolist(), start=1):
             codes[bodies == spike] = code
         return codes
 
@@ -124,8 +130,8 @@ class Numeric(Variable):
         """Return the values that bodies stand for: int64 for whole numbers, else float64."""
         if self.step is None:
             return bodies.view(np.float64)
-        if self._inverse:
-            return bodies if self._inverse == 1 else bodies / self._inverse
+        if self.inverse:
+            return bodies if self.inverse == 1 else bodies / self.inverse
         return bodies * self.step
 
     def bodies_near(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -133,14 +139,13 @@ class Numeric(Variable):
         if self.step is None:
             return (values + 0.0).view(np.int64)
         with np.errstate(over="ignore"):  # what is too large is clipped
-            scaled = values * self._inverse if self._inverse else values / self.step
-        # The float64 next to 2^63 is 1024 below it.
-        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**63), 2.0**63 - 1024)).astype(np.int64)
+            scaled = values * self.inverse if self.inverse else values / self.step
+        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**63), LARGEST_BODY)).astype(np.int64)
         return near
 
     def bodies_of_codes(self, codes: NDArray[np.int64], bodies: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the bodies that go with codes: a spike has its own, a missing entry 0."""
-        atoms = np.append(self._spike_numbers, 0)
+        atoms = np.append(self.spike_bodies, 0)
         own: NDArray[np.int64] = np.where(codes == 0, bodies, atoms[np.maximum(codes, 1) - 1])
         return own
 
@@ -185,17 +190,17 @@ class Numeric(Variable):
             floats = values.astype(np.float64) + 0.0  # no negative zero
             wrong = ~np.isfinite(floats)
             return np.where(wrong, 0.0, floats).view(np.int64), wrong, 0
-        if values.dtype.kind in "biu" and self._inverse:
+        if values.dtype.kind in "biu" and self.inverse:
             too_large = values > np.iinfo(np.int64).max if values.dtype == np.uint64 else False
             whole = values.astype(np.int64)
-            wrong = (whole > _LARGEST // self._inverse) | (whole < -((_LARGEST + 1) // self._inverse))
+            wrong = (whole > _LARGEST // self.inverse) | (whole < -((_LARGEST + 1) // self.inverse))
             wrong |= too_large
-            return np.where(wrong, 0, whole) * self._inverse, wrong, 0
+            return np.where(wrong, 0, whole) * self.inverse, wrong, 0
         single = values.dtype == np.float32 or values.dtype == np.float16
         eps = np.finfo(values.dtype if single else np.float64).eps
         floats = values.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            scaled = floats * self._inverse if self._inverse else floats / self.step
+            scaled = floats * self.inverse if self.inverse else floats / self.step
             near = np.rint(scaled)
             wrong = ~(np.abs(near) < 2.0**63)
             is_off = np.abs(scaled - near) > _ULPS * eps * np.abs(scaled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,19 +10,19 @@ import torch
 from torch import Tensor
 
 from made.masks.ordering import IntArray
+from made.support.devices import OnDevices
 from made.variables import normal_mixture
+from made.variables.fast_ratio import FARTHEST, FastRatio
+from made.variables.joint_softmax import as_slice
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import NormalScores
-from made.variables.numeric import N_BUMPS, Numeric
+from made.variables.numeric import LARGEST_BODY, LARGEST_FEATURE, N_BUMPS, Numeric
 
 __all__ = ["NumericColumns"]
 
-# Normal scores enter the network up to here: a linear unit is not to follow an outlier.
-_LARGEST_FEATURE = 4.0
 
-
-class NumericColumns:
-    """The numeric columns of a row.
+class NumericColumns(OnDevices):
+    """The numeric columns of a row; it takes tensors of the device that it is on.
 
     Parameters
     ----------
@@ -49,18 +50,33 @@ class NumericColumns:
         classes = np.array([own.n_class_outputs for own in columns])
         bodies = first_outputs[:, None] + classes[:, None] + np.arange(N_PARAMETERS)
         self._dense = torch.from_numpy(dense.flatten())
+        self._slice = as_slice(self._dense)
         self._atoms = torch.from_numpy(first_inputs + N_BUMPS)  # an atom's feature is this plus its code
         self.outputs = torch.from_numpy(bodies.flatten())
+        # Points first, then cells, as `FastRatio` takes them; and back.
+        is_grid = np.array([own.step is not None for own in columns])
+        self._n_points, order = int((~is_grid).sum()), np.argsort(is_grid, kind="stable")
+        self._is_sorted = bool((np.diff(order) > 0).all())
+        self._sorted, self._unsorted = torch.from_numpy(order), torch.from_numpy(np.argsort(order))
+        self._ratio = FastRatio(torch.from_numpy(bodies[order].flatten()), self._n_points)
         missing = [-1 if own.missing_code is None else own.missing_code for own in columns]
         self._missing = torch.tensor(missing)
         self._has_atoms = any(own.n_values > 1 for own in columns)
         #: Whether a value may have come from the body although it is a spike: on a grid.
         self.has_grid_spikes = any(own.step and own.spikes for own in columns)
         self._is_grid = torch.tensor([own.step is not None for own in columns])
-        self._centres = (torch.arange(N_BUMPS) + 0.5) / N_BUMPS
+        self._steps = torch.tensor([own.step or 1.0 for own in columns], dtype=torch.float64)
+        self._inverses = torch.tensor([float(own.inverse) for own in columns], dtype=torch.float64)
+        # A row for each number of a spike; 0 beyond those that a column has, which `_n_spikes` leaves out.
+        most = max(len(own.spikes) for own in columns)
+        spikes = [[*own.spike_bodies.tolist(), *[0] * (most - len(own.spikes))] for own in columns]
+        self.spikes = torch.tensor(spikes, dtype=torch.int64).reshape(len(spikes), most).t()
+        self._n_spikes = torch.tensor([len(own.spikes) for own in columns])
+        self._centres = torch.arange(N_BUMPS) + 0.5
         grid = (torch.arange(1000) + 0.5) / 1000
         bumps = self._bumps(grid)
-        self._mean, self._deviation = bumps.mean(dim=0), bumps.std(dim=0)
+        self.bump_mean, self.bump_deviation = bumps.mean(dim=0), bumps.std(dim=0)
+        self._alone: dict[int, NumericColumns] = {}
 
     @property
     def is_fitted(self) -> bool:
@@ -71,33 +87,73 @@ class NumericColumns:
         """Return the number of a variable among the numeric ones."""
         return int(np.flatnonzero(self.places == variable)[0])
 
+    def alone(self, number: int) -> NumericColumns:
+        """Return one column, as if it were all of a row: its inputs and outputs begin at 0. On the CPU."""
+        if number not in self._alone:
+            first = np.zeros(1, dtype=np.int64)
+            self._alone[number] = NumericColumns([self.columns[number]], first, first, first)
+        return self._alone[number]
+
     def scores_of(self, bodies: Tensor) -> Tensor:
         """Return where bodies (n, B) stand in their marginals, (n, B, 3) float64; see `Score`."""
-        table = bodies.cpu().numpy()
-        values = np.empty(table.shape[::-1], dtype=np.float64)
-        for i, column in enumerate(self.columns):
-            values[i] = column.floats_of(np.ascontiguousarray(table[:, i]))
-        score = self.scores.of(torch.from_numpy(values))
-        return torch.stack([part.t() for part in score], dim=2).to(bodies.device)
+        score = self.scores.of(self.floats_of(bodies).t().contiguous())
+        return torch.stack([part.t() for part in score], dim=2)
+
+    def floats_of(self, bodies: Tensor) -> Tensor:
+        """Return the values of bodies (n, B) as float64; as `Numeric.floats_of`."""
+        whole = bodies.double()
+        points = torch.where(self._inverses > 0, whole / self._inverses, whole * self._steps)
+        return torch.where(self._is_grid, points, bodies.view(torch.float64))
+
+    def bodies_near(self, values: Tensor) -> Tensor:
+        """Return the bodies of values (n, B), of the nearest points of grids; as `Numeric.bodies_near`."""
+        scaled = torch.where(self._inverses > 0, values * self._inverses, values / self._steps)
+        points = scaled.clamp(-(2.0**63), LARGEST_BODY).round().long()
+        return torch.where(self._is_grid, points, (values + 0.0).view(torch.int64))
+
+    def codes_of(self, bodies: Tensor) -> Tensor:
+        """Return the codes of bodies (n, B): those of their spikes, or 0; as `Numeric.codes_of`."""
+        codes = torch.zeros_like(bodies)
+        for number, spike in enumerate(self.spikes):
+            codes = torch.where((bodies == spike) & (number < self._n_spikes), number + 1, codes)
+        return codes
 
     def add_features(self, features: Tensor, codes: Tensor, scores: Tensor) -> None:
         """Write the input features of codes (n, D) and scores (n, B, 3) into features (n, n_inputs)."""
-        device, own = features.device, codes[:, self._places.to(codes.device)].long()
-        z = scores[:, :, 0].float()
-        bumps = (self._bumps(torch.special.ndtr(z)) - self._mean.to(device)) / self._deviation.to(device)
-        z = z.clamp(-_LARGEST_FEATURE, _LARGEST_FEATURE)
-        dense = torch.cat([z.unsqueeze(2), bumps], dim=2)
+        n, z = len(scores), scores[:, :, 0].float()
+        dense = torch.empty((*z.shape, 1 + N_BUMPS), device=z.device)
+        dense[:, :, 0] = z.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
+        shares = torch.erfc(z * -math.sqrt(0.5)) / 2
+        dense[:, :, 1:] = self._bumps(shares).sub_(self.bump_mean).div_(self.bump_deviation)
         if self._has_atoms:
-            dense = dense * (own != self._missing.to(device)).unsqueeze(2)
+            own = codes[:, self._places].long()
+            dense.mul_((own != self._missing).unsqueeze(2))
             # The feature of code 0, which is none of an atom, is overwritten below.
-            features.scatter_(1, self._atoms.to(device) + own, 1.0)
-        features[:, self._dense.to(device)] = dense.flatten(1).to(features.dtype)
+            features.scatter_(1, self._atoms + own, 1.0)
+        where = self._dense if self._slice is None else self._slice
+        features[:, where] = dense.view(n, -1).to(features.dtype)
 
     def log_ratio(self, outputs: Tensor, scores: Tensor) -> Tensor:
-        """Return log of the density of each body relative to its marginal, (n, B), from outputs of rows."""
-        own = outputs[:, self.outputs.to(outputs.device)].view(-1, len(self.columns), N_PARAMETERS)
-        z, width = scores[:, :, 0].to(own.dtype), scores[:, :, 1].to(own.dtype)
-        return normal_mixture.log_ratio(own, z, width if self.scores.has_grid else None)
+        """Return log of the density of each body relative to its marginal, (B, n).
+
+        Parameters
+        ----------
+        outputs : (n_outputs, n) tensor
+            Of the network: a column for each row.
+        scores : (n, B, 3) float64 tensor
+            Of the entries.
+        """
+        own = scores.permute(2, 1, 0)
+        own = own if self._is_sorted else own.index_select(1, self._sorted)
+        z, cells = own[0].to(outputs.dtype), own[:, self._n_points :]
+        width = cells[1].to(outputs.dtype)
+        # Off the CPU nothing waits to see the numbers.
+        if z.device.type == "cpu" and bool(z.abs().max() <= FARTHEST):
+            log_mean = (cells[2] - cells[1].log()).to(outputs.dtype)
+            ratio = self._ratio.log_ratio(outputs, z, width, log_mean)
+        else:
+            ratio = self._ratio.plain(outputs, z, width)
+        return ratio if self._is_sorted else ratio.index_select(0, self._unsorted)
 
     def add_bodies(self, log_prob: Tensor, log_body: Tensor | None, codes: Tensor, bodies: Tensor) -> Tensor:
         """Return log p of all columns, (n, D), out of that of their codes and of their bodies.
@@ -113,52 +169,44 @@ class NumericColumns:
         bodies : (n, B) float64 tensor
             Log-density, or log mass, of what is of the body.
         """
-        places = self._places.to(log_prob.device)
-        own, codes = log_prob[:, places], codes[:, places].long()
+        codes = codes.index_select(1, self._places).long()
+        if log_body is None:
+            return log_prob.index_add(1, self._places, bodies.masked_fill(codes > 0, 0.0))
+        own = log_prob.index_select(1, self._places)
         total = torch.where(codes == 0, own + bodies, own)
-        if log_body is not None:
-            # A spike on a grid is a point of that grid, which the body has a mass for as well.
-            is_both = (codes > 0) & (codes != self._missing.to(codes.device)) & self._is_grid.to(codes.device)
-            both = torch.logaddexp(own, log_body[:, places] + bodies)
-            total = torch.where(is_both, both, total)
-        return log_prob.index_copy(1, places, total)
+        # A spike on a grid is a point of that grid, which the body has a mass for as well.
+        is_both = (codes > 0) & (codes != self._missing) & self._is_grid
+        both = torch.logaddexp(own, log_body.index_select(1, self._places) + bodies)
+        total = torch.where(is_both, both, total)
+        return log_prob.index_copy(1, self._places, total)
 
     def as_bodies(self, codes: Tensor) -> Tensor:
         """Return codes (n, D) with those of all numeric columns 0: as if every entry were of the body."""
-        return codes.index_fill(1, self._places.to(codes.device), 0)
+        return codes.index_fill(1, self._places, 0)
 
-    def quantile(
-        self, number: int, outputs: Tensor, uniforms: Tensor, *, recorded: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """Return codes and bodies (n,) of one numeric column at uniforms (n,), from its own outputs.
+    def quantile(self, outputs: Tensor, uniforms: Tensor, *, recorded: bool = False) -> tuple[Tensor, Tensor]:
+        """Return codes and bodies (n,) of a column that is `alone` at uniforms (n,), from its outputs.
 
         The uniform picks the body or an atom and, scaled up to what that has of [0, 1), the value. With
-        `recorded`, missing is none of the atoms.
+        `recorded`, missing is none of the atoms. The kernels' twin is `made.kernels.one_pass.numbers`.
         """
-        column = self.columns[number]
+        (column,) = self.columns
         uniforms = (uniforms + 2.0**-54).clamp(max=1 - 2.0**-53)
         n_classes = column.n_class_outputs
-        logits = outputs[:, :n_classes].double()
-        if recorded and column.missing:
-            logits = logits[:, :-1]
-        mass = torch.softmax(logits, dim=1)
-        body = mass[:, 0] if n_classes else torch.ones_like(uniforms)
-        cumulated = mass.cumsum(1)
-        code = (uniforms[:, None] >= cumulated[:, :-1]).sum(dim=1) if n_classes else uniforms.long() * 0
-        inner = (uniforms / body).clamp(2.0**-54, 1 - 2.0**-53)
-        z = normal_mixture.quantile(outputs[:, n_classes:], inner).cpu()
-        # Of the inverse of all columns the row of this one.
-        values = self.alone(number).values(z[None])[0].numpy()
-        bodies = column.bodies_near(values)
-        codes = np.where(code.cpu().numpy() == 0, column.codes_of(bodies), code.cpu().numpy())
-        bodies = column.bodies_of_codes(codes, bodies)
-        return torch.from_numpy(codes).to(outputs.device), torch.from_numpy(bodies).to(outputs.device)
-
-    def alone(self, number: int) -> NormalScores:
-        """Return the marginal of one column."""
-        column = self.columns[number]
-        return NormalScores([column.spline], [column.step or 0.0])
+        logits = outputs[:, : n_classes - (recorded and column.missing)].double()
+        share, code = uniforms, torch.zeros_like(uniforms, dtype=torch.int64)
+        if n_classes:
+            cumulated = torch.softmax(logits, dim=1).cumsum(1)
+            code = (uniforms[:, None] >= cumulated[:, :-1]).sum(dim=1)
+            share = (uniforms / cumulated[:, 0]).clamp(2.0**-54, 1 - 2.0**-53)
+        z = normal_mixture.quantile(outputs[:, n_classes:], share)
+        bodies = self.bodies_near(self.scores.values(z[None]).t())
+        codes = torch.where(code[:, None] == 0, self.codes_of(bodies), code[:, None])
+        atoms = torch.zeros_like(bodies)  # of a missing entry
+        for number, spike in enumerate(self.spikes):
+            atoms = torch.where(codes == number + 1, spike, atoms)
+        return codes[:, 0], torch.where(codes == 0, bodies, atoms)[:, 0]
 
     def _bumps(self, shares: Tensor) -> Tensor:
-        distance = (shares.unsqueeze(-1) - self._centres.to(shares.device)) * N_BUMPS
-        return torch.exp(-0.5 * distance * distance)
+        distance = (shares * N_BUMPS).unsqueeze(-1) - self._centres
+        return distance.square_().mul_(-0.5).exp_()

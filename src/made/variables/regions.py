@@ -151,7 +151,7 @@ def _bodies(
     assert variables.numbers is not None
     number = variables.numbers.number_of(variable)
     column = variables.numbers.columns[number]
-    values = variables.numbers.alone(number).values(z[None])[0].numpy()
+    values = variables.numbers.alone(number).scores.values(z[None])[0].numpy()
     least, most = region.least[which], region.most[which]
     if column.step is None:
         return column.bodies_near(np.clip(values, least, most))

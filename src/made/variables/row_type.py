@@ -94,21 +94,26 @@ class RowType:
         ends = np.cumsum(counts).tolist()
         #: The first column of each block, and the block.
         self.spans = tuple(zip([0, *ends[:-1]], self.blocks, strict=True))
+        starts = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
+        # The first column of each discrete block, its first feature, and the block.
+        self._discrete = [
+            (begin, start, block)
+            for (begin, block), start in zip(self.spans, starts, strict=False)
+            if isinstance(block, Discrete)
+        ]
         self._ends_of_outputs = [0, *np.cumsum(self.output_sizes).tolist()]
         firsts = np.cumsum(self.input_sizes) - self.input_sizes
         self.numbers = self._numbers(firsts)
         self._joint: JointSoftmax | None = None
-        self._class_outputs: Tensor | None = None
         self._one_hot: tuple[Tensor, Tensor] | None = None
         # A call for all columns takes less time than one for each block.
         if len(self.blocks) > 1 or self.numbers is not None:
             if all(block.output_map is None for block in self.blocks):
                 sizes = np.repeat([_class_outputs_of(block) for block in self.blocks], counts)
-                self._joint = JointSoftmax(self.n_values, sizes)
                 places = self.output_sizes.cumsum() - self.output_sizes
                 own = [np.arange(place, place + size) for place, size in zip(places, sizes, strict=True)]
-                if self.numbers is not None:
-                    self._class_outputs = torch.from_numpy(np.concatenate(own).astype(np.int64))
+                columns = None if self.numbers is None else np.concatenate(own).astype(np.int64)
+                self._joint = JointSoftmax(self.n_values, sizes, columns)
             if all(isinstance(block, Discrete) and block.feature_table is None for block in self.blocks):
                 is_one_hot = [isinstance(block, Categorical) for block in self.blocks]
                 self._one_hot = torch.from_numpy(firsts), torch.from_numpy(np.repeat(is_one_hot, counts))
@@ -129,7 +134,7 @@ class RowType:
         """Return rows with the scores of their numeric entries, where they need them and have none yet."""
         if self.numbers is None or rows.scores is not None or rows.bodies is None:
             return rows
-        return replace(rows, scores=self.numbers.scores_of(rows.bodies))
+        return replace(rows, scores=self.numbers.on(rows.bodies.device).scores_of(rows.bodies))
 
     def features(self, codes: Tensor, scores: Tensor | None = None) -> Tensor:
         """Turn codes (rows, D) into the network's input (rows, n_inputs), float32.
@@ -144,11 +149,10 @@ class RowType:
         if self.numbers is not None:
             assert scores is not None, "numeric entries have scores: see RowType.scored"
             features = torch.zeros(len(codes), self.n_inputs, device=codes.device)
-            self.numbers.add_features(features, codes, scores)
-            ends = np.cumsum([0, *(block.n * block.input_size for block in self.blocks)]).tolist()
-            for i, (block, own) in enumerate(self._split(codes)):
-                if isinstance(block, Discrete):
-                    features[:, ends[i] : ends[i + 1]] = block.features(own)
+            self.numbers.on(codes.device).add_features(features, codes, scores)
+            for begin, first, block in self._discrete:
+                own = block.features(codes[:, begin : begin + block.n])
+                features[:, first : first + own.shape[1]] = own
             return features
         if self._one_hot is None or codes.device.type != "cpu":
             return self.features_by_block(codes)
@@ -166,8 +170,7 @@ class RowType:
     def leaves_codes(self) -> tuple[bool, ...]:
         """Whether `inputs` leaves the codes of each block as they are."""
         wide = [
-            getattr(block, "kernel_kind", None) == "one-hot"
-            and block.n_values >= sparse_one_hot.FEWEST_CLASSES
+            block.kernel_kind == "one-hot" and block.n_values >= sparse_one_hot.FEWEST_CLASSES
             for block in self.blocks
         ]
         # Only where they are most of all features: the others are then multiplied a little slower.
@@ -223,11 +226,12 @@ class RowType:
         (rows, D) tensor
             In float64 where there are numeric variables: densities in the columns' own units.
         """
-        numbers = self.numbers
-        if numbers is None:
+        if self.numbers is None:
             return self._log_prob_of_codes(outputs, codes)
+        numbers = self.numbers.on(outputs.device)
         assert scores is not None, "numeric entries have scores: see RowType.scored"
-        bodies = scores[:, :, 2] + numbers.log_ratio(outputs, scores).double()
+        columns = outputs.t().contiguous()
+        bodies = scores[:, :, 2] + numbers.log_ratio(columns, scores).t().double()
         of_codes, of_body = self._log_prob_of_codes(outputs, codes).double(), None
         if numbers.has_grid_spikes:
             of_body = self._log_prob_of_codes(outputs, numbers.as_bodies(codes)).double()
@@ -245,9 +249,7 @@ class RowType:
 
     def _log_prob_of_codes(self, outputs: Tensor, codes: Tensor) -> Tensor:
         if self._joint is not None and (outputs.device.type == "cpu" or self.numbers is not None):
-            if self._class_outputs is not None:
-                outputs = outputs[:, self._class_outputs.to(outputs.device)]
-            return self._joint.log_prob(outputs, codes)
+            return self._joint.on(outputs.device).log_prob(outputs, codes)
         return self.log_prob_by_block(outputs, codes)
 
     def log_prob_by_block(self, outputs: Tensor, codes: Tensor) -> Tensor:
@@ -295,8 +297,8 @@ class RowType:
                 return block.quantile_of_recorded(own, uniforms), None
             return block.quantile(own, uniforms), None
         assert self.numbers is not None
-        number = self.numbers.number_of(variable)
-        return self.numbers.quantile(number, own, uniforms, recorded=recorded)
+        column = self.numbers.alone(self.numbers.number_of(variable)).on(outputs.device)
+        return column.quantile(own, uniforms, recorded=recorded)
 
     def outputs_of(self, outputs: Tensor, variable: int) -> Tensor:
         """Return what belongs to one variable of the network's outputs (rows, n_outputs)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 from pathlib import Path
@@ -29,10 +30,10 @@ def compiled_functions(*modules: ModuleType) -> list[Any]:
 
 
 def forget_stale_code(*loops: Any) -> None:
-    """Delete the compiled code of loops from disk if any file in `made.kernels` has changed since.
+    """Delete the compiled code of loops from disk if a file that they are made from has changed since.
 
     Numba's own cache watches only the file in which a loop is defined, not those of the functions it calls:
-    after an upgrade, a new loop could run old parts.
+    after an upgrade, a new loop could run old parts. Constants of loops are in files of `made.variables`.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def forget_stale_code(*loops: Any) -> None:
     """
     kernels = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for file in sorted(kernels.rglob("*.py")):
+    for file in sorted([*kernels.rglob("*.py"), *(kernels.parent / "variables").glob("*.py")]):
         digest.update(file.read_bytes())
     for folder in {Path(loop._cache.cache_path) for loop in loops}:
         stamp = folder / _STAMP
@@ -57,7 +58,8 @@ def forget_stale_code(*loops: Any) -> None:
             continue
 
 
-def say_if_compiling(loop: Any, what: str) -> None:
+@functools.cache
+def say_if_compiling(loop: Any, what: str, of: str = "") -> None:
     """Log a line if neither this process nor an earlier one on this machine has compiled a loop.
 
     Parameters
@@ -66,6 +68,9 @@ def say_if_compiling(loop: Any, what: str) -> None:
         Kept on disk.
     what : str
         What is being compiled, and how long it takes.
+    of : str
+        A type among those of its arguments, where a loop is compiled for each of several.
     """
-    if not loop.overloads and not any(Path(loop._cache.cache_path).glob(f"*.{loop.__name__}-*.nbi")):
+    indices = Path(loop._cache.cache_path).glob(f"*.{loop.__name__}-*.nbi")
+    if not any(of.encode() in index.read_bytes() for index in indices):
         _log.info("compiling %s", what)

@@ -15,14 +15,17 @@ from numpy.typing import DTypeLike, NDArray
 from made.kernels.jit import tiles
 from made.kernels.jit.stale import compiled_functions, forget_stale_code, say_if_compiling
 from made.kernels.jit.threads import as_many_threads_as_torch
-from made.kernels.one_pass import elementwise, one_row, row_groups
+from made.kernels.one_pass import elementwise, numbers, one_row, row_groups
+from made.kernels.one_pass.number_tables import NumberTables
 from made.kernels.one_pass.plan import Plan
 
 __all__ = ["sample_one_pass"]
 
-forget_stale_code(*compiled_functions(tiles, elementwise, one_row, row_groups))
+forget_stale_code(*compiled_functions(tiles, elementwise, numbers, one_row, row_groups))
 
 _SAMPLER = "the sampler: once on this machine, about fifteen seconds"
+# Loops are compiled for models without numbers, and once more for others: what their types are called then.
+_WITHOUT_NUMBERS, _WITH_NUMBERS = "NoneType", "NumberTables"
 # Fewer rows than this are sampled one by one: a row group takes as long as this many rows.
 _FEW_ROWS = 10
 # Maximum number of row groups that a thread takes through the panels together: their units fit its cache.
@@ -41,6 +44,8 @@ def sample_one_pass(
     context: NDArray[np.float32] | None = None,
     *,
     dtype: DTypeLike = np.int64,
+    tables: NumberTables | None = None,
+    bodies: NDArray[np.int64] | None = None,
 ) -> NDArray[Any]:
     """Sample rows from uniforms.
 
@@ -58,6 +63,10 @@ def sample_one_pass(
         Context features of each row, for a network that takes some.
     dtype : numpy type
         int64 or, if no variable has more than 256 classes, uint8.
+    tables : NumberTables, optional
+        Of the B numeric variables, where there are any.
+    bodies : (n, B) int64 array, optional
+        Theirs, contiguous: those of known entries are read, and all others are overwritten.
 
     Returns
     -------
@@ -69,20 +78,22 @@ def sample_one_pass(
         return sampled
     narrow, wide = (sampled, _NO_CODES) if sampled.dtype == np.uint8 else (_NO_BYTES, sampled)
     flat, stride = _flat_rows(u)
-    rest = (flat, stride, *_evidence(codes, known), *_from_context(plan, context), narrow, wide)
+    version = _WITHOUT_NUMBERS if tables is None else _WITH_NUMBERS
+    own_bodies = _NO_CODES if bodies is None else bodies
+    rest = (flat, stride, *_evidence(codes, known), *_from_context(plan, context), narrow, wide, own_bodies)
     if n == 1:  # one thread is enough: it waits for memory
-        say_if_compiling(one_row.sample_row, _SAMPLER)
-        one_row.sample_row(plan, 0, *rest)
+        say_if_compiling(one_row.sample_row, _SAMPLER, version)
+        one_row.sample_row(plan, tables, 0, *rest)
         return sampled
     with as_many_threads_as_torch() as threads:
         if n < _FEW_ROWS:
-            say_if_compiling(one_row.sample_rows, _SAMPLER)
-            one_row.sample_rows(plan, *rest)
+            say_if_compiling(one_row.sample_rows, _SAMPLER, version)
+            one_row.sample_rows(plan, tables, *rest)
         else:
-            say_if_compiling(row_groups.sample_strips, _SAMPLER)
+            say_if_compiling(row_groups.sample_strips, _SAMPLER, version)
             n_groups = -(-n // tiles.ROWS)
             rows_per_strip = tiles.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
-            row_groups.sample_strips(plan, rows_per_strip, *rest)
+            row_groups.sample_strips(plan, tables, rows_per_strip, *rest)
     return sampled
 
 

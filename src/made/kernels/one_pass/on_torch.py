@@ -26,6 +26,9 @@ from made.kernels.one_pass.plan import Plan
 from made.kernels.one_pass.supported import Activation
 from made.masks.ordering import IntArray
 from made.network.network import ACTIVATIONS
+from made.variables.discrete import Discrete
+from made.variables.numeric import Numeric
+from made.variables.numeric_columns import NumericColumns
 from made.variables.row_type import RowType
 
 __all__ = ["TorchSampler"]
@@ -49,24 +52,33 @@ _IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class _Size(NamedTuple):
-    """What a graph is captured for: the number of rows, and whether there are known codes and context."""
+    """What a graph is captured for: the number of rows, and whether there are known codes and context.
+
+    With `recorded`, no entry that is sampled is missing.
+    """
 
     n: int
     has_known: bool
     has_context: bool
+    recorded: bool
 
 
 class _Place(NamedTuple):
     """The variable at one place of the ordering.
 
     `inputs` are its columns in the sampler's first and direct weights, `outputs` its outputs by rank. `table`
-    (features, classes) holds the features of its codes; Bernoulli and one-hot variables have none.
+    (features, classes) holds the features of its codes; Bernoulli, one-hot and numeric variables have none.
+    `n_recorded` is how many codes are those of recorded values. `column` is a numeric variable, and `number`
+    its number among these.
     """
 
     is_bernoulli: bool
     inputs: slice
     outputs: slice
     table: Tensor | None
+    n_recorded: int
+    column: NumericColumns | None
+    number: int
 
 
 class _Batch(NamedTuple):
@@ -84,6 +96,10 @@ class _Batch(NamedTuple):
         Of the network.
     sampled : (D, n) int64 tensor
         Codes; those of Bernoulli variables are kept among the features until the end.
+    bodies : (B, n) int64 tensor
+        Of the B numeric variables: those of known entries, and of others once they are sampled.
+    recorded : bool
+        Whether no entry that is sampled is missing.
     """
 
     uniforms: Tensor
@@ -93,6 +109,8 @@ class _Batch(NamedTuple):
     layers: list[Tensor]
     outputs: Tensor
     sampled: Tensor
+    bodies: Tensor
+    recorded: bool
 
 
 class TorchSampler:
@@ -116,7 +134,8 @@ class TorchSampler:
         self._recorder: Recorder | None = CudaRecorder(self.device) if self.device.type == "cuda" else None
         self._seen: set[_Size] = set()
         self._graphs: dict[_Size, Recording] = {}
-        self._places, inputs = _lay_out(plan, variables, self._bring)
+        self._places, inputs = _lay_out(plan, variables, self._bring, self.device)
+        self._n_numbers = 0 if variables.numbers is None else len(variables.numbers.columns)
         bernoulli = [place for place, own in enumerate(self._places) if own.is_bernoulli]
         features = [self._places[place].inputs.start for place in bernoulli]
         self._bernoulli = self._bring(np.array(bernoulli, dtype=np.int64))
@@ -151,7 +170,10 @@ class TorchSampler:
         codes: Tensor | None = None,
         known: Tensor | None = None,
         context: Tensor | None = None,
-    ) -> Tensor:
+        bodies: Tensor | None = None,
+        *,
+        recorded: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
         """Sample rows from uniforms.
 
         Parameters
@@ -164,28 +186,41 @@ class TorchSampler:
             Which entries are known; given together with `codes`. By default none is, and all are sampled.
         context : (n, C) float32 tensor, optional
             Context features of each row, for a plan with context.
+        bodies : (n, B) int64 tensor, optional
+            Those of known entries, where there are B numeric variables; given together with `codes`.
+        recorded : bool
+            Whether no entry that is sampled is missing.
 
         Returns
         -------
-        (n, D) int64 tensor of codes, on the sampler's device
+        codes : (n, D) int64 tensor, on the sampler's device
+        bodies : (n, B) int64 tensor, or None where there are no numeric variables
         """
+        both = self._sample_rows(u, (codes, known, context, bodies), recorded)
+        n = len(self._places)
+        return both[:, :n].contiguous(), both[:, n:].contiguous() if self._n_numbers else None
+
+    def _sample_rows(self, u: Tensor, given: tuple[Tensor | None, ...], recorded: bool) -> Tensor:
+        """Return codes and bodies side by side, (n, D + B)."""
+        _, known, context, _ = given
         if len(u) == 0:
-            return torch.empty(u.shape, dtype=torch.int64, device=self.device)
-        size = _Size(_rounded_up(len(u)), known is not None, context is not None)
-        inputs = (u, codes, known, context)
+            shape = (0, len(self._places) + self._n_numbers)
+            return torch.empty(shape, dtype=torch.int64, device=self.device)
+        size = _Size(_rounded_up(len(u)), known is not None, context is not None, recorded)
         if size in self._seen and size not in self._graphs:
-            self._try_to_capture(size, inputs)
+            self._try_to_capture(size, (u, *given))
         self._seen.add(size)
         graph = self._graphs.get(size)
-        return self._run(*inputs) if graph is None else graph(*inputs)[: len(u)].clone()
+        return self._run(recorded, u, *given) if graph is None else graph(u, *given)[: len(u)].clone()
 
     def _try_to_capture(self, size: _Size, like: tuple[Tensor | None, ...]) -> None:
         if self._recorder is None or len(self._graphs) == _MAX_GRAPHS:
             return
         inputs: list[Any] = [None if x is None else x.new_zeros((size.n, x.shape[1])) for x in like]
+        run = partial(self._run, size.recorded)
         try:
-            self._recorder.aside(partial(self._run, *inputs))
-            self._graphs[size] = Recording(self._recorder, self._run, inputs)
+            self._recorder.aside(partial(run, *inputs))
+            self._graphs[size] = Recording(self._recorder, run, inputs)
         except RuntimeError as error:
             _log.warning("sampling goes on without CUDA graphs, more slowly: %s", error)
             self._recorder = None
@@ -193,9 +228,17 @@ class TorchSampler:
     def _bring(self, array: Any) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
-    def _run(self, u: Tensor, codes: Tensor | None, known: Tensor | None, context: Tensor | None) -> Tensor:
-        """Sample the rows: `__call__` without the graphs."""
-        batch = self._begin(u, codes, known, context)
+    def _run(
+        self,
+        recorded: bool,
+        u: Tensor,
+        codes: Tensor | None = None,
+        known: Tensor | None = None,
+        context: Tensor | None = None,
+        bodies: Tensor | None = None,
+    ) -> Tensor:
+        """Sample the rows: `_sample_rows` without the graphs."""
+        batch = self._begin(recorded, u, codes, known, context, bodies)
         self._finish(batch, 0, 0)
         n_places = len(self._places)
         for begin in range(0, n_places, _RANKS_PER_PANEL):
@@ -208,11 +251,19 @@ class TorchSampler:
             ones = batch.layers[0].index_select(0, self._bernoulli_features)
             batch.sampled.index_copy_(0, self._bernoulli, ones.long())
         sampled = batch.sampled.index_select(0, self._ranks).T
-        if codes is None or known is None:
-            return sampled.contiguous()
-        return torch.where(known, codes, sampled)
+        if codes is not None and known is not None:
+            sampled = torch.where(known, codes, sampled)
+        return torch.cat([sampled, batch.bodies.T], dim=1)
 
-    def _begin(self, u: Tensor, codes: Tensor | None, known: Tensor | None, context: Tensor | None) -> _Batch:
+    def _begin(
+        self,
+        recorded: bool,
+        u: Tensor,
+        codes: Tensor | None,
+        known: Tensor | None,
+        context: Tensor | None,
+        bodies: Tensor | None,
+    ) -> _Batch:
         """Return a batch in which sums hold the biases and what the context contributes."""
         n = len(u)
         uniforms = u.T.index_select(0, self._ordering)
@@ -230,7 +281,9 @@ class TorchSampler:
             for target, weight in zip((layers[1], outputs), self._contexts, strict=True):
                 target.addmm_(weight, context.T)
         sampled = torch.empty_like(uniforms, dtype=torch.int64)
-        return _Batch(uniforms, thresholds, codes, known, layers, outputs, sampled)
+        shape = (self._n_numbers, n)
+        own = sampled.new_zeros(shape) if bodies is None else bodies.T.contiguous()
+        return _Batch(uniforms, thresholds, codes, known, layers, outputs, sampled, own, recorded)
 
     def _add_earlier_panels(self, batch: _Batch, begin: int, end: int) -> None:
         """Add what earlier panels contribute to places begin..end - 1, and to the units finished there."""
@@ -257,7 +310,11 @@ class TorchSampler:
         if own.is_bernoulli:  # its code is its feature
             torch.ge(logits[0], batch.thresholds[place], out=batch.layers[0][own.inputs.start])
             return
+        if own.column is not None:
+            self._sample_number(batch, place, own.column)
+            return
         code = batch.sampled[place]
+        logits = logits[: own.n_recorded] if batch.recorded else logits
         torch.sum(_passed(logits, batch.uniforms[place]), dim=0, out=code)
         if batch.known is not None and batch.codes is not None:
             torch.where(batch.known[place], batch.codes[place], code, out=code)
@@ -270,6 +327,20 @@ class TorchSampler:
             if self._direct is not None:
                 later = own.outputs.stop
                 batch.outputs[later:].add_(self._direct[later:, own.inputs].index_select(1, code))
+
+    def _sample_number(self, batch: _Batch, place: int, column: NumericColumns) -> None:
+        """Sample a numeric variable, and feed its value to the network."""
+        own = self._places[place]
+        outputs = batch.outputs[own.outputs].T.contiguous()
+        code, body = column.quantile(outputs, batch.uniforms[place], recorded=batch.recorded)
+        if batch.known is not None and batch.codes is not None:
+            code = torch.where(batch.known[place], batch.codes[place], code)
+            body = torch.where(batch.known[place], batch.bodies[own.number], body)
+        batch.sampled[place].copy_(code)
+        batch.bodies[own.number].copy_(body)
+        features = torch.zeros((len(code), own.inputs.stop - own.inputs.start), device=self.device)
+        column.add_features(features, code[:, None], column.scores_of(body[:, None]))
+        batch.layers[0][own.inputs].copy_(features.T)
 
     def _finish(self, batch: _Batch, since: int, degree: int) -> None:
         """Finish the units of a degree, layer by layer; units of degrees below `since` are in the sums."""
@@ -308,12 +379,15 @@ def _passed(logits: Tensor, uniforms: Tensor) -> Tensor:
     return torch.le(cumulated, below, out=torch.empty_like(cumulated, dtype=torch.int64))
 
 
-def _lay_out(plan: Plan, variables: RowType, bring: Callable[[Any], Tensor]) -> tuple[list[_Place], IntArray]:
+def _lay_out(
+    plan: Plan, variables: RowType, bring: Callable[[Any], Tensor], device: torch.device
+) -> tuple[list[_Place], IntArray]:
     """Return the places, and the order of the inputs: dense ones by place, then one-hot ones by place."""
-    blocks = [variables.discrete(d) for d in plan.ordering.tolist()]
+    blocks = [variables.block_of(d) for d in plan.ordering.tolist()]
     tables = {
-        id(block): None if block.feature_table is None else bring(block.feature_table.T.numpy())
+        id(block): bring(block.feature_table.T.numpy())
         for block in blocks
+        if isinstance(block, Discrete) and block.feature_table is not None
     }
     sizes = variables.input_sizes[plan.ordering]
     order = np.argsort([block.kernel_kind == "one-hot" for block in blocks], kind="stable")
@@ -321,16 +395,17 @@ def _lay_out(plan: Plan, variables: RowType, bring: Callable[[Any], Tensor]) -> 
     stops[order] = np.cumsum(sizes[order])
     begins = np.cumsum(variables.input_sizes) - variables.input_sizes
     inputs = [begins[plan.ordering[place]] + np.arange(sizes[place]) for place in order]
-    starts = plan.output_starts
-    places = [
-        _Place(
-            block.kernel_kind == "bernoulli",
-            slice(int(stops[place] - sizes[place]), int(stops[place])),
-            slice(int(starts[place]), int(starts[place + 1])),
-            tables[id(block)],
-        )
-        for place, block in enumerate(blocks)
-    ]
+    starts, numbers = plan.output_starts, variables.numbers
+    places = []
+    for place, (variable, block) in enumerate(zip(plan.ordering.tolist(), blocks, strict=True)):
+        column, number = None, -1
+        if numbers is not None and isinstance(block, Numeric):
+            number = numbers.number_of(variable)
+            column = numbers.alone(number).on(device)
+        own_inputs = slice(int(stops[place] - sizes[place]), int(stops[place]))
+        own_outputs = slice(int(starts[place]), int(starts[place + 1]))
+        is_bernoulli, table = block.kernel_kind == "bernoulli", tables.get(id(block))
+        places.append(_Place(is_bernoulli, own_inputs, own_outputs, table, block.n_classes, column, number))
     return places, np.concatenate(inputs)
 
 

@@ -19,6 +19,7 @@ from made.kernels.jit.borrow import borrow
 from made.kernels.jit.tiles import add_scaled
 from made.kernels.jit.vector import VECTOR
 from made.kernels.one_pass.elementwise import activated, known_threshold, sample_class, threshold, write
+from made.kernels.one_pass.numbers import WORK, find_features, sample_number
 from made.kernels.one_pass.supported import KernelKind
 
 __all__ = ["sample_row", "sample_rows"]
@@ -42,8 +43,11 @@ def _set_thresholds(thresholds: Any, b: Any, u: Any, stride: Any, codes: Any, kn
 
 
 @numba.njit(cache=True, inline="always")
-def _add_value(plan: Any, sums: Any, begins: Any, place: Any, code: Any) -> None:
-    """Add a value to the units of the first hidden layer that depend on it and, directly, to outputs."""
+def _add_value(plan: Any, sums: Any, begins: Any, place: Any, code: Any, numeric: Any) -> None:
+    """Add a value to the units of the first hidden layer that depend on it and, directly, to outputs.
+
+    The features of a numeric variable are in `numeric`.
+    """
     variable, first, outputs = plan.ordering[place], begins[1], begins[len(plan.ends)]
     kind, n_features = plan.kinds[variable], plan.n_features[variable]
     width, n_outputs = plan.first_columns.shape[1], plan.direct_columns.shape[1]
@@ -54,6 +58,8 @@ def _add_value(plan: Any, sums: Any, begins: Any, place: Any, code: Any) -> None
             feature, value = plan.inputs[variable] + code, np.float32(1)
         elif kind == KernelKind.TABLE:
             value = plan.tables[plan.table_starts[variable] + code * n_features + f]
+        elif kind == KernelKind.NUMERIC:
+            value = numeric[f]
         if value != 0:
             add_scaled(sums, first + low, value, plan.first_columns, feature * width + low, width - low)
             if len(plan.direct_columns) > 0:
@@ -85,6 +91,7 @@ def _finish_units(plan: Any, sums: Any, units: Any, begins: Any, degree: Any) ->
 @numba.njit(cache=True)
 def sample_row(
     plan: Any,
+    numbers: Any,
     b: Any,
     u: Any,
     stride: Any,
@@ -94,10 +101,11 @@ def sample_row(
     to_outputs: Any,
     narrow: Any,
     wide: Any,
+    bodies: Any,
 ) -> Any:
     """Sample row b; see `batch.sample_one_pass`."""
     plan, u, codes, known = borrow(plan), borrow(u), borrow(codes), borrow(known)
-    narrow, wide = borrow(narrow), borrow(wide)
+    narrow, wide, bodies = borrow(narrow), borrow(wide), borrow(bodies)
     n_places, n_layers = len(plan.ordering), len(plan.ends)
     n_units, n_outputs = plan.begins[n_layers] - plan.begins[1], plan.output_starts[n_places]
     thresholds = np.empty(n_places, np.float32)
@@ -119,18 +127,26 @@ def sample_row(
         sums[: to_first.shape[1]] += to_first[b]
         sums[begins[n_layers] : begins[n_layers] + n_outputs] += to_outputs[b]
     masses = np.empty(np.max(plan.output_starts[1:] - plan.output_starts[:-1]), np.float64)
+    mixture, numeric = np.empty(WORK, np.float64), np.empty(np.max(plan.n_features), np.float32)
     _finish_units(plan, sums, units, begins, 0)
     for place in range(n_places):
         variable, o = plan.ordering[place], begins[n_layers] + plan.output_starts[place]
-        if plan.kinds[variable] == KernelKind.BERNOULLI:
+        kind, code = plan.kinds[variable], 0
+        if kind == KernelKind.BERNOULLI:
             code = 1 if sums[o] >= thresholds[variable] else 0
         elif len(known) > 0 and known[b, variable]:
             code = codes[b, variable]
-        else:
-            n = plan.output_starts[place + 1] - plan.output_starts[place]
-            code = sample_class(sums, o, 1, n, u[b * stride + variable], masses)
+        elif kind != KernelKind.NUMERIC:
+            code = sample_class(sums, o, 1, plan.n_drawn[variable], u[b * stride + variable], masses)
+        elif numbers is not None:  # decided when this is compiled, here and below
+            uniform, own = u[b * stride + variable], numbers.number[variable]
+            drawn = sample_number(plan, numbers, variable, sums, o, 1, uniform, mixture, masses)
+            code, bodies[b, own] = drawn
+        if numbers is not None and kind == KernelKind.NUMERIC:
+            body = bodies[b, numbers.number[variable]]
+            find_features(plan, numbers, variable, code, body, numeric, 0, 1)
         write(narrow, wide, b, variable, code)
-        _add_value(plan, sums, begins, place, code)
+        _add_value(plan, sums, begins, place, code, numeric)
         _finish_units(plan, sums, units, begins, place + 1)
     return len(own_sums) + len(own_units)  # keeps the borrowed arrays alive until here
 
@@ -138,6 +154,7 @@ def sample_row(
 @numba.njit(cache=True, parallel=True)
 def sample_rows(
     plan: Any,
+    numbers: Any,
     u: Any,
     stride: Any,
     codes: Any,
@@ -146,7 +163,8 @@ def sample_rows(
     to_outputs: Any,
     narrow: Any,
     wide: Any,
+    bodies: Any,
 ) -> None:
     """Sample all rows, spread over the threads."""
     for b in numba.prange(max(len(narrow), len(wide))):
-        sample_row(plan, b, u, stride, codes, known, to_first, to_outputs, narrow, wide)
+        sample_row(plan, numbers, b, u, stride, codes, known, to_first, to_outputs, narrow, wide, bodies)

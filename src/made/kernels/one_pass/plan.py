@@ -18,6 +18,7 @@ from made.kernels.jit.vector import VECTOR
 from made.kernels.one_pass.supported import ACTIVATIONS, KERNEL_KINDS, KernelKind
 from made.masks.degrees import Mask
 from made.network.network import Network
+from made.variables.discrete import Discrete
 from made.variables.row_type import RowType
 
 __all__ = ["Plan", "make_plan"]
@@ -61,6 +62,8 @@ class Plan(NamedTuple):
         What each context feature adds to the first hidden layer and to the outputs.
     kinds, inputs, n_features, tables, table_starts : (D,) ints (three), flat float32, (D,) ints
         By variable: its `KernelKind`, its first input feature and how many it has, the features of its codes.
+    n_drawn, n_recorded : (D,) int arrays
+        How many of its codes, the first ones, a variable is drawn from: all; all but that of a missing entry.
     activation : int
         An `Activation`.
     """
@@ -85,7 +88,14 @@ class Plan(NamedTuple):
     n_features: Ints
     tables: Floats
     table_starts: Ints
+    n_drawn: Ints
+    n_recorded: Ints
     activation: int
+
+    @property
+    def of_recorded(self) -> Plan:
+        """The plan by which no entry that is drawn is missing."""
+        return self._replace(n_drawn=self.n_recorded)
 
     @property
     def widths(self) -> Ints:
@@ -186,6 +196,8 @@ def make_plan(network: Network, mask: Mask, variables: RowType) -> Plan:
         n_features=variables.input_sizes.astype(np.int64),
         tables=_flat(tables),
         table_starts=np.cumsum([0, *(t.size for t in tables)])[:-1],
+        n_drawn=variables.n_values.astype(np.int64),
+        n_recorded=np.array([block.n_classes for _, block in variables.columns()], dtype=np.int64),
         activation=int(ACTIVATIONS[network.activation]),
     )
 
@@ -259,8 +271,8 @@ def _dense_features(mask: Mask, variables: RowType, is_one_hot: NDArray[np.bool_
 def _codings(variables: RowType) -> tuple[Ints, list[Floats]]:
     kinds, tables = [], []
     for d in range(variables.n_variables):
-        block = variables.discrete(d)
-        table = block.feature_table
+        block = variables.block_of(d)
+        table = block.feature_table if isinstance(block, Discrete) else None
         kinds.append(KERNEL_KINDS[block.kernel_kind])
         tables.append(np.zeros(0, np.float32) if table is None else _array(table).reshape(-1))
     return np.array(kinds, dtype=np.int64), tables

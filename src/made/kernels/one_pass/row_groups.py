@@ -27,6 +27,7 @@ from made.kernels.one_pass.elementwise import (
     threshold,
     write,
 )
+from made.kernels.one_pass.numbers import WORK, find_features, sample_number
 from made.kernels.one_pass.supported import KernelKind
 
 __all__ = ["sample_strips"]
@@ -44,6 +45,7 @@ class _Work(NamedTuple):
     to_first: Any  # row by row: what context and one-hot values add to the first hidden layer
     to_outputs: Any  # the same for the outputs
     masses: Any  # of the classes of one variable
+    mixture: Any  # of one number
 
 
 @numba.njit(cache=True)
@@ -213,9 +215,8 @@ def _sample_classes(
             code = codes[b, variable]
         else:
             at_logits = ROWS * (first - plan.output_starts[begin]) + r
-            code = sample_class(
-                work.outputs, at_logits, ROWS, later - first, u[b * stride + variable], work.masses
-            )
+            n = plan.n_drawn[variable]
+            code = sample_class(work.outputs, at_logits, ROWS, n, u[b * stride + variable], work.masses)
         write(narrow, wide, b, variable, code)
         if plan.kinds[variable] == KernelKind.ONE_HOT:
             feature, own = plan.inputs[variable] + code, group * ROWS + r
@@ -228,6 +229,42 @@ def _sample_classes(
             source = plan.table_starts[variable] + code * n_features
             for f in range(n_features):
                 work.layers[at + ROWS * (plan.ends[0, place] + f) + r] = plan.tables[source + f]
+
+
+@numba.njit(cache=True)
+def _sample_numbers(
+    plan: Any,
+    numbers: Any,
+    work: Any,
+    at: Any,
+    row: Any,
+    rows: Any,
+    begin: Any,
+    place: Any,
+    u: Any,
+    stride: Any,
+    codes: Any,
+    known: Any,
+    narrow: Any,
+    wide: Any,
+    bodies: Any,
+) -> None:
+    """Sample a numeric variable, and feed its values to the network."""
+    variable = plan.ordering[place]
+    own, first = numbers.number[variable], ROWS * (plan.output_starts[place] - plan.output_starts[begin])
+    for r in range(rows):
+        b = row + r
+        if len(known) > 0 and known[b, variable]:
+            code, body = codes[b, variable], bodies[b, own]
+        else:
+            uniform = u[b * stride + variable]
+            code, body = sample_number(
+                plan, numbers, variable, work.outputs, first + r, ROWS, uniform, work.mixture, work.masses
+            )
+            bodies[b, own] = body
+        write(narrow, wide, b, variable, code)
+        features = at + ROWS * plan.ends[0, place] + r
+        find_features(plan, numbers, variable, code, body, work.layers, features, ROWS)
 
 
 @numba.njit(cache=True)
@@ -271,12 +308,14 @@ def _allocate(plan: Any, n_groups: Any, first: Any, rows: Any, to_first: Any, to
         own_first,
         own_outputs,
         np.empty(most, np.float64),
+        np.empty(WORK, np.float64),
     )
 
 
 @numba.njit(cache=True)
 def _sample_strip(
     plan: Any,
+    numbers: Any,
     first: Any,
     last: Any,
     u: Any,
@@ -287,6 +326,7 @@ def _sample_strip(
     to_outputs: Any,
     narrow: Any,
     wide: Any,
+    bodies: Any,
 ) -> Any:
     n_places, size = len(plan.ordering), ROWS * plan.begins[len(plan.ends)]
     n_groups = (last - first + ROWS - 1) // ROWS
@@ -294,6 +334,7 @@ def _sample_strip(
     plan = borrow(plan)
     work: Any = borrow(owned)
     u, codes, known, narrow, wide = borrow(u), borrow(codes), borrow(known), borrow(narrow), borrow(wide)
+    bodies = borrow(bodies)
     has_bits = np.any(plan.kinds == KernelKind.BERNOULLI.value)
     begin = 0
     while begin < n_places:
@@ -322,10 +363,15 @@ def _sample_strip(
                     _sample_bits(
                         work.layers, bits, work.outputs, logits, work.thresholds, (place - begin) * ROWS
                     )
-                else:
+                elif plan.kinds[plan.ordering[place]] != KernelKind.NUMERIC:
                     _sample_classes(
                         plan, work, at, group, row, rows, begin, place, u, stride, codes, known, narrow, wide
                     )
+                elif numbers is not None:  # decided when this is compiled
+                    _sample_numbers(
+                        plan, numbers, work, at, row, rows, begin, place, u, stride, codes, known,
+                        narrow, wide, bodies,
+                    )  # fmt: skip
                 _finish_units(plan, work, at, group, rows, begin, place + 1)
             if has_bits:
                 _write_bits(plan, work, at, row, rows, begin, end, narrow, wide)
@@ -336,6 +382,7 @@ def _sample_strip(
 @numba.njit(cache=True, parallel=True)
 def sample_strips(
     plan: Any,
+    numbers: Any,
     rows: Any,
     u: Any,
     stride: Any,
@@ -345,11 +392,13 @@ def sample_strips(
     to_outputs: Any,
     narrow: Any,
     wide: Any,
+    bodies: Any,
 ) -> None:
     """Sample all rows; a thread takes a strip of `rows` rows at a time."""
     n = max(len(narrow), len(wide))
     for strip in numba.prange((n + rows - 1) // rows):
         first = strip * rows
+        last = min(n, first + rows)
         _sample_strip(
-            plan, first, min(n, first + rows), u, stride, codes, known, to_first, to_outputs, narrow, wide
+            plan, numbers, first, last, u, stride, codes, known, to_first, to_outputs, narrow, wide, bodies
         )

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from made.kernels.one_pass.number_tables import NumberTables, make_tables
 from made.kernels.one_pass.plan_cache import PlanCache, parameters_of
 from made.kernels.one_pass.supported import unsupported
 from made.masks.degrees import Mask
@@ -34,6 +35,7 @@ class OnePassSampler:
     def __init__(self) -> None:
         self._plans = PlanCache()
         self._latest: tuple[Plan, TorchSampler] | None = None
+        self._tables: tuple[RowType, NumberTables | None] | None = None
         self._checked: tuple[RowType, str] | None = None
         self._is_supported = True
 
@@ -57,7 +59,10 @@ class OnePassSampler:
         codes: Tensor | None = None,
         known: Tensor | None = None,
         features: Tensor | None = None,
-    ) -> Tensor:
+        bodies: Tensor | None = None,
+        *,
+        recorded: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
         """Sample rows from uniforms, with a model that it `supports`.
 
         Parameters
@@ -78,10 +83,15 @@ class OnePassSampler:
             Which entries are known; given together with `codes`. By default none is, and all are sampled.
         features : (n, C) tensor, optional
             Context features of each row.
+        bodies : (n, B) int64 tensor, optional
+            Those of known entries, where there are B numeric variables; given together with `codes`.
+        recorded : bool
+            Whether no entry that is sampled is missing.
 
         Returns
         -------
-        (n, D) tensor of codes, where the weights are
+        codes : (n, D) tensor, where the weights are
+        bodies : (n, B) int64 tensor, or None where there are no numeric variables
         """
         plan = self._plans.get(network, variables, mask, make_mask)
         device, dtype = parameters_of(network)[0].device, variables.dtype
@@ -89,15 +99,28 @@ class OnePassSampler:
         if compiled is not None:
             code_type = np.uint8 if dtype == torch.uint8 else np.int64
             arrays = [None if x is None else x.numpy() for x in (codes, known, features)]
-            return torch.from_numpy(compiled.sample(plan, u, *arrays, dtype=code_type))
+            tables, own = self._tables_of(variables), None
+            if tables is not None:
+                given = np.zeros((len(u), len(tables.last)), np.int64) if bodies is None else bodies.numpy()
+                own = np.array(given, dtype=np.int64, order="C")
+            plan = plan.of_recorded if recorded else plan
+            sampled = compiled.sample(plan, u, *arrays, dtype=code_type, tables=tables, bodies=own)
+            return torch.from_numpy(sampled), None if own is None else torch.from_numpy(own)
         sampler = self._on_device(plan, variables, device)
         own_codes = None if codes is None else codes.to(device, torch.int64)
-        own_known = None if known is None else known.to(device)
-        return sampler(torch.from_numpy(u).to(device), own_codes, own_known, features).to(dtype)
+        own_known, own_bodies = (None if x is None else x.to(device) for x in (known, bodies))
+        u_there = torch.from_numpy(u).to(device)
+        drawn, found = sampler(u_there, own_codes, own_known, features, own_bodies, recorded=recorded)
+        return drawn.to(dtype), found
 
     def __reduce__(self) -> Any:
         """Copy and pickle as an empty one."""
         return OnePassSampler, ()
+
+    def _tables_of(self, variables: RowType) -> NumberTables | None:
+        if self._tables is None or self._tables[0] is not variables:
+            self._tables = (variables, make_tables(variables))
+        return self._tables[1]
 
     def _on_device(self, plan: Plan, variables: RowType, device: torch.device) -> TorchSampler:
         from made.kernels.one_pass.on_torch import TorchSampler

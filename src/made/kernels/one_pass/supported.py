@@ -16,6 +16,7 @@ class KernelKind(IntEnum):
     BERNOULLI = 0
     ONE_HOT = 1
     TABLE = 2
+    NUMERIC = 3
 
 
 class Activation(IntEnum):
@@ -36,7 +37,7 @@ class Activation(IntEnum):
         return self.name.lower()
 
 
-#: By `Discrete.kernel_kind`.
+#: By `Variable.kernel_kind`.
 KERNEL_KINDS = {kind.name.lower().replace("_", "-"): kind for kind in KernelKind}
 #: By the name in `network.ACTIVATIONS`.
 ACTIVATIONS = {activation.label: activation for activation in Activation}
@@ -55,6 +56,6 @@ def unsupported(network: Network, variables: RowType) -> str | None:
     if network.activation not in ACTIVATIONS:
         return f"the activation {network.activation!r}"
     for block in variables.blocks:
-        if getattr(block, "kernel_kind", None) not in KERNEL_KINDS:
+        if block.kernel_kind not in KERNEL_KINDS:
             return f"variables of the kind {block.kind!r}"
     return None

@@ -1,0 +1,348 @@
+"""What the loops of one-pass sampling do with a number: from a uniform to its value, and on to its features.
+
+One uniform picks an atom or the body and, scaled up to what that has of [0, 1), the normal score z, the
+value, and its body: the nearest point of a grid, or the bits of the float64. The features are those of the
+body. All of it is float64, but what the network takes. The plain twins are in `made.variables`:
+`NumericColumns`, `normal_mixture.quantile` and `NormalScores`.
+"""
+
+# mypy: allow-untyped-decorators, allow-untyped-calls
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+from made.kernels.one_pass.elementwise import sample_class
+from made.variables.normal_mixture import (
+    BEND,
+    LINEAR,
+    N_COMPONENTS,
+    NARROWEST,
+    SHARE,
+    WIDEST,
+)
+from made.variables.normal_score import NARROW_CELL, TAIL_SHAPE
+from made.variables.numeric import LARGEST_BODY, LARGEST_FEATURE, N_BUMPS
+
+__all__ = [
+    "WORK",
+    "body_near",
+    "find_features",
+    "quantile",
+    "read_mixture",
+    "sample_number",
+    "value_of",
+    "z_of",
+]
+
+#: How many float64 `quantile` works on: weights, positions and widths of the components and of the marginal.
+WORK = 3 * (N_COMPONENTS + 1)
+_N = N_COMPONENTS + 1
+_SQRT_HALF, _SQRT_2PI, _LOG_SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi), 0.5 * math.log(2 * math.pi)
+_LOG_2, _LOG_2PI, _INVERSE_E = math.log(2), math.log(2 * math.pi), math.exp(-1)
+_LARGEST = float(np.finfo(np.float64).max)
+# Newton's method on log F has then an error of the square of this, in units of F over its slope.
+_CLOSE = 1e-7
+_MOST_STEPS = 100
+
+
+@numba.njit(cache=True, error_model="numpy")
+def sample_number(
+    plan: Any,
+    numbers: Any,
+    variable: Any,
+    logits: Any,
+    at: Any,
+    stride: Any,
+    uniform: Any,
+    work: Any,
+    masses: Any,
+) -> Any:
+    """Return the code and the body of a numeric variable at a uniform.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the network.
+    numbers : NumberTables
+        Of the numeric variables.
+    variable : int
+        Which one.
+    logits, at, stride : flat float32 array, ints
+        The outputs of the variable are ``logits[at + i * stride]``.
+    uniform : float
+        In [0, 1).
+    work : (WORK,) float64 array
+        Working memory.
+    masses : (>= number of outputs,) float64 array
+        Working memory.
+    """
+    i = numbers.number[variable]
+    n_classes = numbers.n_classes[i]
+    share = min(uniform + 2.0**-54, 1 - 2.0**-53)
+    code = 0
+    if n_classes > 0:
+        code = sample_class(logits, at, stride, plan.n_drawn[variable], share, masses)
+        total = 0.0
+        for c in range(plan.n_drawn[variable]):
+            total += masses[c]
+        share = min(max(share * total / masses[0], 2.0**-54), 1 - 2.0**-53)
+    if code == 0:
+        read_mixture(logits, at + n_classes * stride, stride, work)
+        body = body_near(numbers, i, value_of(numbers, i, quantile(work, share)))
+        for s in range(numbers.spike_starts[i], numbers.spike_starts[i + 1]):
+            if numbers.spikes[s] == body:
+                code = s - numbers.spike_starts[i] + 1
+        return code, body
+    if code == numbers.missing[i]:
+        return code, 0
+    return code, numbers.spikes[numbers.spike_starts[i] + code - 1]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def read_mixture(outputs: Any, at: Any, stride: Any, work: Any) -> None:
+    """Write the weights, positions and widths of F, of the marginal last, into `work`, in this order."""
+    largest, total = -np.inf, 0.0
+    for k in range(N_COMPONENTS):
+        largest = max(largest, float(outputs[at + k * stride]))
+    for k in range(N_COMPONENTS):
+        work[k] = math.exp(float(outputs[at + k * stride]) - largest)
+        total += work[k]
+    for k in range(N_COMPONENTS):
+        work[k] *= (1 - SHARE) / total
+        position = float(outputs[at + (N_COMPONENTS + k) * stride])
+        if abs(position) > LINEAR:
+            inner = math.copysign(LINEAR, position)
+            position = inner + BEND * math.tanh((position - inner) / BEND)
+        sharpness = float(outputs[at + (2 * N_COMPONENTS + k) * stride])
+        work[_N + k] = position
+        work[2 * _N + k] = NARROWEST + (WIDEST - NARROWEST) / (1 + math.exp(_LOG_2 - sharpness))
+    work[N_COMPONENTS], work[_N + N_COMPONENTS], work[2 * _N + N_COMPONENTS] = SHARE, 0.0, 1.0
+
+
+@numba.njit(cache=True, error_model="numpy")
+def quantile(work: Any, share: Any) -> Any:
+    """Return the z at which the F in `work` passes a share of [2^-54, 1 - 2^-53].
+
+    Newton's method on the logarithm of F or, above the median, of 1 - F: both are concave for a normal. It is
+    kept between the least and the greatest quantile of the components, and gives way to halving what is left
+    of that where steps do not become half as long.
+    """
+    # Seen from the nearer tail, where the CDF keeps its digits: below the median.
+    side = 1.0
+    if share > 0.5:
+        side, share = -1.0, 1 - share
+    t = _normal_quantile(share)
+    low, high, mean, square = t, t, 0.0, 0.0
+    for k in range(N_COMPONENTS):
+        weight, position, width = work[k], side * work[_N + k], work[2 * _N + k]
+        low, high = min(low, position + width * t), max(high, position + width * t)
+        mean += weight * position
+        square += weight * (position * position + width * width)
+    low, high = low - 1e-6, high + 1e-6
+    mean, square = mean / (1 - SHARE), square / (1 - SHARE)
+    z = min(max(mean + t * math.sqrt(max(square - mean * mean, 0.0)), low), high)
+    last = high - low
+    for _ in range(_MOST_STEPS):
+        below, above, slope = 0.0, 0.0, 0.0
+        for k in range(_N):
+            weight, width = work[k], work[2 * _N + k]
+            distance = (z - side * work[_N + k]) / width
+            tail = 0.5 * math.erfc(abs(distance) * _SQRT_HALF)
+            if distance < 0:
+                below += weight * tail
+                above += weight * (1 - tail)
+            else:
+                below += weight * (1 - tail)
+                above += weight * tail
+            slope += weight / width * math.exp(-0.5 * distance * distance)
+        if below < share:
+            low = z
+        else:
+            high = z
+        if below < 0.5:
+            move = math.log(below / share)
+            newton = z - move * below * _SQRT_2PI / slope
+        else:
+            move = math.log(above / (1 - share))
+            newton = z + move * above * _SQRT_2PI / slope
+        if abs(move) < _CLOSE:
+            return side * min(max(newton, low), high)
+        if not low < newton < high or abs(newton - z) > last / 2:
+            newton = (low + high) / 2
+        last, z = abs(newton - z), newton
+    return side * z
+
+
+@numba.njit(cache=True)
+def _normal_quantile(share: Any) -> Any:
+    """Return the standard normal quantile of a share of (0, 0.5] to 9 digits: Acklam's approximation."""
+    if share > 0.02425:
+        x = share - 0.5
+        r = x * x
+        a = -3.969683028665376e01
+        a = a * r + 2.209460984245205e02
+        a = a * r - 2.759285104469687e02
+        a = a * r + 1.383577518672690e02
+        a = a * r - 3.066479806614716e01
+        a = a * r + 2.506628277459239e00
+        b = -5.447609879822406e01
+        b = b * r + 1.615858368580409e02
+        b = b * r - 1.556989798598866e02
+        b = b * r + 6.680131188771972e01
+        b = b * r - 1.328068155288572e01
+        return a * x / (b * r + 1)
+    x = math.sqrt(-2 * math.log(share))
+    c = -7.784894002430293e-03
+    c = c * x - 3.223964580411365e-01
+    c = c * x - 2.400758277161838e00
+    c = c * x - 2.549732539343734e00
+    c = c * x + 4.374664141464968e00
+    c = c * x + 2.938163982698783e00
+    d = 7.784695709041462e-03
+    d = d * x + 3.224671290700398e-01
+    d = d * x + 2.445134137142996e00
+    d = d * x + 3.754408661907416e00
+    return c / (d * x + 1)
+
+
+@numba.njit(cache=True)
+def _log_ndtr(x: Any) -> Any:
+    """Return the logarithm of the standard normal CDF."""
+    if x > -20:
+        return (
+            math.log1p(-0.5 * math.erfc(x * _SQRT_HALF))
+            if x > 1
+            else math.log(0.5 * math.erfc(-x * _SQRT_HALF))
+        )
+    r = 1 / (x * x)
+    series = 1 - r * (1 - 3 * r * (1 - 5 * r * (1 - 7 * r * (1 - 9 * r * (1 - 11 * r)))))
+    return -0.5 * x * x - math.log(-x) - _LOG_SQRT_2PI + math.log(series)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _ndtri_exp(log_p: Any) -> Any:
+    """Return the z whose standard normal CDF is exp(log_p), also where that is too small for a float64."""
+    if log_p > -_LOG_2:
+        z = -_normal_quantile(-math.expm1(log_p))
+    elif log_p > -40:
+        z = _normal_quantile(math.exp(log_p))
+    else:
+        z = -math.sqrt(-2 * log_p - math.log(-2 * log_p) - _LOG_2PI)
+    for _ in range(4):  # Newton on the logarithm, which is concave
+        mass = _log_ndtr(z)
+        z -= (mass - log_p) * math.exp(mass + 0.5 * z * z + _LOG_SQRT_2PI)
+    return z
+
+
+@numba.njit(cache=True)
+def _right_of(table: Any, i: Any, last: Any, at: Any) -> Any:
+    """Return the place of the right end of the interval of row i of a table that `at` is in."""
+    low, high = 1, last
+    while low < high:
+        middle = (low + high) // 2
+        if table[i, middle] > at:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@numba.njit(cache=True, error_model="numpy")
+def value_of(numbers: Any, i: Any, z: Any) -> Any:
+    """Return the value of a normal score; see `NormalScores.values`."""
+    last = numbers.last[i]
+    first, end = numbers.scores[i, 0], numbers.scores[i, last]
+    if z < first or z > end:
+        side, sign = (0, -1.0) if z < first else (1, 1.0)
+        decay = TAIL_SHAPE * (numbers.end_mass[i, side] - _log_ndtr(-sign * z))
+        excess = math.expm1(decay) / TAIL_SHAPE / math.exp(numbers.end_rate[i, side])
+        t = numbers.knots[i, last if side else 0] + sign * excess
+    else:
+        right = _right_of(numbers.scores, i, last, z)
+        t0, t1 = numbers.knots[i, right - 1], numbers.knots[i, right]
+        z0, z1 = numbers.scores[i, right - 1], numbers.scores[i, right]
+        secant = (z1 - z0) / (t1 - t0)
+        d0, d1 = numbers.slopes[i, right - 1] / secant, numbers.slopes[i, right] / secant
+        rise, bend = min(max(z - z0, 0.0), z1 - z0), d1 + d0 - 2
+        a = (z1 - z0) * (1 - d0) + rise * bend
+        b = (z1 - z0) * d0 - rise * bend
+        place = 2 * rise / (b + math.sqrt(max(b * b + 4 * a * rise, 0.0)))
+        t = t0 + min(max(place, 0.0), 1.0) * (t1 - t0)
+    offset = numbers.scale[i] * math.sinh(t) if numbers.scale[i] > 0 else t
+    return min(max(numbers.centre[i] + offset, -_LARGEST), _LARGEST)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def z_of(numbers: Any, i: Any, value: Any) -> Any:
+    """Return the normal score of a value; see `NormalScores.point`."""
+    offset, scale, last = value - numbers.centre[i], numbers.scale[i], numbers.last[i]
+    t = offset
+    if scale > 0:
+        ratio = offset / scale
+        if abs(ratio) < 1e150:
+            t = math.asinh(ratio)
+        else:
+            t = math.copysign(math.log(abs(offset)) - math.log(scale) + _LOG_2, offset)
+    first, end = numbers.knots[i, 0], numbers.knots[i, last]
+    if t < first or t > end:
+        side, sign, beyond = (0, -1.0, first - t) if t < first else (1, 1.0, t - end)
+        excess = min(beyond * math.exp(numbers.end_rate[i, side]), _LARGEST)
+        log_mass = numbers.end_mass[i, side] - math.log1p(TAIL_SHAPE * excess) / TAIL_SHAPE
+        return -sign * _ndtri_exp(log_mass)
+    right = _right_of(numbers.knots, i, last, t)
+    t0, t1 = numbers.knots[i, right - 1], numbers.knots[i, right]
+    z0, z1 = numbers.scores[i, right - 1], numbers.scores[i, right]
+    secant = (z1 - z0) / (t1 - t0)
+    d0, d1 = numbers.slopes[i, right - 1] / secant, numbers.slopes[i, right] / secant
+    place = min(max((t - t0) / (t1 - t0), 0.0), 1.0)
+    both = place * (1 - place)
+    return z0 + (z1 - z0) * (place * place + d0 * both) / (1 + (d1 + d0 - 2) * both)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def body_near(numbers: Any, i: Any, value: Any) -> Any:
+    """Return the body of a value: of the nearest point of its grid, where there is one."""
+    if numbers.steps[i] == 0:
+        return np.float64(value + 0.0).view(np.int64)
+    scaled = value * numbers.inverses[i] if numbers.inverses[i] > 0 else value / numbers.steps[i]
+    return np.int64(np.rint(min(max(scaled, -(2.0**63)), LARGEST_BODY)))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _score_of(numbers: Any, i: Any, body: Any) -> Any:
+    """Return the normal score of a body: of a cell, its middle in z; see `NormalScores.of`."""
+    step = numbers.steps[i]
+    if step == 0:
+        return z_of(numbers, i, np.int64(body).view(np.float64))
+    value = float(body) / numbers.inverses[i] if numbers.inverses[i] > 0 else float(body) * step
+    low, high = z_of(numbers, i, value - step / 2), z_of(numbers, i, value + step / 2)
+    return z_of(numbers, i, value) if high - low < NARROW_CELL else (low + high) / 2
+
+
+@numba.njit(cache=True, error_model="numpy")
+def find_features(
+    plan: Any, numbers: Any, variable: Any, code: Any, body: Any, out: Any, at: Any, stride: Any
+) -> None:
+    """Write the input features of a code and a body to ``out[at + f * stride]``, a flat float32 array."""
+    i = numbers.number[variable]
+    for f in range(plan.n_features[variable]):
+        out[at + f * stride] = np.float32(0)
+    if code > 0:
+        out[at + (N_BUMPS + code) * stride] = np.float32(1)
+    if code > 0 and code == numbers.missing[i]:
+        return
+    z = _score_of(numbers, i, body)
+    out[at] = np.float32(min(max(z, -LARGEST_FEATURE), LARGEST_FEATURE))
+    x = N_BUMPS * 0.5 * math.erfc(-z * _SQRT_HALF) - 0.5
+    # exp(-(x - f)^2 / 2), f = 0, 1, ...: each is the one before times exp(x - f - 1/2)
+    bump, ratio = math.exp(-0.5 * x * x), math.exp(x - 0.5)
+    for f in range(N_BUMPS):
+        standard = (np.float32(bump) - numbers.bump_mean[f]) / numbers.bump_deviation[f]
+        out[at + (1 + f) * stride] = standard
+        bump *= ratio
+        ratio *= _INVERSE_E
