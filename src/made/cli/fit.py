@@ -70,9 +70,14 @@ def fit(
         ),
     ] = None,
     refit: Annotated[
-        bool,
-        typer.Option("--refit", help="In the end, fit anew on training and validation rows together."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--refit/--no-refit",
+            help="In the end, fit anew on training and validation rows together [where there are numbers and "
+            "fewer than 500 rows].",
+            show_default=False,
+        ),
+    ] = None,
     update: Annotated[
         str | None,
         typer.Option(
@@ -97,7 +102,7 @@ def fit(
 
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
-        others |= _given({"update": update, "refit": refit or None})
+        others |= _given({"update": update, "refit": refit})
         job = _resumed(out, data, data_dir, device, {**others, **given})
     elif data is None:
         raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
@@ -117,7 +122,7 @@ def fit(
             update=update,
         )
         if update is not None:
-            _check_update({"recipe": recipe, "coding": coding, "context": context, "refit": refit or None})
+            _check_update({"recipe": recipe, "coding": coding, "context": context, "refit": refit})
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")
@@ -193,7 +198,7 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
         names = ", ".join(column.name for column in dataset.schema.context_columns)
         typer.echo(f"  conditional on {names}, which the baselines do not see")
     typer.echo(f"model: {outcome.model.mask_set.describe()}; {outcome.history}")
-    if job.refit and not outcome.history.is_stopped:
+    if outcome.is_refitted:
         typer.echo(f"  fitted anew on training and validation rows together: look at {unit}s of test alone")
     if job.update is not None:
         typer.echo(

@@ -42,6 +42,8 @@ __all__ = ["Inference", "index", "set_states"]
 _CODES_AT_ONCE = 2**24
 # An integral whose error may be larger than this, in nats, is estimated with particles instead.
 _TOLERANCE = 0.01
+# What the points of a grid that are left out may matter, in nats.
+_CUT = 1e-5
 # Particles where the one condition is that entries are recorded: it hardly moves the others.
 _PARTICLES_OF_RECORDED = 100
 
@@ -296,7 +298,7 @@ class Inference:
             work.counts[integrals[~accurate]] = self.particles
         if self.exact:
             self._refuse_estimates(work, sets)
-        others = np.flatnonzero(work.routes != Route.QUADRATURE)
+        others = np.flatnonzero(~work.is_integral | (work.routes == Route.PARTICLES))
         for chosen in _groups(work.counts[others] * self.variables.n_variables, _CODES_AT_ONCE):
             yield others[chosen], self._posterior(density, work.of(others[chosen]), sets)
 
@@ -326,7 +328,8 @@ class Inference:
         is_integral = can_integrate & integrates
         routes = np.where(can_sum, int(Route.SUMMED), int(Route.PARTICLES))
         routes = np.where(between.any(axis=1), routes, int(Route.ORDERED))
-        routes = np.where(is_integral, int(Route.QUADRATURE), routes)
+        is_cut = (between & np.array([own.is_cut for own in sets])).any(axis=1)
+        routes = np.where(is_integral | (is_cut & can_sum), int(Route.QUADRATURE), routes)
         counts = np.where(routes == Route.PARTICLES, self.particles, n_states).astype(np.int64)
         # Where nothing else needs particles.
         strict = [d for d, own in regions.items() if not own.is_recorded]
@@ -356,7 +359,7 @@ class Inference:
         owner = np.repeat(np.arange(len(counts)), counts)
         ends = np.cumsum(counts)
         states = States.of(work.rows)[owner]
-        for i in np.flatnonzero(work.routes == Route.SUMMED):
+        for i in np.flatnonzero(np.isin(work.routes, [Route.SUMMED, Route.QUADRATURE])):
             set_states(states, slice(ends[i] - counts[i], ends[i]), np.flatnonzero(work.between[i]), sets)
         particles = np.flatnonzero(estimated[owner])
         if len(particles):
@@ -379,7 +382,7 @@ class Inference:
         spread = np.maximum(counts / np.maximum(ess, 1e-300) - 1, 0) / np.maximum(counts - 1, 1)
         return _Posterior(
             log_prob=totals - np.where(estimated, np.log(counts), 0),
-            error=np.where(estimated, np.sqrt(spread), 0.0),
+            error=np.where(estimated, np.sqrt(spread), (work.routes == Route.QUADRATURE) * _CUT),
             ess=ess,
             routes=work.routes,
             fixed=counted | estimated[:, None],

@@ -254,7 +254,7 @@ def numeric_conditional(
     else:
         nodes = scores.values(torch.zeros(1, 1, dtype=z.dtype))[0].numpy()
         log_heights = at(nodes)
-        is_exact = bool((found[-1].routes != Route.PARTICLES).all() and (found[-1].error == 0).all())
+        is_exact = bool((found[-1].routes != Route.PARTICLES).all() and (found[-1].error < 1e-4).all())
         most = _MOST if is_exact else _MOST_ESTIMATED
         more = scores.values(_spread(z if is_exact else z[:: _FIRST // _FIRST_ESTIMATED])[None])[0].numpy()
         more = np.setdiff1d(more, nodes)

@@ -15,9 +15,9 @@ from made.variables.row_type import RowType
 
 __all__ = ["ValueSet", "value_sets"]
 
-# Largest number of points of a grid that are gone through one by one, and the normal score on either side
-# of which the marginal leaves 1e-12.
-_MOST_POINTS, _FARTHEST = 512, 7.0
+# Largest number of points of a grid that are gone through one by one, and the normal scores up to which: the
+# marginal leaves 1e-12 of its mass beyond the first, 1e-6 beyond the last.
+_MOST_POINTS, _ENDS = 512, (7.0, 6.0, 4.9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,8 @@ def _of_number(variables: RowType, d: int, block: Numeric, region: Region | None
     bodies = block.bodies_of_codes(atoms, np.zeros_like(atoms))
     if not own.codes[0]:
         return ValueSet(atoms, bodies, place=place)
-    if block.step is not None:
-        z = torch.tensor([[-_FARTHEST, _FARTHEST]], dtype=torch.float64)
+    for end in _ENDS if block.step is not None else ():
+        z = torch.tensor([[-end, end]], dtype=torch.float64)
         tails = variables.numbers.alone(place).scores.values(z)[0].numpy()
         first, last = block.bodies_near(tails).tolist()
         ends = zip(own.least.tolist(), own.most.tolist(), strict=True)

@@ -49,6 +49,8 @@ class RunResult:
         By name, then by split.
     files : list of Path
         What was written, for the user to look at.
+    is_refitted : bool
+        Whether the model was fitted anew on training and validation rows together.
     """
 
     dataset: data.Dataset
@@ -57,6 +59,7 @@ class RunResult:
     scores: dict[str, Score]
     baselines: dict[str, dict[str, Score]]
     files: list[Path]
+    is_refitted: bool = False
 
 
 def run(config: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = False) -> RunResult:
@@ -93,7 +96,8 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     find_device(config.device)
     pipeline = _pipeline(config, dataset)
     if not resume and start is None and pipeline.is_open:
-        config = replace(config, plan=pipeline.plan(config.max_time, refit=config.refit))
+        refit = pipeline.refits(config.refit)
+        config = replace(config, refit=refit, plan=pipeline.plan(config.max_time, refit=refit))
     is_compared = config.plan is not None and config.chosen is None
     model, training = (None, {}) if is_compared else _prepared(config, pipeline, start)
     if not resume:
@@ -150,7 +154,7 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     }
     folder.write_json("results.json", _results(scores, baselines, history, model))
     files.append(draw_samples(folder.path / "samples.png", model, dataset, pipeline.seed))
-    return RunResult(dataset, model, history, scores, baselines, files)
+    return RunResult(dataset, model, history, scores, baselines, files, bool(fitted.config.refit))
 
 
 def _load(config: RunConfig, start: MADE | None, *, progress: bool) -> data.Dataset:

@@ -1,12 +1,15 @@
-"""A model that starts as the Gaussian copula of its numeric columns.
+"""A model that starts as a Gaussian copula of its numbers, and as a linear discriminant of its classes.
 
-The normal scores of the columns are taken to be jointly normal. Each is then a linear function of those
-before it, plus noise: direct connections and one width hold that exactly.
+The input features of all variables, in the order of their ranks, have one covariance matrix, shrunk towards
+independence (Ledoit and Wolf 2004). The normal score of a number is then a linear function of the features
+before it, plus noise; and so are the logits of a class, were the features normal within each class. Direct
+connections and one width hold that exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,26 +17,35 @@ import torch
 from numpy.typing import NDArray
 
 from made.model import MADE
+from made.variables.discrete import Discrete
 from made.variables.normal_mixture import N_COMPONENTS, outputs_of
+from made.variables.numeric import N_BUMPS, Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
 __all__ = ["build_as_copula", "can_be_copula", "least_noise", "shrunk_correlation"]
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
 # A column that the others determine is given this much noise all the same.
 _LEAST_NOISE = 1e-3
-_LARGEST_SCORE = 4.0
-# What is added to the variances of standardized scores, so that a matrix of copies has an inverse.
+# More features than this take too long, and a variable of more classes has too few rows of each.
+_MOST_FEATURES, _MOST_CLASSES = 1_000, 50
+# Of the variance of features, what is left within classes at least.
+_LEAST_WITHIN = 0.05
+# What is added to the variances of standardized features, so that a matrix of copies has an inverse.
 _RIDGE = 1e-8
 # Of a column's noise: the most rows that it is found with, and the fewest for each column.
 _MOST_ROWS, _ROWS_PER_COLUMN = 20_000, 10
+# A share of atoms above which a body has a regression of its own rows.
+_FEW_ATOMS = 0.01
 
 
 def can_be_copula(schema: Schema) -> bool:
-    """Return whether there are two numeric columns at least."""
-    numbers = schema.row_type.numbers
-    return numbers is not None and len(numbers.columns) > 1
+    """Return whether there is a number, and something beside it."""
+    return schema.row_type.numbers is not None and schema.row_type.n_variables > 1
 
 
 def least_noise(row_type: RowType, train: Rows) -> float:
@@ -42,19 +54,23 @@ def least_noise(row_type: RowType, train: Rows) -> float:
     1 where all are independent, close to 0 where a column is a copy or a sum of others; NaN where there are
     too few rows to tell.
     """
-    scores = _scores(row_type, train[:_MOST_ROWS])
+    rows = row_type.scored(train[:_MOST_ROWS])
+    table = row_type.features(rows.codes, rows.scores).double().cpu().numpy()
+    firsts = np.cumsum(row_type.input_sizes) - row_type.input_sizes
+    assert row_type.numbers is not None
+    scores = table[:, firsts[row_type.numbers.places]]
     scores = scores[:, scores.std(axis=0) > 0]
     n, width = scores.shape
     if width < 2 or n < _ROWS_PER_COLUMN * width:
         return float("nan")
-    inverse = np.linalg.inv(_correlation(np.corrcoef(scores.T)))
+    inverse = np.linalg.inv(_as_correlation(np.corrcoef(scores.T)))
     return float(1 / np.sqrt(np.diag(inverse).max()))
 
 
 def build_as_copula(
     schema: Schema, settings: Mapping[str, Any], train: Rows, seed: int = 0, *, is_sharp: bool = False
 ) -> MADE:
-    """Build a model whose numeric columns have the conditionals of a Gaussian copula.
+    """Build a model whose variables depend on those before them linearly, as in a Gaussian copula.
 
     Parameters
     ----------
@@ -71,63 +87,171 @@ def build_as_copula(
     """
     model = MADE(schema, seed=seed, **settings)
     model.set_marginals(train)
-    numbers, direct = model.variables.numbers, model.network.direct
-    assert numbers is not None
-    assert direct is not None
-    scores = _scores(model.variables, train)
-    mean, deviation = scores.mean(axis=0), np.maximum(scores.std(axis=0), 1e-3)
-    ranks = model.mask(0).ranks[numbers.places]
-    order = np.argsort(ranks)
-    standard = ((scores - mean) / deviation)[:, order]
-    correlation = (
-        _correlation(standard.T @ standard / len(standard)) if is_sharp else shrunk_correlation(standard)
-    )
-    # With L L' the correlation matrix, row d of the inverse of L gives e_d = M_dd x_d + sum_j M_dj x_j.
-    inverse = np.linalg.inv(np.linalg.cholesky(correlation))
-    inputs = np.cumsum(model.variables.input_sizes) - model.variables.input_sizes
-    outputs = numbers.outputs.numpy().reshape(len(order), 3, N_COMPONENTS)
+    assert model.network.direct is not None
+    train = model.variables.scored(train)
+    codes = train.codes.cpu().numpy().astype(np.int64)
+    before = _Features.of(model, train, sample_correlation if is_sharp else shrunk_correlation)
+    outputs = np.cumsum(model.variables.output_sizes) - model.variables.output_sizes
     with torch.no_grad():
-        for place, d in enumerate(order.tolist()):
-            own = inverse[place, place]
-            slopes = -inverse[place, :place] / own * deviation[d] / deviation[order[:place]]
-            shift = mean[d] - slopes @ mean[order[:place]]
-            bias = outputs_of(float(shift), max(float(deviation[d] / own), _LEAST_NOISE))
-            model.network.biases[-1][torch.from_numpy(outputs[d].ravel())] = bias
-            into = inputs[numbers.places[order[:place]]]
-            for j, slope in zip(into.tolist(), slopes.tolist(), strict=True):
-                direct[torch.from_numpy(outputs[d, 1]), j] = slope
+        for variable in model.mask(0).ordering.tolist():
+            block, first = model.variables.block_of(variable), int(outputs[variable])
+            n_before = int(np.searchsorted(before.ranks, model.mask(0).ranks[variable]))
+            if isinstance(block, Numeric):
+                _set_body(model, before, n_before, codes[:, variable], first + block.n_class_outputs)
+                if block.n_class_outputs:
+                    _set_classes(model, before, n_before, codes[:, variable], block.n_values, first)
+            elif isinstance(block, Discrete) and _has_own_logits(block):
+                own, is_one = codes[:, variable], block.output_size == 1
+                _set_classes(model, before, n_before, own, block.n_values, first, is_one_logit=is_one)
     return model
 
 
-def shrunk_correlation(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _has_own_logits(block: Discrete) -> bool:
+    """Return whether there are rows enough for a logit of each class, and nothing changes it."""
+    return block.output_map is None and block.n_values <= _MOST_CLASSES
+
+
+def shrunk_correlation(scores: Floats) -> Floats:
     """Return the correlation matrix of standardized scores (n, B), shrunk towards independence.
 
     By as much as Ledoit and Wolf (2004) say, so that few rows of many columns do.
     """
     from sklearn.covariance import ledoit_wolf
 
-    covariance, _ = ledoit_wolf(scores, assume_centered=True)
-    deviation = np.sqrt(np.diag(covariance))
-    correlation: NDArray[np.float64] = covariance / np.outer(deviation, deviation)
-    return correlation
+    return _as_correlation(ledoit_wolf(scores, assume_centered=True)[0])
 
 
-def _correlation(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the correlation matrix, with an inverse, of a covariance matrix."""
+def sample_correlation(scores: Floats) -> Floats:
+    """Return the correlation matrix of standardized scores (n, B) as it is."""
+    return _as_correlation(scores.T @ scores / len(scores))
+
+
+def _as_correlation(covariance: Floats) -> Floats:
+    """Return a covariance matrix as one of correlations that has an inverse."""
     covariance = covariance + _RIDGE * np.eye(len(covariance))
     deviation = np.sqrt(np.diag(covariance))
-    correlation: NDArray[np.float64] = covariance / np.outer(deviation, deviation)
+    correlation: Floats = covariance / np.outer(deviation, deviation)
     return correlation
 
 
-def _scores(row_type: RowType, train: Rows) -> NDArray[np.float64]:
-    """Return the normal scores as they enter the network, 0 where an entry is missing."""
-    numbers = row_type.numbers
-    assert numbers is not None
-    rows = row_type.scored(train)
-    assert rows.scores is not None
-    z = rows.scores[:, :, 0].clamp(-_LARGEST_SCORE, _LARGEST_SCORE).numpy()
-    codes = rows.codes[:, torch.from_numpy(numbers.places)].numpy()
-    missing = np.array([-1 if own.missing_code is None else own.missing_code for own in numbers.columns])
-    scores: NDArray[np.float64] = np.where(codes == missing, 0.0, z)
-    return scores
+@dataclass(frozen=True, eq=False)
+class _Features:
+    """Input features that vary, in the order of the ranks of their variables.
+
+    Attributes
+    ----------
+    values : (n, M) float64 array
+        Standardized.
+    inputs, ranks : (M,) int arrays
+        Which inputs of the network they are, and the rank of the variable of each.
+    mean, deviation : (M,) float64 arrays
+        What they were standardized by.
+    factor : (M, M) float64 array
+        The inverse of the Cholesky factor of their correlation matrix.
+    correlate : callable
+        Estimates that from standardized features.
+    """
+
+    values: Floats
+    inputs: Ints
+    ranks: Ints
+    mean: Floats
+    deviation: Floats
+    factor: Floats
+    correlate: Callable[[Floats], Floats]
+
+    @staticmethod
+    def of(model: MADE, train: Rows, correlate: Callable[[Floats], Floats]) -> _Features:
+        """Return the features of training rows: of a number its normal score and its atoms."""
+        variables, ranks = model.variables, model.mask(0).ranks
+        table = variables.features(train.codes, train.scores).double().cpu().numpy()
+        firsts = np.cumsum(variables.input_sizes) - variables.input_sizes
+        owner = np.repeat(np.arange(variables.n_variables), variables.input_sizes)
+        is_used = np.ones(variables.n_inputs, dtype=bool)
+        is_score = np.zeros(variables.n_inputs, dtype=bool)
+        for d, block in variables.columns():
+            if isinstance(block, Numeric):
+                is_score[firsts[d]] = True
+                is_used[firsts[d] + 1 : firsts[d] + 1 + N_BUMPS] = False
+        is_used &= is_score | (table.std(axis=0) > 1e-6)
+        if is_used.sum() > _MOST_FEATURES:
+            is_used &= is_score
+        inputs = np.flatnonzero(is_used)
+        inputs = inputs[np.argsort(ranks[owner[inputs]], kind="stable")]
+        values = table[:, inputs]
+        mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+        values = (values - mean) / deviation
+        factor = np.linalg.inv(np.linalg.cholesky(correlate(values)))
+        return _Features(values, inputs, ranks[owner[inputs]], mean, deviation, factor, correlate)
+
+
+def _set_body(model: MADE, before: _Features, n_before: int, codes: Ints, first: int) -> None:
+    """Make the body of a number a linear function of the features before it, plus noise."""
+    place = n_before  # its score is the first of its own features
+    is_body = codes == 0
+    if is_body.mean() > 1 - _FEW_ATOMS or is_body.sum() < 2:
+        slopes = -before.factor[place, :n_before] / before.factor[place, place]
+        shift, noise = 0.0, 1 / before.factor[place, place]
+    else:
+        slopes, shift, noise = _regression(before.values[is_body, : place + 1], before.correlate)
+    scale = before.deviation[place]
+    weights = scale * slopes / before.deviation[:n_before]
+    mean = before.mean[place] + scale * shift - weights @ before.mean[:n_before]
+    bias = outputs_of(float(mean), max(float(scale * noise), _LEAST_NOISE))
+    own = torch.arange(first, first + len(bias))
+    model.network.biases[-1][own] = bias.to(model.network.biases[-1])
+    _connect(model, before, own[N_COMPONENTS : 2 * N_COMPONENTS], np.tile(weights, (N_COMPONENTS, 1)))
+
+
+def _regression(values: Floats, correlate: Callable[[Floats], Floats]) -> tuple[Floats, float, float]:
+    """Return slopes, intercept and noise of the last of these columns (n, p + 1), given the others."""
+    mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+    factor = np.linalg.inv(np.linalg.cholesky(correlate((values - mean) / deviation)))
+    slopes = -factor[-1, :-1] / factor[-1, -1] * deviation[-1] / deviation[:-1]
+    return slopes, float(mean[-1] - slopes @ mean[:-1]), float(deviation[-1] / factor[-1, -1])
+
+
+def _set_classes(
+    model: MADE,
+    before: _Features,
+    n_before: int,
+    codes: Ints,
+    n_classes: int,
+    first: int,
+    *,
+    is_one_logit: bool = False,
+) -> None:
+    """Make logits those of a linear discriminant of the features before a variable (Fisher 1936)."""
+    x, factor = before.values[:, :n_before], before.factor[:n_before, :n_before]
+    counts = np.bincount(codes, minlength=n_classes).astype(np.float64)
+    sums = np.zeros((n_classes, n_before))
+    np.add.at(sums, codes, x)
+    means = sums / np.maximum(counts, 1)[:, None]
+    # Of few rows a mean is mostly noise: shrunk to that of all rows, as James and Stein (1961) do.
+    squares = counts * (means**2).sum(axis=1)
+    means *= np.maximum(1 - n_before / np.maximum(squares, 1e-300), 0)[:, None]
+    shares = (counts + 1) / (counts.sum() + n_classes)
+    # The covariance within classes is that of all rows less that of the means: by Woodbury's identity.
+    whitened = means @ factor.T  # its rows' products are those under the inverse covariance
+    between = np.sqrt(shares)[:, None] * whitened
+    values, vectors = np.linalg.eigh(np.eye(n_classes) - between @ between.T)
+    inverse = vectors / np.maximum(values, _LEAST_WITHIN) @ vectors.T
+    inner = whitened + whitened @ between.T @ inverse @ between
+    weights = inner @ factor
+    biases = np.log(shares) - (weights * means).sum(axis=1) / 2
+    weights, biases = weights - weights.mean(axis=0), biases - biases.mean()
+    if is_one_logit:
+        weights, biases = weights[1:] - weights[:1], biases[1:] - biases[:1]
+    weights = weights / before.deviation[:n_before]
+    own = torch.arange(first, first + len(weights))
+    bias = torch.from_numpy(biases - weights @ before.mean[:n_before])
+    model.network.biases[-1][own] = bias.to(model.network.biases[-1])
+    _connect(model, before, own, weights)
+
+
+def _connect(model: MADE, before: _Features, outputs: torch.Tensor, weights: Floats) -> None:
+    """Set the direct connections from the first features to some outputs: (outputs, features)."""
+    direct = model.network.direct
+    assert direct is not None
+    into = torch.from_numpy(before.inputs[: weights.shape[1]])
+    direct[outputs[:, None], into[None]] = torch.from_numpy(weights).to(direct)

@@ -14,7 +14,7 @@ from made.support.devices import find_device
 from made.training.fit import fit
 from made.training.history import History
 from made.training.settings import TrainingSettings
-from made.tuning.candidates import Candidate
+from made.tuning.candidates import VERY_FEW_ROWS, Candidate
 from made.tuning.comparison import Comparison, Outcome
 from made.tuning.entrant import with_best_weights
 from made.tuning.facts import Facts
@@ -95,6 +95,14 @@ class Pipeline:
     def plan(self, max_time: float | None = None, *, refit: bool = False) -> Plan:
         """Return which settings are compared and how, for a budget in seconds."""
         return plan_for(self.facts, max_time, refit=refit)
+
+    def refits(self, asked: bool | None) -> bool:
+        """Return whether a fit is followed by one on all rows: as asked for, else where rows are very few.
+
+        A tenth of few rows says more about marginals of numbers than about when to stop.
+        """
+        is_due = self.is_open and self.valid is not None and self.facts.n_numbers > 0
+        return (is_due and len(self.train) < VERY_FEW_ROWS) if asked is None else asked
 
     def compare(
         self,

@@ -77,3 +77,11 @@ def test_a_folder_that_cannot_be_written_to_is_left_alone(loop, tmp_path, monkey
     monkeypatch.setattr(stale, "write_aside", refuse)
     forget_stale_code(loop)
     assert not (tmp_path / "cache" / "made-kernels.sha256").exists()
+
+
+def test_every_version_of_a_loop_is_announced_unless_it_is_on_disk(loop, tmp_path, caplog):
+    (tmp_path / "cache" / "one.draw-12.py311.nbi").write_bytes(b"compiled for Table")
+    with caplog.at_level("INFO"):
+        for of in ("Table", "Other", "Other", ""):
+            stale.say_if_compiling(loop, "the loop", of)
+    assert [record.message for record in caplog.records] == ["compiling the loop"]

@@ -129,3 +129,15 @@ def test_copies_of_the_memory_are_empty(copied):
     model, plans = made.MADE(made.Bernoulli(2), (3,)), PlanCache()
     plans.get(model.network, model.variables, 0, model.mask)
     assert copied(plans)._plan is None
+
+
+def test_of_recorded_values_the_code_of_a_missing_entry_is_not_drawn():
+    variables = [
+        made.Bernoulli(1),
+        made.Categorical(3, missing=True),
+        made.Numeric(spikes=[0.0], missing=True),
+    ]
+    model = made.MADE([*variables, made.Categorical(300)], (8,))
+    plan = make_plan(model.network, model.mask(), model.variables)
+    assert plan.n_drawn.tolist() == [2, 4, 3, 300]
+    assert plan.of_recorded.n_drawn.tolist() == [2, 3, 2, 300]
