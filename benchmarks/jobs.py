@@ -90,7 +90,21 @@ def run_jobs(
         key=lambda own: (own.group, -own.cost),
     )
     print(f"{len(waiting)} of {len(jobs)} jobs to do, {sum(own.cost for own in waiting):.0f} s", flush=True)
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))  # processes that are started inherit them
+    try:
+        return _run_in_pool(waiting, work, folder, n_processes)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _run_in_pool(
+    waiting: list[Job], work: Callable[..., Mapping[str, Any]], folder: Path, n_processes: int
+) -> list[str]:
+    """Do the jobs in processes of one core each, and return the names of those that failed."""
     context = multiprocessing.get_context("spawn")
     cores: Any = context.Queue()
     for number in range(n_processes):

@@ -152,5 +152,5 @@ def test_an_estimated_conditional_says_so(model):
     assert "estimated" in model.conditional(2, {}, method="estimate").plot().axes[0].get_title(loc="left")
     host = Figure()
     axes = host.subplots()
-    assert model.conditional(1, {2: "red"}).plot(axes) is host
+    assert model.conditional(1, {2: "red"}, method="estimate").plot(axes) is host
     assert "estimated, to" in axes.get_title(loc="left")

@@ -35,7 +35,7 @@ def test_what_is_asked_for_overrules():
         (made.MADE(made.Bernoulli(10), hidden=(20,), orderings="fresh"), {}),
         (made.Autoencoder(made.Bernoulli(10), hidden=(20,)), {}),
         (made.MADE(made.Bernoulli(10), hidden=(20,)), {"precision": "bfloat16"}),
-        (made.MADE(made.Categorical(5000, n=2), hidden=(20,)), {"batch_size": 2000}),
+        (made.MADE(made.Categorical(5000, n=2, coding="one-hot"), hidden=(20,)), {"batch_size": 2000}),
         (made.MADE(made.Bernoulli(10), hidden=(20,)).half(), {}),
     ],
     ids=["mixture", "fresh", "autoencoder", "bfloat16", "portions", "half"],
