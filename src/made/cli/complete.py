@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import tell
-from made.cli.options import DataDir, Device, Run, check_out, load_run
+from made.cli.options import DataDir, Device, Run, Where, check_out, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -42,6 +42,7 @@ def complete(
             help="Instead of ROWS: 8 test images of the run, their top, bottom, left or right half given."
         ),
     ] = None,
+    where: Where = None,
     kind: Annotated[
         str,
         typer.Option(
@@ -106,7 +107,8 @@ def complete(
         check_picture(out, found, number, model.schema.image_shape)
         found = found[:IMAGES]
 
-    how = {"method": method, "particles": particles, "max_states": max_states, "seed": seed}
+    how: dict[str, Any] = {"where": where} if where else {}
+    how |= {"method": method, "particles": particles, "max_states": max_states, "seed": seed}
     parts: list[Answer] = []
 
     def portions() -> Iterator[NDArray[Any]]:

@@ -70,14 +70,9 @@ def fit(
         ),
     ] = None,
     refit: Annotated[
-        bool | None,
-        typer.Option(
-            "--refit/--no-refit",
-            help="In the end, fit anew on training and validation rows together [where there are numbers and "
-            "fewer than 500 rows].",
-            show_default=False,
-        ),
-    ] = None,
+        bool,
+        typer.Option("--refit", help="In the end, fit anew on training and validation rows together."),
+    ] = False,
     update: Annotated[
         str | None,
         typer.Option(
@@ -102,7 +97,7 @@ def fit(
 
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
-        others |= _given({"update": update, "refit": refit})
+        others |= _given({"update": update, "refit": refit or None})
         job = _resumed(out, data, data_dir, device, {**others, **given})
     elif data is None:
         raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
@@ -122,7 +117,7 @@ def fit(
             update=update,
         )
         if update is not None:
-            _check_update({"recipe": recipe, "coding": coding, "context": context, "refit": refit})
+            _check_update({"recipe": recipe, "coding": coding, "context": context, "refit": refit or None})
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")
@@ -198,7 +193,7 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
         names = ", ".join(column.name for column in dataset.schema.context_columns)
         typer.echo(f"  conditional on {names}, which the baselines do not see")
     typer.echo(f"model: {outcome.model.mask_set.describe()}; {outcome.history}")
-    if outcome.is_refitted:
+    if job.refit and not outcome.history.is_stopped:
         typer.echo(f"  fitted anew on training and validation rows together: look at {unit}s of test alone")
     if job.update is not None:
         typer.echo(

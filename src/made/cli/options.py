@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from made.model import MADE
     from made.runs.folder import RunFolder
 
-__all__ = ["DataDir", "Device", "Run", "Split", "check_out", "load_run"]
+__all__ = ["DataDir", "Device", "Run", "Split", "Where", "check_out", "load_run"]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a model file.")]
 Split = Annotated[
@@ -22,6 +22,14 @@ Split = Annotated[
 ]
 DataDir = Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help='What unknown entries must meet: "age >= 30", "30 <= age < 40", "city in {Rome, Paris}", '
+        '"income is not missing"; may be given several times.',
+    ),
+]
 
 # What `made sample` and `made complete` write.
 _ROWS_OUT = (".csv", ".parquet", ".npy", ".png")

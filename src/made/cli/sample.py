@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import tell
-from made.cli.options import Device, Run, check_out, load_run
+from made.cli.options import Device, Run, Where, check_out, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -37,6 +37,7 @@ def sample(
         str | None,
         typer.Option(metavar="VALUES", help='What all rows have, as in "x3=1,x7=0"; the rest is drawn.'),
     ] = None,
+    where: Where = None,
     context: Annotated[
         str | None,
         typer.Option(metavar="VALUES", help='For a model fitted with --context: "age=3,sex=1".'),
@@ -55,7 +56,7 @@ def sample(
     known, features = read_given_values(given, model), read_context(context, model)
     # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
     with counting("drawing", n, hidden=out is None and sys.stdout.isatty()) as advance:
-        portions = draw_portions(model, n, seed, advance, given=known, context=features)
+        portions = draw_portions(model, n, seed, advance, given=known, where=where, context=features)
         if out is None:
             for text in csv_text(model, portions):
                 typer.echo(text, nl=False)
@@ -65,8 +66,9 @@ def sample(
             write_rows(out, model, n, portions)
     if out is not None:
         tell(f"{n:,} rows drawn with seed {seed}: {out}")
-    if known is not None:
-        tell(f"drawn given {_shortened(given or '')}; {how_given(model, known, features)}")
+    if known is not None or where:
+        conditions = _shortened(", ".join(filter(None, [given, *(where or [])])))
+        tell(f"drawn given {conditions}; {how_given(model, known, features, where)}")
 
 
 def _shortened(text: str, most: int = 60) -> str:

@@ -65,7 +65,7 @@ class Query:
         )
         return Query(model, method == "given-first", mask, settings, regions)
 
-    def under_conditions(self, rows: Rows) -> Rows:
+    def under_conditions(self, rows: Rows, first: int = 0) -> Rows:
         """Return rows with the conditions of the question on what is unknown in them.
 
         Raises
@@ -77,11 +77,11 @@ class Query:
             return rows
         for d, region in self.regions.items():
             if not region.is_recorded:
-                self._check(rows, d, region)
+                self._check(rows, d, region, first)
         recorded = all(d in self.regions for d, block in self.model.variables.columns() if block.missing)
         return replace(rows, regions=self.regions, recorded=recorded)
 
-    def _check(self, rows: Rows, d: int, region: Region) -> None:
+    def _check(self, rows: Rows, d: int, region: Region, first: int) -> None:
         numbers = self.model.variables.numbers
         codes = rows.codes[:, d].tolist()
         bodies = [0] * len(codes)
@@ -90,7 +90,9 @@ class Query:
         for row in rows.mask[:, d].nonzero()[:, 0].tolist():
             if not region.allows(codes[row], bodies[row]):
                 name = self.model.schema.modelled[d].name
-                raise InputError(f"row {row}: what is given as {name} does not meet the condition on {name}")
+                raise InputError(
+                    f"row {first + row}: what is given as {name} does not meet the condition on {name}"
+                )
 
     def evidence(self, rows: Rows, numbers: IntArray, next_variable: int | None = None) -> Evidence:
         """Return how probable what is known in each row is."""

@@ -123,7 +123,7 @@ class Questions:
         True
         """
         question = Query.of(self, method, mask, seed, particles, max_states, where)
-        encoded = question.under_conditions(self.rows(rows, context, unknown=unknown))
+        encoded = question.under_conditions(self.rows(rows, context, unknown=unknown), first)
         evidence = question.evidence(encoded, np.arange(len(encoded)) + check_int("first", first))
         evidence.warn_if_poor()
         return _answer(evidence, evidence.routes)
@@ -180,7 +180,7 @@ class Questions:
         if number is not None and kind != "draw":
             raise InputError(f"number asks for several samples: with kind={kind!r} there is one completion")
         question = Query.of(self, method, mask, seed, particles, max_states, where, recorded=True)
-        encoded = question.under_conditions(self.rows(rows, context, unknown=unknown, to_fill=True))
+        encoded = question.under_conditions(self.rows(rows, context, unknown=unknown, to_fill=True), first)
         numbers = np.arange(len(encoded)) + check_int("first", first)
         each = 1 if number is None else check_int("number, of completions per row,", number)
         states, routes, evidence = question.complete(encoded, kind, numbers, each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from made.queries.results import Answer
 from made.runs.folder import RunFolder
 from made.runs.rows import encode_file, find_rows
 from made.support.errors import InputError, PoorEstimateWarning
+from made.variables.encoding import encode_given
 from made.variables.rows import Rows
 
 __all__ = [
@@ -122,11 +123,18 @@ def score_known(
     return Answer.cat(parts or [model.marginal(rows.rows, particles=particles)])
 
 
-def how_given(model: MADE, given: Rows, context: NDArray[Any] | None = None) -> str:
-    """Say in words how rows given these values, one row of them, are drawn."""
+def how_given(
+    model: MADE,
+    given: Rows | None,
+    context: NDArray[Any] | None = None,
+    where: Sequence[str] | None = None,
+) -> str:
+    """Say in words how rows given these values, one row of them, and conditions are drawn."""
+    if given is None:
+        given = encode_given(model.variables, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)  # whoever drew them was warned
-        return model.marginal(given, context=context).how[0]
+        return model.marginal(given, where=where or None, context=context).how[0]
 
 
 def poor_estimates(ess: NDArray[np.float64]) -> str:

@@ -46,7 +46,7 @@ class RunConfig:
         How candidates are compared, where they are.
     max_time : float, optional
         The budget in seconds; the run stops when it is over.
-    refit : bool, optional
+    refit : bool
         Fit anew on training and validation rows together, once the length of the fit is known.
     update : str, optional
         Run folder or model file of a model that goes on with these rows.
@@ -70,7 +70,7 @@ class RunConfig:
     chosen: str | None = None
     plan: Plan | None = None
     max_time: float | None = None
-    refit: bool | None = None
+    refit: bool = False
     update: str | None = None
     partner: str | None = None
     full: Mapping[str, Any] | None = None
@@ -118,7 +118,7 @@ class RunConfig:
             chosen=settings.get("chosen"),
             plan=Plan.from_dict(settings["plan"]) if "plan" in settings else None,
             partner=settings.get("partner"),
-            refit=settings.get("refit"),
+            refit=settings.get("refit", False),
             update=settings.get("update"),
             full=None if "plan" in settings or settings.get("chosen") is None else settings.get("full"),
             device=device,

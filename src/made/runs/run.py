@@ -49,8 +49,6 @@ class RunResult:
         By name, then by split.
     files : list of Path
         What was written, for the user to look at.
-    is_refitted : bool
-        Whether the model was fitted anew on training and validation rows together.
     """
 
     dataset: data.Dataset
@@ -59,7 +57,6 @@ class RunResult:
     scores: dict[str, Score]
     baselines: dict[str, dict[str, Score]]
     files: list[Path]
-    is_refitted: bool = False
 
 
 def run(config: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = False) -> RunResult:
@@ -96,8 +93,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     find_device(config.device)
     pipeline = _pipeline(config, dataset)
     if not resume and start is None and pipeline.is_open:
-        refit = pipeline.refits(config.refit)
-        config = replace(config, refit=refit, plan=pipeline.plan(config.max_time, refit=refit))
+        config = replace(config, plan=pipeline.plan(config.max_time, refit=config.refit))
     is_compared = config.plan is not None and config.chosen is None
     model, training = (None, {}) if is_compared else _prepared(config, pipeline, start)
     if not resume:
@@ -154,7 +150,7 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     }
     folder.write_json("results.json", _results(scores, baselines, history, model))
     files.append(draw_samples(folder.path / "samples.png", model, dataset, pipeline.seed))
-    return RunResult(dataset, model, history, scores, baselines, files, bool(fitted.config.refit))
+    return RunResult(dataset, model, history, scores, baselines, files)
 
 
 def _load(config: RunConfig, start: MADE | None, *, progress: bool) -> data.Dataset:

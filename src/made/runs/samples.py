@@ -60,6 +60,7 @@ def draw_portions(
     advance: Callable[[int], None] = lambda n: None,
     *,
     given: Rows | None = None,
+    where: Sequence[str] | None = None,
     context: NDArray[Any] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Sample n rows in portions: together they are ``model.sample(n, seed)``.
@@ -74,9 +75,10 @@ def draw_portions(
         Row i is a function of (seed, i).
     advance : callable
         Called with the number of rows of a portion once it is processed.
-
     given : Rows, optional
         One row: what all rows have.
+    where : sequence of str, optional
+        Conditions that all rows meet, see `made.variables.conditions.parse_condition`.
     context : (C,) array, optional
         What all rows are conditioned on, for a model of p(x | c).
 
@@ -92,8 +94,8 @@ def draw_portions(
     """
     n, portion = check_int("n, the number of rows to draw,", n), rows_per_portion(model)
     conditions: dict[str, Any] = {} if context is None else {"context": context}
-    if given is not None:
-        conditions["given"] = given
+    conditions |= {} if given is None else {"given": given}
+    conditions |= {"where": where} if where else {}
     for first in range(0, n, portion):
         rows = min(portion, n - first)
         values = model.sample(rows, seed, first=first, **conditions)

@@ -45,7 +45,7 @@ def auto_fit(
     network: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     max_time: float | None = None,
-    refit: bool | None = None,
+    refit: bool = False,
     update: MADE | None = None,
     device: str = "cpu",
     progress: bool = False,
@@ -75,9 +75,8 @@ def auto_fit(
         The budget, in seconds: what is compared, and for how long, is chosen to fit it. What is not done by
         then is left out: the best model so far is returned, as after Ctrl-C. By default the budget follows
         from the size of the data.
-    refit : bool, optional
-        Once settings and length of the fit are chosen, fit anew on training and validation rows together. By
-        default where there are numbers and fewer than 500 training rows.
+    refit : bool
+        Once settings and length of the fit are chosen, fit anew on training and validation rows together.
     update : MADE, optional
         A fitted model that goes on with these rows, which have its columns: nothing is compared, its network
         stays as it is, and it is not changed itself. The rows that it was fitted on are not seen again, and
@@ -135,7 +134,6 @@ def auto_fit(
             fits = [Fit(None, settings, history)]
         else:
             with TemporaryDirectory() as folder:
-                refit = pipeline.refits(refit)
                 plan = pipeline.plan(max_time, refit=refit)
                 _log.info("%s", plan)
                 outcome = pipeline.compare(plan, Path(folder), deadline=deadline, progress=progress)

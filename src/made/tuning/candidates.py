@@ -15,7 +15,7 @@ from typing import Any
 from made.data.image_shape import SHORTEST_SIDE
 from made.tuning.facts import FEW_ROWS, FEWEST_VALID, Facts
 
-__all__ = ["VERY_FEW_ROWS", "Candidate", "candidates", "when_set_by_hand", "when_updated"]
+__all__ = ["Candidate", "candidates", "when_set_by_hand", "when_updated"]
 
 # Of settings by hand: steps of a fit, whatever the number of rows, then the fewest and the most epochs.
 _STEPS_BY_HAND = 7_000
@@ -37,7 +37,7 @@ _ROWS_FOR_ORDERINGS = 20_000
 _SMALL_GAIN = 0.15
 # With fewer rows than this, strong weight decay is a candidate too. With fewer validation rows than
 # FEWEST_VALID nothing is compared, and strong decay is taken.
-VERY_FEW_ROWS = 500
+_VERY_FEW_ROWS = 500
 _EPOCHS_UNWATCHED = 400
 # Units of the two layers, by the largest number of features, and for very few rows; wide layers for many
 # rows of many features.
@@ -135,7 +135,7 @@ def when_updated(n_rows: int) -> dict[str, Any]:
 def _for_tables(facts: Facts) -> list[Candidate]:
     """Return networks for columns of any kind, and one for numbers that determine each other."""
     tried = _for_noisy_tables(facts)
-    if facts.least_noise < _DETERMINED and facts.n_rows >= VERY_FEW_ROWS:
+    if facts.least_noise < _DETERMINED and facts.n_rows >= _VERY_FEW_ROWS:
         # Noise on units, and large steps, would blur what is sharp.
         is_copy = facts.least_noise < _COPIED
         rate = _RATE_OF_COPIES if is_copy else _RATE_OF_SHARP
@@ -158,12 +158,12 @@ def _for_noisy_tables(facts: Facts) -> list[Candidate]:
     if facts.n_numbers > 0:
         start = partial(make, is_copula=True)
         copulas = [start(0.5, rate=4e-3, decay=3.0), start(0.3, rate=4e-3, decay=1.0)]
-        return [*copulas, light, noisy] if facts.n_rows >= VERY_FEW_ROWS else [*copulas, noisy]
+        return [*copulas, light, noisy] if facts.n_rows >= _VERY_FEW_ROWS else [*copulas, noisy]
     if not facts.can_be_tree:
-        few = facts.n_rows < VERY_FEW_ROWS
+        few = facts.n_rows < _VERY_FEW_ROWS
         return [strong(), decayed, noisy] if few else [decayed, light, noisy]
     tree, copies = make(0.5, is_tree=True), make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)
-    if facts.n_rows < VERY_FEW_ROWS:
+    if facts.n_rows < _VERY_FEW_ROWS:
         return [strong(is_tree=True), tree, noisy, decayed, strong()]
     if facts.tree_gain < _SMALL_GAIN * facts.entropy:
         slow = make(0.5, rate=1.6e-2, orderings=4, input_dropout=0.3)
@@ -184,7 +184,7 @@ def _candidate(
     """Return a candidate with this fraction of units dropped, and say in words what else it has."""
     n_rows = facts.n_rows
     orderings, inputs = model.get("orderings", 1), model.get("input_dropout", 0.0)
-    widths = _WIDTHS_OF_VERY_FEW_ROWS if n_rows < VERY_FEW_ROWS else _WIDTHS
+    widths = _WIDTHS_OF_VERY_FEW_ROWS if n_rows < _VERY_FEW_ROWS else _WIDTHS
     width = _up_to(widths, facts.n_features)
     about = [
         f"{orderings} orderings" if orderings > 1 else "",

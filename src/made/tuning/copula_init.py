@@ -162,7 +162,7 @@ class _Features:
 
     @staticmethod
     def of(model: MADE, train: Rows, correlate: Callable[[Floats], Floats]) -> _Features:
-        """Return the features of training rows: of a number its normal score and its atoms."""
+        """Return the features of training rows: of a number its normal score, and whether it is missing."""
         variables, ranks = model.variables, model.mask(0).ranks
         table = variables.features(train.codes, train.scores).double().cpu().numpy()
         firsts = np.cumsum(variables.input_sizes) - variables.input_sizes
@@ -172,7 +172,8 @@ class _Features:
         for d, block in variables.columns():
             if isinstance(block, Numeric):
                 is_score[firsts[d]] = True
-                is_used[firsts[d] + 1 : firsts[d] + 1 + N_BUMPS] = False
+                # Its score says all of a spike; many columns of little say would shrink the others' part.
+                is_used[firsts[d] + 1 : firsts[d] + N_BUMPS + block.n_classes] = False
         is_used &= is_score | (table.std(axis=0) > 1e-6)
         if is_used.sum() > _MOST_FEATURES:
             is_used &= is_score

@@ -14,7 +14,7 @@ from made.support.devices import find_device
 from made.training.fit import fit
 from made.training.history import History
 from made.training.settings import TrainingSettings
-from made.tuning.candidates import VERY_FEW_ROWS, Candidate
+from made.tuning.candidates import Candidate
 from made.tuning.comparison import Comparison, Outcome
 from made.tuning.entrant import with_best_weights
 from made.tuning.facts import Facts
@@ -58,7 +58,8 @@ class Pipeline:
         device: str = "cpu",
     ) -> None:
         # Fitted once, so that all models of the pipeline have the same columns.
-        self.schema, self.train, self.valid = schema.fitted(train), train, valid
+        self._unfitted, self.schema = schema, schema.fitted(train)
+        self.train, self.valid = train, valid
         self.seed, self.recipe, self.device = seed, recipe, device
         self.network, self.training = dict(network or {}), dict(training or {})
 
@@ -66,6 +67,7 @@ class Pipeline:
         """Return the same on other rows, all of which are trained on."""
         other = copy(self)
         other.train, other.valid = rows, None
+        other.schema = self._unfitted.fitted(rows)
         # Settings that follow from the rows stay as they were validated; the tree is of the new ones.
         other.facts = self.facts
         other.__dict__.pop("tree", None)
@@ -95,14 +97,6 @@ class Pipeline:
     def plan(self, max_time: float | None = None, *, refit: bool = False) -> Plan:
         """Return which settings are compared and how, for a budget in seconds."""
         return plan_for(self.facts, max_time, refit=refit)
-
-    def refits(self, asked: bool | None) -> bool:
-        """Return whether a fit is followed by one on all rows: as asked for, else where rows are very few.
-
-        A tenth of few rows says more about marginals of numbers than about when to stop.
-        """
-        is_due = self.is_open and self.valid is not None and self.facts.n_numbers > 0
-        return (is_due and len(self.train) < VERY_FEW_ROWS) if asked is None else asked
 
     def compare(
         self,
