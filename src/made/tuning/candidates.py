@@ -145,18 +145,17 @@ def _for_tables(facts: Facts) -> list[Candidate]:
 
 
 def _for_noisy_tables(facts: Facts) -> list[Candidate]:
-    make = partial(_candidate, facts)
+    make, start = partial(_candidate, facts), partial(_candidate, facts, is_copula=facts.n_numbers > 0)
     if facts.n_rows > _MANY_ROWS:
-        return [make(0.1, rate=4e-3), make(0.1, rate=4e-3, decay=1.0)]
+        return [start(0.1, rate=4e-3), start(0.1, rate=4e-3, decay=1.0)]
     if facts.n_rows > FEW_ROWS:
-        tried = [make(0.1, rate=4e-3, decay=1.0)]
-        tried += [make(0.1, orderings=4)] if facts.n_rows <= _ROWS_FOR_ORDERINGS else [make(0.1, rate=4e-3)]
+        tried = [start(0.1, rate=4e-3, decay=1.0)]
+        tried += [make(0.1, orderings=4)] if facts.n_rows <= _ROWS_FOR_ORDERINGS else [start(0.1, rate=4e-3)]
         return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if facts.n_features >= _FEATURES_FOR_WIDE else tried
     noisy, light = make(0.3, orderings=4), make(0.1, orderings=4)
     decayed = make(0.5, rate=4e-3, decay=1.0)
     strong = partial(make, 0.5, rate=4e-3, decay=3.0)
     if facts.n_numbers > 0:
-        start = partial(make, is_copula=True)
         copulas = [start(0.5, rate=4e-3, decay=3.0), start(0.3, rate=4e-3, decay=1.0)]
         return [*copulas, light, noisy] if facts.n_rows >= _VERY_FEW_ROWS else [*copulas, noisy]
     if not facts.can_be_tree:
