@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.variables.conditions import RECORDED as RECORDED
     from made.variables.conditions import Range as Range
     from made.variables.discrete import Bernoulli as Bernoulli
-    from made.variables.discrete import Categorical as Categorical
+    from made.variables.many_classes import Categorical as Categorical
     from made.variables.missing import MISSING as MISSING
     from made.variables.numeric import Numeric as Numeric
     from made.variables.schema import Schema as Schema
@@ -41,7 +41,7 @@ _HOMES = {
     "UNSEEN": "made.variables.unseen",
     "Autoencoder": "made.autoencoder",
     "Bernoulli": "made.variables.discrete",
-    "Categorical": "made.variables.discrete",
+    "Categorical": "made.variables.many_classes",
     "History": "made.training.history",
     "InputError": "made.support.errors",
     "Mixture": "made.mixture",

@@ -26,7 +26,7 @@ from made.variables.marginal_fit import RowSample
 from made.variables.row_type import RowType
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
-from made.variables.unseen import unseen_note
+from made.variables.unseen_entries import unseen_note
 
 __all__ = ["BaseModel"]
 

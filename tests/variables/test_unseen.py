@@ -15,7 +15,8 @@ import made
 from made.variables.encoding import encode
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
-from made.variables.unseen import UNSEEN, join_labels, restored, unseen_mass
+from made.variables.unseen import UNSEEN, join_labels, unseen_mass
+from made.variables.unseen_entries import restored
 
 NAN = float("nan")
 CITIES = made.Categorical(["Oslo", "Rome", "Bern"], unseen=0.1)

@@ -52,7 +52,7 @@ def score(
     from made.runs.completions import IncompleteRows
     from made.runs.rows import find_rows
     from made.runs.scores import score_model
-    from made.variables.unseen import unseen_note
+    from made.variables.unseen_entries import unseen_note
 
     folder, model = load_run(run, device)
     found = find_rows(folder, model, data, split, data_dir, whole_file=True, missing=True)
@@ -110,7 +110,7 @@ def _with_unseen(model: MADE, rows: Rows, names: list[str]) -> tuple[list[str], 
     """Return names with that of the numbers of labels that are no class, and these numbers, (n, 0 or 1)."""
     import numpy as np
 
-    from made.variables.unseen import are_unseen
+    from made.variables.unseen_entries import are_unseen
 
     numbers = are_unseen(model.variables, rows).sum(axis=1, keepdims=True).astype(np.float64)
     return ([*names, "unseen"], numbers) if model.variables.has_unseen else (names, numbers[:, :0])

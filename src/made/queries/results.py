@@ -18,7 +18,8 @@ from made.variables.encoding import decode
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
-from made.variables.unseen import join_labels, restored
+from made.variables.unseen import join_labels
+from made.variables.unseen_entries import restored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from made.masks.ordering import IntArray
+from made.variables.allowed_values import region_of
 from made.variables.numeric import Numeric
-from made.variables.region import Region, region_of
+from made.variables.region import Region
 from made.variables.row_type import RowType
 
 __all__ = ["ValueSet", "value_sets"]

@@ -209,6 +209,8 @@ class Categorical(Discrete):
 
     kind = "categorical"
     codings: ClassVar[tuple[str, ...]] = ("one-hot", "scaled", "raw", "radial-basis", "grouped")
+    # Of `many_classes`, which whoever imports made.Categorical or builds a row imports.
+    _grouped: ClassVar[type[Categorical] | None] = None
 
     def __new__(
         cls, classes: int | Sequence[Label] = 2, n: int = 1, coding: str | None = None, *_: Any, **__: Any
@@ -216,11 +218,13 @@ class Categorical(Discrete):
         """Return the variable that the coding asks for."""
         if coding is None and isinstance(classes, int | np.integer | Sequence | np.ndarray):
             coding = default_coding(int(classes) if isinstance(classes, int | np.integer) else len(classes))
-        if cls is Categorical and coding == "grouped":
-            from made.variables.many_classes import ManyClasses
-
-            return super().__new__(ManyClasses)
+        if cls is Categorical and coding == "grouped" and cls._grouped is not None:
+            return super().__new__(cls._grouped)
         return super().__new__(cls)
+
+    def __init_subclass__(cls) -> None:
+        """Note the one subclass: what `coding="grouped"` makes."""
+        Categorical._grouped = cls
 
     def __init__(
         self,

@@ -19,7 +19,8 @@ from made.variables.labels import as_labels, codes_of_values
 from made.variables.missing import are_missing, as_mask, marks_of
 from made.variables.numeric import Numeric, as_number
 from made.variables.rows import Rows
-from made.variables.unseen import UNSEEN, are_unseen
+from made.variables.unseen import UNSEEN
+from made.variables.unseen_entries import are_unseen
 
 if TYPE_CHECKING:
     from made.variables.row_type import RowType

@@ -22,7 +22,7 @@ from made.variables.code_table import Entries
 from made.variables.discrete import Categorical
 from made.variables.sparse_one_hot import OneHots
 
-__all__ = ["ManyClasses"]
+__all__ = ["Categorical", "ManyClasses"]
 
 
 class ManyClasses(Categorical):

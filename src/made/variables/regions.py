@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from made.variables.allowed_values import region_of
 from made.variables.conditions import RECORDED, Condition, Where, read_where
 from made.variables.discrete import Discrete
 from made.variables.many_classes import ManyClasses
 from made.variables.normal_interval import log_interval, quantile_between
 from made.variables.normal_mixture import quantile
 from made.variables.numeric import Numeric
-from made.variables.region import Region, region_of
+from made.variables.region import Region
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 

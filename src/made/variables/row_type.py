@@ -17,8 +17,9 @@ from made.support.errors import InputError
 from made.variables import cross_entropy, sparse_one_hot
 from made.variables.base import Variable
 from made.variables.code_table import CodeTable, Entries
-from made.variables.discrete import Bernoulli, Categorical, Discrete
+from made.variables.discrete import Bernoulli, Discrete
 from made.variables.joint_softmax import JointSoftmax
+from made.variables.many_classes import Categorical
 from made.variables.numeric import Numeric
 from made.variables.numeric_columns import NumericColumns
 from made.variables.rows import Rows

@@ -335,7 +335,7 @@ class Schema:
         """Turn codes (n, D), or rows, into values: the inverse of `encode`."""
         from made.variables import encoding
         from made.variables.rows import Rows
-        from made.variables.unseen import restored
+        from made.variables.unseen_entries import restored
 
         if isinstance(codes, Rows):
             values = encoding.decode(self.row_type, codes.codes, codes.bodies)
@@ -353,7 +353,7 @@ class Schema:
                [ True]])
         """
         from made.variables import encoding
-        from made.variables.unseen import are_unseen
+        from made.variables.unseen_entries import are_unseen
 
         return are_unseen(self.row_type, encoding.encode(self.row_type, self.table_of(rows)[0]))
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from made.support.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from made.variables.row_type import RowType
-    from made.variables.rows import Rows
-
-__all__ = ["UNSEEN", "are_unseen", "check_unseen", "join_labels", "restored", "unseen_mass", "unseen_note"]
+__all__ = ["UNSEEN", "check_unseen", "join_labels", "unseen_mass"]
 
 
 class _Unseen:
@@ -65,63 +60,6 @@ def check_unseen(unseen: Any) -> float | None:
             f"unseen is the probability of a label that is no class, between 0 and 1, or None; got {unseen!r}"
         )
     return float(unseen)
-
-
-def are_unseen(variables: RowType, rows: Rows) -> NDArray[np.bool_]:
-    """Return which known entries of encoded rows, (n, D), are labels that are no class."""
-    known: NDArray[np.bool_] = rows.mask.cpu().numpy()
-    if not variables.has_unseen:
-        return np.zeros(known.shape, dtype=bool)
-    found: NDArray[np.bool_] = known & (rows.codes.cpu().numpy() >= variables.n_values)
-    return found
-
-
-def unseen_note(variables: RowType, names: Sequence[str], rows: Rows) -> str:
-    """Say which entries of encoded rows are labels that no training row had; nothing where none is.
-
-    Examples
-    --------
-    >>> from made.variables.discrete import Categorical
-    >>> from made.variables.encoding import encode
-    >>> from made.variables.row_type import RowType
-    >>> variables = RowType(Categorical(["Oslo", "Rome"], unseen=0.01))
-    >>> unseen_note(variables, ["city"], encode(variables, [["Rome"], ["Bern"]]))
-    "1 entry is a label that no training row had, scored as any such: row 1, column city, 'Bern'"
-    """
-    places = np.argwhere(are_unseen(variables, rows))
-    if len(places) == 0:
-        return ""
-    row, column = places[0].tolist()
-    label = "" if rows.labels is None else f", {rows.labels[row, column]!r}"
-    what = "1 entry is a label" if len(places) == 1 else f"{len(places):,} entries are labels"
-    first = "" if len(places) == 1 else "the first is "
-    return (
-        f"{what} that no training row had, scored as any such: {first}row {row}, "
-        f"column {names[column]}{label}"
-    )
-
-
-def restored(
-    variables: RowType, values: NDArray[Any], codes: NDArray[Any], labels: NDArray[Any] | None
-) -> NDArray[Any]:
-    """Return decoded values (n * k, D) with labels that are no class as they were given.
-
-    Parameters
-    ----------
-    variables : RowType
-        What the columns are.
-    values, codes : (n * k, D) array
-        Values that were decoded from codes, k rows in succession for each that was given.
-    labels : (n, D) object array, optional
-        See `Rows`; without it, nothing is changed.
-    """
-    if labels is None or len(labels) == 0:
-        return values
-    places = codes >= variables.n_values
-    given = np.repeat(labels, len(values) // len(labels), axis=0)
-    values = values.astype(object)
-    values[places] = given[places]
-    return values
 
 
 def join_labels(parts: Sequence[tuple[NDArray[Any] | None, int]]) -> NDArray[Any] | None:
