@@ -134,7 +134,7 @@ def how_given(
         given = encode_given(model.variables, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)  # whoever drew them was warned
-        return model.marginal(given, where=where or None, context=context).how[0]
+        return model.complete(given, where=where or None, context=context).how[0]
 
 
 def poor_estimates(ess: NDArray[np.float64]) -> str:
