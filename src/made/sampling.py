@@ -93,9 +93,11 @@ def sample_in_regions(
     """
     regions = own_regions(rows)
     for rank, variable in enumerate(ordering.tolist()):
+        if variable not in regions:
+            continue
         known = rows.mask.clone()
         unknown = (~known[:, variable]).nonzero()[:, 0]
-        if variable not in regions or not len(unknown):
+        if not len(unknown):
             continue
         before = known[:, torch.from_numpy(ordering[:rank].copy()).to(known.device)]
         drawn = _copy(rows) if bool(before.all()) else sample(rows)

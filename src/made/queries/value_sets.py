@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -84,7 +85,9 @@ def _of_codes(codes: IntArray) -> ValueSet:
     return ValueSet(codes, np.zeros_like(codes))
 
 
+@lru_cache(maxsize=1024)
 def _of_number(variables: RowType, d: int, block: Numeric, region: Region | None) -> ValueSet:
+    """Return the values of a numeric variable: made once, since a question asks for them again and again."""
     assert variables.numbers is not None
     own, place = region_of(block, [], "") if region is None else region, variables.numbers.number_of(d)
     atoms = np.flatnonzero(own.codes[1:]) + 1
