@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from made.variables.normal_mixture import SHARE, mixture_of
+from made.variables.normal_mixture import with_marginal
 from made.variables.normal_score import log_cell, log_phi
 
 __all__ = ["log_interval", "quantile_between"]
@@ -38,11 +36,10 @@ def log_interval(outputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
     >>> round(log_interval(outputs_of()[None], z[:1], z[1:]).item(), 2)
     -6.61
     """
-    log_weights, positions, widths = (part.double() for part in mixture_of(outputs))
+    weights, positions, widths = with_marginal(outputs)
     low, high = low.unsqueeze(-1), high.unsqueeze(-1)
-    each = log_weights + _log_span((low - positions) / widths, (high - positions) / widths)
-    mixture = torch.logsumexp(each, dim=-1) + math.log1p(-SHARE)
-    return torch.logaddexp(mixture, _log_span(low, high).squeeze(-1) + math.log(SHARE))
+    each = weights.log() + _log_span((low - positions) / widths, (high - positions) / widths)
+    return torch.logsumexp(each, dim=-1)
 
 
 def quantile_between(outputs: Tensor, uniforms: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -57,7 +54,8 @@ def quantile_between(outputs: Tensor, uniforms: Tensor, low: Tensor, high: Tenso
     low, high : (...) float64 tensors
         Normal scores, which may be infinite; low < high.
     """
-    log_weights, positions, widths = (part.double() for part in mixture_of(outputs))
+    weights, positions, widths = with_marginal(outputs)
+    log_peaks = (weights / widths).log()
     whole = log_interval(outputs, low, high)
     bottom, top = low.clamp(-_FARTHEST, _FARTHEST), high.clamp(-_FARTHEST, _FARTHEST)
     z, last_move = (bottom + top) / 2, top - bottom
@@ -65,11 +63,7 @@ def quantile_between(outputs: Tensor, uniforms: Tensor, low: Tensor, high: Tenso
     for _ in range(_STEPS):
         excess = (log_interval(outputs, low, z) - whole).exp() - uniforms
         bottom, top = torch.where(excess < 0, z, bottom), torch.where(excess < 0, top, z)
-        distance = (z.unsqueeze(-1) - positions) / widths
-        log_density = torch.logaddexp(
-            torch.logsumexp(log_weights - widths.log() + log_phi(distance), -1) + math.log1p(-SHARE),
-            log_phi(z) + math.log(SHARE),
-        )
+        log_density = torch.logsumexp(log_peaks + log_phi((z.unsqueeze(-1) - positions) / widths), -1)
         move = -excess * (whole - log_density).exp()
         # Newton, where it stays inside the bracket and halves its last move; else the bracket is halved.
         is_good = (z + move >= bottom) & (z + move <= top) & (move.abs() <= last_move.abs() / 2)

@@ -28,6 +28,7 @@ __all__ = [
     "mixture_of",
     "outputs_of",
     "quantile",
+    "with_marginal",
 ]
 
 #: eps, the share of the marginal.
@@ -123,7 +124,7 @@ def quantile(outputs: Tensor, uniforms: Tensor) -> Tensor:
     # Seen from the nearer tail, where the CDF keeps its digits: below the median.
     side = 1 - 2 * (uniforms > 0.5).double()
     share = torch.minimum(uniforms, 1 - uniforms)
-    weights, positions, widths = _with_marginal(outputs)
+    weights, positions, widths = with_marginal(outputs)
     positions = positions * side.unsqueeze(-1)
     places = torch.cat([torch.add(positions, widths, alpha=mark) for mark in _MARKS], -1)
     distance = (places.unsqueeze(-1) - positions.unsqueeze(-2)) / widths.unsqueeze(-2)
@@ -142,7 +143,7 @@ def quantile(outputs: Tensor, uniforms: Tensor) -> Tensor:
     return z * side
 
 
-def _with_marginal(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def with_marginal(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weights, positions and widths of F, (..., K + 1) in float64: the marginal is the last."""
     log_weights, positions, widths = mixture_of(outputs.double())
     pad, one = torch.nn.functional.pad, (0, 1)
