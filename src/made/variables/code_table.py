@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from made.support.devices import OnDevices
+
 __all__ = ["CodeTable", "Entries"]
 
 
@@ -49,8 +51,8 @@ class Entries(NamedTuple):
         return Entries(torch.arange(n), torch.zeros(n, dtype=torch.float64), torch.zeros(n, dtype=torch.bool))
 
 
-class CodeTable:
-    """The entries of all codes of some variables.
+class CodeTable(OnDevices):
+    """What each code of some variables stands for.
 
     Parameters
     ----------
@@ -66,15 +68,11 @@ class CodeTable:
 
     def __init__(self, tables: Sequence[Entries]) -> None:
         sizes = [len(own.outcomes) for own in tables]
-        first = torch.from_numpy(np.cumsum(sizes) - sizes)
-        self._by_device = {torch.device("cpu"): (first, Entries.cat(tables))}
+        self._first = torch.from_numpy(np.cumsum(sizes) - sizes)
+        self._outcomes, self._added, self._is_unseen = Entries.cat(tables)
 
     def __call__(self, codes: Tensor) -> Entries:
         """Return the entries of codes (n, D), each (n, D)."""
-        if codes.device not in self._by_device:  # copied once: a captured step cannot copy
-            first, entries = self._by_device[torch.device("cpu")]
-            own = Entries(*(part.to(codes.device) for part in entries))
-            self._by_device[codes.device] = first.to(codes.device), own
-        first, entries = self._by_device[codes.device]
-        places = first + codes
-        return Entries(*(part[places] for part in entries))
+        own = self.on(codes.device)
+        places = own._first + codes
+        return Entries(own._outcomes[places], own._added[places], own._is_unseen[places])

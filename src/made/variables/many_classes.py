@@ -17,12 +17,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from made.support.devices import OnDevices
 from made.variables.class_groups import ClassGroups
 from made.variables.code_table import Entries
 from made.variables.discrete import Categorical
 from made.variables.sparse_one_hot import OneHots
 
 __all__ = ["Categorical", "ManyClasses"]
+
+
+class _TableOfCodes(OnDevices):
+    """Of every code its outcome, whether it is in a group, and its buckets."""
+
+    def __init__(self, outcomes: Tensor, in_group: Tensor, buckets: Tensor) -> None:
+        self.outcomes, self.in_group, self.buckets = outcomes, in_group, buckets
 
 
 class ManyClasses(Categorical):
@@ -59,7 +67,7 @@ class ManyClasses(Categorical):
         buckets = torch.from_numpy(np.pad(groups.bucket_numbers, ((0, none), (0, 0))))
         last = np.full(none, groups.n_outcomes)
         self._outcomes = torch.from_numpy(np.concatenate([groups.outcomes, last]))
-        self._by_device = {torch.device("cpu"): (self._outcomes, in_group, buckets)}
+        self._table_of_codes = _TableOfCodes(self._outcomes, in_group, buckets)
 
     @property
     def n_outcomes(self) -> int:
@@ -88,22 +96,22 @@ class ManyClasses(Categorical):
     def features(self, codes: Tensor) -> Tensor:
         """Return the features of each code: its outcome and, in a group, its bucket for every hash."""
         own = codes.long()
-        outcomes, in_group, buckets = self._tables(codes.device)
+        table = self._table_of_codes.on(codes.device)
         features = torch.zeros(*own.shape, self.input_size, device=codes.device)
         seen = (own < self.n_values).float()
-        features.scatter_(2, (outcomes[own] * seen.long())[:, :, None], seen[:, :, None])
+        features.scatter_(2, (table.outcomes[own] * seen.long())[:, :, None], seen[:, :, None])
         firsts = torch.arange(self.groups.hashes, device=codes.device) * self.groups.buckets
-        places = buckets[own] + self.n_outcomes + firsts
-        features.scatter_(2, places, in_group[own].float()[:, :, None].expand(places.shape))
+        places = table.buckets[own] + self.n_outcomes + firsts
+        features.scatter_(2, places, table.in_group[own].float()[:, :, None].expand(places.shape))
         return features.flatten(1)
 
     def one_hots(self, codes: Tensor) -> OneHots:
         """Return the same as one-hot variables: for each variable its outcome, then its buckets."""
         own, hashes = codes.long().t(), self.groups.hashes
-        outcomes, in_group, buckets = self._tables(codes.device)
+        table = self._table_of_codes.on(codes.device)
         seen = own < self.n_values
-        parts = [outcomes[own] * seen, *buckets[own].unbind(2)]
-        shown = [seen, *[in_group[own]] * hashes]
+        parts = [table.outcomes[own] * seen, *table.buckets[own].unbind(2)]
+        shown = [seen, *[table.in_group[own]] * hashes]
         sizes = (self.n_outcomes, *[self.groups.buckets] * hashes)
         firsts = np.cumsum([0, *sizes[:-1]])
         return OneHots(
@@ -138,9 +146,8 @@ class ManyClasses(Categorical):
     def log_probabilities(self, outputs: Tensor) -> Tensor:
         """Return log p of every value, (rows, n_values) float64: of a few rows, as there are many."""
         entries = self.entries
-        own = torch.log_softmax(outputs.double(), dim=-1)[
-            :, entries.outcomes[: self.n_values].to(outputs.device)
-        ]
+        outcomes = entries.outcomes[: self.n_values].to(outputs.device)
+        own = torch.log_softmax(outputs.double(), dim=-1)[:, outcomes]
         return own + entries.added[: self.n_values].to(outputs.device)
 
     def log_masses(self, outputs: Tensor, allowed: NDArray[np.bool_]) -> Tensor:
@@ -194,13 +201,6 @@ class ManyClasses(Categorical):
     def settings(self) -> dict[str, Any]:
         """Return what a categorical variable does, and the grouping."""
         return super().settings() | {"grouping": self.groups.as_dict()}
-
-    def _tables(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Return of every code its outcome, whether it is in a group, and its buckets, on a device."""
-        if device not in self._by_device:  # copied once: a captured step cannot copy
-            outcomes, in_group, buckets = self._by_device[torch.device("cpu")]
-            self._by_device[device] = outcomes.to(device), in_group.to(device), buckets.to(device)
-        return self._by_device[device]
 
     def _quantile(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         outcome = super()._quantile(logits, uniforms)
