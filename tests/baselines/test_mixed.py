@@ -165,6 +165,14 @@ def test_blocks_of_rows_change_nothing(baseline, monkeypatch):
 
 
 @BOTH
+def test_more_rows_than_a_block_are_scored_like_their_parts(baseline):
+    rows = rows_of(2 * mixed._ROWS_AT_ONCE + 100)
+    model = baseline(schema_of(*VARIABLES), rows[:500])
+    parts = [model.log_prob(part) for part in np.array_split(rows, 5)]
+    np.testing.assert_array_equal(model.log_prob(rows), np.concatenate(parts))
+
+
+@BOTH
 def test_a_weight_counts_as_that_many_copies(baseline):
     rows = rows_of(60)
     weights = np.random.default_rng(1).integers(0, 4, size=60)

@@ -93,6 +93,14 @@ def test_tree_is_left_out_where_it_is_too_big(table, monkeypatch):
     assert list(baseline_scores(dataset)) == ["product of marginals"]
 
 
+@pytest.mark.parametrize(
+    ("n_columns", "n_classes", "can"),
+    [(4_096, 2, True), (4_097, 2, False), (100, 2_000, True), (101, 2_000, False), (2, 2_001, False)],
+)
+def test_how_big_a_tree_may_be(n_columns, n_classes, can):
+    assert scores._can_be_tree([n_classes] * n_columns) is can
+
+
 def test_score_is_plain():
     assert Score(1.0, 0.5, 0.25, 4) == Score(1.0, 0.5, 0.25, 4)
 

@@ -1,4 +1,4 @@
-"""The baselines of rows of codes: the product of the marginals, and the best tree of pairs."""
+"""The baselines of rows of codes: the product of the marginals, and the Chow-Liu tree."""
 
 from __future__ import annotations
 
@@ -21,7 +21,20 @@ _MATMUL_FEATURES = 4096
 _EVALUATION_ROWS = 4096
 
 
-class ProductOfMarginals:
+class _OfCodes:
+    """What both baselines know of the variables."""
+
+    def __init__(self, classes: Sequence[int], unseen: Sequence[float | None] | None) -> None:
+        self.classes = _checked_classes(classes)
+        self.unseen = tuple(unseen) if unseen is not None else (None,) * len(self.classes)
+
+    @property
+    def _codes(self) -> tuple[int, ...]:
+        """The number of codes of each variable, that of a label that is no class among them."""
+        return tuple(k + (own is not None) for k, own in zip(self.classes, self.unseen, strict=True))
+
+
+class ProductOfMarginals(_OfCodes):
     r"""Every variable on its own: :math:`p(x) = \prod_d p(x_d)`.
 
     The probability of a class is its count by Laplace's rule, (count + 1) / (n + K_d), so that a class
@@ -65,15 +78,9 @@ class ProductOfMarginals:
         sample_weight: ArrayLike | None = None,
         unseen: Sequence[float | None] | None = None,
     ) -> None:
-        self.classes = _checked_classes(classes)
-        self.unseen = tuple(unseen) if unseen is not None else (None,) * len(self.classes)
+        super().__init__(classes, unseen)
         columns, weights = _training_columns(rows, self.classes, sample_weight, self._codes)
         self.probabilities: list[_Floats] = _smoothed_marginals(columns, self.classes, weights)
-
-    @property
-    def _codes(self) -> tuple[int, ...]:
-        """The number of codes of each variable, that of a label that is no class among them."""
-        return tuple(k + (own is not None) for k, own in zip(self.classes, self.unseen, strict=True))
 
     def log_prob(self, rows: ArrayLike) -> _Floats:
         """Log-probability of each row.
@@ -106,7 +113,7 @@ class ProductOfMarginals:
         return _by_blocks(of_block, rows, self._codes)
 
 
-class ChowLiuTree:
+class ChowLiuTree(_OfCodes):
     r"""The best tree of pairwise dependences: :math:`p(x) = p(x_r) \prod_{d \ne r} p(x_d \mid x_{\pi(d)})`.
 
     Of all trees, the one with the largest sum of mutual informations along its edges has the largest
@@ -161,8 +168,7 @@ class ChowLiuTree:
         sample_weight: ArrayLike | None = None,
         unseen: Sequence[float | None] | None = None,
     ) -> None:
-        self.classes = _checked_classes(classes)
-        self.unseen = tuple(unseen) if unseen is not None else (None,) * len(self.classes)
+        super().__init__(classes, unseen)
         columns, weights = _training_columns(rows, self.classes, sample_weight, self._codes)
         if sum(k - 1 for k in self.classes) <= _MATMUL_FEATURES:
             information = _information_by_matmul(columns, self.classes, weights)
@@ -177,11 +183,6 @@ class ChowLiuTree:
                 continue
             counts = _pair_counts(columns, parent, child, self.classes, weights)
             self.tables.append((counts + marginals[child]) / (counts.sum(axis=1, keepdims=True) + 1.0))
-
-    @property
-    def _codes(self) -> tuple[int, ...]:
-        """The number of codes of each variable, that of a label that is no class among them."""
-        return tuple(k + (own is not None) for k, own in zip(self.classes, self.unseen, strict=True))
 
     def log_prob(self, rows: ArrayLike) -> _Floats:
         """Log-probability of each row.

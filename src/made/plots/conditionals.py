@@ -97,9 +97,7 @@ def density_of_number(
         beside.spines["top"].set_visible(False)
     if p_missing == 0:
         own.set_xlim(low - 0.08 * (high - low), high + 0.04 * (high - low))
-    own.spines["top"].set_visible(False)
-    own.set_title(about, fontsize=_SMALL, loc="left")
-    return _figure_of(own)
+    return _finished(own, about, ("top",))
 
 
 def masses_of_number(
@@ -161,10 +159,7 @@ def masses_of_number(
     own.set_ylim(0, max(1.15 * float(total[drawn].max()), _ROOM * p_missing))
     own.set_xlim(low - step, high + step)
     _draw_missing(own, own, low, high, p_missing)
-    for side in ("top", "right"):
-        own.spines[side].set_visible(False)
-    own.set_title(about, fontsize=_SMALL, loc="left")
-    return _figure_of(own)
+    return _finished(own, about, ("top", "right"))
 
 
 def class_probabilities(
@@ -220,17 +215,18 @@ def class_probabilities(
     own.set_yticks(places.tolist(), [label if len(label) <= 24 else f"{label[:23]}…" for label in labels])
     own.invert_yaxis()
     own.set_xlim(0, 1.16 * float(ends.max()))
-    for side in ("top", "right"):
-        own.spines[side].set_visible(False)
-    own.set_title(about, fontsize=_SMALL, loc="left")
-    return _figure_of(own)
+    return _finished(own, about, ("top", "right"))
 
 
 def _own(axes: Axes | None, height: float = _HEIGHT) -> Axes:
     return new_figure(_WIDTH, height).subplots() if axes is None else axes
 
 
-def _figure_of(axes: Axes) -> Figure:
+def _finished(axes: Axes, about: str, open_sides: Sequence[str]) -> Figure:
+    """Write the line above, and return the figure."""
+    for side in open_sides:
+        axes.spines[side].set_visible(False)
+    axes.set_title(about, fontsize=_SMALL, loc="left")
     figure = axes.get_figure(root=True)
     assert figure is not None
     return figure

@@ -59,7 +59,7 @@ _SPLIT, _INTO, _ACCURATE = 8, 4, 1e-5
 
 
 def n_nodes(n_numbers: IntArray) -> IntArray:
-    """Return how many nodes the rules for so many numbers begin with.
+    """Return the number of nodes with which the integral over `n_numbers` variables begins.
 
     Examples
     --------

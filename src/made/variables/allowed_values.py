@@ -89,17 +89,14 @@ def _of_number(block: Numeric, conditions: Sequence[Condition], name: str) -> Re
     if block.step is None:
         if all(a == b for a, b in runs):
             codes[0], runs = False, []
-        ends = np.array(runs, dtype=np.float64).reshape(-1, 2)
-        least, most = ends[:, 0], ends[:, 1]
+        least, most = np.array(runs, dtype=np.float64).reshape(-1, 2).T
         low, high = _scores(block, least), _scores(block, most)
-    else:
-        points = np.array(runs, dtype=np.int64).reshape(-1, 2)
-        first, last = points[:, 0], points[:, 1]
-        below, above = block.floats_of(first) - block.step / 2, block.floats_of(last) + block.step / 2
-        low = np.where(first <= -_MOST, -math.inf, _scores(block, below))
-        high = np.where(last >= _MOST, math.inf, _scores(block, above))
-        return Region(codes, low, high, first, last, _is_recorded(conditions))
-    return Region(codes, low, high, least, most, _is_recorded(conditions))
+        return Region(codes, low, high, least, most, _is_recorded(conditions))
+    first, last = np.array(runs, dtype=np.int64).reshape(-1, 2).T
+    below, above = block.floats_of(first) - block.step / 2, block.floats_of(last) + block.step / 2
+    low = np.where(first <= -_MOST, -math.inf, _scores(block, below))
+    high = np.where(last >= _MOST, math.inf, _scores(block, above))
+    return Region(codes, low, high, first, last, _is_recorded(conditions))
 
 
 def _is_recorded(conditions: Sequence[Condition]) -> bool:

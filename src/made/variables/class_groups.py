@@ -32,7 +32,7 @@ _ADDED = 2.0 ** np.arange(-14, 1)
 
 
 def default_coding(n_classes: int) -> str:
-    """Return how a categorical variable of so many classes is coded where nothing else is said.
+    """Return the default coding of a categorical variable of `n_classes` classes.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class ClassGroups:
     frequent, groups : int
         How many classes have an outcome of their own, and how many groups there are; fewer, if K is small.
     hashes, buckets : int
-        A class of a group enters the network as its group and as one of so many buckets for each hash.
+        A class of a group enters the network as its group and, for each hash function, as one of the buckets.
     added : float
         What is added to each count, see `added_count`.
     counts : (K,) array, optional
@@ -179,7 +179,7 @@ class ClassGroups:
         return self.cumulated_of(np.ones(self.n_classes, dtype=bool))
 
     def cumulated_of(self, allowed: NDArray[np.bool_]) -> Floats:
-        """Return the same of some of the classes, (K,): shares are those among the allowed ones."""
+        """Return `cumulated` with shares among the allowed classes alone, (K,)."""
         shares = (np.exp(self.log_shares) * allowed)[self.members]
         sizes = np.diff(self.firsts)
         totals = np.add.reduceat(shares, self.firsts[:-1])

@@ -102,7 +102,7 @@ _BETWEEN = re.compile(rf"(?P<low>{_NUMBER})\s*(?P<a><=?)\s*(?P<name>.+?)\s*(?P<b
 _COMPARED = re.compile(r"(?P<name>.+?)\s*(?P<sign><=|>=|!=|==|<|>|=)\s*(?P<value>.+)", re.DOTALL)
 
 
-def as_condition(given: Any) -> Condition:
+def _as_condition(given: Any) -> Condition:
     """Return what a user gave for a column as a condition: a set or list of values, one value, a range."""
     if isinstance(given, Range | OneOf | _Recorded):
         return given
@@ -163,7 +163,7 @@ def read_where(where: Where | None, place_of: Callable[[Any], int]) -> dict[int,
     if where is None:
         return {}
     if isinstance(where, Mapping):
-        pairs = [(name, as_condition(given)) for name, given in where.items()]
+        pairs = [(name, _as_condition(given)) for name, given in where.items()]
     else:
         texts = [where] if isinstance(where, str) else list(where)
         if not all(isinstance(text, str) for text in texts):

@@ -135,9 +135,9 @@ def quantile_in(
 def _parts(variables: RowType, outputs: Tensor, variable: int, region: Region) -> Tensor:
     """Return log mass of each interval of a body, then of each class or atom: -inf where not allowed."""
     block, own = variables.block_of(variable), variables.outputs_of(outputs, variable)
-    allowed = torch.from_numpy(region.codes).to(outputs.device)
     if isinstance(block, ManyClasses):
         return block.log_masses(own, region.codes)
+    allowed = torch.from_numpy(region.codes).to(outputs.device)
     if isinstance(block, Discrete):
         return block.log_probabilities(own).masked_fill(~allowed, -torch.inf)
     assert isinstance(block, Numeric)
