@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from made.variables import normal_mixture, numeric, numeric_columns
+from made.variables.numeric import INSIDE
 
 __all__ = ["Kind", "bins", "in_place", "mixture", "spline"]
 
@@ -89,11 +90,20 @@ def in_place(kind: Kind) -> Iterator[None]:
         numeric_columns.NumericColumns.log_ratio = of_columns  # type: ignore[method-assign]
 
 
-def _of_columns(columns: numeric_columns.NumericColumns, outputs: Tensor, scores: Tensor) -> Tensor:
+def _of_columns(
+    columns: numeric_columns.NumericColumns, outputs: Tensor, scores: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return what `NumericColumns.log_ratio` does, which has the gradient of the mixture by hand."""
     own = outputs.t()[:, columns.outputs].unflatten(1, (len(columns.columns), -1))
     z, width = scores[:, :, 0].to(own.dtype), scores[:, :, 1].to(own.dtype)
-    return normal_mixture.log_ratio(own, z, width if columns.scores.has_grid else None).t()
+    ratio = normal_mixture.log_ratio(own, z, width if columns.scores.has_grid else None).t()
+    if len(columns.inside) > 0:
+        inside = [(i, z) for i, spikes in enumerate(columns.spike_scores) for z in spikes if abs(z) < INSIDE]
+        owners, at = zip(*inside, strict=True)
+        at_spikes = torch.tensor(at, dtype=own.dtype).expand(len(own), -1)
+        of_spikes = normal_mixture.log_ratio(own[:, list(owners)], at_spikes, None)
+        outputs = outputs.index_add(0, columns.inside, of_spikes.t())
+    return ratio, outputs
 
 
 def _log_ratio(kind: Kind, outputs: Tensor, z: Tensor, width: Tensor | None) -> Tensor:

@@ -126,3 +126,20 @@ def test_classes_are_a_linear_discriminant_of_what_comes_before_them():
     )
     gain = reverse.log_prob(rows).mean() - model.log_prob(rows).mean()
     assert abs(float(gain)) < 0.15
+
+
+def test_a_heaped_column_follows_the_others():
+    """Half of the values are rounded to whole numbers, which are spikes: what is known of them stays."""
+    draw = np.random.default_rng(3)
+    a = draw.normal(size=4000)
+    b = a + 0.5 * draw.normal(size=4000)
+    gains = []
+    for last in (b, np.where(draw.random(4000) < 0.5, b.round(), b)):
+        rows = np.column_stack([a, last])
+        schema, train = encoded(rows)
+        model = build_as_copula(schema, {"hidden": (8,), "direct": True}, train)
+        marginals = made.baselines.MixedMarginals(schema, train).log_prob(rows)
+        gains.append(float((model.log_prob(rows).numpy() - marginals).mean()))
+    assert schema.columns[1].arguments["spikes"] == [-2.0, -1.0, 0.0, 1.0, 2.0]
+    assert gains[0] == pytest.approx(0.8, abs=0.05)  # log(1.25 / 0.25) / 2
+    assert gains[1] > 0.85 * gains[0]

@@ -17,7 +17,7 @@ from made.variables.row_type import RowType
 N = 200
 
 
-def case(seed, spread, n_points, n_cells, scattered):
+def case(seed, spread, n_points, n_cells, scattered, n_spikes=0):
     """Columns, and their outputs, scores, widths and the marginal's mean densities, in float64."""
     draw = torch.Generator().manual_seed(seed)
     n_columns = n_points + n_cells
@@ -30,7 +30,9 @@ def case(seed, spread, n_points, n_cells, scattered):
     z, width = (normal(n_columns, N) * 2).clamp(-FARTHEST, FARTHEST), (normal(n_cells, N) * 2.5 - 2).exp()
     # What float32 makes of them: both precisions are given the same.
     outputs, z, width = ((own).float().double() for own in (normal(size + 9, N) * spread, z, width))
-    return FastRatio(order, n_points), outputs, z, width, log_cell(z[n_points:], width)
+    owners = torch.randint(n_columns, (n_spikes,), generator=draw)
+    spikes = torch.rand(n_spikes, generator=draw, dtype=torch.float64) * 4 - 2
+    return FastRatio(order, n_points, owners, spikes), outputs, z, width, log_cell(z[n_points:], width)
 
 
 @settings(deadline=None, max_examples=30)
@@ -39,15 +41,17 @@ def case(seed, spread, n_points, n_cells, scattered):
     spread=st.sampled_from([0.3, 1.0, 3.0]),
     sizes=st.sampled_from([(3, 0), (0, 3), (2, 2)]),
     scattered=st.booleans(),
+    n_spikes=st.sampled_from([0, 1, 7]),
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
-def test_twins(seed, spread, sizes, scattered, dtype):
-    columns, *arguments = case(seed, spread, *sizes, scattered)
+def test_twins(seed, spread, sizes, scattered, n_spikes, dtype):
+    columns, *arguments = case(seed, spread, *sizes, scattered, n_spikes)
     outputs, z, width, log_mean = (own.to(dtype, copy=True) for own in arguments)
     outputs.requires_grad_()
     expected_at = arguments[0].requires_grad_()
     expected = columns.plain(expected_at, arguments[1], arguments[2])
     found = columns.log_ratio(outputs, z, width, log_mean)
+    assert found.shape == (sum(sizes) + n_spikes, N)
     weight = torch.randn(found.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     (expected * weight).sum().backward()
     (found * weight).sum().backward()
@@ -57,8 +61,9 @@ def test_twins(seed, spread, sizes, scattered, dtype):
 
 
 @pytest.mark.parametrize("sizes", [(2, 0), (0, 2), (1, 1)])
-def test_it_is_differentiable_twice(sizes):
-    columns, outputs, z, width, log_mean = case(0, 0.5, *sizes, scattered=True)
+@pytest.mark.parametrize("n_spikes", [0, 3])
+def test_it_is_differentiable_twice(sizes, n_spikes):
+    columns, outputs, z, width, log_mean = case(0, 0.5, *sizes, scattered=True, n_spikes=n_spikes)
     z, width, log_mean = z[:, :3], width[:, :3], log_mean[:, :3]
     outputs = outputs[:, :3].clone().requires_grad_()
     assert torch.autograd.gradcheck(lambda at: columns.log_ratio(at, z, width, log_mean), outputs, atol=1e-4)

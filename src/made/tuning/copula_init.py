@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from made.model import MADE
 from made.variables.discrete import Discrete
 from made.variables.normal_mixture import N_COMPONENTS, outputs_of
-from made.variables.numeric import N_BUMPS, Numeric
+from made.variables.numeric import INSIDE, N_BUMPS, Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
@@ -97,13 +97,24 @@ def build_as_copula(
             block, first = model.variables.block_of(variable), int(outputs[variable])
             n_before = int(np.searchsorted(before.ranks, model.mask(0).ranks[variable]))
             if isinstance(block, Numeric):
-                _set_body(model, before, n_before, codes[:, variable], first + block.n_class_outputs)
+                own, classes = codes[:, variable], _without_inside(model.variables, variable)
+                _set_body(model, before, n_before, classes[own] == 0, first + block.n_class_outputs)
                 if block.n_class_outputs:
-                    _set_classes(model, before, n_before, codes[:, variable], block.n_values, first)
+                    _set_classes(model, before, n_before, own, classes, first)
             elif isinstance(block, Discrete) and _has_own_logits(block):
-                own, is_one = codes[:, variable], block.output_size == 1
-                _set_classes(model, before, n_before, own, block.n_values, first, is_one_logit=is_one)
+                classes, is_one = np.arange(block.n_values), block.output_size == 1
+                _set_classes(model, before, n_before, codes[:, variable], classes, first, is_one_logit=is_one)
     return model
+
+
+def _without_inside(variables: RowType, variable: int) -> Ints:
+    """Return the class of each code of a number: that of the body, 0, for a spike inside it as well."""
+    assert variables.numbers is not None
+    scores = variables.numbers.spike_scores[variables.numbers.number_of(variable)]
+    own = np.arange(int(variables.n_values[variable]))
+    own[1 : 1 + len(scores)][np.abs(scores) < INSIDE] = 0
+    classes: Ints = np.unique(own, return_inverse=True)[1]
+    return classes
 
 
 def _has_own_logits(block: Discrete) -> bool:
@@ -186,10 +197,9 @@ class _Features:
         return _Features(values, inputs, ranks[owner[inputs]], mean, deviation, factor, correlate)
 
 
-def _set_body(model: MADE, before: _Features, n_before: int, codes: Ints, first: int) -> None:
+def _set_body(model: MADE, before: _Features, n_before: int, is_body: NDArray[np.bool_], first: int) -> None:
     """Make the body of a number a linear function of the features before it, plus noise."""
     place = n_before  # its score is the first of its own features
-    is_body = codes == 0
     if is_body.mean() > 1 - _FEW_ATOMS or is_body.sum() < 2:
         slopes = -before.factor[place, :n_before] / before.factor[place, place]
         shift, noise = 0.0, 1 / before.factor[place, place]
@@ -217,13 +227,19 @@ def _set_classes(
     before: _Features,
     n_before: int,
     codes: Ints,
-    n_classes: int,
+    classes: Ints,
     first: int,
     *,
     is_one_logit: bool = False,
 ) -> None:
-    """Make logits those of a linear discriminant of the features before a variable (Fisher 1936)."""
+    """Make logits those of a linear discriminant of the features before a variable (Fisher 1936).
+
+    `classes` (n_codes,) are those of codes, which have a logit each.
+    """
     x, factor = before.values[:, :n_before], before.factor[:n_before, :n_before]
+    each = np.bincount(codes, minlength=len(classes)) + 1.0
+    each /= np.bincount(classes, each)[classes]
+    codes, n_classes = classes[codes], int(classes.max()) + 1
     counts = np.bincount(codes, minlength=n_classes).astype(np.float64)
     sums = np.zeros((n_classes, n_before))
     np.add.at(sums, codes, x)
@@ -241,6 +257,7 @@ def _set_classes(
     weights = inner @ factor
     biases = np.log(shares) - (weights * means).sum(axis=1) / 2
     weights, biases = weights - weights.mean(axis=0), biases - biases.mean()
+    weights, biases = weights[classes], biases[classes] + np.log(each)
     if is_one_logit:
         weights, biases = weights[1:] - weights[:1], biases[1:] - biases[:1]
     weights = weights / before.deviation[:n_before]

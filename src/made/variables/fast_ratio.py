@@ -33,21 +33,24 @@ _LEAST, _FAR = -60.0, 8.0
 
 
 class FastRatio(OnDevices):
-    """The ratio of B columns, of which the first `n_points` hold points and the others cells.
+    """The ratio of B columns, the first `n_points` of points and the others of cells, and at S spikes.
 
     Parameters
     ----------
     order : (3 K B,) int tensor
         Where the parameters of the columns are among the outputs, column by column.
     n_points : int
+    owners, spikes : (S,) int tensor, (S,) float64 tensor
+        The number of the column of each spike, in `order`, and its normal score.
     """
 
-    def __init__(self, order: Tensor, n_points: int) -> None:
+    def __init__(self, order: Tensor, n_points: int, owners: Tensor, spikes: Tensor) -> None:
         self.n_points = n_points
+        self.owners, self.spikes = owners, spikes
         self._order, self._slice = order, as_slice(order)
 
     def log_ratio(self, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor) -> Tensor:
-        """Return what `normal_mixture.log_ratio` does, (B, n), twice differentiable.
+        """Return what `normal_mixture.log_ratio` does, (B + S, n), twice differentiable.
 
         Parameters
         ----------
@@ -66,14 +69,25 @@ class FastRatio(OnDevices):
         own = self.parameters(outputs).permute(0, 3, 1, 2).flatten(2)
         n = self.n_points
         points = normal_mixture.log_ratio(own[:n], z[:n], None)
-        if n == len(z):
-            return points
-        return torch.cat([points, normal_mixture.log_ratio(own[n:], z[n:], width)])
+        cells = normal_mixture.log_ratio(own[n:], z[n:], width)
+        at_spikes = self.spikes.to(z.dtype)[:, None].expand(-1, z.shape[1])
+        return torch.cat([points, cells, normal_mixture.log_ratio(own[self.owners], at_spikes, None)])
 
     def parameters(self, outputs: Tensor) -> Tensor:
         """Return the outputs (n_outputs, n) that are parameters, (B, 3, K, n)."""
         own = outputs.index_select(0, self._order) if self._slice is None else outputs[self._slice]
         return own.view(-1, 3, N_COMPONENTS, outputs.shape[1])
+
+    def with_spikes(self, own: Tensor) -> Tensor:
+        """Return what is of each column, (B, ...), with that of the column of each spike, (B + S, ...)."""
+        return own if len(self.owners) == 0 else torch.cat([own, own.index_select(0, self.owners)])
+
+    def add_spikes(self, part: Tensor, rate: Tensor, out: Tensor) -> None:
+        """Write part * rate (B + S, ...) to `out` (B, ...), those of spikes added to their columns'."""
+        n = len(out)
+        torch.mul(part[:n], rate[:n], out=out)
+        if n < len(part):
+            out.index_add_(0, self.owners, part[n:] * rate[n:])
 
     def spread(self, slopes: Tensor, outputs: Tensor) -> Tensor:
         """Return what belongs to parameters, (B, 3, K, n), among zeros, like outputs (n_outputs, n)."""
@@ -92,27 +106,31 @@ class _LogRatio(torch.autograd.Function):
     def forward(
         ctx: Any, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor, columns: FastRatio
     ) -> Tensor:
-        n = columns.n_points
+        n, owners = columns.n_points, columns.owners
         logits, positions, sharpness = columns.parameters(outputs).unbind(1)
         weights, inner = torch.softmax(logits, 1), positions.clamp(-LINEAR, LINEAR)
         bend = torch.tanh((positions - inner).div_(BEND))
         widths = torch.sigmoid(sharpness - math.log(2)).mul_(_RANGE).add_(NARROWEST)
-        distance = (z.unsqueeze(1) - inner).sub_(bend, alpha=BEND).div_(widths)
+        place = torch.add(inner, bend, alpha=BEND)
+        distance = (z.unsqueeze(1) - place).div_(widths)
         parts = []
         if n > 0:
             parts.append(_at_points(distance[:n], z[:n].unsqueeze(1)))
         if n < len(z):
             half = width.unsqueeze(1) / (2 * widths[n:])
             parts.append(_over_cells(distance[n:], half, torch.exp(-log_mean).unsqueeze(1)))
+        if len(owners) > 0:
+            at = columns.spikes.to(z.dtype)[:, None, None]
+            parts.append(_at_points((at - place[owners]).div_(widths[owners]), at))
         means = parts[0] if len(parts) == 1 else [torch.cat(both) for both in zip(*parts, strict=True)]
         share = (weights / widths).mul_(1 - SHARE)
-        each = means[0].mul_(share)
+        each = means[0].mul_(columns.with_spikes(share))
         total = each.sum(1).add_(SHARE)
         if ctx.needs_input_grad[0]:
             share.div_(widths)
-            of_position = means[1].mul_(share).mul_((bend * bend).neg_().add_(1))
+            of_position = means[1].mul_(columns.with_spikes(share * (bend * bend).neg_().add_(1)))
             slope = (widths - NARROWEST).mul_(WIDEST - widths).div_(_RANGE)
-            of_sharpness = means[2].mul_(share).mul_(slope)
+            of_sharpness = means[2].mul_(columns.with_spikes(share.mul_(slope)))
             ctx.columns = columns
             ctx.save_for_backward(outputs, z, width, weights, each, of_position, of_sharpness, total)
         return total.log()
@@ -126,12 +144,10 @@ class _LogRatio(torch.autograd.Function):
             (slopes,) = torch.autograd.grad(ratio, outputs, gradient, create_graph=True)
             return slopes, None, None, None, None
         rate = (gradient / total).unsqueeze(1)
-        n_columns, n_components, n = each.shape
-        own = each.new_empty((n_columns, 3, n_components, n))
-        torch.mul(each, rate, out=own[:, 0])
+        own = each.new_empty((len(weights), 3, *each.shape[1:]))
+        for slope, part in zip(own.unbind(1), (each, of_position, of_sharpness), strict=True):
+            columns.add_spikes(part, rate, out=slope)
         own[:, 0].sub_(weights * own[:, 0].sum(1, keepdim=True))
-        torch.mul(of_position, rate, out=own[:, 1])
-        torch.mul(of_sharpness, rate, out=own[:, 2])
         return columns.spread(own, outputs), None, None, None, None
 
 

@@ -14,12 +14,15 @@ from made.variables.base import Variable
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import Spline
 
-__all__ = ["LARGEST_BODY", "LARGEST_FEATURE", "N_BUMPS", "Numbers", "Numeric", "as_number"]
+__all__ = ["INSIDE", "LARGEST_BODY", "LARGEST_FEATURE", "N_BUMPS", "Numbers", "Numeric", "as_number"]
 
 #: Radial basis functions of G that a value enters the network as, beside its normal score.
 N_BUMPS = 8
 #: Normal scores enter the network up to here: a linear unit is not to follow an outlier.
 LARGEST_FEATURE = 4.0
+#: A spike of a normal score below this lies inside the body, which has at least 2 % on either side: it is as
+#: probable as the body is dense there. One at an end, such as 0 among amounts, is a thing of its own.
+INSIDE = 2.0
 _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
 # A value this close to a point of the grid, in units of its own rounding, is on it.
 _ULPS = 4

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from made.masks.ordering import IntArray
@@ -16,7 +17,7 @@ from made.variables.fast_ratio import FARTHEST, FastRatio
 from made.variables.joint_softmax import as_slice
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import NormalScores
-from made.variables.numeric import LARGEST_BODY, LARGEST_FEATURE, N_BUMPS, Numeric
+from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMPS, Numeric
 
 __all__ = ["NumericColumns"]
 
@@ -58,7 +59,6 @@ class NumericColumns(OnDevices):
         self._n_points, order = int((~is_grid).sum()), np.argsort(is_grid, kind="stable")
         self._is_sorted = bool((np.diff(order) > 0).all())
         self._sorted, self._unsorted = torch.from_numpy(order), torch.from_numpy(np.argsort(order))
-        self._ratio = FastRatio(torch.from_numpy(bodies[order].flatten()), self._n_points)
         missing = [-1 if own.missing_code is None else own.missing_code for own in columns]
         self._missing = torch.tensor(missing)
         self._has_atoms = any(own.n_values > 1 for own in columns)
@@ -72,6 +72,17 @@ class NumericColumns(OnDevices):
         spikes = [[*own.spike_bodies.tolist(), *[0] * (most - len(own.spikes))] for own in columns]
         self.spikes = torch.tensor(spikes, dtype=torch.int64).reshape(len(spikes), most).t()
         self._n_spikes = torch.tensor([len(own.spikes) for own in columns])
+        #: The normal scores of the spikes of each column.
+        self.spike_scores = self._scores_of_spikes()
+        inside = [
+            (i, s) for i, own in enumerate(self.spike_scores) for s in np.flatnonzero(abs(own) < INSIDE)
+        ]
+        logits = [first_outputs[i] + 1 + s for i, s in inside]
+        #: Which outputs are the logits of spikes that are inside the body.
+        self.inside = torch.tensor(logits, dtype=torch.int64)
+        z = torch.tensor([self.spike_scores[i][s] for i, s in inside], dtype=torch.float64)
+        owners = self._unsorted[[i for i, _ in inside]]
+        self._ratio = FastRatio(torch.from_numpy(bodies[order].flatten()), self._n_points, owners, z)
         self._centres = torch.arange(N_BUMPS) + 0.5
         grid = (torch.arange(1000) + 0.5) / 1000
         bumps = self._bumps(grid)
@@ -133,8 +144,8 @@ class NumericColumns(OnDevices):
         where = self._dense if self._slice is None else self._slice
         features[:, where] = dense.view(n, -1).to(features.dtype)
 
-    def log_ratio(self, outputs: Tensor, scores: Tensor) -> Tensor:
-        """Return log of the density of each body relative to its marginal, (B, n).
+    def log_ratio(self, outputs: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log of the density of each body relative to its marginal, and outputs with that of spikes.
 
         Parameters
         ----------
@@ -142,6 +153,12 @@ class NumericColumns(OnDevices):
             Of the network: a column for each row.
         scores : (n, B, 3) float64 tensor
             Of the entries.
+
+        Returns
+        -------
+        ratio : (B, n) tensor
+        outputs : (n_outputs, n) tensor
+            With the ratio at each spike that is inside the body added to its logit.
         """
         own = scores.permute(2, 1, 0)
         own = own if self._is_sorted else own.index_select(1, self._sorted)
@@ -153,7 +170,21 @@ class NumericColumns(OnDevices):
             ratio = self._ratio.log_ratio(outputs, z, width, log_mean)
         else:
             ratio = self._ratio.plain(outputs, z, width)
-        return ratio if self._is_sorted else ratio.index_select(0, self._unsorted)
+        if len(self.inside) > 0:
+            outputs = outputs.index_add(0, self.inside, ratio[own.shape[1] :])
+            ratio = ratio[: own.shape[1]]
+        return ratio if self._is_sorted else ratio.index_select(0, self._unsorted), outputs
+
+    def class_logits(self, outputs: Tensor) -> Tensor:
+        """Return the logits of the codes of a column that is `alone`, (n, n_classes) float64."""
+        (column,) = self.columns
+        logits = outputs[:, : column.n_class_outputs].double()
+        if len(self.inside) == 0:
+            return logits
+        own = outputs[:, None, column.n_class_outputs :].double()
+        z = self._ratio.spikes
+        ratio = normal_mixture.log_ratio(own.expand(-1, len(z), -1), z.expand(len(own), -1), None)
+        return logits.index_add(1, self.inside, ratio)
 
     def add_bodies(self, log_prob: Tensor, log_body: Tensor | None, codes: Tensor, bodies: Tensor) -> Tensor:
         """Return log p of all columns, (n, D), out of that of their codes and of their bodies.
@@ -193,7 +224,7 @@ class NumericColumns(OnDevices):
         (column,) = self.columns
         uniforms = (uniforms + 2.0**-54).clamp(max=1 - 2.0**-53)
         n_classes = column.n_class_outputs
-        logits = outputs[:, : n_classes - (recorded and column.missing)].double()
+        logits = self.class_logits(outputs)[:, : n_classes - (recorded and column.missing)]
         share, code = uniforms, torch.zeros_like(uniforms, dtype=torch.int64)
         if n_classes:
             cumulated = torch.softmax(logits, dim=1).cumsum(1)
@@ -206,6 +237,12 @@ class NumericColumns(OnDevices):
         for number, spike in enumerate(self.spikes):
             atoms = torch.where(codes == number + 1, spike, atoms)
         return codes[:, 0], torch.where(codes == 0, bodies, atoms)[:, 0]
+
+    def _scores_of_spikes(self) -> list[NDArray[np.float64]]:
+        # The last row is of what is no spike, so that there is always one.
+        bodies = torch.nn.functional.pad(self.spikes, (0, 0, 0, 1))
+        z = self.scores_of(bodies)[:, :, 0].t().numpy()
+        return [own[: len(column.spikes)] for own, column in zip(z, self.columns, strict=True)]
 
     def _bumps(self, shares: Tensor) -> Tensor:
         distance = (shares * N_BUMPS).unsqueeze(-1) - self._centres

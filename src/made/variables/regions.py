@@ -141,9 +141,11 @@ def _parts(variables: RowType, outputs: Tensor, variable: int, region: Region) -
     if isinstance(block, Discrete):
         return block.log_probabilities(own).masked_fill(~allowed, -torch.inf)
     assert isinstance(block, Numeric)
+    assert variables.numbers is not None
     n_classes = block.n_class_outputs
     if n_classes:
-        of_codes = torch.log_softmax(own[:, :n_classes].double(), dim=1)
+        column = variables.numbers.alone(variables.numbers.number_of(variable)).on(outputs.device)
+        of_codes = torch.log_softmax(column.class_logits(own), dim=1)
     else:
         of_codes = own.new_zeros((len(own), 1), dtype=torch.float64)
     atoms = of_codes[:, 1:].masked_fill(~allowed[1:], -torch.inf)

@@ -249,8 +249,8 @@ class RowType:
             return self._log_prob_of_codes(outputs, codes)
         numbers = self.numbers.on(outputs.device)
         assert scores is not None, "numeric entries have scores: see RowType.scored"
-        columns = outputs.t().contiguous()
-        bodies = scores[:, :, 2] + numbers.log_ratio(columns, scores).t().double()
+        ratio, columns = numbers.log_ratio(outputs.t().contiguous(), scores)
+        outputs, bodies = columns.t(), scores[:, :, 2] + ratio.t().double()
         of_codes, of_body = self._log_prob_of_codes(outputs, codes).double(), None
         if numbers.has_grid_spikes:
             of_body = self._log_prob_of_codes(outputs, numbers.as_bodies(codes)).double()

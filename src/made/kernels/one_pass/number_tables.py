@@ -28,6 +28,8 @@ class NumberTables(NamedTuple):
         Of the grid, and the reciprocal that values are multiplied with where that is exact; else 0.
     spikes, spike_starts : flat int array, (B + 1,) int array
         The bodies of the spikes, and where those of each variable begin.
+    spike_scores : flat float64 array
+        Their normal scores.
     knots, scores, slopes : (B, m) float64 arrays
         Of each marginal; see `normal_score.Spline`.
     last : (B,) int array
@@ -46,6 +48,7 @@ class NumberTables(NamedTuple):
     inverses: Doubles
     spikes: Ints
     spike_starts: Ints
+    spike_scores: Doubles
     knots: Doubles
     scores: Doubles
     slopes: Doubles
@@ -75,6 +78,7 @@ def make_tables(variables: RowType) -> NumberTables | None:
         inverses=np.array([float(own.inverse) for own in columns]),
         spikes=np.concatenate([own.spike_bodies for own in columns]),
         spike_starts=np.cumsum([0, *(len(own.spikes) for own in columns)]),
+        spike_scores=np.concatenate(numbers.spike_scores),
         knots=marginals.knots.numpy(),
         scores=marginals.scores.numpy(),
         slopes=marginals.slopes.numpy(),

@@ -26,7 +26,7 @@ from made.variables.normal_mixture import (
     WIDEST,
 )
 from made.variables.normal_score import NARROW_CELL, TAIL_SHAPE
-from made.variables.numeric import LARGEST_BODY, LARGEST_FEATURE, N_BUMPS
+from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMPS
 
 __all__ = [
     "WORK",
@@ -73,7 +73,7 @@ def sample_number(
     variable : int
         Which one.
     logits, at, stride : flat float32 array, ints
-        The outputs of the variable are ``logits[at + i * stride]``.
+        The outputs of the variable are ``logits[at + i * stride]``; those of spikes are changed.
     uniform : float
         In [0, 1).
     work : (WORK,) float64 array
@@ -86,6 +86,7 @@ def sample_number(
     share = min(uniform + 2.0**-54, 1 - 2.0**-53)
     code = 0
     if n_classes > 0:
+        _add_ratios(numbers, i, logits, at, stride, work)
         code = sample_class(logits, at, stride, plan.n_drawn[variable], share, masses)
         total = 0.0
         for c in range(plan.n_drawn[variable]):
@@ -101,6 +102,24 @@ def sample_number(
     if code == numbers.missing[i]:
         return code, 0
     return code, numbers.spikes[numbers.spike_starts[i] + code - 1]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _add_ratios(numbers: Any, i: Any, logits: Any, at: Any, stride: Any, work: Any) -> None:
+    """Add to the logit of each spike inside the body log of how dense that is there."""
+    is_read, first = False, numbers.spike_starts[i]
+    for s in range(first, numbers.spike_starts[i + 1]):
+        z = numbers.spike_scores[s]
+        if abs(z) < INSIDE:
+            if not is_read:
+                read_mixture(logits, at + numbers.n_classes[i] * stride, stride, work)
+                is_read = True
+            ratio = 0.0
+            for k in range(_N):
+                width = work[2 * _N + k]
+                distance = (z - work[_N + k]) / width
+                ratio += work[k] / width * math.exp(0.5 * (z * z - distance * distance))
+            logits[at + (1 + s - first) * stride] += math.log(ratio)
 
 
 @numba.njit(cache=True, error_model="numpy")
