@@ -151,3 +151,88 @@ def test_what_is_filled_in_was_recorded():
     assert kept[0, 0] is None
     drawn = model.sample(200, seed=0)
     assert None in set(drawn[:, 0])
+
+
+def same_where_allowed(found, whole, allowed, probability, x):
+    """A conditional under a condition on its own variable is the whole one, cut and scaled up."""
+    tolerance = 5e-3
+    np.testing.assert_allclose(found.pdf(x), whole.pdf(x) * allowed / probability, atol=tolerance)
+    integral = integrate.trapezoid(found.pdf(x), x)
+    assert integral + sum(found.atoms.values()) + found.p_missing == pytest.approx(1, abs=tolerance)
+    assert found.log_evidence == pytest.approx(whole.log_evidence + np.log(probability), abs=tolerance)
+    at = np.quantile(x[allowed], [0.1, 0.5, 0.9])
+    below = [float(integrate.trapezoid(found.pdf(x[x <= own]), x[x <= own])) for own in at]
+    atoms = [sum(p for value, p in found.atoms.items() if value <= own) for own in at]
+    np.testing.assert_allclose(found.cdf(at), np.add(below, atoms) / (1 - found.p_missing), atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("where", "allows"),
+    [
+        ("x1 >= 1", lambda x: x >= 1),
+        ("0 <= x1 < 0.5", lambda x: (x >= 0) & (x < 0.5)),
+        ("x1 <= 9", lambda x: x <= 9),
+    ],
+)
+def test_a_condition_on_what_is_asked_for_leaves_part_of_its_distribution(correlated, where, allows):
+    model, _ = correlated
+    whole, found = model.conditional(1, {0: 1.5}), model.conditional(1, {0: 1.5}, where=where)
+    x = np.linspace(-10, 12, 200_001)
+    x = x[np.abs(x % 0.5) > 1e-6]  # the ends of ranges lie between points
+    allowed = allows(x)
+    probability = float(integrate.trapezoid(whole.pdf(x) * allowed, x))
+    same_where_allowed(found, whole, allowed, probability, x)
+    assert (np.diff(found.nodes) > 0).all()
+    assert allows(found.quantile(0.999)) or allows(found.quantile(0.999) - 1e-6)
+    assert allows(found.mean)
+
+
+def test_atoms_and_gaps_are_conditioned_on_as_well(correlated):
+    model, _ = correlated
+    whole = model.conditional(2, {0: 1.0, 1: 0.0})
+    positive = model.conditional(2, {0: 1.0, 1: 0.0}, where="x2 > 0")
+    assert positive.pmf(0.0) == 0
+    assert positive.log_evidence == pytest.approx(whole.log_evidence + np.log(1 - whole.cdf(0.0)), abs=1e-2)
+    zero = model.conditional(2, {0: 1.0, 1: 0.0}, where="x2 in {0}")
+    assert (zero.pmf(0.0), zero.mean, zero.quantile(0.5)) == (1.0, 0.0, 0.0)
+    recorded = model.conditional(4, {0: 1.0}, where="x4 is not missing", particles=50)
+    assert recorded.p_missing == 0
+    with pytest.raises(made.InputError, match="nothing is left to ask"):
+        model.conditional(4, {0: 1.0}, where="x4 is missing", particles=50)
+
+
+def test_masses_of_a_grid_under_a_condition_on_it(correlated):
+    model, _ = correlated
+    given = {0: 0.5, 1: 0.2, 2: 0.0}
+    whole = model.conditional(3, given)
+    found = model.conditional(3, given, where="x3 in {1, 2, 5}")
+    masses = np.array([whole.pmf(k) for k in (1, 2, 5)])
+    assert [found.pmf(k) for k in (1, 2, 5)] == pytest.approx(masses / masses.sum(), rel=1e-5)
+    assert found.pmf(3) == 0
+    assert found.cdf(2) == pytest.approx(masses[:2].sum() / masses.sum(), rel=1e-5)
+    far = model.conditional(3, given, where="x3 >= 500")  # where the whole answer has no node
+    assert far.quantile(0.01) > 499
+    assert -40 < far.log_evidence < whole.log_evidence - 5
+
+
+def test_a_class_under_a_condition_on_it():
+    model = made.MADE([made.Categorical(["a", "b", "c"]), made.Bernoulli(1)], hidden=(8,))
+    model.set_marginals([["a", 0], ["b", 1], ["b", 0], ["c", 1]])
+    whole, found = model.conditional(0, {1: 1}), model.conditional(0, {1: 1}, where="x0 in {a, b}")
+    assert found.probabilities == pytest.approx(
+        whole.probabilities * [1, 1, 0] / whole.probabilities[:2].sum()
+    )
+
+
+def test_a_class_of_very_many_under_a_condition_on_it():
+    labels = [f"c{k}" for k in range(5000)]
+    model = made.MADE([made.Bernoulli(1), made.Categorical(labels)], hidden=(8,))
+    draw = np.random.default_rng(0)
+    rows = np.array(
+        [[int(draw.integers(2)), labels[min(int(draw.pareto(1)), 4999)]] for _ in range(500)], object
+    )
+    model.set_marginals(rows)
+    whole, found = model.conditional(1, {0: 1}), model.conditional(1, {0: 1}, where="x1 in {c0, c3}")
+    both = np.array([whole.pmf("c0"), whole.pmf("c3")])
+    assert [found.pmf("c0"), found.pmf("c3")] == pytest.approx(both / both.sum(), rel=1e-4)
+    assert found.pmf("c1") == 0

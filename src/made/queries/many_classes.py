@@ -52,6 +52,8 @@ def conditional_of_many(question: Query, block: ManyClasses, variable: int, row:
         log_prob, error, ess, route = _evidence(question, row, variable, torch.arange(block.n_values))
     else:
         return _counted(question, block, variable, row)
+    if row.regions and variable in row.regions:
+        log_prob = np.where(row.regions[variable].codes, log_prob, -np.inf)
     total = np.logaddexp.reduce(log_prob)
     if np.isneginf(total):
         raise InputError("the model gives what is given probability 0: nothing follows from it")

@@ -1,7 +1,7 @@
 """The distribution of one numeric variable given others: atoms, and a density or masses of a grid.
 
 By Bayes' rule, as for classes: how probable what is given is together with each value, at nodes that lie
-where the mass is. Between nodes the density is linear.
+where the mass is, see `nodes`. Between nodes the density is linear.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import torch
 from made.masks.ordering import IntArray
 from made.queries.density import Floats
 from made.queries.evidence import Evidence
+from made.queries.nodes import parts_of
 from made.queries.results import Method, Route
 from made.support.errors import InputError
+from made.variables.region import Region
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -26,11 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["NumericConditional", "numeric_conditional"]
-
-# Nodes to begin with, and at most; fewer where each is an estimate or an integral itself.
-_FIRST, _MOST, _FIRST_ESTIMATED, _MOST_ESTIMATED = 129, 1025, 25, 65
-# Mass of the marginal left out on each side, and how many points of a grid are gone through one by one.
-_TAIL, _MOST_POINTS = 1e-9, 1025
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +197,7 @@ def numeric_conditional(
     variable: int,
     row: Rows,
     evidence: Callable[[Rows], Evidence],
+    region: Region | None = None,
 ) -> NumericConditional:
     """Return the distribution of a numeric variable.
 
@@ -213,6 +211,8 @@ def numeric_conditional(
         One row, with what is given known, and the variable itself.
     evidence : callable
         Returns how probable rows are.
+    region : Region, optional
+        What is known of the variable itself.
     """
     numbers = variables.numbers
     assert numbers is not None
@@ -226,17 +226,19 @@ def numeric_conditional(
         rows.bodies[:, place] = torch.from_numpy(bodies)
         return replace(rows, scores=None)
 
+    if region is not None and not region.codes[: column.n_classes].any():
+        raise InputError("a condition says that the variable is missing: nothing is left to ask of it")
     codes = np.arange(1, column.n_values)
     found = []
     atoms = np.zeros(0)
     if len(codes):
         of_atoms = evidence(with_values(codes, column.bodies_of_codes(codes, np.zeros_like(codes))))
         found.append(of_atoms)
-        atoms = of_atoms.log_prob
-    scores = numbers.alone(place).scores
-    z = torch.special.ndtri(torch.linspace(_TAIL, 1 - _TAIL, _FIRST, dtype=torch.float64))
-    ends = scores.values(torch.stack([z[0], z[-1]])[None])[0].tolist()
-    is_grid = column.step is not None and (ends[1] - ends[0]) / column.step < _MOST_POINTS
+        atoms = (
+            of_atoms.log_prob if region is None else np.where(region.codes[1:], of_atoms.log_prob, -np.inf)
+        )
+    parts = parts_of(numbers.alone(place).scores, column, region)
+    is_grid = parts.points is not None
 
     def at(values: Floats) -> Floats:
         bodies = column.bodies_near(values)
@@ -244,34 +246,16 @@ def numeric_conditional(
         found.append(own)
         return own.log_prob
 
-    if is_grid:
-        assert column.step is not None
-        bodies = np.arange(column.bodies_near(np.array(ends))[0], column.bodies_near(np.array(ends))[1] + 1)
-        bodies = bodies[column.codes_of(bodies) == 0]
-        nodes = column.floats_of(bodies)
-        log_heights = at(nodes)
-        error = 0.0
+    if parts.points is not None:
+        bodies = parts.points[column.codes_of(parts.points) == 0]
+        nodes, error = column.floats_of(bodies), 0.0
+        log_heights = at(nodes) if len(nodes) else np.zeros(0)
     else:
-        nodes = scores.values(torch.zeros(1, 1, dtype=z.dtype))[0].numpy()
-        log_heights = at(nodes)
+        first = at(parts.middle)
         is_exact = bool((found[-1].routes != Route.PARTICLES).all() and (found[-1].error < 1e-4).all())
-        most = _MOST if is_exact else _MOST_ESTIMATED
-        more = scores.values(_spread(z if is_exact else z[:: _FIRST // _FIRST_ESTIMATED])[None])[0].numpy()
-        more = np.setdiff1d(more, nodes)
-        nodes, log_heights = np.append(nodes, more), np.append(log_heights, at(more))
-        order = np.argsort(nodes)
-        nodes, log_heights = nodes[order], log_heights[order]
-        while len(nodes) < most:
-            more = _between(nodes, np.exp(log_heights - log_heights.max()), most - len(nodes))
-            if not len(more):
-                break
-            nodes = np.concatenate([nodes, more])
-            log_heights = np.concatenate([log_heights, at(more)])
-            order = np.argsort(nodes)
-            nodes, log_heights = nodes[order], log_heights[order]
+        nodes, log_heights, error = parts.refined(at, first, is_exact=is_exact)
         if column.step is not None:
             log_heights = log_heights - np.log(column.step)
-        error = _error(nodes, log_heights)
     top = max(float(log_heights.max(initial=-np.inf)), float(atoms.max(initial=-np.inf)))
     if np.isneginf(top):
         raise InputError("the model gives what is given probability 0: nothing follows from it")
@@ -293,34 +277,3 @@ def numeric_conditional(
         route=Route(max(int(own.routes.max(initial=0)) for own in found)),
         ess=min(float(own.ess.min(initial=np.inf)) for own in found),
     )
-
-
-def _spread(z: torch.Tensor) -> torch.Tensor:
-    """Return normal scores that are spread evenly in z as well as in the CDF."""
-    return torch.cat([z, torch.linspace(float(z[0]), float(z[-1]), len(z), dtype=z.dtype)])
-
-
-def _between(nodes: Floats, heights: Floats, most: int) -> Floats:
-    """Return the middles of the intervals that a straight line misses the most mass in."""
-    width = np.diff(nodes)
-    slopes = np.diff(heights) / width
-    bend = np.abs(np.diff(slopes, prepend=slopes[:1]))
-    missed = (bend + np.append(bend[1:], 0.0)) * width**2
-    total = (width * (heights[1:] + heights[:-1])).sum() / 2
-    chosen = np.argsort(-missed)[: max(most // 2, 1)]
-    chosen = chosen[missed[chosen] > 1e-7 * total]
-    middles = (nodes[chosen] + nodes[chosen + 1]) / 2
-    fresh: Floats = middles[(middles > nodes[chosen]) & (middles < nodes[chosen + 1])]
-    return fresh
-
-
-def _error(nodes: Floats, log_heights: Floats) -> float:
-    """Return how far the integral moves when every other node is left out: a bound on its relative error."""
-    heights = np.exp(log_heights - log_heights.max())
-    every = np.trapezoid(heights, nodes)
-    half = (
-        np.trapezoid(heights[::2], nodes[::2])
-        if len(nodes) % 2
-        else np.trapezoid(np.append(heights[::2], heights[-1]), np.append(nodes[::2], nodes[-1]))
-    )
-    return float(abs(half / every - 1)) / 3

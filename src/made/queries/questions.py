@@ -224,7 +224,8 @@ class Questions:
             ``{variable: value}``, or a row (D,) with None or NaN where an entry is unknown, or a frame of one
             row. By default nothing: the answer is then the variable's own distribution.
         where, context, method, mask, seed, particles, max_states
-            As for `marginal`; `context` is one row, where the frame does not bring it.
+            As for `marginal`; `context` is one row, where the frame does not bring it. A condition on the
+            variable itself leaves the distribution of what meets it.
 
         Raises
         ------
@@ -242,8 +243,7 @@ class Questions:
         variable = self.schema.variable(name) if isinstance(name, str) else name
         variable = check_variable(self.variables, variable)
         question = Query.of(self, method, mask, seed, particles, max_states, where)
-        if variable in question.regions:
-            raise InputError(f"variable {name} is asked for: leave it out of where")
+        own = question.regions.get(variable)
         given, context = _from_frame(self.schema, {} if given is None else given, context)
         row = question.under_conditions(encoded_given(self, given))
         if len(row) != 1:
@@ -260,6 +260,7 @@ class Questions:
                 replace(row, known=known, context=self.context.rows(context, 1)),
                 # The same particles for every value, so that noise moves all of them alike.
                 lambda rows: question.evidence(rows, np.zeros(len(rows), int), next_variable=variable),
+                own,
             )
         if isinstance(block, ManyClasses):
             whole = replace(row, context=self.context.rows(context, 1))
@@ -268,10 +269,11 @@ class Questions:
         with_each.codes[:, variable] = torch.arange(block.n_values, dtype=with_each.codes.dtype)
         evidence = question.evidence(with_each, np.arange(block.n_values), next_variable=variable)
         evidence.of(int(evidence.ess.argmin())).warn_if_poor()
-        total = np.logaddexp.reduce(evidence.log_prob)
+        log_prob = evidence.log_prob if own is None else np.where(own.codes, evidence.log_prob, -np.inf)
+        total = np.logaddexp.reduce(log_prob)
         if np.isneginf(total):
             raise InputError("the model gives what is given probability 0: nothing follows from it")
-        probabilities = np.exp(evidence.log_prob - total)
+        probabilities = np.exp(log_prob - total)
         # The error of a ratio of independent estimates, to first order.
         spread = (probabilities * evidence.error) ** 2
         own = (1 - probabilities) ** 2 * evidence.error**2
