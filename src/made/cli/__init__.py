@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from made.cli import complete, data, evaluate, fit, reproduce, sample, score, show
+from made.cli import complete, data, evaluate, fit, report, reproduce, sample, score, show
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 
@@ -31,6 +31,7 @@ app.command()(evaluate.evaluate)
 app.command()(sample.sample)
 app.command()(complete.complete)
 app.command()(score.score)
+app.command()(report.report)
 app.command()(show.show)
 app.command()(show.summary)
 app.command()(data.data)

@@ -221,6 +221,7 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
         f"  {made} sample {folder} -n 100 --seed 1{_context_example(dataset)} -o {folder}/more.{ending}\n"
         f"  {made} complete {folder} {unknown} -o {folder}/completed.{ending}\n"
         f"  {made} score {folder} {job.data} -o {folder}/scores.csv\n"
+        f"  {made} report {folder}\n"
         f"  {made} show {folder}\n"
         f"  {made} summary {folder}"
     )

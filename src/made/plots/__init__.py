@@ -5,9 +5,11 @@ Nothing here touches ``pyplot``: figures need no display, and no global setting 
 
 from __future__ import annotations
 
+from made.plots.association import associations_beside
 from made.plots.columns import columns_of
 from made.plots.completions import completions
 from made.plots.conditionals import class_probabilities, density_of_number, masses_of_number
+from made.plots.coverage import coverage_of
 from made.plots.curves import loss_curve
 from made.plots.grids import image_grid, samples_beside, samples_table
 from made.plots.lines import lines
@@ -19,10 +21,12 @@ from made.plots.pixels import predecessors, surprise
 from made.plots.style import check_place, save
 
 __all__ = [
+    "associations_beside",
     "check_place",
     "class_probabilities",
     "columns_of",
     "completions",
+    "coverage_of",
     "density_of_number",
     "image_grid",
     "image_pairs",

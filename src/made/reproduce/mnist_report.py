@@ -12,8 +12,8 @@ import numpy as np
 
 from made import plots
 from made.data import Dataset
+from made.report.page import Report
 from made.reproduce.mnist import MnistPlan, VariantResult
-from made.reproduce.report import Report
 from made.runs.scores import Score
 from made.support.files import write_aside
 from made.support.versions import environment

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made import plots
-from made.reproduce.report import Report
+from made.report.page import Report
 from made.reproduce.two_dim import TwoDimPlan, TwoDimResult, kl_divergence
 from made.reproduce.two_dim_pictures import joint_tables, log_ratios, slices
 from made.runs.pictures import draw_figure_6

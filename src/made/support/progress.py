@@ -125,7 +125,9 @@ class Progress:
 
 
 @contextmanager
-def counting(what: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+def counting(
+    what: str, total: int, unit: str = "rows", *, hidden: bool = False
+) -> Iterator[Callable[[int], None]]:
     """Show the progress of work on rows, with the time left; yields a function that takes the rows done.
 
     Parameters
@@ -134,6 +136,8 @@ def counting(what: str, total: int, *, hidden: bool = False) -> Iterator[Callabl
         What is done with the rows.
     total : int
         How many there are.
+    unit : str
+        What is counted.
     hidden : bool
         Show nothing.
     """
@@ -145,7 +149,7 @@ def counting(what: str, total: int, *, hidden: bool = False) -> Iterator[Callabl
         progress.move(done, lambda: (what, f"{done:,}/{total:,}"))
         if done < total:  # nothing is left to wait for at the end
             progress.print_sometimes(
-                lambda: f"{what}: {done:,} of {total:,} rows, {progress.time_left(done)}"
+                lambda: f"{what}: {done:,} of {total:,} {unit}, {progress.time_left(done)}"
             )
 
     # What is printed meanwhile are results, which belong on standard output.

@@ -1,6 +1,6 @@
 """A report as one self-contained HTML page: no network, no scripts, pictures inside.
 
-This module collects its content; `report.html.jinja` is its layout.
+This module collects its content; `page.html.jinja` is its layout.
 """
 
 from __future__ import annotations
@@ -137,13 +137,13 @@ class Report:
         import jinja2
 
         pages = jinja2.Environment(
-            loader=jinja2.PackageLoader("made.reproduce", ""),
+            loader=jinja2.PackageLoader("made.report", ""),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             keep_trailing_newline=True,
         )
         pages.filters |= {"inline": _inline, "plain": _plain}
-        return pages.get_template("report.html.jinja").render(
+        return pages.get_template("page.html.jinja").render(
             title=self._title, lead=self._lead, opening=self._opening, sections=self._sections
         )
 

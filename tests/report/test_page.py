@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from made import plots
-from made.reproduce.report import Report
+from made.report.page import Report
 from made.support.errors import InputError
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
