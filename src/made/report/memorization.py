@@ -117,7 +117,7 @@ def distances_to_closest(rows: Floats, train: Floats, is_class: list[bool]) -> F
     --------
     >>> train = np.array([[0.0, 1.0], [1.0, 2.0], [0.0, 4.0]])
     >>> distances_to_closest(np.array([[0.0, 4.0], [0.0, 3.0]]), train, [True, False])
-    array([0.        , 0.16666667])
+    array([0.   , 0.125])
     """
     pairs = [_placed(train[:, d], rows[:, d], is_label) for d, is_label in enumerate(is_class)]
     own, others = (np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
