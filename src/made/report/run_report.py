@@ -24,6 +24,7 @@ from made.runs.folder import RunFolder
 from made.runs.scores import fit_baselines, score_rows
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
+from made.variables.schema_table import groups_of, name_of
 
 __all__ = ["STEPS", "report_of"]
 
@@ -35,6 +36,7 @@ STEPS = 7
 _ROWS, _AUDITED, _LIKELIEST, _LEAST_LIKELY = 5_000, 2_000, 3, 8
 # Columns of a figure of marginals, all of them, those of a matrix of associations, of coverage, and of rows.
 _COLUMNS_AT_ONCE, _COLUMNS, _PAIRED, _COVERED, _COLUMNS_OF_ROWS = 12, 48, 30, 40, 60
+_IMAGES = 50
 # Standard errors beyond which a coverage is said to be off.
 _ERRORS = 3.0
 
@@ -187,9 +189,21 @@ def _held_out(page: Report, subject: _Subject) -> None:
 
 def _schema(page: Report, subject: _Subject) -> None:
     page.section("What the columns are")
-    columns = subject.model.schema.columns
-    rows = [[own.name, own.kind, own.describe(), own.measure, own.note or ""] for own in columns[:_COLUMNS]]
-    page.table(["column", "kind", "values", "measure", "note"], rows, caption=_some(len(columns), _COLUMNS))
+    schema = subject.model.schema
+    groups = groups_of(schema.columns, schema.context_places, joins_runs=not schema.is_named)
+    rows = [
+        [
+            name_of(own),
+            own[0].kind,
+            own[0].describe(),
+            "context" if is_context else own[0].measure,
+            own[0].note,
+        ]
+        for own, is_context in groups
+    ]
+    page.table(
+        ["column", "kind", "values", "measure", "note"], rows[:_COLUMNS], caption=_some(len(rows), _COLUMNS)
+    )
     page.text(
         "A **mass** is a probability; a **density** is per unit of the column, so that its logarithm depends "
         "on the unit."
@@ -197,7 +211,14 @@ def _schema(page: Report, subject: _Subject) -> None:
 
 
 def _marginals(page: Report, subject: _Subject) -> None:
-    page.section("Columns, and pairs of them")
+    page.section("Data and samples")
+    image = subject.model.schema.image_shape
+    if image is not None:
+        codes = [rows.codes[:_IMAGES].numpy() for rows in (subject.samples, subject.test)]
+        n_values = int(subject.model.variables.n_values.max())
+        figure = plots.samples_beside(codes[0], codes[1], image, n_values=n_values)
+        page.figure(figure, "Samples beside test images.")
+        return
     data, samples = (subject.values(rows) for rows in (subject.some, subject.samples))
     shown = min(len(subject.names), _COLUMNS)
     for first in range(0, shown, _COLUMNS_AT_ONCE):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from made.variables.column import Column
 
-__all__ = ["schema_table"]
+__all__ = ["groups_of", "name_of", "schema_table"]
 
 
 def schema_table(
@@ -32,9 +32,8 @@ def schema_table(
     x0..x1  bernoulli  0..1    mass
     """
     lines = [("column", "kind", "values", "measure")]
-    for own, is_context in _groups(columns, context_places, joins_runs):
-        first, last = own[0], own[-1]
-        name = first.name if len(own) == 1 else f"{first.name}..{last.name}"
+    for own, is_context in groups_of(columns, context_places, joins_runs=joins_runs):
+        first, name = own[0], name_of(own)
         measure = ("context" if is_context else first.measure) + (f"  {first.note}" if first.note else "")
         lines.append((name, first.kind, first.describe(), measure))
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
@@ -47,8 +46,13 @@ def schema_table(
     return "\n".join(text)
 
 
-def _groups(
-    columns: Sequence[Column], context_places: Collection[int], joins_runs: bool
+def name_of(group: Sequence[Column]) -> str:
+    """Return what a group of neighbours is called."""
+    return group[0].name if len(group) == 1 else f"{group[0].name}..{group[-1].name}"
+
+
+def groups_of(
+    columns: Sequence[Column], context_places: Collection[int], *, joins_runs: bool
 ) -> list[tuple[list[Column], bool]]:
     """Return neighbouring columns that print as one line, and whether they are context."""
     groups: list[tuple[list[Column], bool]] = []
