@@ -89,6 +89,20 @@ class Dataset:
             table=None,
         )
 
+    def reordered(self, names: Sequence[str]) -> Dataset:
+        """Return the set, which has no context, with its columns in the order of these names."""
+        places = [self.schema.place(name) for name in names]
+        if places == list(range(len(places))):
+            return self
+        columns = tuple(self.schema.columns[place] for place in places)
+        return replace(
+            self,
+            train=self.train[:, places],
+            valid=self.valid[:, places],
+            test=self.test[:, places],
+            schema=replace(self.schema, columns=columns, image_shape=None),
+        )
+
     @property
     def splits(self) -> dict[str, np.ndarray[Any, Any]]:
         """The rows by the name of their split, each of shape (n, D)."""

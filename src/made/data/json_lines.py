@@ -38,7 +38,7 @@ class JsonTable(NamedTuple):
 
 
 def read_json_lines(path: Path, *, lenient: bool = False) -> JsonTable:
-    """Read a file of JSON lines. What an object lacks is missing.
+    r"""Read a file of JSON lines. What an object lacks is missing.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def read_json_lines(path: Path, *, lenient: bool = False) -> JsonTable:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.jsonl"
-    >>> _ = path.write_text('{"age": 30}\\n{"age": null, "job": "clerk"}\\n')
+    >>> _ = path.write_text('{"age": 30}\n{"age": null, "job": "clerk"}\n')
     >>> read_json_lines(path).frame.rows()
     [(30, None), (None, 'clerk')]
     """

@@ -1,4 +1,4 @@
-"""Files as they are: the rows in a file of arrays, a table, text or an image, before any splitting or coding."""
+"""Files as they are, before splitting and coding: the rows in arrays, tables, text and images."""
 
 from __future__ import annotations
 

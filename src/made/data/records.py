@@ -103,11 +103,11 @@ def _quoted(text: Text) -> Records:
     are_rows = np.ones(len(parts), dtype=bool)
     are_rows[[fault.row for fault in faults]] = False
     columns = list(zip(*good, strict=True)) if good else [()] * width
-    fields = polars.DataFrame(
+    frame = polars.DataFrame(
         [polars.Series(f"column_{d + 1}", own, dtype=polars.String) for d, own in enumerate(columns)]
     )
     numbers = np.array([text.first + place for place, _, _ in parts], dtype=np.int64)
-    return Records(numbers, are_rows, fields, faults)
+    return Records(numbers, are_rows, frame, faults)
 
 
 def _width(text: Text, found: int) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from made.data.raw import Raw
@@ -87,7 +86,9 @@ def _places(raw: Raw, first: Raw) -> list[int]:
             with_names, without = (there, here) if own is None else (here, there)
             raise InputError(f"{with_names} names its columns and {without} does not: give both a header")
         if raw.rows.shape[1] != width:
-            raise InputError(f"{here} has {raw.rows.shape[1]} columns and {there} has {width}: give them alike")
+            raise InputError(
+                f"{here} has {raw.rows.shape[1]} columns and {there} has {width}: give them alike"
+            )
         return list(range(width))
     lacking = [name for name in wanted if name not in own]
     extra = [name for name in own if name not in wanted]

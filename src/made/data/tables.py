@@ -62,8 +62,8 @@ def numbers_of(
         kind = schema[name]
         if not (kind.is_integer() or kind.is_float() or kind == polars.Boolean):
             raise InputError(
-                f"{path}: column {name!r} holds {kind} values; rows that are read in slices are whole numbers, "
-                "codes 0..K-1"
+                f"{path}: column {name!r} holds {kind} values; rows that are read in slices are whole "
+                "numbers, codes 0..K-1"
             )
     # A missing truth value would make objects of a column; a missing number becomes NaN.
     truths = [name for name in names if schema[name] == polars.Boolean]
@@ -122,7 +122,14 @@ def plain(path: Path, frame: polars.DataFrame) -> polars.DataFrame:
             column = column.cast(polars.Int64)
         elif kind.is_decimal():
             column = column.cast(polars.Float64)
-        elif kind in (polars.String, polars.Categorical, polars.Enum, polars.Date, polars.Datetime, polars.Time):
+        elif kind in (
+            polars.String,
+            polars.Categorical,
+            polars.Enum,
+            polars.Date,
+            polars.Datetime,
+            polars.Time,
+        ):
             words = column.cast(polars.String).str.strip_chars()
             column = words.set(are_gaps(words).fill_null(value=False), None)
         elif not kind.is_numeric():
@@ -189,17 +196,16 @@ def _is_large(column: polars.Series) -> bool:
     """Return whether a column of integers holds one that a float64 may round."""
     if not column.dtype.is_integer() or len(column) == column.null_count():
         return False
-    low, high = int(column.min()), int(column.max())  # type: ignore[call-overload, arg-type]
-    return max(-low, high) > _LARGEST_EXACT
+    return bool(((column > _LARGEST_EXACT) | (column < -_LARGEST_EXACT)).any())
 
 
 def _read_excel(path: Path) -> polars.DataFrame:
-    """Read the first sheet of an Excel file with whichever reader is installed; empty rows are passed over."""
+    """Read the first sheet of an Excel file with a reader that is installed, empty rows apart."""
     import polars
 
     for engine in ("calamine", "openpyxl"):
         try:
-            frame = polars.read_excel(path, engine=engine, drop_empty_rows=False)  # type: ignore[call-overload]
+            frame = polars.read_excel(path, engine=engine, drop_empty_rows=False)
         except (ImportError, polars.exceptions.ModuleUpgradeRequiredError):
             continue
         except Exception as error:  # each reader has errors of its own

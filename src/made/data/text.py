@@ -1,4 +1,4 @@
-"""Rows written as text, read by polars: a line each, fields divided by commas, semicolons, tabs, bars or blanks.
+"""Rows written as text, read by polars: a line each, fields divided by commas and the like.
 
 Lines and columns of a file are counted from 1 in messages, as editors and spreadsheets do.
 """

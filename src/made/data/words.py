@@ -52,15 +52,15 @@ def as_numbers(words: polars.Series, *, decimal_comma: bool = False) -> polars.S
     """
     import polars
 
-    whole = words.cast(polars.Int64, strict=False)
+    whole: polars.Series = words.cast(polars.Int64, strict=False)
     if whole.null_count() == words.null_count():
         return whole
-    numbers = words.cast(polars.Float64, strict=False)
+    numbers: polars.Series = words.cast(polars.Float64, strict=False)
     if decimal_comma and numbers.null_count() > words.null_count():
         with_comma = words.filter(words.str.contains(_DECIMAL_COMMA)).str.contains(",", literal=True)
         if with_comma.any() and not words.str.contains(r"\d\.\d").any():
             own = words.str.replace(",", ".", literal=True).cast(polars.Float64, strict=False)
-            return own.set(~words.str.contains(_DECIMAL_COMMA).fill_null(value=False), None)
+            numbers = own.set(~words.str.contains(_DECIMAL_COMMA).fill_null(value=False), None)
     return numbers
 
 
