@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made.data.text import TextFile, _careful, _open, _quick, read_text
+from made.data.layout import open_text
+from made.data.tables import as_array
+from made.data.text import TextFile, _careful, _quick, read_text
 from made.support.errors import InputError
 
 
@@ -37,13 +39,13 @@ def write(tmp_path: Path, name: str, text: str | bytes) -> Path:
 )
 def test_layouts(tmp_path, name, text, columns):
     path = write(tmp_path, name, text)
-    rows, found = read_text(path)
+    rows, found = read_text(path)[:2]
     np.testing.assert_array_equal(rows, [[1, 0], [0, 2]])
     assert rows.dtype == (np.float64 if "1.0" in text else np.int64)
     assert rows.flags.c_contiguous
     assert found == columns
     # the careful pass is the plain twin of the quick one
-    np.testing.assert_array_equal(_careful(_open(path, False), False), rows)
+    np.testing.assert_array_equal(as_array(_careful(open_text(path, False), False)[0]), rows)
 
 
 def test_one_row_and_one_column(tmp_path):
@@ -54,19 +56,19 @@ def test_one_row_and_one_column(tmp_path):
 
 def test_whole_numbers_stay_whole(tmp_path):
     large = 2**53 + 1
-    rows, _ = read_text(write(tmp_path, "a.csv", f"{large},1\n2,0\n"))
+    rows = read_text(write(tmp_path, "a.csv", f"{large},1\n2,0\n")).rows
     assert rows.tolist() == [[large, 1], [2, 0]]
-    rows, _ = read_text(write(tmp_path, "b.csv", f"{large},1.0\n2, 0\n"))  # one column of 1.0 rounds no other
+    rows = read_text(write(tmp_path, "b.csv", f"{large},1.0\n2, 0\n")).rows
     assert rows.tolist() == [[large, 1], [2, 0]]
 
 
 def test_numbers_beyond_64_bits_are_left_to_later_checks(tmp_path):
-    rows, _ = read_text(write(tmp_path, "a.csv", f"{2**63},1\n2,0\n"))
+    rows = read_text(write(tmp_path, "a.csv", f"{2**63},1\n2,0\n")).rows
     assert rows.tolist() == [[2.0**63, 1], [2, 0]]
 
 
 def test_a_fraction_after_many_whole_numbers(tmp_path):
-    rows, _ = read_text(write(tmp_path, "a.csv", "1,0\n" * 5000 + "1.5,0\n"))
+    rows = read_text(write(tmp_path, "a.csv", "1,0\n" * 5000 + "1.5,0\n")).rows
     assert (len(rows), rows[-1, 0], rows[0, 0]) == (5001, 1.5, 1)
 
 
@@ -93,35 +95,23 @@ FIFTEEN = ",".join("1" * 15)
         ("a.csv", f"{FIFTEEN}\n" * 6 + FIFTEEN[:-2], "line 7 has 14 columns where the first has 15"),
         ("a.csv", "x,y\n\n1,0\n1,0,1\n", "line 4 has 3 columns where the header has 2"),
         ("a.csv", "x,y,z\n1,0\n1,0\n", "line 2 has 2 columns where the header has 3"),
-        (
-            "a.csv",
-            "1,0\n1,0\n0,abc\n",
-            "line 3, column 2 holds 'abc', which is not a number; write categories",
-        ),
-        ("a.csv", "age,job\n1,0\n1,clerk\n", r"line 3, column 2 \(job\) holds 'clerk'"),
         ("a.csv", "1,0\n1,\n", "line 2, column 2 is empty; fill it or drop the row"),
         ("a.csv", "1,0,\n1,0,\n", "line 1, column 3 is empty"),
         ("a.csv", "age,job\n1,?\n", r"line 2, column 2 \(job\) holds '\?'"),
         ("a.csv", "1,0\n1,nan\n", "line 2, column 2 holds 'nan', which is not a number"),
         ("a.csv", "1,0\n-inf,1\n", "line 2, column 1 holds '-inf'"),
-        ("a.csv", "1,0\n1_0,1\n", "line 2, column 1 holds '1_0'"),
-        ("a.csv", "1;0\n1,5;1\n", "line 2, column 1 holds '1,5'"),
-        ("a.csv", "1,0\n1," + "a" * 99 + "\n", r"holds 'a{37}\.\.\.'"),
-        ("a.data", "x,y\n1,0\n", "line 1, column 1 holds 'x'"),
-        ("a.amat", "1 0\n\n1 x\n", "line 3, column 2 holds 'x'"),
         ("a.amat", "1 0\n1\n", "line 2 has 1 column where the first has 2"),
         ("a.csv", "", "empty; it should hold one row a line"),
         ("a.csv", " \n\n", "empty; it should hold one row a line"),
         ("a.csv", "x,y\n", "a header and no rows"),
         ("a.csv", "x,y\n  \n", "a header and no rows"),
         ("a.csv", b"x,y\n\xff\xfe,1\n", "not text in UTF-8"),
-        ("a.csv", b"1,0\n\x00,1\n", "line 2, column 1 holds|not a table of text"),
-        ("a.csv", "1,0\n1,x\n1,0,1\n", "line 2, column 2 holds 'x'"),  # the first of two wrong lines
-        ("a.csv", "1,0\n1,0,1\n1,x\n", "line 2 has 3 columns"),
-        ("a.csv", "1,x\ny,0\n", "line 1, column 2 holds 'x'"),  # and the first column in it
+        ("a.csv", b"1,0\n\x00,1\n", "not text in UTF-8 .it holds zero bytes"),
+        ("a.csv", "1,0\n1,inf\n1,0,1\n", "line 2, column 2 holds 'inf'"),  # the first of two wrong lines
+        ("a.csv", "1,0\n1,0,1\n1,inf\n", "line 2 has 3 columns"),
+        ("a.csv", "1,inf\ninf,0\n", "line 1, column 2 holds 'inf'"),  # and the first column in it
         ("a.csv", '1,0\n"1,0\n', "line 2 has a quotation mark without its partner"),
         ("a.csv", '1,0\n1,"0\n1,0\n', "line 2 has a quotation mark without its partner"),
-        ("a.csv", "1,0\ntrue,1\n", "line 2, column 1 holds 'true'"),
     ],
 )
 def test_faults_are_named(tmp_path, name, text, message):
@@ -152,10 +142,10 @@ MARKS = ["", " ", "?", "NA", "na", "N/A", "NaN", "nan", "None", "null", "NULL", 
 def test_every_mark_of_a_missing_value(tmp_path, mark, name, delimiter, header):
     lines = [["x", "y", "z"]] * header + [["1", mark, "0"], ["0", "2", mark], [mark, "1", "1"]]
     path = write(tmp_path, name, "".join(delimiter.join(line) + "\n" for line in lines))
-    rows, columns = read_text(path, missing=True)
+    rows, columns = read_text(path, missing=True)[:2]
     np.testing.assert_array_equal(rows, [[1, np.nan, 0], [0, 2, np.nan], [np.nan, 1, 1]])
     assert columns == (("x", "y", "z") if header else None)
-    assert _quick(_open(path, True)) is None
+    assert _quick(open_text(path, True)) is None
     with pytest.raises(InputError, match=f"line {1 + header}, column 2"):
         read_text(path)
 
@@ -180,14 +170,14 @@ def test_missing_values_between_blanks(tmp_path, mark):
     ],
 )
 def test_a_header_is_told_from_missing_values(tmp_path, text, columns, rows):
-    found, names = read_text(write(tmp_path, "a.csv", text), missing=True)
+    found, names = read_text(write(tmp_path, "a.csv", text), missing=True)[:2]
     assert names == columns
     np.testing.assert_array_equal(found, rows)
 
 
 @pytest.mark.parametrize("missing", [True, False])
 def test_complete_files_are_read_the_same(tmp_path, missing):
-    rows, columns = read_text(write(tmp_path, "a.csv", "x,y\n1,0\n0,2\n"), missing=missing)
+    rows, columns = read_text(write(tmp_path, "a.csv", "x,y\n1,0\n0,2\n"), missing=missing)[:2]
     np.testing.assert_array_equal(rows, [[1, 0], [0, 2]])
     assert columns == ("x", "y")
 
@@ -198,10 +188,6 @@ def test_complete_files_are_read_the_same(tmp_path, missing):
         ("x,y\n?,1\n1,inf\n", r"line 3, column 2 \(y\) holds 'inf', which is not a number"),
         ("x,y\n?,1\n-inf,\n", r"line 3, column 1 \(x\) holds '-inf'"),
         ("x,y\n1,1\n1,inf\n", r"line 3, column 2 \(y\) holds 'inf'"),  # numpy alone would take it
-        ("x,y\n?,1\n1,blue\n", r"line 3, column 2 \(y\) holds 'blue', which is not a number"),
-        ("?,1\n1,missing\n", "line 2, column 2 holds 'missing'"),
-        ("?,1\n1,-\n", "line 2, column 2 holds '-'"),
-        ("?,1\n1,??\n", r"line 2, column 2 holds '\?\?'"),
         ("x,y\n?,1\n1\n", "line 3 has 1 column where the header has 2"),
         ("?,1\n1,1,1\n", "line 2 has 3 columns where the first has 2"),
         ("x,y\n", "a header and no rows"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.console import tell
+from made.cli.console import tell, tell_rejected
 from made.cli.options import DataDir, Device, Run, Where, check_out, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
@@ -32,7 +32,7 @@ def complete(
         str | None,
         typer.Argument(
             metavar="[ROWS]",
-            help="A file of rows: all columns of the data, unknown entries empty, ?, NA or NaN.",
+            help="A file of rows, unknown entries empty, ?, NA or NaN; - is standard input.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +70,11 @@ def complete(
     data_dir: DataDir = None,
     device: Device = "cpu",
 ) -> None:
-    """Fill in the unknown entries of rows, and say how: exactly, or estimated."""
+    """Fill in the unknown entries of rows, and say how: exactly, or estimated.
+
+    Columns are found by their names, in any order. Others are passed over, and one that is not there is
+    filled in. Rows that cannot be read are left out; FILE.rejected.csv, beside FILE, says why.
+    """
     import numpy as np
 
     from made.queries.questions import KINDS, METHODS
@@ -129,6 +133,7 @@ def complete(
         filled = np.concatenate([part.codes for part in parts if part.codes is not None])
         draw_completions(out, found, filled, model, model.schema.image_shape)
     _tell_how(found, parts, KINDS[kind], number, out)
+    tell_rejected(found.rejected, out, "they are left out")
 
 
 def _tell_how(

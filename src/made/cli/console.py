@@ -15,6 +15,7 @@ from made.support.errors import InputError
 
 if TYPE_CHECKING:
     from made.runs.masks_averaged import MasksAveraged
+    from made.runs.rejected import Rejected
     from made.runs.scores import Score
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "parse_numbers",
     "score_table",
     "tell",
+    "tell_rejected",
 ]
 
 
@@ -39,6 +41,28 @@ def command() -> str:
 def tell(text: str) -> None:
     """Write a line for the user on standard error."""
     typer.echo(text, err=True)
+
+
+def tell_rejected(rejected: Rejected | None, out: Path | None, what: str) -> None:
+    """Say how many rows of a file could not be read, and name them in a file beside the output.
+
+    Parameters
+    ----------
+    rejected : Rejected or None
+        None: all were read.
+    out : Path or None
+        The output; None is standard output, which has no file beside it.
+    what : str
+        What became of them.
+    """
+    from made.runs.rejected import side_file
+
+    if rejected is None:
+        return
+    tell(f"{rejected.describe()}; {what}")
+    if out is not None:
+        rejected.write(side_file(out))
+        tell(f"  all of them, with the reasons: {side_file(out)}")
 
 
 def make_folder(path: Path) -> Path:

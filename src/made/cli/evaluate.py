@@ -54,7 +54,13 @@ def evaluate(
     if counts is None and out is not None:
         raise InputError("-o is for the picture that --masks draws: leave it out, or name --masks as well")
     folder, model = load_run(run, device)
-    found = find_rows(folder, model, data, split, data_dir)
+    found = find_rows(folder, model, data, split, data_dir, missing=True)
+    if not found.rows.is_complete:
+        row, column = (int(i) for i in (~found.rows.mask).nonzero()[0])
+        raise InputError(
+            f"{found.name}: column {model.schema.modelled[column].name!r} is unknown in {found.place(row)}, and "
+            f" an exact NLL is that of complete rows; made score {run} {data} scores what is known"
+        )
     if counts is not None:
         _evaluate_masks(model, found, counts, out or _picture_beside(run), as_json)
         return

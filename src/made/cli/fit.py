@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from made.cli.console import command, parse_numbers, score_table, tell
 from made.cli.options import DataDir
 from made.cli.settings import with_settings
 from made.data.registry import REGISTRY
-from made.data.suffixes import in_words
+from made.data.suffixes import STANDARD_INPUT, in_words
 from made.network.settings import NETWORK_SETTINGS, NetworkSettings
 from made.support.errors import InputError
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
@@ -29,15 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["demo", "fit", "recipes"]
 
 _INTERRUPTED = 130
+_DATA = (
+    f"A name ({', '.join(REGISTRY)}) or a path: {in_words()}. - is standard input, as CSV. Several files of "
+    "the same columns, or a pattern in quotes such as '2024-*.csv', are read as one."
+)
 
 
 @with_settings(TrainingSettings, NetworkSettings, defaults=IN_WORDS)
 def fit(
     data: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
             metavar="DATA",
-            help=f"A name ({', '.join(REGISTRY)}) or a path: {in_words()}.",
+            help=_DATA,
             show_default=False,
         ),
     ] = None,
@@ -98,12 +103,12 @@ def fit(
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
         others |= _given({"update": update, "refit": refit or None})
-        job = _resumed(out, data, data_dir, device, {**others, **given})
-    elif data is None:
+        job = _resumed(out, data or None, data_dir, device, {**others, **given})
+    elif not data:
         raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
     else:
         job = RunConfig(
-            data=data,
+            data=data[0] if len(data) == 1 else data,
             folder=out,
             seed=0 if seed is None else seed,
             data_dir=data_dir,
@@ -220,11 +225,17 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
         "Try next:\n"
         f"  {made} sample {folder} -n 100 --seed 1{_context_example(dataset)} -o {folder}/more.{ending}\n"
         f"  {made} complete {folder} {unknown} -o {folder}/completed.{ending}\n"
-        f"  {made} score {folder} {job.data} -o {folder}/scores.csv\n"
+        f"  {made} score {folder} {_to_score(job.data)} -o {folder}/scores.csv\n"
         f"  {made} report {folder}\n"
         f"  {made} show {folder}\n"
         f"  {made} summary {folder}"
     )
+
+
+def _to_score(data: str | Sequence[str]) -> str:
+    """Return what of the data of a run can be scored: rows that came from standard input are gone."""
+    first = data if isinstance(data, str) else data[0]
+    return "ROWS.csv" if first == STANDARD_INPUT or glob.has_magic(first) else first
 
 
 def _context_example(dataset: Dataset) -> str:
@@ -237,18 +248,22 @@ def _context_example(dataset: Dataset) -> str:
 
 
 def _resumed(
-    out: Path, data: str | None, data_dir: str | None, device: str, given: dict[str, Any]
+    out: Path, data: list[str] | None, data_dir: str | None, device: str, given: dict[str, Any]
 ) -> RunConfig:
-    from dataclasses import replace
-
+    from made.data.loading import origin_of
     from made.runs.config import RunConfig
 
     job = RunConfig.of(out, device)
     if job.partner is not None and given:
         raise InputError(f"the run in {out} ended with a mixture of two models, which is not trained on")
-    if data is not None and replace(job, data=data).settings()["data"]["name"] != job.data:
+    if data is not None and origin_of(data) != job.data:
         raise InputError(
-            f"the run in {out} is on {job.data}, not on {data}: leave DATA out, or choose another RUN"
+            f"the run in {out} is on {_in_words(job.data)}, not on {_in_words(data)}: leave DATA out, or "
+            "choose another RUN"
+        )
+    if data is None and job.data == STANDARD_INPUT:
+        raise InputError(
+            f"the rows of {out} came from standard input: give them again, as made fit - --resume"
         )
     fixed = sorted(set(given) - {"epochs", "patience"})
     if fixed:
@@ -256,6 +271,10 @@ def _resumed(
         raise InputError(f"--resume takes the settings of the run: leave --{option} out, or begin a new run")
     training = {**job.training, **given}
     return replace(job, training=training, data_dir=data_dir or job.data_dir)
+
+
+def _in_words(data: str | Sequence[str]) -> str:
+    return data if isinstance(data, str) else ", ".join(data)
 
 
 def _check_update(others: dict[str, Any]) -> None:

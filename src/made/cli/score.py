@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from made.cli.console import tell
+from made.cli.console import tell, tell_rejected
 from made.cli.options import DataDir, Device, Run, Split, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from made.model import MADE
-    from made.runs.completions import IncompleteRows
+    from made.runs.rejected import Rejected
+    from made.runs.rows import FoundRows
     from made.variables.rows import Rows
 
 __all__ = ["score"]
@@ -25,7 +26,9 @@ __all__ = ["score"]
 
 def score(
     run: Run,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A name or a path of rows.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A name or a path of rows; - is standard input.")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help=".csv or .parquet [CSV on the screen].")
     ] = None,
@@ -46,23 +49,25 @@ def score(
 
     Of rows with unknown entries (empty, ?, NA or NaN in a file) it is that of what is known, with its
     standard error, which is 0 where the answer is exact.
+
+    Columns are found by their names, in any order. Others are passed over, and one that is not there is
+    unknown. Rows that cannot be read have no score; FILE.rejected.csv, beside FILE, says why.
     """
     import numpy as np
 
-    from made.runs.completions import IncompleteRows
     from made.runs.rows import find_rows
     from made.runs.scores import score_model
     from made.variables.unseen_entries import unseen_note
 
     folder, model = load_run(run, device)
-    found = find_rows(folder, model, data, split, data_dir, whole_file=True, missing=True)
+    found = find_rows(folder, model, data, split, data_dir, whole_file=True, missing=True, lenient=True)
     names = [column.name for column in model.schema.modelled]
-    if note := unseen_note(model.variables, names, found.rows):
+    if note := unseen_note(model.variables, names, found.rows, found.place):
         tell(note)
     if not found.rows.is_complete:
         if per_variable:
             raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
-        _score_incomplete(model, IncompleteRows(found.rows, found.name), particles, out)
+        _score_incomplete(model, found, particles, out)
         return
     with counting("scoring", len(found.rows)) as advance:
         table = score_model(model, found.rows, advance).numpy()[:, None]
@@ -78,7 +83,7 @@ def score(
                 f"log_prob is that of the {model.mask_set.describe()}; the columns of variables are "
                 "under mask 0, each given those before it in its ordering, and add up to its log p"
             )
-    _write(names, table, out)
+    _write(names, table, out, found.rejected)
     if out is not None:
         tell(
             f"log p of {len(table):,} rows ({found.name}, {found.split}), "
@@ -86,23 +91,25 @@ def score(
         )
 
 
-def _score_incomplete(model: MADE, rows: IncompleteRows, particles: int, out: Path | None) -> None:
+def _score_incomplete(model: MADE, found: FoundRows, particles: int, out: Path | None) -> None:
     """Write log p of what is known in each row, and its standard error."""
     import numpy as np
 
-    from made.runs.completions import poor_estimates, score_known
+    from made.runs.completions import poor_estimates, score_partly_known
 
+    rows = found.rows
     with counting("scoring", len(rows)) as advance:
-        found = score_known(model, rows, particles, advance)
-    names, unseen = _with_unseen(model, rows.rows, ["log_prob", "standard_error"])
-    table = np.hstack([found.log_prob[:, None], found.error[:, None], unseen])
-    _write(names, table, out)
-    estimated = np.isfinite(found.ess).sum()
+        log_prob, error, ess = score_partly_known(model, rows, found.name, particles, advance)
+    names, unseen = _with_unseen(model, rows, ["log_prob", "standard_error"])
+    table = np.hstack([log_prob[:, None], error[:, None], unseen])
+    _write(names, table, out, found.rejected)
+    estimated = np.isfinite(ess).sum()
     place = "" if out is None else f": {out}"
     tell(
-        f"log p of what is known in {len(table):,} rows ({rows.name}), {estimated:,} of them estimated{place}"
+        f"log p of what is known in {len(table):,} rows ({found.name}), "
+        f"{estimated:,} of them estimated{place}"
     )
-    if poor := poor_estimates(found.ess):
+    if poor := poor_estimates(ess):
         tell(f"  {poor}")
 
 
@@ -116,11 +123,13 @@ def _with_unseen(model: MADE, rows: Rows, names: list[str]) -> tuple[list[str], 
     return ([*names, "unseen"], numbers) if model.variables.has_unseen else (names, numbers[:, :0])
 
 
-def _write(names: list[str], table: NDArray[np.float64], out: Path | None) -> None:
-    """Write columns of numbers to a file, or show them."""
+def _write(names: list[str], table: NDArray[np.float64], out: Path | None, rejected: Rejected | None) -> None:
+    """Write columns of numbers to a file, or show them; nothing where a row could not be read."""
     from made.runs.samples import numbers_text, write_numbers
 
+    full = table if rejected is None else rejected.in_place(table)
     if out is None:
-        typer.echo(numbers_text(names, table), nl=False)
+        typer.echo(numbers_text(names, full), nl=False)
     else:
-        write_numbers(out, names, table)
+        write_numbers(out, names, full)
+    tell_rejected(rejected, out, "their scores are left empty")

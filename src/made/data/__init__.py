@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from made.data.dataset import Dataset
     from made.data.loading import load
     from made.data.named import Description, describe, known, names
-    from made.data.readers import Raw, read
+    from made.data.raw import Raw
+    from made.data.readers import read
     from made.data.row_file import RowFile, open_rows
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
     "read",
 ]
 
-_MODULES = ("dataset", "loading", "named", "readers", "row_file")
+_MODULES = ("dataset", "loading", "named", "raw", "readers", "row_file")
 
 
 def __getattr__(name: str) -> Any:

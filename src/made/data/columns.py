@@ -17,7 +17,7 @@ from made.variables.missing import marks_of
 from made.variables.schema import Schema
 from made.variables.unseen import unseen_mass
 
-__all__ = ["infer_schema", "split_name", "whole_numbers"]
+__all__ = ["infer_schema", "split_name", "told_apart", "whole_numbers"]
 
 _Found = tuple[str, dict[str, Any]]
 """Kind and arguments of a column, see `Column`."""
@@ -92,7 +92,7 @@ def infer_schema(
         found = [_infer_column(arrays, d, source, names, trained) for d in range(first.shape[1])]
     notes = _label_notes(found, names)
     if names is not None and len(set(names)) < len(names):
-        names, renamed = _told_apart(names)
+        names, renamed = told_apart(names)
         notes = (*notes, renamed)
     columns = [Column(f"x{d}" if names is None else names[d], *own) for d, own in enumerate(found)]
     schema = Schema(tuple(columns), image_shape=image_shape, is_named=names is not None)
@@ -338,7 +338,7 @@ def _numbers(
     return numbers.astype(np.int64) if is_whole else numbers.astype(np.float64)
 
 
-def _told_apart(names: Sequence[str]) -> tuple[list[str], str]:
+def told_apart(names: Sequence[str]) -> tuple[list[str], str]:
     """Return names that differ, and a sentence that says so: a, a becomes a, a_2."""
     found: list[str] = []
     for name in names:

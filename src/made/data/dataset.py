@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from made.data.columns import infer_schema, split_name, whole_numbers
-from made.data.readers import Raw
+from made.data.raw import Raw
 from made.data.registry import SPLITS
 from made.data.two_dim import draw
 from made.support.checks import check_int
@@ -29,7 +30,8 @@ class Dataset:
     name : str
         The set's name, or its file's without suffix.
     train, valid, test : ndarray of shape (n, D)
-        Values of the modelled columns as the file has them: uint8 where all lie in 0..255, else int64.
+        Values of the modelled columns as the file has them: uint8 where all lie in 0..255, int64 where all
+        are whole, float64 with NaN where missing, and objects with None where missing beside text.
     schema : Schema
         Names, kinds, labels, context or not, image shape.
     notes : tuple of str
@@ -85,6 +87,20 @@ class Dataset:
             schema=schema,
             context={split: rows[:, places] for split, rows in self.splits.items()},
             table=None,
+        )
+
+    def reordered(self, names: Sequence[str]) -> Dataset:
+        """Return the set, which has no context, with its columns in the order of these names."""
+        places = [self.schema.place(name) for name in names]
+        if places == list(range(len(places))):
+            return self
+        columns = tuple(self.schema.columns[place] for place in places)
+        return replace(
+            self,
+            train=self.train[:, places],
+            valid=self.valid[:, places],
+            test=self.test[:, places],
+            schema=replace(self.schema, columns=columns, image_shape=None),
         )
 
     @property
@@ -183,9 +199,9 @@ def build(
             values[split] = whole_numbers(rows, split_name(source, split), columns) if is_whole else rows
         except EntryError as error:
             raise raw.located(error, split) from None
-        if not is_whole and bool(np.isinf(rows).any()):
-            row, column = (int(i) for i in np.argwhere(np.isinf(rows))[0])
-            raise raw.located(EntryError(row, column, "is infinite: a number is finite, or missing"), split)
+        infinite = None if is_whole else _first_infinite(rows)
+        if infinite is not None:
+            raise raw.located(EntryError(*infinite, "is infinite: a number is finite, or missing"), split)
     own_seed = seed if split_seed is None else split_seed
     schema, schema_notes = infer_schema(
         values, source, columns, raw.image_shape, train=partial(_training_rows, values, own_seed)
@@ -281,8 +297,25 @@ def _from_table(raw: Raw, table: np.ndarray[Any, Any], name: str, seed: int, n_p
     )
 
 
+def _first_infinite(rows: np.ndarray[Any, Any]) -> tuple[int, int] | None:
+    """Return row and column of the first infinite number."""
+    if rows.dtype != object:
+        infinite = np.isinf(rows)
+        found = [] if not infinite.any() else [tuple(map(int, np.argwhere(infinite)[0]))]
+    else:
+        found = [
+            (row, column)
+            for column in range(rows.shape[1])
+            for row, value in enumerate(rows[:, column].tolist())
+            if isinstance(value, float) and math.isinf(value)
+        ]
+    return min(found, default=None)  # type: ignore[return-value]
+
+
 def _is_whole(rows: np.ndarray[Any, Any]) -> bool:
     """Return whether an array can be one of integers."""
+    if rows.dtype == object:
+        return False
     return rows.dtype.kind != "f" or bool((rows == np.floor(rows)).all() and (np.abs(rows) < 2.0**63).all())
 
 

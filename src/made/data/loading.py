@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 from made.data.dataset import Dataset, build
 from made.data.named import closest, known, load_named
-from made.data.readers import read_with_siblings
+from made.data.readers import read_several, read_with_siblings
 from made.data.registry import REGISTRY
+from made.data.several import expanded
+from made.data.suffixes import STANDARD_INPUT, name_of
 from made.support.checks import check_int
 from made.support.errors import InputError
 
-__all__ = ["load"]
+__all__ = ["load", "origin_of"]
 
 
 def load(
-    name: str | os.PathLike[str],
+    name: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     data_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
     *,
     n_points: int = 100_000,
     progress: bool = False,
 ) -> Dataset:
-    """Load a data set by its name, or from a file.
+    """Load a data set by its name, or from a file or several.
 
     Parameters
     ----------
-    name : str or path-like
-        One of `names`, or the path of a file: rows as ``.npz``, ``.npy``, ``.parquet``, ``.csv``, ``.tsv``,
-        ``.data`` or ``.amat``, a joint table as ``.npy``, or an image, which is read as a joint table. A
-        known name takes precedence over a file of the same name; write ``./digits`` for the file.
+    name : str or path-like, or several
+        One of `names`, or the path of a file that `made.data.read` reads: rows, or a joint table as ``.npy``
+        or an image. A known name takes precedence over a file of the same name; write ``./digits`` for the
+        file. Several paths, or a pattern such as ``"2024-*.csv"``, are files of the same columns.
     data_dir : str or path-like, optional
         Where to look first for a named set; then come the environment's ``MADE_DATA_DIR``, the cache
         (``MADE_CACHE_DIR``, or the system's place) and the network.
@@ -62,19 +65,48 @@ def load(
     >>> digits.image_shape
     (8, 8)
     """
+    seed = check_int("seed", seed)
+    if isinstance(name, (list, tuple)) and name and all(isinstance(own, (str, os.PathLike)) for own in name):
+        paths = expanded([os.fspath(own) for own in name])
+        if len(paths) > 1:
+            others = "another" if len(paths) == 2 else f"{len(paths) - 1} others"
+            title = f"{name_of(PurePath(paths[0]))} and {others}"
+            raw = read_several([Path(own).expanduser() for own in paths], missing=True)
+            return build(raw, title, seed=seed, n_points=n_points)
+        name = paths[0]
     if not isinstance(name, (str, os.PathLike)):
         raise InputError(f"a data set is given by its name or a path, not by {type(name).__name__}")
-    seed = check_int("seed", seed)
     own_name = known(name)
     if own_name is not None:
         raw = load_named(own_name, data_dir, progress=progress)
         fixed = 0 if own_name == "digits" else None
         return build(raw, own_name, seed=seed, n_points=n_points, split_seed=fixed)
+    if os.fspath(name) and expanded([os.fspath(name)]) != [os.fspath(name)]:
+        return load(expanded([os.fspath(name)]), data_dir, seed, n_points=n_points, progress=progress)
     path = Path(name).expanduser()
-    _check_word(os.fspath(name), path)
+    if os.fspath(name) != STANDARD_INPUT:
+        _check_word(os.fspath(name), path)
     raw = read_with_siblings(path, missing=True)
-    stem = path.stem if len(raw.splits) < 2 else re.sub(r"[._-]train$", "", path.stem)
-    return build(raw, stem, seed=seed, n_points=n_points)
+    own = name_of(path) if len(raw.splits) < 2 else re.sub(r"[._-]train$", "", path.stem)
+    return build(raw, own, seed=seed, n_points=n_points)
+
+
+def origin_of(name: str | Sequence[str]) -> str | list[str]:
+    """Return what finds a data set again from any folder: its known name, or absolute paths.
+
+    Examples
+    --------
+    >>> origin_of("two-dim"), origin_of("-")
+    ('two_dim', '-')
+    """
+    if isinstance(name, str):
+        own = known(name)
+        if own is not None or name == STANDARD_INPUT:
+            return own or name
+        paths = expanded([name])
+        return str(Path(paths[0]).resolve()) if len(paths) == 1 else origin_of(paths)
+    paths = [str(Path(path).resolve()) for path in expanded(name)]
+    return origin_of(name[0]) if len(name) == 1 else paths
 
 
 def _check_word(word: str, path: Path) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from made.data import download
 from made.data.columns import whole_numbers
-from made.data.readers import Raw, read
+from made.data.raw import Raw
+from made.data.readers import read
 from made.data.registry import REGISTRY, SPLITS, Entry
 from made.data.two_dim import flower_table
 from made.support.errors import InputError

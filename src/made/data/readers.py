@@ -1,4 +1,4 @@
-"""Files as they are: the arrays in a NumPy, Parquet, text or image file, before any splitting or coding."""
+"""Files as they are, before splitting and coding: the rows in arrays, tables, text and images."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from made.data import suffixes
-from made.data.columns import split_name
+from made.data.columns import told_apart
+from made.data.content import check_file, read_content
+from made.data.json_lines import read_json_lines
+from made.data.raw import LinesOf, Raw
 from made.data.registry import SPLITS
-from made.data.tables import as_array, numbers_of, scan_parquet
-from made.data.text import TextFile, read_text
+from made.data.several import aligned
+from made.data.tables import as_array, plain, read_table
+from made.data.text import read_text
 from made.data.two_dim import as_table, image_table
-from made.support.errors import EntryError, InputError
+from made.support.errors import InputError
 
-__all__ = ["Raw", "check_file", "read", "read_with_siblings"]
+__all__ = ["read", "read_several", "read_with_siblings"]
 
 _SPLIT_OF_WORD = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 
@@ -40,102 +43,22 @@ _DAMAGE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Raw:
-    """The arrays of a file, as they are.
-
-    Attributes
-    ----------
-    source : str
-        The file or name they come from, for messages.
-    splits : dict of str to ndarray of shape (n, D)
-        ``"all"`` alone for a file with one array, else ``"train"``, ``"test"`` and mostly ``"valid"``. Empty
-        for a joint table, which has no rows.
-    table : ndarray of shape (K1, K2), float64, or None
-        The joint table, where the file holds one or is an image.
-    columns : tuple of D str, or None
-        Column names, where a text file has a header, and of Parquet.
-    image_shape : tuple of two ints, or None
-        Height and width, where the array has three dimensions; rows are flattened row by row.
-    notes : tuple of str
-        What was decided in reading.
-    text_files : dict of str to TextFile
-        The text file of each split, where rows come from text: `place` finds lines in it.
-    """
-
-    source: str
-    splits: Mapping[str, np.ndarray[Any, Any]]
-    table: np.ndarray[Any, Any] | None = field(default=None, repr=False)
-    columns: tuple[str, ...] | None = None
-    image_shape: tuple[int, int] | None = None
-    notes: tuple[str, ...] = ()
-    text_files: Mapping[str, TextFile] = field(default_factory=dict, repr=False)
-
-    def place(self, row: int, column: int, split: str = "all") -> str:
-        """Return where an entry stands, for messages; row and column are counted from 0 in the array.
-
-        Text files have lines, counted from 1 like their columns; all else has rows, counted from 0.
-
-        Examples
-        --------
-        >>> Raw("rows.npy", {}, columns=("age", "job")).place(3, 1)
-        'row 3, column 1 (job) (counted from 0)'
-        """
-        name = f" ({self.columns[column]})" if self.columns is not None else ""
-        if split in self.text_files:
-            return f"line {self.text_files[split].line_of(row)}, column {column + 1}{name}"
-        return f"row {row}, column {column}{name} (counted from 0)"
-
-    def located(self, error: EntryError, split: str | None = None) -> InputError:
-        """Return an error about an entry of an array as one about the file that the array was read from.
-
-        Parameters
-        ----------
-        error : EntryError
-            Its column is counted in the file, its row in the split.
-        split : str, optional
-            Without one, its row is counted in `rows`.
-        """
-        row = error.row
-        if split is None:
-            split, row = self._split_of(row)
-        text = self.text_files.get(split)
-        source = split_name(self.source, split) if text is None else str(text.path)
-        return InputError(f"{source}: {self.place(row, error.column, split)} {error.complaint}")
-
-    def _split_of(self, row: int) -> tuple[str, int]:
-        """Return the split that a row of `rows` belongs to, and its number in that split."""
-        for split, rows in self.splits.items():
-            if row < len(rows):
-                return split, row
-            row -= len(rows)
-        raise IndexError(row)
-
-    @property
-    def rows(self) -> np.ndarray[Any, Any]:
-        """All rows of the file, shape (n, D): the splits one after the other. A single one is not copied.
-
-        Raises
-        ------
-        InputError
-            If the file holds a joint table.
-        """
-        if not self.splits:
-            raise InputError(f"{self.source}: a joint table, which holds no rows; give a file of rows")
-        parts = list(self.splits.values())
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def read(path: str | os.PathLike[str], *, missing: bool = False) -> Raw:
+def read(path: str | os.PathLike[str], *, missing: bool = False, lenient: bool = False) -> Raw:
     """Read the arrays of one file, before splitting and coding.
+
+    Numbers come as arrays of numbers; where a column is text, as an array of objects. In text that is an
+    empty word, ``?``, ``NA``, ``N/A``, ``NaN``, ``None`` or ``null`` for a missing value.
 
     Parameters
     ----------
     path : str or path-like
-        A ``.npz``, ``.npy``, ``.parquet``, ``.csv``, ``.tsv``, ``.data`` or ``.amat`` file, or an image.
+        Text (``.csv``, ``.tsv``, ``.data``, ``.amat``) or JSON lines (``.jsonl``, ``.ndjson``), also
+        compressed (``.csv.gz``, ``.csv.zst``); a table (``.parquet``, ``.arrow``, ``.feather``, ``.ipc``,
+        ``.xlsx``); arrays (``.npy``, ``.npz``); or an image. ``-`` is standard input, as CSV.
     missing : bool
-        Whether values may be missing in a text file; they are then NaN, see `read_text`. In other files they
-        always may.
+        Whether values may be missing in a text file, see `read_text`. In other files they always may.
+    lenient : bool
+        Leave out lines that are no row, see `Raw.faults`, where they would be refused.
 
     Returns
     -------
@@ -149,15 +72,20 @@ def read(path: str | os.PathLike[str], *, missing: bool = False) -> Raw:
     """
     path = Path(path)
     check_file(path)
-    suffix = path.suffix.lower()
+    suffix, compression = suffixes.kind_of(path)
+    if str(path) == suffixes.STANDARD_INPUT:
+        return _from_text(Path("standard input"), missing, lenient, read_content(path))
     if suffix in suffixes.TEXT:
-        try:
-            rows, columns = read_text(path, missing=missing)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        return Raw(str(path), {"all": rows}, columns=columns, text_files={"all": TextFile(path, missing)})
+        return _from_text(path, missing, lenient)
+    if suffix in suffixes.JSON_LINES:
+        return _from_json_lines(path, lenient)
+    if compression:
+        raise InputError(
+            f"{path}: compressed files are read where they are text: "
+            f"{', '.join((*suffixes.TEXT, *suffixes.JSON_LINES))}"
+        )
     if suffix in suffixes.TABLES:
-        return _from_parquet(path)
+        return _from_table(path, suffix)
     if suffix in suffixes.IMAGES:
         note = f"the grey values of {path.name} are read as a joint table of row and column"
         return Raw(str(path), {}, table=image_table(path), notes=(note,))
@@ -166,6 +94,39 @@ def read(path: str | os.PathLike[str], *, missing: bool = False) -> Raw:
     raise InputError(
         f"{path}: unknown kind of file {path.suffix or '(no suffix)'}; "
         f"known are {', '.join(suffixes.SUFFIXES)}"
+    )
+
+
+def read_several(paths: Sequence[str | os.PathLike[str]], *, missing: bool = False) -> Raw:
+    """Read files of the same columns as one, one after the other.
+
+    Parameters
+    ----------
+    paths : sequence of str or path-like
+        At least one. Where files name their columns these are found by name, in the order of the first file.
+    missing : bool
+        As for `read`.
+
+    Raises
+    ------
+    InputError
+        As `read`; and if the files differ in their columns.
+    """
+    raws = [read(path, missing=missing) for path in paths]
+    if len(raws) == 1:
+        return raws[0]
+    for raw in raws:
+        if list(raw.splits) != ["all"]:
+            raise InputError(f"{raw.source}: of several files each holds rows in one table; name it alone")
+    own_notes = [f"{Path(raw.source).name}: {note}" for raw in raws for note in raw.notes]
+    rows = np.concatenate(aligned(raws))
+    note = f"{len(raws)} files of the same columns are read as one, of {len(rows):,} rows"
+    return Raw(
+        raws[0].source,
+        {"all": rows},
+        columns=raws[0].columns,
+        notes=(note, *own_notes),
+        parts=tuple(raws),
     )
 
 
@@ -200,10 +161,11 @@ def read_with_siblings(path: str | os.PathLike[str], *, missing: bool = False) -
     )
     return Raw(
         str(path),
-        {split: raw.splits["all"] for split, raw in raws.items()},
+        dict(zip(raws, aligned(list(raws.values())), strict=True)),
         columns=raws["train"].columns,
-        notes=(note,),
-        text_files={split: TextFile(part, missing) for split, part in paths.items()},
+        notes=(note, *raws["train"].notes),
+        lines={split: raw.lines["all"] for split, raw in raws.items()},
+        text_files={split: raw.text_files["all"] for split, raw in raws.items()},
     )
 
 
@@ -219,34 +181,44 @@ def _siblings(path: Path) -> dict[str, Path]:
     return found if "test" in found else {"train": path}
 
 
-def check_file(path: Path) -> None:
-    """Raise an `InputError` that says why, where a file cannot be read."""
-    try:
-        with path.open("rb"):
-            pass
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: a directory; give the path of a file in it") from error
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; check the path") from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except ValueError as error:  # a null byte in the name
-        raise InputError(f"{str(path)!r}: not a path") from error
+def _from_text(path: Path, missing: bool, lenient: bool, content: bytes | None = None) -> Raw:
+    table = read_text(path, missing=missing, lenient=lenient, content=content)
+    lines = LinesOf(path, table.file.lines)
+    names, notes = _names(table.columns)
+    return Raw(
+        str(path),
+        {"all": table.rows},
+        columns=names,
+        notes=(*notes, *table.notes),
+        lines={"all": lines},
+        text_files={"all": table.file},
+        faults=table.faults,
+    )
 
 
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: cannot be read ({error.strerror or type(error).__name__})")
+def _from_json_lines(path: Path, lenient: bool) -> Raw:
+    table = read_json_lines(path, lenient=lenient)
+    frame = plain(path, table.frame)
+    return Raw(
+        str(path),
+        {"all": as_array(frame)},
+        columns=tuple(frame.columns),
+        lines={"all": LinesOf(path, lambda: table.lines)},
+        faults=table.faults,
+    )
 
 
-def _from_parquet(path: Path) -> Raw:
-    import polars
+def _from_table(path: Path, suffix: str) -> Raw:
+    frame = plain(path, read_table(path, suffix))
+    return Raw(str(path), {"all": as_array(frame)}, columns=tuple(frame.columns))
 
-    table, schema, _ = scan_parquet(path)
-    try:
-        frame = numbers_of(path, table, schema, list(schema)).collect()
-    except (polars.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path}: not a Parquet file, or a damaged one; write it again") from error
-    return Raw(str(path), {"all": as_array(frame)}, columns=tuple(schema))
+
+def _names(header: tuple[str, ...] | None) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Return the names of columns, made different where they are not, and a note that says so."""
+    if header is None or len(set(header)) == len(header):
+        return header, ()
+    names, note = told_apart(header)
+    return tuple(names), (note,)
 
 
 def _load_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.data.readers import check_file
+from made.data.content import check_file
 from made.data.tables import numbers_of, scan_parquet
 from made.support.errors import InputError
 from made.variables.column import find_column

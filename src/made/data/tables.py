@@ -1,4 +1,4 @@
-"""Tables of polars: Parquet files on the way in, and columns on the way to an array of rows."""
+"""Tables of polars: files of tables on the way in, and columns on the way to an array of rows."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from made.data.words import are_gaps
 from made.support.errors import InputError
 
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["as_array", "numbers_of", "scan_parquet"]
+__all__ = ["as_array", "numbers_of", "plain", "read_table", "scan_parquet"]
+
+# Beyond it, not every whole number is a float64.
+_LARGEST_EXACT = 2**53
 
 
 def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
@@ -57,18 +62,90 @@ def numbers_of(
         kind = schema[name]
         if not (kind.is_integer() or kind.is_float() or kind == polars.Boolean):
             raise InputError(
-                f"{path}: column {name!r} holds {kind} values; rows are whole numbers, codes 0..K-1"
+                f"{path}: column {name!r} holds {kind} values; rows that are read in slices are whole "
+                "numbers, codes 0..K-1"
             )
     # A missing truth value would make objects of a column; a missing number becomes NaN.
     truths = [name for name in names if schema[name] == polars.Boolean]
     return table.select(names).with_columns(polars.col(truths).cast(polars.UInt8))
 
 
-def as_array(frame: polars.DataFrame) -> NDArray[Any]:
-    """Return the rows of a table of numbers, NaN where missing.
+def read_table(path: Path, suffix: str) -> polars.DataFrame:
+    """Read a file of a table: Parquet, Arrow (also called Feather or IPC; files or streams), or Excel.
 
-    Whole numbers stay integers, also beside columns that write them as ``1.0``: as float64 they would be
-    rounded beyond 2^53.
+    Raises
+    ------
+    InputError
+        If it is none, or Excel files have no reader.
+    """
+    import polars
+
+    if suffix == ".xlsx":
+        return _read_excel(path)
+    kind = "a Parquet" if suffix == ".parquet" else "an Arrow"
+    try:
+        if suffix == ".parquet":
+            return scan_parquet(path)[0].collect()
+        try:
+            return polars.read_ipc(path)
+        except polars.exceptions.PolarsError:
+            return polars.read_ipc_stream(path)
+    except (polars.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path}: not {kind} file, or a damaged one; write it again") from error
+
+
+def plain(path: Path, frame: polars.DataFrame) -> polars.DataFrame:
+    """Return a table of numbers and text alone: truth values are 0 and 1, dates are text as ISO 8601 has it.
+
+    Text that marks a missing value, see `made.data.words.MISSING_WORDS`, is null.
+
+    Raises
+    ------
+    InputError
+        If a column holds lists or the like.
+
+    Examples
+    --------
+    >>> import polars
+    >>> frame = polars.DataFrame({"sold": [True, None], "kind": ["a", "?"]})
+    >>> plain(Path("a.parquet"), frame).rows()
+    [(1, 'a'), (None, None)]
+    """
+    import polars
+
+    columns = []
+    for column in frame:
+        kind = column.dtype
+        if kind == polars.Boolean:
+            column = column.cast(polars.UInt8)
+        elif kind == polars.Null:
+            column = column.cast(polars.Int64)
+        elif kind.is_decimal():
+            column = column.cast(polars.Float64)
+        elif kind in (
+            polars.String,
+            polars.Categorical,
+            polars.Enum,
+            polars.Date,
+            polars.Datetime,
+            polars.Time,
+        ):
+            words = column.cast(polars.String).str.strip_chars()
+            column = words.set(are_gaps(words).fill_null(value=False), None)
+        elif not kind.is_numeric():
+            raise InputError(
+                f"{path}: column {column.name!r} holds {kind} values; a column holds numbers, text, truth "
+                "values or dates"
+            )
+        columns.append(column)
+    return polars.DataFrame(columns)
+
+
+def as_array(frame: polars.DataFrame) -> NDArray[Any]:
+    """Return the rows of a table of numbers and text: NaN where missing, or None in an array of objects.
+
+    It is one of objects where a column is text, or as float64 would round whole numbers beyond 2^53. Whole
+    numbers stay integers, also beside columns that write them as ``1.0``.
 
     Examples
     --------
@@ -79,15 +156,60 @@ def as_array(frame: polars.DataFrame) -> NDArray[Any]:
     >>> as_array(polars.DataFrame({"id": [3, None], "bit": [1.0, 0.5]}))
     array([[3. , 1. ],
            [nan, 0.5]])
+    >>> as_array(polars.DataFrame({"id": [3, None], "kind": ["a", None]}))
+    array([[3, 'a'],
+           [None, None]], dtype=object)
     """
     import polars
 
     floats = [column for column in frame if column.dtype.is_float()]
+    if any(column.dtype == polars.String for column in frame):
+        return _as_objects(frame)
     if 0 < len(floats) < frame.width and all(_is_whole(column) for column in floats):
         frame = frame.with_columns(column.cast(polars.Int64) for column in floats)
     rows: NDArray[Any] = frame.to_numpy(order="c")
+    if rows.dtype.kind == "f" and any(_is_large(column) for column in frame):
+        return _as_objects(frame)
+    return rows
+
+
+def _as_objects(frame: polars.DataFrame) -> NDArray[Any]:
+    import polars
+
+    rows = np.empty(frame.shape, dtype=object)
+    for place, column in enumerate(frame):
+        if column.dtype == polars.Float32:  # as it is written in decimals: 0.1 is 0.1
+            column = column.cast(polars.String).cast(polars.Float64)
+        if column.dtype.is_float():
+            column = column.fill_nan(None)
+            if _is_whole(column.drop_nulls()):
+                column = column.cast(polars.Int64)
+        rows[:, place] = column.to_list()
     return rows
 
 
 def _is_whole(column: polars.Series) -> bool:
     return column.null_count() == 0 and bool(((column == column.floor()) & (column.abs() < 2.0**63)).all())
+
+
+def _is_large(column: polars.Series) -> bool:
+    """Return whether a column of integers holds one that a float64 may round."""
+    if not column.dtype.is_integer() or len(column) == column.null_count():
+        return False
+    return bool(((column > _LARGEST_EXACT) | (column < -_LARGEST_EXACT)).any())
+
+
+def _read_excel(path: Path) -> polars.DataFrame:
+    """Read the first sheet of an Excel file with a reader that is installed, empty rows apart."""
+    import polars
+
+    for engine in ("calamine", "openpyxl"):
+        try:
+            frame = polars.read_excel(path, engine=engine, drop_empty_rows=False)
+        except (ImportError, polars.exceptions.ModuleUpgradeRequiredError):
+            continue
+        except Exception as error:  # each reader has errors of its own
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{path}: not an Excel file, or a damaged one ({reason})") from error
+        return frame.filter(~polars.all_horizontal(polars.all().is_null()))
+    raise InputError(f"{path}: Excel files need a reader: pip install fastexcel, or save the sheet as CSV")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from made.model import MADE
 from made.queries.evidence import POOR
 from made.queries.results import Answer
 from made.runs.folder import RunFolder
-from made.runs.rows import encode_file, find_rows
+from made.runs.rejected import Rejected
+from made.runs.rows import encode_readable, find_rows
+from made.runs.scores import score_model
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.encoding import encode_given
 from made.variables.rows import Rows
@@ -35,6 +37,7 @@ __all__ = [
     "how_given",
     "poor_estimates",
     "score_known",
+    "score_partly_known",
 ]
 
 #: Halves of an image by name.
@@ -59,11 +62,14 @@ class IncompleteRows:
         Where they come from.
     truth : (n, D) int64 array or None
         The rows as they were, where that is known.
+    rejected : Rejected or None
+        Rows of the file that could not be read and are not among these.
     """
 
     rows: Rows
     name: str
     truth: IntArray | None = None
+    rejected: Rejected | None = None
 
     def __len__(self) -> int:
         """Return n."""
@@ -71,7 +77,8 @@ class IncompleteRows:
 
     def __getitem__(self, some: slice) -> IncompleteRows:
         """Return some of the rows."""
-        return IncompleteRows(self.rows[some], self.name, None if self.truth is None else self.truth[some])
+        truth = None if self.truth is None else self.truth[some]
+        return IncompleteRows(self.rows[some], self.name, truth, self.rejected)
 
     @property
     def n_unknown(self) -> int:
@@ -85,9 +92,11 @@ def find_incomplete_rows(model: MADE, path: str) -> IncompleteRows:
     Raises
     ------
     InputError
-        If there is no such file, or a known entry is no value of its variable.
+        If there is no such file, none of its rows can be read, or its columns are not those of the model.
     """
-    return IncompleteRows(encode_file(model, data.read(path, missing=True), to_fill=True), Path(path).name)
+    raw = data.read(path, missing=True, lenient=True)
+    rows, rejected = encode_readable(model, raw, to_fill=True)
+    return IncompleteRows(rows, Path(raw.source).name, rejected=rejected)
 
 
 def complete_portions(
@@ -121,6 +130,29 @@ def score_known(
     """Return log p of what is known in each row: what `MADE.marginal` answers, in portions."""
     parts = list(_in_portions(model.marginal, rows, advance, particles=particles))
     return Answer.cat(parts or [model.marginal(rows.rows, particles=particles)])
+
+
+def score_partly_known(
+    model: MADE,
+    rows: Rows,
+    name: str,
+    particles: int = 1000,
+    advance: Callable[[int], None] = lambda n: None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return log p of what is known in each row, its standard error and its effective number of particles.
+
+    Complete rows are scored as such, exactly: the number of particles is infinite.
+    """
+    complete = rows.mask.all(dim=1).cpu().numpy()
+    log_prob, error, ess = np.zeros(len(rows)), np.zeros(len(rows)), np.full(len(rows), np.inf)
+    device = rows.codes.device
+    if complete.any():
+        own = rows[torch.from_numpy(np.flatnonzero(complete)).to(device)]
+        log_prob[complete] = score_model(model, replace(own, known=None), advance).numpy()
+    others = IncompleteRows(rows[torch.from_numpy(np.flatnonzero(~complete)).to(device)], name)
+    found = score_known(model, others, particles, advance)
+    log_prob[~complete], error[~complete], ess[~complete] = found.log_prob, found.error, found.ess
+    return log_prob, error, ess
 
 
 def how_given(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from made import data
+from made.data.loading import origin_of
 from made.runs.folder import RunFolder
 from made.tuning.candidates import Candidate
 from made.tuning.plan import Plan
@@ -22,8 +22,8 @@ class RunConfig:
 
     Parameters
     ----------
-    data : str
-        Name or path of the data set.
+    data : str or sequence of str
+        Name or path of the data set, or several paths.
     folder : Path
         Where the run goes.
     seed : int
@@ -57,7 +57,7 @@ class RunConfig:
         plan.
     """
 
-    data: str
+    data: str | Sequence[str]
     folder: Path
     seed: int
     data_dir: str | None
@@ -85,7 +85,7 @@ class RunConfig:
         """Return what a resumed run needs, JSON-ready; paths are absolute."""
         return {
             "data": {
-                "name": data.known(self.data) or str(Path(self.data).resolve()),
+                "name": origin_of(self.data),
                 "data_dir": None if self.data_dir is None else str(Path(self.data_dir).resolve()),
                 "seed": self.seed,
                 **({"context": list(self.context)} if self.context else {}),

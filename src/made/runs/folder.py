@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from made import data
+from made.data.suffixes import STANDARD_INPUT
 from made.loading import load
 from made.model import MADE
 from made.support.errors import InputError
@@ -186,5 +187,7 @@ class RunFolder:
     def load_data(self, data_dir: str | None = None) -> data.Dataset:
         """Load the data set of the run, split as it was."""
         own = self.origin
+        if own["name"] == STANDARD_INPUT:
+            raise InputError(f"the rows of {self.path} came from standard input: name a file of rows")
         dataset = data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
         return dataset.with_context(own.get("context", []))

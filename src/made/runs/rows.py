@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,14 +15,21 @@ from numpy.typing import NDArray
 
 from made import data
 from made.data.dataset import build, split_rows
+from made.data.suffixes import STANDARD_INPUT
 from made.model import MADE
+from made.runs.file_columns import find_places, part_table, typed
 from made.runs.folder import RunFolder
+from made.runs.rejected import Rejected, RejectedEntry
 from made.support.errors import EntryError, InputError
 from made.variables import encoding
+from made.variables.faulty_entries import FaultyEntry, faulty_entries
+from made.variables.missing import marks_of
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
-__all__ = ["FoundRows", "encode_file", "find_rows", "part_table"]
+__all__ = ["FoundRows", "encode_file", "encode_readable", "find_rows"]
+
+_log = logging.getLogger(__name__)
 
 _SPLITS = ("train", "valid", "test", "all")
 
@@ -38,11 +46,27 @@ class FoundRows:
         Of the data set, or of the file.
     split : str
         Which of its rows these are.
+    rejected : Rejected or None
+        Rows of a file that could not be read and are not among these.
+    raw : Raw or None
+        The file that these are all readable rows of.
     """
 
     rows: Rows
     name: str
     split: str
+    rejected: Rejected | None = None
+    raw: data.Raw | None = None
+
+    def place(self, row: int) -> str:
+        """Return where a row, counted from 0, stands, for messages."""
+        if self.raw is None:
+            return f"row {row}"
+        return f"{'line' if self.raw.lines else 'row'} {_number(self.raw, int(self._kept[row]))}"
+
+    @property
+    def _kept(self) -> NDArray[np.int64]:
+        return np.arange(len(self.rows)) if self.rejected is None else self.rejected.kept
 
 
 def find_rows(
@@ -54,6 +78,7 @@ def find_rows(
     *,
     whole_file: bool = False,
     missing: bool = False,
+    lenient: bool = False,
 ) -> FoundRows:
     """Find the rows that a user names.
 
@@ -73,6 +98,8 @@ def find_rows(
         Without a split, take every row of a file of one array even if it is the run's own.
     missing : bool
         Whether entries of a text file may be unknown, see `made.data.read`; in other files they always may.
+    lenient : bool
+        Leave out rows of a file that cannot be read, see `FoundRows.rejected`, where they would be refused.
 
     Raises
     ------
@@ -86,13 +113,17 @@ def find_rows(
     seed = 0
     if (folder.path / "settings.json").exists():
         own = folder.origin
-        is_own = own["name"] in (name, data.known(name), str(Path(name).resolve()))
+        is_own = name != STANDARD_INPUT and own["name"] in (
+            name,
+            data.known(name),
+            str(Path(name).resolve()),
+        )
         if is_own and not (whole_file and split is None and data.known(name) is None):
             return _of_dataset(folder.load_data(data_dir), model, split)
         seed = own["seed"]
     if data.known(name) is not None:
         return _of_dataset(data.load(name, data_dir=data_dir, seed=seed), model, split)
-    return _of_file(name, model, split, seed, missing)
+    return _of_file(name, model, split, seed, missing, lenient)
 
 
 def _of_dataset(dataset: data.Dataset, model: MADE, split: str | None) -> FoundRows:
@@ -105,18 +136,25 @@ def _of_dataset(dataset: data.Dataset, model: MADE, split: str | None) -> FoundR
     return FoundRows(model.rows(chosen(dataset.splits), context), dataset.name, split)
 
 
-def _of_file(name: str, model: MADE, split: str | None, seed: int, missing: bool) -> FoundRows:
-    raw = data.read(name, missing=missing)
+def _of_file(name: str, model: MADE, split: str | None, seed: int, missing: bool, lenient: bool) -> FoundRows:
+    raw = data.read(name, missing=missing, lenient=lenient and split in (None, "all"))
     if raw.table is not None:
         return _of_dataset(build(raw, Path(name).stem, seed=seed), model, split)
     if split is None:
         split = "all" if "all" in raw.splits else "test"
     if split == "all":
-        return FoundRows(encode_file(model, raw), Path(name).name, split)
+        if lenient and "all" in raw.splits:
+            rows, rejected = encode_readable(model, raw)
+            return FoundRows(rows, _name(name), split, rejected, raw)
+        return FoundRows(encode_file(model, raw), _name(name), split)
     numbers = {part: np.arange(len(rows)) for part, rows in raw.splits.items()}
     chosen = split_rows(numbers, raw.source, seed)[0][split]
     origin = next(part for part in (split, "all", "train") if part in raw.splits)
-    return FoundRows(encode_file(model, raw, origin, chosen), Path(name).name, split)
+    return FoundRows(encode_file(model, raw, origin, chosen), _name(name), split)
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == STANDARD_INPUT else Path(path).name
 
 
 def encode_file(
@@ -132,42 +170,113 @@ def encode_file(
     Parameters
     ----------
     model : MADE
-        Says what the columns are.
+        Says what the columns are. Where they have names, those of the file are found by name; a column that
+        the file lacks is unknown, one that the model does not know is passed over.
     raw : Raw
-        The file. Entries that are NaN are missing where their column may be, else unknown.
+        The file. Entries that are NaN or None are missing where their column may be, else unknown.
     split : str, optional
         Of its splits this one; all, if not given.
     numbers : (n,) int array, optional
         Of the rows of that split these, in this order.
     to_fill : bool
-        All entries that are NaN are unknown: to be filled in.
+        All entries that are NaN or None are unknown: to be filled in.
 
     Raises
     ------
     InputError
         If the rows do not fit the model; an entry is named as the readers of files do, see `Raw.place`.
     """
-    table = raw.rows if split is None else raw.splits[split]
-    if numbers is not None:
-        table = table[numbers]
+    _tell_columns(model.schema, raw.columns)
+    return _encoded(model, raw, split, numbers, to_fill=to_fill)
+
+
+def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tuple[Rows, Rejected | None]:
+    """Return those rows of a file that can be read, and which cannot; None where all can.
+
+    Parameters
+    ----------
+    model, raw, to_fill
+        As for `encode_file`.
+
+    Raises
+    ------
+    InputError
+        If no row can be read, or the columns do not fit the model.
+    """
+    schema = model.schema
+    _tell_columns(schema, raw.columns)
+    kept = raw.kept
+    entries = [RejectedEntry(_number(raw, fault.row), "", fault.value, fault.reason) for fault in raw.faults]
+    bad: dict[int, list[RejectedEntry]] = {}
     try:
-        rows = _encode(model.schema, table, raw.columns, to_fill=to_fill)
+        rows = _encoded(model, raw, to_fill=to_fill)
+    except EntryError:
+        for fault in _faults(schema, _table(schema, raw), raw.columns):
+            number, name = int(kept[fault.row]), _column_name(raw, fault.column)
+            entry = RejectedEntry(_number(raw, number), name, str(fault.value), fault.complaint)
+            bad.setdefault(fault.row, []).append(entry)
+        good = np.delete(np.arange(len(kept)), sorted(bad))
+        if len(good):
+            rows = _encoded(model, raw, None, good, to_fill=to_fill)
+        kept = kept[good]
+    entries = sorted(
+        [*entries, *(entry for own in bad.values() for entry in own)], key=lambda own: own.number
+    )
+    unit = "line" if raw.lines else "row"
+    rejected = Rejected(raw.n_rows, kept, unit, entries) if entries else None
+    if len(kept) == 0 and rejected is not None:
+        raise InputError(f"{raw.source}: {rejected.describe()}")
+    return rows, rejected
+
+
+def _encoded(
+    model: MADE,
+    raw: data.Raw,
+    split: str | None = None,
+    numbers: NDArray[np.int64] | None = None,
+    *,
+    to_fill: bool = False,
+) -> Rows:
+    """Return the rows of a file; an `EntryError` says where in the file the entry stands."""
+    try:
+        rows = _encode(model.schema, _table(model.schema, raw, split, numbers), raw.columns, to_fill=to_fill)
     except EntryError as error:
         row = error.row if numbers is None else int(numbers[error.row])
-        raise raw.located(EntryError(row, error.column, error.complaint), split) from None
+        own = EntryError(row, error.column, error.complaint)
+        own.args = raw.located(own, split).args
+        raise own from None
     except InputError as error:
         raise InputError(f"{raw.source}: {error}") from None
     return rows.to(model.device)
 
 
+def _table(
+    schema: Schema, raw: data.Raw, split: str | None = None, numbers: NDArray[np.int64] | None = None
+) -> NDArray[Any]:
+    """Return rows of a file, its columns read as those of the schema."""
+    table = raw.rows if split is None else raw.splits[split]
+    table = table if numbers is None else table[numbers]
+    text = raw.text_files.get("all")
+    places = find_places(schema, raw.columns)
+    if text is None or table.ndim != 2:
+        return typed(schema, table, places) if table.ndim == 2 else table
+
+    def words(column: int) -> list[str]:
+        own = text.words(column)
+        return own if numbers is None else [own[number] for number in numbers]
+
+    decimal_comma = table.dtype == object and text.decimal_comma
+    return typed(schema, table, places, words, decimal_comma=decimal_comma)
+
+
 def _encode(schema: Schema, table: NDArray[Any], names: Sequence[str] | None, *, to_fill: bool) -> Rows:
     """Return the rows of a table as codes; an `EntryError` counts columns as the table does."""
-    values, context = part_table(schema, table, names)
-    places = np.array(_places_in_file(schema, names))
+    values, context, unknown = part_table(schema, table, names)
+    places = np.array([-1 if place is None else place for place in find_places(schema, names)])
     of_context = list(schema.context_places)
     rounded: Counter[int] = Counter()
     with _columns_at(np.delete(places, of_context)):
-        rows = encoding.encode(schema.row_type, values, to_fill=to_fill, rounded=rounded)
+        rows = encoding.encode(schema.row_type, values, unknown, to_fill=to_fill, rounded=rounded)
     schema.tell_rounded(rounded)
     if context is None:
         return rows
@@ -178,6 +287,63 @@ def _encode(schema: Schema, table: NDArray[Any], names: Sequence[str] | None, *,
         return replace(rows, context=schema.context.encoded(own))
 
 
+def _faults(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) -> list[FaultyEntry]:
+    """Return the entries of a file that keep rows from being read, with the columns of the file."""
+    found_places = find_places(schema, names)
+    absent = np.array([place is None for place in found_places])
+    places = np.array([place or 0 for place in found_places])
+    of_context = list(schema.context_places)
+    modelled = np.delete(np.arange(len(places)), of_context)
+    own = table[:, places[modelled]]
+    found = [
+        fault._replace(column=int(places[modelled[fault.column]]))
+        for fault in faulty_entries(schema.row_type, own, absent[modelled])
+    ]
+    if not of_context:
+        return found
+    context = table[:, places[of_context]]
+    if schema.context.variables is not None:
+        found += [
+            fault._replace(column=int(places[of_context[fault.column]]))
+            for fault in faulty_entries(schema.context.variables, context)
+        ]
+    marks = marks_of(context)
+    if marks is not None:
+        found += [
+            FaultyEntry(row, int(places[of_context[d]]), "", "is missing: context must be known")
+            for row, d in np.argwhere(marks).tolist()
+        ]
+    return sorted(found, key=lambda fault: fault[:2])
+
+
+def _number(raw: data.Raw, row: int) -> int:
+    """Return the line of a row, or its number, where a file has no lines."""
+    return int(raw.lines["all"].find()[row]) if raw.lines else row
+
+
+def _column_name(raw: data.Raw, column: int) -> str:
+    if raw.columns is not None:
+        return raw.columns[column]
+    return str(column + 1 if raw.lines else column)
+
+
+def _tell_columns(schema: Schema, names: Sequence[str] | None) -> None:
+    """Log which columns of a file are passed over, and which it lacks."""
+    if names is None or not schema.is_named:
+        return
+    extra = [name for name in names if name not in schema.names]
+    absent = [column.name for column in schema.modelled if column.name not in names]
+    if extra:
+        _log.info("passed over, as the run has no such column: %s", _listed(extra))
+    if absent:
+        _log.info("unknown in every row, as the file has no such column: %s", _listed(absent))
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 @contextmanager
 def _columns_at(places: NDArray[np.int64]) -> Iterator[None]:
     """Errors about an entry count its column where these columns are in the file."""
@@ -185,59 +351,3 @@ def _columns_at(places: NDArray[np.int64]) -> Iterator[None]:
         yield
     except EntryError as error:
         raise EntryError(error.row, int(places[error.column]), error.complaint) from None
-
-
-def part_table(
-    schema: Schema, table: NDArray[Any], names: Sequence[str] | None
-) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Split the columns of a file into those of the variables and those of the context.
-
-    Parameters
-    ----------
-    schema : Schema
-        Of the model.
-    table : (n, D + C) array
-        As the file has it.
-    names : sequence of str, optional
-        Its header: the columns are found by name, whatever their order.
-
-    Raises
-    ------
-    InputError
-        If the header names other columns, the width is wrong, or context is missing.
-    """
-    places = _places_in_file(schema, names)
-    if places != list(range(len(places))):
-        table = table[:, places]
-    n_context = len(schema.context_columns)
-    if n_context and (table.ndim != 2 or table.shape[1] != len(schema.columns)):
-        raise InputError(
-            f"rows have {table.shape[-1]} columns, the model takes {len(schema.columns)}: "
-            f"{len(schema.modelled)} variables and {n_context} of context"
-        )
-    rows, context = schema.table_of(table)
-    if context is not None and context.dtype.kind == "f" and np.isnan(context).any():
-        row, column = (int(i) for i in np.argwhere(np.isnan(context))[0])
-        raise EntryError(
-            row,
-            places[schema.context_places[column]],
-            "is missing: context must be known; fill it or drop the row",
-            name=schema.context_columns[column].name,
-        )
-    return rows, context
-
-
-def _places_in_file(schema: Schema, names: Sequence[str] | None) -> list[int]:
-    """Return where in a file the columns of the schema are, told by the names in the header."""
-    known = schema.names
-    if names is None or not schema.is_named or len(names) != len(known):
-        # without a header on both sides there is nothing to compare; widths are checked elsewhere
-        return list(range(len(known)))
-    foreign = [name for name in names if name not in known]
-    if foreign or len(set(names)) < len(names):
-        wrong = foreign[0] if foreign else next(name for name in names if list(names).count(name) > 1)
-        raise InputError(
-            f"the header has {wrong!r} {'twice' if not foreign else ''}where the run was fitted on "
-            f"{', '.join(known[:8])}{', ...' if len(known) > 8 else ''}: name the columns alike"
-        )
-    return [list(names).index(name) for name in known]

@@ -161,11 +161,13 @@ def _load(config: RunConfig, start: MADE | None, *, progress: bool) -> data.Data
     schema = start.schema
     names, own = ([column.name for column in each.columns] for each in (dataset.schema, schema))
     is_named = dataset.schema.is_named and schema.is_named
-    if len(names) != len(own) or (is_named and names != own):
+    if len(names) != len(own) or (is_named and set(names) != set(own)):
         raise InputError(
             f"{dataset.name} has other columns than the model that is to go on: {len(names)} "
             f"({', '.join(names[:3])}, ...) instead of {len(own)} ({', '.join(own[:3])}, ...)"
         )
+    if is_named:
+        dataset = dataset.reordered(own)
     dataset = replace(dataset.with_context(schema.context_places), schema=schema)
     schema.encode(dataset.test, dataset.context_of("test"))  # refused now, not after the fit
     return dataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ __all__ = [
 # The most rows and the most values of a portion, unless a batch of the model is larger.
 _ROWS_PER_PORTION = 10_000
 _NUMBERS_PER_PORTION = 2**23
+# A NaN among numbers in CSV.
+_NAN = re.compile(r"(?:(?<=,)|(?<=\n))nan(?=[,\n])")
 
 
 def rows_per_portion(model: MADE) -> int:
@@ -155,7 +158,7 @@ def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray
 
 
 def numbers_text(names: Sequence[str], table: NDArray[np.float64]) -> str:
-    """Return columns of numbers, to nine digits, as CSV text.
+    """Return columns of numbers, to nine digits, as CSV text; nothing stands for NaN.
 
     Examples
     --------
@@ -166,11 +169,14 @@ def numbers_text(names: Sequence[str], table: NDArray[np.float64]) -> str:
     """
     text = io.StringIO()
     np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
-    return text.getvalue()
+    if not np.isnan(table).any():
+        return text.getvalue()
+    # A line of one empty field is quoted: a blank one would be passed over.
+    return _NAN.sub('""' if len(names) == 1 else "", text.getvalue())
 
 
 def write_numbers(path: str | Path, names: Sequence[str], table: NDArray[np.float64]) -> None:
-    """Write columns of numbers: to Parquet in full, or to CSV, as the ending of the path says.
+    """Write columns of numbers: to Parquet in full, or to CSV, as the ending of the path says; NaN as null.
 
     Raises
     ------
@@ -180,7 +186,7 @@ def write_numbers(path: str | Path, names: Sequence[str], table: NDArray[np.floa
     if Path(path).suffix != ".parquet":
         write_aside(path, numbers_text(names, table).encode())
         return
-    parquet = _table(_distinct(path, names), table.T)
+    parquet = _table(_distinct(path, names), table.T).fill_nan(None)
     with path_aside(path) as aside:
         parquet.write_parquet(aside)
 

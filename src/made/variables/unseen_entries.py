@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +25,21 @@ def are_unseen(variables: RowType, rows: Rows) -> NDArray[np.bool_]:
     return found
 
 
-def unseen_note(variables: RowType, names: Sequence[str], rows: Rows) -> str:
+def unseen_note(
+    variables: RowType, names: Sequence[str], rows: Rows, place: Callable[[int], str] = "row {}".format
+) -> str:
     """Say which entries of encoded rows are labels that no training row had; nothing where none is.
+
+    Parameters
+    ----------
+    variables : RowType
+        What the columns are.
+    names : sequence of D str
+        Of the columns.
+    rows : Rows
+        Encoded.
+    place : callable, optional
+        Says where a row stands; by default its number, counted from 0.
 
     Examples
     --------
@@ -45,7 +58,7 @@ def unseen_note(variables: RowType, names: Sequence[str], rows: Rows) -> str:
     what = "1 entry is a label" if len(places) == 1 else f"{len(places):,} entries are labels"
     first = "" if len(places) == 1 else "the first is "
     return (
-        f"{what} that no training row had, scored as any such: {first}row {row}, "
+        f"{what} that no training row had, scored as any such: {first}{place(row)}, "
         f"column {names[column]}{label}"
     )
 

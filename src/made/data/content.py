@@ -1,0 +1,95 @@
+"""The bytes of a text file, or of standard input, decompressed."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import sys
+import zlib
+from pathlib import Path
+
+from made.data.suffixes import STANDARD_INPUT
+from made.support.errors import InputError
+
+__all__ = ["check_file", "read_content", "unreadable"]
+
+_GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+def read_content(path: Path) -> bytes:
+    """Return what a file holds; ``-`` is standard input. gzip and Zstandard are told by their first bytes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is cut short, or there is nothing to decompress it with.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "rows.csv.gz"
+    >>> _ = path.write_bytes(gzip.compress(b"0,1"))
+    >>> read_content(path)
+    b'0,1'
+    """
+    if str(path) == STANDARD_INPUT:
+        content = sys.stdin.buffer.read()
+    else:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise unreadable(path, error) from error
+    if content.startswith(_GZIP):
+        try:
+            return gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: a damaged gzip file ({error}); compress it again") from error
+    if content.startswith(_ZSTANDARD):
+        return _of_zstandard(path, content)
+    return content
+
+
+def check_file(path: Path) -> None:
+    """Raise an `InputError` that says why, where a file cannot be read."""
+    if str(path) == STANDARD_INPUT:
+        return
+    try:
+        with path.open("rb"):
+            pass
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: a directory; give the path of a file in it") from error
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ValueError as error:  # a null byte in the name
+        raise InputError(f"{str(path)!r}: not a path") from error
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Return an error about a file that the system does not let us read."""
+    return InputError(f"{path}: cannot be read ({error.strerror or type(error).__name__})")
+
+
+def _of_zstandard(path: Path, content: bytes) -> bytes:
+    """Decompress with the standard library, with zstandard, or with polars: what is there first."""
+    import polars
+
+    for name in ("compression.zstd", "zstandard"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        try:
+            if name == "zstandard":
+                return bytes(module.ZstdDecompressor().decompressobj().decompress(content))
+            return bytes(module.decompress(content))
+        except Exception as error:  # each has an error of its own
+            raise InputError(f"{path}: a damaged Zstandard file ({error}); compress it again") from error
+    if not hasattr(polars, "read_lines"):
+        raise InputError(f"{path}: Zstandard needs a reader: pip install zstandard, or compress with gzip")
+    try:
+        lines = polars.read_lines(content)["line"].to_list()
+    except polars.exceptions.PolarsError as error:
+        raise InputError(f"{path}: a damaged Zstandard file ({error}); compress it again") from error
+    return "\n".join(lines).encode()

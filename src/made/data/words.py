@@ -1,0 +1,93 @@
+"""Words of text files: which mark a missing value, and which are numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars
+
+__all__ = ["MISSING_WORDS", "are_gaps", "as_number", "as_numbers", "is_gap", "parsed"]
+
+#: What files write where a value is missing, in small letters.
+MISSING_WORDS = ("", "?", "na", "n/a", "nan", "none", "null")
+
+# A number with a decimal comma.
+_DECIMAL_COMMA = r"^[+-]?(\d+,\d*|\d*,\d+|\d+)([eE][+-]?\d+)?$"
+
+
+def is_gap(word: str) -> bool:
+    """Return whether a word marks a missing value.
+
+    Examples
+    --------
+    >>> is_gap(" N/A "), is_gap("0")
+    (True, False)
+    """
+    return word.strip().lower() in MISSING_WORDS
+
+
+def are_gaps(words: polars.Series) -> polars.Series:
+    """Return which words, without blanks around them, mark a missing value."""
+    return words.str.to_lowercase().is_in(MISSING_WORDS)
+
+
+def as_numbers(words: polars.Series, *, decimal_comma: bool = False) -> polars.Series:
+    """Return the numbers that words are, null where a word is none: Int64 where all are whole, else Float64.
+
+    Parameters
+    ----------
+    words : Series of strings
+        Without blanks around them; null where missing.
+    decimal_comma : bool
+        Whether ``1,5`` may be a number. It is where no word has a decimal point.
+
+    Examples
+    --------
+    >>> import polars
+    >>> as_numbers(polars.Series(["3", None, "+4"])).to_list()
+    [3, None, 4]
+    >>> as_numbers(polars.Series(["3", "4,5"]), decimal_comma=True).to_list()
+    [3.0, 4.5]
+    """
+    import polars
+
+    whole: polars.Series = words.cast(polars.Int64, strict=False)
+    if whole.null_count() == words.null_count():
+        return whole
+    numbers: polars.Series = words.cast(polars.Float64, strict=False)
+    if decimal_comma and numbers.null_count() > words.null_count():
+        with_comma = words.filter(words.str.contains(_DECIMAL_COMMA)).str.contains(",", literal=True)
+        if with_comma.any() and not words.str.contains(r"\d\.\d").any():
+            own = words.str.replace(",", ".", literal=True).cast(polars.Float64, strict=False)
+            numbers = own.set(~words.str.contains(_DECIMAL_COMMA).fill_null(value=False), None)
+    return numbers
+
+
+def parsed(words: list[str], *, decimal_comma: bool = False) -> list[int | float | str]:
+    """Return words as the numbers that they are, whole ones exactly; what is none stays a word.
+
+    Examples
+    --------
+    >>> parsed(["9007199254740993", "0.5", "abc"])
+    [9007199254740993, 0.5, 'abc']
+    """
+    import polars
+
+    series = polars.Series(words, dtype=polars.String).str.strip_chars()
+    whole = series.cast(polars.Int64, strict=False).to_list()
+    numbers = as_numbers(series, decimal_comma=decimal_comma).to_list()
+    return [
+        exact if exact is not None else word if number is None else number
+        for exact, number, word in zip(whole, numbers, words, strict=True)
+    ]
+
+
+def as_number(word: str) -> float | None:
+    """Return the number that a word is, or None."""
+    if "_" in word:  # Python reads 1_000 as a number, files do not mean it
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        return None

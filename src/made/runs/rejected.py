@@ -1,0 +1,101 @@
+"""Rows of a file that could not be read: which, why, and the side file that says so."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from made.support.files import write_aside
+
+__all__ = ["Rejected", "RejectedEntry", "side_file"]
+
+
+class RejectedEntry(NamedTuple):
+    """One reason why a row was not read.
+
+    Attributes
+    ----------
+    number : int
+        Of the line, counted from 1; in files without lines of the row, counted from 0.
+    column : str
+        Its name, or its number; empty where the row as a whole is no row.
+    value : str
+    reason : str
+    """
+
+    number: int
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The rows of a file that could not be read.
+
+    Attributes
+    ----------
+    n_rows : int
+        How many rows the file has.
+    kept : (n,) int array
+        The numbers of those that were read, counted from 0.
+    unit : str
+        What `RejectedEntry.number` counts: ``"line"`` or ``"row"``.
+    entries : sequence of RejectedEntry
+        At least one for each row that was not read, in their order.
+    """
+
+    n_rows: int
+    kept: NDArray[np.int64]
+    unit: str
+    entries: Sequence[RejectedEntry]
+
+    def __len__(self) -> int:
+        """Return how many rows could not be read."""
+        return self.n_rows - len(self.kept)
+
+    def describe(self) -> str:
+        """Return in words how many rows could not be read, and the first reason.
+
+        Examples
+        --------
+        >>> entry = RejectedEntry(7, "age", "old", "holds 'old', which is not a number")
+        >>> Rejected(3, np.array([0, 1]), "line", [entry]).describe()
+        "1 row could not be read: line 7, column age holds 'old', which is not a number"
+        """
+        first = self.entries[0]
+        column = f", column {first.column}" if first.column else ""
+        rows, which = ("1 row", "") if len(self) == 1 else (f"{len(self):,} rows", "the first is ")
+        return f"{rows} could not be read: {which}{self.unit} {first.number}{column} {first.reason}"
+
+    def in_place(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return numbers of the rows that were read, (n, k), with NaN for the others, (n_rows, k)."""
+        full = np.full((self.n_rows, *values.shape[1:]), np.nan)
+        full[self.kept] = values
+        return full
+
+    def write(self, path: Path) -> None:
+        """Write the reasons as CSV: line or row, column, value, reason."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([self.unit, "column", "value", "reason"])
+        writer.writerows(self.entries)
+        write_aside(path, text.getvalue().encode())
+
+
+def side_file(out: Path) -> Path:
+    """Return where the rows that could not be read are named: beside the output.
+
+    Examples
+    --------
+    >>> side_file(Path("scores.parquet")).name
+    'scores.rejected.csv'
+    """
+    return out.with_name(f"{out.stem}.rejected.csv")
