@@ -146,8 +146,11 @@ def test_numbers_beside_text_are_noted_and_named_by_their_own_column(refused):
     _, (note,) = infer_schema({"train": [["red", 10], ["blue", 30]]}, names=names)
     assert note.startswith("column 1 (size) (counted from 0) holds labels")
     many = np.array([["red"] * 10_001, [f"word {i}" for i in range(10_001)]], dtype=object).T
-    with refused("column 1 (size)", "10,001 different texts"):
-        infer_schema({"train": many}, names=names)
+    with refused("column 1 (counted from 0)", "10,001 different texts"):
+        infer_schema({"train": many})
+    schema, (note,) = infer_schema({"train": many}, names=names)
+    assert schema.names == ("colour",)
+    assert note.startswith("column size holds 10,001 different texts")
 
 
 def test_a_constant_text_gets_a_second_class():

@@ -10,8 +10,8 @@ import pytest
 
 import made
 from made import data
-from made.runs.folder import RunFolder
 from made.runs.file_columns import part_table
+from made.runs.folder import RunFolder
 from made.runs.rows import find_rows
 from made.runs.run import run
 from made.variables.schema import Schema

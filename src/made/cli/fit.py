@@ -15,6 +15,7 @@ import typer
 from made.cli.console import command, parse_numbers, score_table, tell
 from made.cli.options import DataDir
 from made.cli.settings import with_settings
+from made.data.choices import Choices
 from made.data.registry import REGISTRY
 from made.data.suffixes import STANDARD_INPUT, in_words
 from made.network.settings import NETWORK_SETTINGS, NetworkSettings
@@ -66,6 +67,16 @@ def fit(
             help="Condition on these: names, or numbers from 0, with commas; the others are modelled.",
         ),
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="Take a column for numeric or category, whatever it holds; repeatable.",
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Leave a column out; repeatable.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
     minutes: Annotated[
         float | None,
@@ -103,6 +114,7 @@ def fit(
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
         others |= _given({"update": update, "refit": refit or None})
+        others |= {name: own for name, own in (("column", column), ("drop", drop)) if own}
         job = _resumed(out, data or None, data_dir, device, {**others, **given})
     elif not data:
         raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
@@ -118,11 +130,13 @@ def fit(
             device=device,
             recipe=recipe or "default",
             context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
+            choices=Choices.parse(column or (), drop or ()),
             refit=refit,
             update=update,
         )
         if update is not None:
-            _check_update({"recipe": recipe, "coding": coding, "context": context, "refit": refit or None})
+            own = {"recipe": recipe, "coding": coding, "context": context, "refit": refit or None}
+            _check_update({**own, "column": column or None, "drop": drop or None})
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")

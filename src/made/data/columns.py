@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from made.data.choices import Choices
 from made.data.grid import numeric_arguments
 from made.data.image_shape import find_image_shape
+from made.data.remarks import left_out, remarks
 from made.support.errors import EntryError, InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
@@ -36,6 +38,7 @@ def infer_schema(
     names: Sequence[str] | None = None,
     image_shape: tuple[int, int] | None = None,
     *,
+    choices: Choices | None = None,
     train: Callable[[int], np.ndarray[Any, Any]] | None = None,
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema from the values in all splits together.
@@ -47,6 +50,9 @@ def infer_schema(
     holds all its values, else continuous. Where an entry is marked None or NaN, those of its column may be
     missing.
 
+    Of a table with names, columns that name its rows are left out, see `left_out`, and said so: the schema is
+    then of fewer columns than the table.
+
     Parameters
     ----------
     splits : mapping of str to (n, D) array or data frame
@@ -57,6 +63,8 @@ def infer_schema(
         Of the columns; a data frame brings its own.
     image_shape : (height, width), optional
         Of rows that are images, where known; else detected from the pixels.
+    choices : Choices, optional
+        Kinds of columns, and columns to leave out, that are not to follow from the values.
     train : callable, optional
         Maps the number of rows of the first split to the numbers of those that are trained on; by default
         all are.
@@ -85,20 +93,33 @@ def infer_schema(
     arrays = {split: table for split, (table, _) in tables.items()}
     _check_shapes(arrays, source)
     complete = all(table.dtype.kind in "biu" for table in arrays.values())
-    if complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values()):
-        found: list[_Found] = [("bernoulli", {})] * first.shape[1]  # at once, as there may be thousands
-    else:
-        trained = np.arange(len(first)) if train is None else train(len(first))
-        found = [_infer_column(arrays, d, source, names, trained) for d in range(first.shape[1])]
-    notes = _label_notes(found, names)
+    notes: tuple[str, ...] = ()
     if names is not None and len(set(names)) < len(names):
         names, renamed = told_apart(names)
-        notes = (*notes, renamed)
-    columns = [Column(f"x{d}" if names is None else names[d], *own) for d, own in enumerate(found)]
+        notes = (renamed,)
+    called = [f"x{d}" for d in range(first.shape[1])] if names is None else names
+    kinds, dropped = (choices or Choices()).by_place(names, first.shape[1])
+    said: dict[int, str] = {}
+    kept = [d for d in range(first.shape[1]) if d not in dropped]
+    found: list[_Found]
+    if not kinds and complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values()):
+        found = [("bernoulli", {})] * len(kept)  # at once, as there may be thousands
+    else:
+        trained = np.arange(len(first)) if train is None else train(len(first))
+        if names is not None and image_shape is None:
+            gone = {d: why for d, why in left_out(first[trained], called).items() if d not in kinds}
+            kept = [d for d in kept if d not in gone] or kept
+            out = [(called[d], gone[d]) for d in gone if d not in kept and d not in dropped]
+            notes += tuple(f"column {own} {why}: left out; give it a kind to keep it" for own, why in out)
+        said = remarks(first, called)
+        found = [_infer_column(arrays, d, source, names, trained, kinds.get(d)) for d in kept]
+    notes += _label_notes(dict(zip(kept, found, strict=True)), names)
+    columns = [Column(called[d], *own, said.get(d, "")) for d, own in zip(kept, found, strict=True)]
     schema = Schema(tuple(columns), image_shape=image_shape, is_named=names is not None)
     classes = schema.classes
     if image_shape is None and len(set(classes)) == 1 and min(classes) > 1:
-        schema = schema.with_image_shape(find_image_shape(_codes(first[:_ROWS_OF_IMAGES], schema), classes))
+        pixels = first[:_ROWS_OF_IMAGES, kept]
+        schema = schema.with_image_shape(find_image_shape(_codes(pixels, schema), classes))
         if schema.image_shape is not None:
             height, width = schema.image_shape
             notes = (*notes, f"rows are taken for images of {height} x {width}: so alike are neighbours")
@@ -182,11 +203,11 @@ def _with_neighbour(value: int) -> tuple[int, int]:
     return (value, value + 1) if value < np.iinfo(np.int64).max else (value - 1, value)
 
 
-def _label_notes(found: Sequence[_Found], columns: Sequence[str] | None) -> tuple[str, ...]:
-    classes = [arguments.get("classes") for _, arguments in found]
+def _label_notes(found: Mapping[int, _Found], columns: Sequence[str] | None) -> tuple[str, ...]:
+    classes = {d: arguments.get("classes") for d, (_, arguments) in found.items()}
     made = [
         f"{d}{_named(d, columns)}"
-        for d, own in enumerate(classes)
+        for d, own in classes.items()
         if isinstance(own, list) and not isinstance(own[0], str)
     ]
     if not made:
@@ -250,8 +271,9 @@ def _infer_column(
     source: str,
     names: Sequence[str] | None,
     train: np.ndarray[Any, Any],
+    kind: str | None,
 ) -> _Found:
-    """Return kind and arguments of a column: text where any of it is text, else numbers."""
+    """Return kind and arguments of a column: text where any of it is text, else numbers; or as it is said."""
     parts, missing, single = [], False, False
     for split, table in arrays.items():
         column = table[:, d]
@@ -263,6 +285,10 @@ def _infer_column(
         parts.append((split_name(source, split), column))
     gaps: dict[str, Any] = {"missing": True} if missing else {}
     if any(isinstance(value, str) for _, column in parts if column.dtype.kind in "OUS" for value in column):
+        if kind == "numeric":
+            raise InputError(
+                f"{source}: column {d}{_named(d, names)} (counted from 0) holds text: no numbers"
+            )
         distinct = _texts(parts, d, source, names)
         trained = next(iter(arrays.values()))[train, d]
         marks = None if trained.dtype.kind in "biu" else marks_of(trained)
@@ -273,7 +299,13 @@ def _infer_column(
     if len(observed) == 0:
         place = f"column {d}{_named(d, names)} (counted from 0)"
         raise InputError(f"{source}: {place} is missing in every row: leave it out")
-    if observed.dtype.kind != "f" and _is_category(observed, len(numbers[0])):
+    if kind == "category" and observed.dtype.kind == "f":
+        raise InputError(
+            f"{source}: column {d}{_named(d, names)} (counted from 0) holds fractions: categories are whole "
+            "numbers or text"
+        )
+    is_category = observed.dtype.kind != "f" and _is_category(observed, len(numbers[0]))
+    if kind == "category" or (kind is None and is_category):
         n_values, labels = _classes_of(observed)
         if labels is None and n_values == 2 and not missing:
             return "bernoulli", {}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from made.data.choices import Choices
 from made.data.columns import infer_schema, split_name, whole_numbers
 from made.data.raw import Raw
 from made.data.registry import SPLITS
@@ -156,7 +157,13 @@ class Dataset:
 
 
 def build(
-    raw: Raw, name: str, *, seed: int = 0, n_points: int = 100_000, split_seed: int | None = None
+    raw: Raw,
+    name: str,
+    *,
+    seed: int = 0,
+    n_points: int = 100_000,
+    choices: Choices | None = None,
+    split_seed: int | None = None,
 ) -> Dataset:
     """Build a data set from the arrays of a file: check and split them, and infer the schema.
 
@@ -170,6 +177,8 @@ def build(
         Decides the split where the file has none, and the points drawn from a joint table.
     n_points : int, default 100,000
         How many points to draw from a joint table; nothing else uses it.
+    choices : Choices, optional
+        What is said about columns.
     split_seed : int, optional
         A seed of the set itself, so that its split never changes.
 
@@ -204,8 +213,16 @@ def build(
             raise raw.located(EntryError(*infinite, "is infinite: a number is finite, or missing"), split)
     own_seed = seed if split_seed is None else split_seed
     schema, schema_notes = infer_schema(
-        values, source, columns, raw.image_shape, train=partial(_training_rows, values, own_seed)
+        values,
+        source,
+        columns,
+        raw.image_shape,
+        choices=choices,
+        train=partial(_training_rows, values, own_seed),
     )
+    if columns is not None and len(schema.columns) < len(columns):
+        kept = [columns.index(name) for name in schema.names]
+        values = {split: rows[:, kept] for split, rows in values.items()}
     compact = values
     if is_whole:
         largest = max(int(rows.max()) for rows in values.values())

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+from made.data.choices import Choices
 from made.data.dataset import Dataset, build
 from made.data.named import closest, known, load_named
 from made.data.readers import read_several, read_with_siblings
@@ -25,6 +26,7 @@ def load(
     seed: int = 0,
     *,
     n_points: int = 100_000,
+    choices: Choices | None = None,
     progress: bool = False,
 ) -> Dataset:
     """Load a data set by its name, or from a file or several.
@@ -43,6 +45,8 @@ def load(
         ``digits`` is always the same.
     n_points : int, default 100,000
         How many points to draw from a joint table; nothing else uses it.
+    choices : Choices, optional
+        Kinds of columns, and columns to leave out; by default they follow from the values.
     progress : bool, default False
         Whether to show a progress bar while downloading.
 
@@ -72,7 +76,7 @@ def load(
             others = "another" if len(paths) == 2 else f"{len(paths) - 1} others"
             title = f"{name_of(PurePath(paths[0]))} and {others}"
             raw = read_several([Path(own).expanduser() for own in paths], missing=True)
-            return build(raw, title, seed=seed, n_points=n_points)
+            return build(raw, title, seed=seed, n_points=n_points, choices=choices)
         name = paths[0]
     if not isinstance(name, (str, os.PathLike)):
         raise InputError(f"a data set is given by its name or a path, not by {type(name).__name__}")
@@ -80,15 +84,17 @@ def load(
     if own_name is not None:
         raw = load_named(own_name, data_dir, progress=progress)
         fixed = 0 if own_name == "digits" else None
-        return build(raw, own_name, seed=seed, n_points=n_points, split_seed=fixed)
+        return build(raw, own_name, seed=seed, n_points=n_points, choices=choices, split_seed=fixed)
     if os.fspath(name) and expanded([os.fspath(name)]) != [os.fspath(name)]:
-        return load(expanded([os.fspath(name)]), data_dir, seed, n_points=n_points, progress=progress)
+        return load(
+            expanded([os.fspath(name)]), data_dir, seed, n_points=n_points, choices=choices, progress=progress
+        )
     path = Path(name).expanduser()
     if os.fspath(name) != STANDARD_INPUT:
         _check_word(os.fspath(name), path)
     raw = read_with_siblings(path, missing=True)
     own = name_of(path) if len(raw.splits) < 2 else re.sub(r"[._-]train$", "", path.stem)
-    return build(raw, own, seed=seed, n_points=n_points)
+    return build(raw, own, seed=seed, n_points=n_points, choices=choices)
 
 
 def origin_of(name: str | Sequence[str]) -> str | list[str]:

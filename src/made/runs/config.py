@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from made.data.choices import Choices
 from made.data.loading import origin_of
 from made.runs.folder import RunFolder
 from made.tuning.candidates import Candidate
@@ -38,6 +39,8 @@ class RunConfig:
         ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
     context : tuple of str or int
         Columns that the others are conditioned on, by name or by number counted from 0.
+    choices : Choices
+        What is said about columns.
     recipe : str
         Which recipe's settings; see `made.tuning.recipes.RECIPES`.
     chosen : str, optional
@@ -66,6 +69,7 @@ class RunConfig:
     coding: str | None = None
     device: str = "auto"
     context: tuple[str | int, ...] = ()
+    choices: Choices = field(default_factory=Choices)
     recipe: str = DEFAULT.name
     chosen: str | None = None
     plan: Plan | None = None
@@ -89,6 +93,7 @@ class RunConfig:
                 "data_dir": None if self.data_dir is None else str(Path(self.data_dir).resolve()),
                 "seed": self.seed,
                 **({"context": list(self.context)} if self.context else {}),
+                **self.choices.as_dict(),
             },
             "recipe": self.recipe,
             "chosen": self.chosen,
@@ -111,6 +116,7 @@ class RunConfig:
             seed=own["seed"],
             data_dir=own["data_dir"],
             context=tuple(own.get("context", ())),
+            choices=Choices.from_dict(own),
             model=settings.get("model", {}),
             coding=settings.get("coding"),
             training=settings.get("training", {}),

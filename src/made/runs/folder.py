@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from made import data
+from made.data.choices import Choices
 from made.data.suffixes import STANDARD_INPUT
 from made.loading import load
 from made.model import MADE
@@ -189,5 +190,10 @@ class RunFolder:
         own = self.origin
         if own["name"] == STANDARD_INPUT:
             raise InputError(f"the rows of {self.path} came from standard input: name a file of rows")
-        dataset = data.load(own["name"], data_dir=data_dir or own["data_dir"], seed=own["seed"])
+        dataset = data.load(
+            own["name"],
+            data_dir=data_dir or own["data_dir"],
+            seed=own["seed"],
+            choices=Choices.from_dict(own),
+        )
         return dataset.with_context(own.get("context", []))

@@ -155,7 +155,9 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
 
 def _load(config: RunConfig, start: MADE | None, *, progress: bool) -> data.Dataset:
     """Load the data set of a run; for a model that goes on, with its columns."""
-    dataset = data.load(config.data, data_dir=config.data_dir, seed=config.seed, progress=progress)
+    dataset = data.load(
+        config.data, data_dir=config.data_dir, seed=config.seed, choices=config.choices, progress=progress
+    )
     if start is None:
         return dataset.with_context(config.context)
     schema = start.schema

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from numpy.typing import ArrayLike
 
+from made.data.choices import Choices
 from made.data.columns import infer_schema
 from made.mixture import Mixture
 from made.model import MADE
@@ -40,6 +41,8 @@ def auto_fit(
     valid: ArrayLike | None = None,
     *,
     schema: Schema | Variable | Sequence[Variable] | None = None,
+    columns: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
     seed: int = 0,
     recipe: str = DEFAULT.name,
     network: Mapping[str, Any] | None = None,
@@ -65,6 +68,10 @@ def auto_fit(
     schema : Schema, Variable or sequence of Variable, optional
         What the columns are; by default inferred from the values. With context columns, `train` and `valid`
         hold all columns.
+    columns : mapping of str to str, optional
+        Kinds of columns, ``"numeric"`` or ``"category"``, that are not to follow from their values.
+    drop : sequence of str
+        Columns to leave out.
     seed : int
         Of everything that is drawn.
     recipe : str
@@ -109,15 +116,20 @@ def auto_fit(
     True
     """
     deadline = deadline_in(max_time)
-    if update is not None and (schema is not None or network or refit or recipe != DEFAULT.name):
+    said = bool(columns or drop)
+    if update is not None and (schema is not None or said or network or refit or recipe != DEFAULT.name):
         raise InputError(
-            "a model that goes on keeps its columns and network: leave schema, network, recipe and refit out"
+            "a model that goes on keeps its columns and network: leave schema, columns, drop, network, "
+            "recipe and refit out"
         )
+    if schema is not None and said:
+        raise InputError("a schema says what the columns are: leave columns and drop out")
     with log_on_stderr() if progress else nullcontext():
         pipeline = _pipeline(
             train,
             valid,
             schema if update is None else update.schema,
+            Choices(columns or {}, tuple(drop)),
             seed=seed,
             recipe=recipe,
             network=network,
@@ -159,6 +171,7 @@ def _pipeline(
     train: ArrayLike,
     valid: ArrayLike | None,
     schema: Schema | Variable | Sequence[Variable] | None,
+    choices: Choices,
     *,
     seed: int,
     **settings: Any,
@@ -167,6 +180,7 @@ def _pipeline(
     if schema is None:
         schema, notes = infer_schema(
             {"train": train, **({} if valid is None else {"valid": valid})},
+            choices=choices,
             train=None if valid is not None else lambda n: numbers_apart(n, seed)[0],
         )
         for note in notes:
