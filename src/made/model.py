@@ -25,7 +25,8 @@ from made.network.product_cache import MaskedProduct, ProductCache
 from made.network.products import Masked, PreMasked, Product, count_violations, zero_masked
 from made.network.summary import Summary, summarize
 from made.queries.density import MaskDensity
-from made.queries.questions import Questions, sample_given
+from made.queries.given import sample_given
+from made.queries.questions import Questions
 from made.sampling import own_regions, sample_in_regions, sample_rows
 from made.support.checks import check_bool, check_fraction, check_int
 from made.support.errors import InputError
