@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from made.network.summary import Summary, summarize
 from made.support.errors import InputError
 from made.variables.regions import with_masses
 from made.variables.rows import Rows, RowsLike
+from made.variables.tensor_values import rows_of_values
 
 __all__ = ["MaskedModel"]
 
@@ -117,6 +120,41 @@ class MaskedModel(BaseModel):
         outputs = self._outputs(rows, self._product(mask))
         log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).double()
         return with_masses(self.variables, outputs, log_prob, rows) if rows.regions else log_prob
+
+    def _followed_rows(self, x: RowsLike, context: ArrayLike | Tensor | None) -> tuple[Rows, Tensor | float]:
+        """Return rows that torch follows the way of, and what is to be added to log p of each."""
+        verdict: Tensor | float = 0.0
+        if isinstance(x, Tensor):
+            if isinstance(context, Tensor):
+                context = context.expand(x.shape[0], -1)
+                if self.context.variables is not None:
+                    own, verdict = rows_of_values(self.context.variables, context)
+                    context = self.context.encoded(own)
+            elif context is not None or self.context:
+                context = self.context.rows(context, x.shape[0])
+            encoded, of_values = rows_of_values(self.variables, x)
+            rows, verdict = replace(encoded, context=context), verdict + of_values
+        else:
+            rows = self.rows(x, context)
+        if rows.known is not None:
+            raise InputError("torch.func and torch.export take complete rows: fill or drop the others")
+        return rows, verdict
+
+    def _log_prob_plainly(self, mask: int, rows: Rows) -> Tensor:
+        """Return the same of complete rows by operations of torch alone, which its transforms follow."""
+        rows = self.variables.scored(rows)
+        dtype = self.network.biases[-1].dtype
+        context = None if rows.context is None else self.context.features(rows.context).to(dtype)
+        features = self.variables.features(rows.codes, rows.scores).to(dtype)
+        outputs = self.network(features, self._plain_product(mask), context=context)
+        return self.variables.log_prob(outputs, rows.codes, rows.scores, plainly=True).double()
+
+    def _plain_product(self, mask: int) -> Masked:
+        if not torch.compiler.is_compiling():
+            return Masked(self._product(mask).masks)
+        # Not kept: tensors that are made while torch exports are none that hold numbers.
+        own = self.mask(0 if self.has_one_mask else self.mask_set.check(mask))
+        return Masked(bool_masks(own, self.device, direct=self.network.direct is not None))
 
     def _product(self, mask: int | Mask) -> MaskedProduct:
         """Return how the network multiplies under one mask."""

@@ -213,6 +213,10 @@ class Mixture(MADE):
         member, own = self._find(mask)
         return member._log_prob_under(own, rows)
 
+    def _log_prob_plainly(self, mask: int, rows: Rows) -> Tensor:
+        member, own = self._find(mask)
+        return member._log_prob_plainly(own, rows)
+
     def _sample_under(
         self, mask: int | Mask, u: NDArray[Any], rows: Rows | None = None, method: str = "one-pass"
     ) -> Rows:

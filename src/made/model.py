@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial, reduce
 from typing import Any
@@ -22,6 +23,7 @@ from made.queries.questions import Questions
 from made.sampling_model import SamplingModel
 from made.support.checks import check_bool, check_fraction
 from made.support.errors import InputError
+from made.support.following import is_followed
 from made.torch_distribution import RowDistribution
 from made.variables.base import Variable
 from made.variables.rows import Rows, RowsLike
@@ -241,6 +243,55 @@ class MADE(Questions, SamplingModel):
             return scores
         steps = self.variables.log_steps(rows)
         return scores - (steps if per_variable else steps.sum(dim=1))
+
+    def forward(
+        self,
+        x: RowsLike,
+        mask: int | Sequence[int] | None = None,
+        *,
+        context: ArrayLike | Tensor | None = None,
+    ) -> Tensor:
+        """Return log p of each row, (n,) float64 in nats, differentiable: ``model(x)``.
+
+        That is ``log_prob(x, grad=True)``, for ``torch.func.functional_call``, per-row gradients and
+        ``torch.export``. Nothing is dropped, in training mode either.
+
+        Parameters
+        ----------
+        x : data frame, array, tensor or Rows
+            (n, D) values, as for `log_prob`. Inside a transform of ``torch.func``, in ``torch.export`` and in
+            ``torch.compile`` they are a tensor, and cannot be checked: the log-probability of a row with a
+            value that is none of its column is -inf, with NaN where nothing may be missing it is NaN, and
+            numbers of a grid are rounded. Text is in no tensor: the codes of rows that were encoded before,
+            ``model.rows(x).codes``, go in as ``Rows(codes)``.
+        mask, context
+            As for `log_prob`.
+
+        Raises
+        ------
+        InputError
+            As `log_prob`; and if entries are unknown, unless gradients are off.
+
+        Examples
+        --------
+        >>> import made, torch
+        >>> model = made.MADE(made.Bernoulli(3), hidden=(8,), seed=0)
+        >>> rows = torch.tensor([[0, 1, 1], [1, 0, 1]])
+        >>> model(rows).detach()
+        tensor([-2.0794, -2.0794], dtype=torch.float64)
+        >>> def log_prob(parameters, row):
+        ...     return torch.func.functional_call(model, parameters, (row[None],))[0]
+        >>> per_row = torch.func.vmap(torch.func.grad(log_prob), in_dims=(None, 0))
+        >>> per_row(dict(model.named_parameters()), rows)["network.biases.1"]
+        tensor([[-0.5000,  0.5000,  0.5000],
+                [ 0.5000, -0.5000,  0.5000]])
+        """
+        masks = self.chosen_masks(mask)
+        if not is_followed():
+            return self.log_prob(x, mask=masks, context=context, grad=torch.is_grad_enabled())
+        rows, verdict = self._followed_rows(x, context)
+        by_mask = [self._log_prob_plainly(k, rows).sum(dim=1) for k in masks]
+        return reduce(torch.logaddexp, by_mask) - math.log(len(masks)) + verdict
 
     def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
