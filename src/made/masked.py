@@ -112,6 +112,10 @@ class MaskedModel(BaseModel):
             return 0
         return count_violations(self.network.masked_weights, self._product(0).masks)
 
+    def _described(self) -> list[str]:
+        masks = "one mask" if self.n_masks == 1 else f"{self.n_masks} masks"
+        return [*super()._described(), f"fresh masks, {masks}" if self.mask_set.is_fresh else masks]
+
     # The mathematics, on checked rows
 
     def _log_prob_under(self, mask: int | Mask, rows: Rows) -> Tensor:

@@ -199,6 +199,9 @@ class Mixture(MADE):
         # By its number here: the particles of two members must not share random numbers.
         return replace(member.density(own, groups), number=k)
 
+    def _described(self) -> list[str]:
+        return [f"{len(self.members)} models", f"{self.n_masks} masks"]
+
     # The mathematics, on checked rows
 
     def _log_prob(self, masks: Sequence[int], rows: Rows) -> Tensor:

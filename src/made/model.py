@@ -282,7 +282,7 @@ class MADE(Questions, SamplingModel):
         >>> def log_prob(parameters, row):
         ...     return torch.func.functional_call(model, parameters, (row[None],))[0]
         >>> per_row = torch.func.vmap(torch.func.grad(log_prob), in_dims=(None, 0))
-        >>> per_row(dict(model.named_parameters()), rows)["network.biases.1"]
+        >>> per_row({name: own.detach() for name, own in model.named_parameters()}, rows)["network.biases.1"]
         tensor([[-0.5000,  0.5000,  0.5000],
                 [ 0.5000, -0.5000,  0.5000]])
         """
