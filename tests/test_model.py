@@ -347,3 +347,28 @@ def test_outputs_take_a_mask_itself(mixture):
     first = np.repeat(groups == 0, mixture.variables.output_sizes)
     assert torch.equal(mixture.outputs(changed, mask)[:, first], own[:, first])
     assert not torch.equal(mixture.outputs(changed, mask), own)
+
+
+def test_it_is_one_line():
+    model = made.MADE(made.Bernoulli(5), hidden=(8, 4), seed=0)
+    assert repr(model) == "MADE(5 variables, hidden (8, 4), one mask, 109 parameters)"
+    assert model.summary().parameters == 109
+    some = made.MADE(made.Bernoulli(2), hidden=(4,), orderings=3, context=2)
+    assert repr(some) == "MADE(2 variables, 2 of context, hidden (4,), 3 masks, 34 parameters)"
+    fresh = made.MADE(made.Bernoulli(2), hidden=(4,), orderings="fresh", fresh_masks=2)
+    assert repr(fresh) == "MADE(2 variables, hidden (4,), fresh masks, 2 masks, 22 parameters)"
+    mixture = made.Mixture([made.MADE(made.Bernoulli(2), hidden=(4,), seed=seed) for seed in (0, 1)])
+    assert repr(mixture) == "Mixture(2 variables, 2 models, 2 masks, 44 parameters)"
+    own = made.Autoencoder(made.Bernoulli(2), hidden=(4,))
+    assert repr(own) == "Autoencoder(2 variables, hidden (4,), 22 parameters)"
+
+
+def test_a_notebook_shows_its_columns():
+    schema = made.Schema.of_classes([2, 2], [None, ("<", ">")], names=["a&b", "c"])
+    html = made.MADE(schema, hidden=(4,))._repr_html_()
+    assert html.splitlines()[:2] == [
+        "<table>",
+        "<caption>MADE(2 variables, hidden (4,), one mask, 31 parameters)</caption>",
+    ]
+    assert "<td>a&amp;b</td>" in html
+    assert html.endswith("</table>")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.loading import load as load
     from made.mixture import Mixture as Mixture
     from made.model import MADE as MADE
-    from made.queries.questions import complete as complete
-    from made.queries.questions import conditional as conditional
-    from made.queries.questions import marginal as marginal
+    from made.queries.functions import complete as complete
+    from made.queries.functions import conditional as conditional
+    from made.queries.functions import marginal as marginal
     from made.support.errors import InputError as InputError
     from made.support.errors import PoorEstimateWarning as PoorEstimateWarning
     from made.training.fit import fit as fit
@@ -51,11 +51,11 @@ _HOMES = {
     "PoorEstimateWarning": "made.support.errors",
     "Schema": "made.variables.schema",
     "auto_fit": "made.tuning.auto",
-    "complete": "made.queries.questions",
-    "conditional": "made.queries.questions",
+    "complete": "made.queries.functions",
+    "conditional": "made.queries.functions",
     "fit": "made.training.fit",
     "load": "made.loading",
-    "marginal": "made.queries.questions",
+    "marginal": "made.queries.functions",
 }
 _MODULES = ("baselines", "data", "plots")
 

@@ -88,6 +88,12 @@ class Autoencoder(BaseModel):
         power = torch.full((self.hidden[0],), float(self.variables.feature_powers.sum()))
         initialize(self.network, fan_in, power, self.seed)
 
+    def forward(self, x: RowsLike) -> Tensor:
+        """Return the network's outputs (n, n_outputs) for rows (n, D), differentiable: ``model(x)``."""
+        rows = self.rows(x)
+        rows.check_complete()
+        return self._outputs(rows)
+
     def outputs(self, codes: Tensor) -> Tensor:
         """Return the network's outputs (n, n_outputs) for codes (n, D), as `rows` returns them."""
         return self._outputs(Rows(codes))

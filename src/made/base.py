@@ -297,6 +297,21 @@ class BaseModel(nn.Module):
         """
         write_tensors(path, self.kind, self.settings(), self.state_dict())
 
+    def __repr__(self) -> str:
+        """Return what the model is, in one line."""
+        n_parameters = sum(parameter.numel() for parameter in self.parameters())
+        context = [f"{self.context.n_columns} of context"] if self.context else []
+        parts = [f"{self.n_variables:,} variables", *context, *self._described()]
+        return f"{type(self).__name__}({', '.join(parts)}, {n_parameters:,} parameters)"
+
+    def _described(self) -> list[str]:
+        """Return what `repr` says of the network."""
+        return [f"hidden {self.hidden}"]
+
+    def _repr_html_(self) -> str:
+        """Show the model and its columns in a notebook."""
+        return self.schema.as_html(repr(self))
+
     @classmethod
     def from_settings(cls: type[Self], settings: dict[str, Any]) -> Self:
         """Build the model that `settings` describes."""

@@ -199,6 +199,9 @@ class Mixture(MADE):
         # By its number here: the particles of two members must not share random numbers.
         return replace(member.density(own, groups), number=k)
 
+    def _described(self) -> list[str]:
+        return [f"{len(self.members)} models", f"{self.n_masks} masks"]
+
     # The mathematics, on checked rows
 
     def _log_prob(self, masks: Sequence[int], rows: Rows) -> Tensor:
@@ -212,6 +215,10 @@ class Mixture(MADE):
     def _log_prob_under(self, mask: int | Mask, rows: Rows) -> Tensor:
         member, own = self._find(mask)
         return member._log_prob_under(own, rows)
+
+    def _log_prob_plainly(self, mask: int, rows: Rows) -> Tensor:
+        member, own = self._find(mask)
+        return member._log_prob_plainly(own, rows)
 
     def _sample_under(
         self, mask: int | Mask, u: NDArray[Any], rows: Rows | None = None, method: str = "one-pass"

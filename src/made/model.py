@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -12,28 +12,20 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.base import BaseModel
-from made.kernels.one_pass.sampler import OnePassSampler, row_uniforms
-from made.masks.degrees import Mask
+from made.kernels.one_pass.sampler import OnePassSampler
 from made.masks.mask_set import MaskSet
-from made.masks.ordering import IntArray
 from made.masks.receptive_field import ReceptiveField
-from made.masks.tensors import bool_masks, float_masks
 from made.network.initialization import initialize_masked
 from made.network.network import Network
-from made.network.product_cache import MaskedProduct, ProductCache
-from made.network.products import Masked, PreMasked, Product, count_violations, zero_masked
-from made.network.summary import Summary, summarize
-from made.queries.density import MaskDensity
-from made.queries.questions import Questions, sample_given
-from made.sampling import own_regions, sample_in_regions, sample_rows
-from made.support.checks import check_bool, check_fraction, check_int
+from made.network.product_cache import ProductCache
+from made.network.products import Product, zero_masked
+from made.queries.questions import Questions
+from made.sampling_model import SamplingModel
+from made.support.checks import check_bool, check_fraction
 from made.support.errors import InputError
+from made.support.following import is_followed
 from made.torch_distribution import RowDistribution
-from made.variables import frames
 from made.variables.base import Variable
-from made.variables.conditions import Where
-from made.variables.regions import with_masses
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
@@ -43,7 +35,7 @@ __all__ = ["MADE"]
 _MASKS_FOR_FAN_IN = 8
 
 
-class MADE(Questions, BaseModel):
+class MADE(Questions, SamplingModel):
     """Masked autoencoder for distribution estimation (Germain et al. 2015, arXiv 1502.03509).
 
     One pass of one masked network gives the conditional of every variable, and their product is the joint
@@ -174,28 +166,6 @@ class MADE(Questions, BaseModel):
         if self.has_one_mask:
             zero_masked(self.network.masked_weights, self._product(0).masks)
 
-    def mask(self, k: int = 0) -> Mask:
-        """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
-        return self.mask_set.mask(k)
-
-    def training_mask(self, draw: int) -> int:
-        """Return the number of the mask for the given draw of training; see `MaskSet.training_mask`."""
-        return self.mask_set.training_mask(draw)
-
-    def training_product(self, draw: int) -> MaskedProduct:
-        """Return how the network multiplies under the mask of that draw."""
-        return self._product(self.mask_set.training_mask(draw))
-
-    def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
-        """Return the numbers of the masks that `mask` names, checked; all by default."""
-        if mask is None:
-            return list(range(self.n_masks))
-        given = [mask] if isinstance(mask, int | np.integer) else mask
-        masks = [self.mask_set.check(int(k)) for k in given]
-        if not masks:
-            raise InputError("a mixture needs at least one mask, got none")
-        return masks
-
     def log_prob(
         self,
         x: RowsLike,
@@ -274,6 +244,55 @@ class MADE(Questions, BaseModel):
         steps = self.variables.log_steps(rows)
         return scores - (steps if per_variable else steps.sum(dim=1))
 
+    def forward(
+        self,
+        x: RowsLike,
+        mask: int | Sequence[int] | None = None,
+        *,
+        context: ArrayLike | Tensor | None = None,
+    ) -> Tensor:
+        """Return log p of each row, (n,) float64 in nats, differentiable: ``model(x)``.
+
+        That is ``log_prob(x, grad=True)``, for ``torch.func.functional_call``, per-row gradients and
+        ``torch.export``. Nothing is dropped, in training mode either.
+
+        Parameters
+        ----------
+        x : data frame, array, tensor or Rows
+            (n, D) values, as for `log_prob`. Inside a transform of ``torch.func``, in ``torch.export`` and in
+            ``torch.compile`` they are a tensor, and cannot be checked: the log-probability of a row with a
+            value that is none of its column is -inf, with NaN where nothing may be missing it is NaN, and
+            numbers of a grid are rounded. Text is in no tensor: the codes of rows that were encoded before,
+            ``model.rows(x).codes``, go in as ``Rows(codes)``.
+        mask, context
+            As for `log_prob`.
+
+        Raises
+        ------
+        InputError
+            As `log_prob`; and if entries are unknown, unless gradients are off.
+
+        Examples
+        --------
+        >>> import made, torch
+        >>> model = made.MADE(made.Bernoulli(3), hidden=(8,), seed=0)
+        >>> rows = torch.tensor([[0, 1, 1], [1, 0, 1]])
+        >>> model(rows).detach()
+        tensor([-2.0794, -2.0794], dtype=torch.float64)
+        >>> def log_prob(parameters, row):
+        ...     return torch.func.functional_call(model, parameters, (row[None],))[0]
+        >>> per_row = torch.func.vmap(torch.func.grad(log_prob), in_dims=(None, 0))
+        >>> per_row({name: own.detach() for name, own in model.named_parameters()}, rows)["network.biases.1"]
+        tensor([[-0.5000,  0.5000,  0.5000],
+                [ 0.5000, -0.5000,  0.5000]])
+        """
+        masks = self.chosen_masks(mask)
+        if not is_followed():
+            return self.log_prob(x, mask=masks, context=context, grad=torch.is_grad_enabled())
+        rows, verdict = self._followed_rows(x, context)
+        by_mask = [self._log_prob_plainly(k, rows).sum(dim=1) for k in masks]
+        return reduce(torch.logaddexp, by_mask) - math.log(len(masks)) + verdict
+
     def nll(self, x: RowsLike, masks: int | None = None, context: ArrayLike | Tensor | None = None) -> Tensor:
         """Return the NLL of each row in nats, (n,): of the mixture of the first `masks` masks, or of all."""
         chosen = None if masks is None else range(min(masks, self.n_masks))
@@ -333,83 +352,6 @@ class MADE(Questions, BaseModel):
             multiply=self._product(mask) if multiply is None else multiply,
         )
 
-    def outputs(self, x: RowsLike, mask: int | Mask = 0, *, context: ArrayLike | None = None) -> Tensor:
-        """Return the network's outputs (n, n_outputs) under one mask, in one forward pass.
-
-        Parameters
-        ----------
-        x : array, tensor or Rows
-            (n, D).
-        mask : int or Mask
-            Which mask; or, in a model of several, one of its own making.
-        context : array, optional
-            (n, C), for a model of p(x | c).
-        """
-        return self._outputs(self.rows(x, context), self._product(mask))
-
-    def sample(
-        self,
-        n: int,
-        seed: int | None = None,
-        mask: int | Sequence[int] | None = None,
-        *,
-        given: Mapping[Any, Any] | RowsLike | None = None,
-        where: Where | None = None,
-        context: ArrayLike | Tensor | None = None,
-        first: int = 0,
-        method: str = "one-pass",
-    ) -> Any:
-        """Draw n rows.
-
-        Row i is a function of (seed, i): drawing more rows, or in other portions, changes none of them.
-
-        Parameters
-        ----------
-        n : int
-            Number of rows; 0 gives an empty table.
-        seed : int, optional
-            Without one, rows differ at every call.
-        mask : int or sequence of int, optional
-            Draw from this mask alone, or from the mixture of these. By default from all K.
-        given : mapping or array, optional
-            Observed values to draw the rest from the conditional of: ``{variable: value}``, by number or by
-            name, or a row (D,) with NaN or None where an entry is unknown, or n such rows (n, D), or a data
-            frame of 1 or n rows. Exact where the ordering allows it; see `complete`, which says so. What is
-            drawn is then never missing.
-        where : mapping, str or sequence of str, optional
-            Conditions that rows meet, such as ``"age >= 30"``; see `marginal`. No row is drawn in vain.
-        context : array or tensor, optional
-            (n, C), or (C,) for all rows: for a model of p(x | c).
-        first : int
-            Number of the first row to draw: ``sample(5, seed, first=10)`` are rows 10 to 14 of that seed.
-        method : "one-pass" or "plain"
-            ``"plain"`` runs the whole network once per variable; ``"one-pass"`` does the arithmetic of one
-            forward pass in all. Both draw the same rows up to rounding.
-
-        Returns
-        -------
-        (n, D) tensor of values, of the smallest type that holds them (uint8 for codes below 256); an object
-        array where labels are text. Of a given frame, a frame of all its columns
-        """
-        n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
-        key = (
-            int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-            if seed is None
-            else check_int("seed", seed)
-        )
-        if method not in ("one-pass", "plain"):
-            raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
-        masks = self.chosen_masks(mask)
-        if given is not None or where is not None:
-            own = sample_given(
-                self, n, given, where=where, seed=key, mask=masks, context=context, first=first
-            )
-            if not frames.is_frame(given):
-                return self._values(own)
-            values = self.schema.decode(own.to(torch.device("cpu")))
-            return frames.fill(given, self.schema.modelled_in(given), values)
-        return self._values(self._sample(n, key, masks, self.context.rows(context, n), first, method))
-
     def distribution(
         self,
         context: ArrayLike | Tensor | None = None,
@@ -437,33 +379,6 @@ class MADE(Questions, BaseModel):
             self.chosen_masks(mask)
         return RowDistribution(self, context, mask, validate_args=validate_args)
 
-    def summary(self, mask: int = 0) -> Summary:
-        """Return the layer table under one mask, and what that mask costs. Print it.
-
-        Examples
-        --------
-        >>> import made
-        >>> print(made.MADE(made.Bernoulli(3), hidden=(4,), connectivity=[[1, 2, 1, 2]]).summary())
-        MADE of 3 variables: one mask (natural ordering, given connectivity)
-        <BLANKLINE>
-        layer       inputs   units     weights      active  of all
-        hidden 1         3       4          12           6   50.0%
-        output           4       3          12           6   50.0%
-        total                               24          12   50.0%
-        <BLANKLINE>
-        31 parameters with the biases
-        every variable is seen, but the last of the ordering, which nothing may see
-        """
-        which = "" if self.has_one_mask else f", of which this is mask {mask}"
-        return summarize(
-            f"MADE of {self.n_variables:,} variables: {self.mask_set.describe()}{which}",
-            self.widths,
-            self.mask(mask),
-            self.variables.input_sizes,
-            residual=self.network.residual,
-            direct=self.network.direct is not None,
-        )
-
     def settings(self) -> dict[str, Any]:
         """Return the JSON-ready arguments that build this model again, weights apart."""
         return {
@@ -476,12 +391,6 @@ class MADE(Questions, BaseModel):
             "input_dropout": self.network.input_dropout,
         }
 
-    def count_violations(self) -> int:
-        """Count weights that the one mask masks and that are not zero: none, unless tampered with."""
-        if not self.has_one_mask:
-            return 0
-        return count_violations(self.network.masked_weights, self._product(0).masks)
-
     # The mathematics, on checked rows
 
     def _log_prob(self, masks: Sequence[int], rows: Rows) -> Tensor:
@@ -491,109 +400,3 @@ class MADE(Questions, BaseModel):
             return self._by_batch(rows, lambda batch: self._log_prob_under(k, batch).sum(dim=1))
 
         return reduce(torch.logaddexp, map(under, masks)) - float(np.log(len(masks)))
-
-    def _log_prob_under(self, mask: int | Mask, rows: Rows) -> Tensor:
-        """Return log p of each variable given those before it under one mask, (n, D) float64."""
-        rows = self.variables.scored(rows)
-        outputs = self._outputs(rows, self._product(mask))
-        log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).double()
-        return with_masses(self.variables, outputs, log_prob, rows) if rows.regions else log_prob
-
-    def _sample(
-        self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
-    ) -> Rows:
-        """Draw rows in batches: row i is a function of (seed, first + i)."""
-        rows = None if context is None else self._unknown_rows(n, context.to(self.device))
-
-        def batch(done: int) -> Rows:  # its uniforms are freed before those of the next are made
-            u = row_uniforms(seed, first + done, min(n - done, self.rows_per_batch), self.n_variables + 1)
-            return self._sample_batch(masks, u, None if rows is None else rows[done : done + len(u)], method)
-
-        parts = [batch(done) for done in range(0, n, self.rows_per_batch)]
-        return parts[0] if len(parts) == 1 else Rows.cat([self._unknown_rows(0), *parts])
-
-    def _sample_batch(
-        self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows | None, method: str
-    ) -> Rows:
-        """Draw rows from the mixture of the given masks; the last uniform of a row picks its mask."""
-        if len(masks) == 1:
-            return self._sample_under(masks[0], u[:, :-1], rows, method)
-        choice = (u[:, -1] * len(masks)).astype(np.int64)
-        order, parts = [], []
-        for i, k in enumerate(masks):
-            own = np.flatnonzero(choice == i)
-            if len(own):
-                at = torch.from_numpy(own).to(self.device)
-                order.append(own)
-                parts.append(self._sample_under(k, u[own, :-1], None if rows is None else rows[at], method))
-        return Rows.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(order))).to(self.device)]
-
-    def _sample_under(
-        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
-    ) -> Rows:
-        """Draw the unknown entries of rows under one mask; ``u[:, d]`` is the uniform of variable d."""
-        if rows is not None and own_regions(rows):
-            with torch.no_grad():
-                return sample_in_regions(
-                    lambda rows: self._sample_under(mask, u, replace(rows, regions=None), method),
-                    lambda rows: self._outputs(rows, self._product(mask)),
-                    self.variables,
-                    self._mask_of(mask).ordering,
-                    torch.from_numpy(u).to(self.device),
-                    rows,
-                )
-        recorded = rows is not None and rows.recorded and self.variables.has_missing
-        if method == "one-pass" and self._sampler.supports(self.network, self.variables):
-            given: tuple[Tensor | None, ...] = (None, None, None, None)
-            if rows is not None:
-                features = None if rows.context is None else self.context.features(rows.context)
-                some = rows.known is None or bool(rows.known.any())
-                given = (
-                    (rows.codes, rows.mask, features, rows.bodies) if some else (None, None, features, None)
-                )
-            codes, bodies = self._sampler.sample(
-                self.network, self.variables, mask, self._mask_of, u, *given, recorded=recorded
-            )
-            return Rows(codes, bodies=bodies)
-        product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
-
-        def pick(rows: Rows, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
-            outputs = self._outputs(rows, product)
-            return self.variables.quantile(outputs, variable, uniforms, recorded=recorded)
-
-        with torch.no_grad():
-            uniforms, numbers = torch.from_numpy(u).to(self.device), self.variables.numbers
-            places = [] if numbers is None else numbers.places.tolist()
-            return sample_rows(pick, self._mask_of(mask).ordering, uniforms, rows, places)
-
-    def _product(self, mask: int | Mask) -> MaskedProduct:
-        """Return how the network multiplies under one mask."""
-        if not isinstance(mask, Mask):
-            self.mask_set.check(mask)
-        if self.has_one_mask:
-            mask = 0
-        again = not isinstance(mask, Mask) and mask < self.n_masks
-        return self._products.get(mask, self.device, self._make_product, again=again)
-
-    def _make_product(self, mask: int | Mask) -> MaskedProduct:
-        own, device, direct = self._mask_of(mask), self.device, self.network.direct is not None
-        if self.has_one_mask:
-            return PreMasked.by_blocks(bool_masks(own, device, direct=direct))
-        return Masked(float_masks(own, device, direct=direct))
-
-    def _mask_of(self, mask: int | Mask) -> Mask:
-        return mask if isinstance(mask, Mask) else self.mask(mask)
-
-    def _unknown_rows(self, n: int, context: Tensor | None = None) -> Rows:
-        """Return n rows of which nothing is known but their context; they take no memory."""
-        codes = torch.zeros((n, 1), dtype=self.variables.dtype, device=self.device)
-        shape = (n, self.n_variables)
-        numbers = self.variables.numbers
-        bodies = None if numbers is None else codes.long().expand(n, len(numbers.columns))
-        return Rows(codes.expand(shape), codes.bool().expand(shape), context, bodies)
-
-    def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
-        """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
-        mask = k if groups is None else self.mask_set.given_first(groups, k)
-        log_prob, sample = partial(self._log_prob_under, mask), partial(self._sample_under, mask)
-        return MaskDensity(k, self._mask_of(mask).ranks, self.device, log_prob, sample)

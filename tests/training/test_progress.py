@@ -37,6 +37,13 @@ def test_time_left_is_that_of_the_steps_left(capsys, monkeypatch):
     assert capsys.readouterr().err.splitlines() == ["epoch 2/4  train 1.00 nats  about 40 s left"]
 
 
+def test_a_single_validation_row_has_no_error(tiny, rows, capsys):
+    made.fit(tiny(), rows, rows[:1], epochs=1, progress=True)
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert re.search(r"  valid \d+\.\d\d nats", line)
+    assert "nan" not in line
+
+
 def test_lines_are_few(tiny, rows, capsys):
     made.fit(tiny(), rows, epochs=5, progress=True)
     assert len(capsys.readouterr().err.splitlines()) < 5  # five epochs in no time

@@ -200,3 +200,25 @@ def test_blocks_of_columns():
     assert repr(list(schema.row_type.blocks)) == (
         "[Bernoulli(2), Categorical(5, n=1, coding='scaled'), Categorical(['n', 'y'], n=1, coding='scaled')]"
     )
+
+
+def test_it_shows_as_html():
+    """Names, notes and labels are text of the user's, and must not become tags."""
+    columns = (
+        Column("<script>", "categorical", {"classes": ["<b>", "a&b"]}, note="see <i>"),
+        Column("age", "numeric", {"step": 1}),
+    )
+    html = Schema(columns, context_places=(1,))._repr_html_()
+    assert html.startswith("<table>")
+    assert html.count("<tr>") == 3
+    assert "&lt;script&gt;" in html
+    assert "&#x27;&lt;b&gt;&#x27;, &#x27;a&amp;b&#x27;" in html
+    assert "see &lt;i&gt;" in html
+    assert "<td>context</td>" in html
+    assert not any(tag in html for tag in ("<script>", "<b>", "<i>"))
+
+
+def test_html_says_that_rows_are_images():
+    html = Schema.of_classes([2] * 6, image_shape=(2, 3))._repr_html_()
+    assert "<caption>rows are images of 2 x 3</caption>" in html
+    assert "<td>x0..x5</td>" in html

@@ -35,6 +35,7 @@ def loss_curve(
     baselines: Mapping[str, float] = MappingProxyType({}),
     best_step: int | None = None,
     title: str = "Training",
+    axes: Axes | None = None,
 ) -> Figure:
     """Training loss per mini-batch and validation NLL per epoch, over optimizer steps.
 
@@ -57,6 +58,8 @@ def loss_curve(
         Which of ``epoch_steps`` is marked as best; the one of the lowest NLL by default.
     title : str, optional
         Over the axes.
+    axes : Axes, optional
+        Where to draw, with what the lines are inside; by default on a figure of its own.
 
     Returns
     -------
@@ -77,8 +80,8 @@ def loss_curve(
     valid_steps, nll = _checked("epoch_steps", epoch_steps, "valid_nll", valid_nll)
     if not steps.size and not valid_steps.size:
         raise InputError("a loss curve needs at least one mini-batch loss or one validation NLL, got none")
-    figure = new_figure(7.5, 5.4)
-    axes = figure.subplots()
+    is_own = axes is None
+    axes = new_figure(7.5, 5.4).subplots() if axes is None else axes
     half = min(steps.size // 80, 250)
     if half:
         axes.plot(steps, losses, color=_TRAIN, linewidth=0.7, alpha=0.8, label="mini-batch loss")
@@ -97,7 +100,12 @@ def loss_curve(
     grow_letters(axes, x="optimizer steps", y="nats per row", title=title)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    legend = figure.legend(loc="outside lower center", ncols=2, fontsize=LETTERS - 1, frameon=False)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    if is_own:
+        legend = figure.legend(loc="outside lower center", ncols=2, fontsize=LETTERS - 1, frameon=False)
+    else:
+        legend = axes.legend(loc="upper right", fontsize=LETTERS - 3)
     for line in legend.get_lines():
         line.set_linewidth(2.0)
     return figure

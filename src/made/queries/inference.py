@@ -19,11 +19,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.queries.density import BoolArray, Density, Floats, States
@@ -31,12 +30,23 @@ from made.queries.evidence import Evidence, refuse_impossible
 from made.queries.quadrature import MOST_NUMBERS, integrate, log_evidence, n_nodes
 from made.queries.results import Route
 from made.queries.value_sets import ValueSet, value_sets
+from made.queries.work import (
+    Posterior,
+    Work,
+    given_entries,
+    groups,
+    index,
+    known_entries,
+    last_ranks,
+    set_states,
+    uniforms_of,
+)
 from made.support.errors import InputError
-from made.support.uniforms import COMPLETIONS, PARTICLES, Stream
+from made.support.uniforms import COMPLETIONS, PARTICLES
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
-__all__ = ["Inference", "index", "set_states"]
+__all__ = ["Inference"]
 
 # Maximum number of codes of states and particles held in memory.
 _CODES_AT_ONCE = 2**24
@@ -46,71 +56,6 @@ _TOLERANCE = 0.01
 _CUT = 1e-5
 # Particles where the one condition is that entries are recorded: it hardly moves the others.
 _PARTICLES_OF_RECORDED = 100
-
-
-@dataclass(frozen=True)
-class _Work:
-    """The states to score for some rows under one mask.
-
-    Attributes
-    ----------
-    rows : Rows
-    numbers : (n,) int array
-        Streams of the rows.
-    routes : (n,) int array
-        `Route` of each row.
-    counts : (n,) int array
-        States to sum over, or particles to sample.
-    between : (n, D) bool array
-        Unknown entries that come before the last one that is known or under a condition.
-    is_integral : (n,) bool array
-        Which rows are integrated over.
-    all_classes : bool
-        No unknown entry is a label that is no class.
-    """
-
-    rows: Rows
-    numbers: IntArray
-    routes: IntArray
-    counts: IntArray
-    between: BoolArray
-    is_integral: BoolArray
-    all_classes: bool
-
-    def of(self, chosen: IntArray) -> _Work:
-        """Return the same for some of the rows."""
-        return _Work(
-            self.rows[index(chosen)],
-            self.numbers[chosen],
-            self.routes[chosen],
-            self.counts[chosen],
-            self.between[chosen],
-            self.is_integral[chosen],
-            self.all_classes,
-        )
-
-
-@dataclass(frozen=True)
-class _Posterior:
-    """Weighted states of some rows under one mask; `fixed`, (n, D), is True where an entry counts.
-
-    The other entries come after all that is known, and are still to be sampled.
-    """
-
-    log_prob: Floats
-    error: Floats
-    ess: Floats
-    routes: IntArray
-    fixed: BoolArray
-    states: list[States]
-    weights: list[Floats]
-
-    @staticmethod
-    def of_integrals(log_prob: Floats, error: Floats) -> _Posterior:
-        """Return what is known where numbers were integrated over: no states to pick from."""
-        routes = np.full(len(log_prob), int(Route.QUADRATURE))
-        nothing = np.zeros((len(log_prob), 0), dtype=bool)
-        return _Posterior(log_prob, error, np.full(len(log_prob), np.inf), routes, nothing, [], [])
 
 
 class Inference:
@@ -232,7 +177,7 @@ class Inference:
         n, n_variables = rows.codes.shape
         out = States.of(rows.repeat(each))
         # Per completion: one uniform per variable, one for the mask, one for the state.
-        u = _stream((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
+        u = uniforms_of((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
         u = u.reshape(n, each, n_variables + 2)
         weights = evidence.mask_weights
         if len(self.masks) > 1 and self.variables.has_unseen:  # a completion has classes alone
@@ -262,7 +207,7 @@ class Inference:
                 out[places] = states[np.minimum(state, len(states) - 1)]
                 fixed[places] = known
         owners, picks = np.nonzero(chosen)
-        for part in _groups(np.full(len(owners), n_variables), _CODES_AT_ONCE):
+        for part in groups(np.full(len(owners), n_variables), _CODES_AT_ONCE):
             i, j = owners[part], picks[part]
             at = i * each + j
             if not fixed[at].all():
@@ -283,7 +228,7 @@ class Inference:
         *,
         integrates: bool = False,
         all_classes: bool,
-    ) -> Iterator[tuple[IntArray, _Posterior]]:
+    ) -> Iterator[tuple[IntArray, Posterior]]:
         """Yield the posteriors of the rows in groups of bounded memory, with the places of each group."""
         sets = value_sets(self.variables, rows.regions, with_unseen=not all_classes)
         how = {"integrates": integrates, "all_classes": all_classes}
@@ -293,13 +238,13 @@ class Inference:
             some, between = rows[index(integrals)], work.between[integrals]
             log_prob, error = integrate(density, some, between, sets, self.rows_per_batch)
             accurate = error <= _TOLERANCE
-            yield integrals[accurate], _Posterior.of_integrals(log_prob[accurate], error[accurate])
+            yield integrals[accurate], Posterior.of_integrals(log_prob[accurate], error[accurate])
             work.routes[integrals[~accurate]] = int(Route.PARTICLES)
             work.counts[integrals[~accurate]] = self.particles
         if self.exact:
             self._refuse_estimates(work, sets)
         others = np.flatnonzero(~work.is_integral | (work.routes == Route.PARTICLES))
-        for chosen in _groups(work.counts[others] * self.variables.n_variables, _CODES_AT_ONCE):
+        for chosen in groups(work.counts[others] * self.variables.n_variables, _CODES_AT_ONCE):
             yield others[chosen], self._posterior(density, work.of(others[chosen]), sets)
 
     def _work(
@@ -311,10 +256,10 @@ class Inference:
         *,
         integrates: bool,
         all_classes: bool,
-    ) -> _Work:
+    ) -> Work:
         """Return how each row can be answered."""
-        known, given, regions = _known(rows), _given(rows), rows.regions or {}
-        between = ~known & (density.ranks < _last(given, density.ranks)[:, None])
+        known, given, regions = known_entries(rows), given_entries(rows), rows.regions or {}
+        between = ~known & (density.ranks < last_ranks(given, density.ranks)[:, None])
         has_nodes = np.array([own.has_nodes for own in sets])
         sizes = np.where(between, np.array([float(len(own)) for own in sets]), 1.0)
         n_numbers = (between & has_nodes).sum(axis=1)
@@ -334,12 +279,12 @@ class Inference:
         # Where nothing else needs particles.
         strict = [d for d, own in regions.items() if not own.is_recorded]
         n_strict = (~known[:, strict]).sum(axis=1)
-        hidden = (~known & (density.ranks < _last(known, density.ranks)[:, None])).any(axis=1)
+        hidden = (~known & (density.ranks < last_ranks(known, density.ranks)[:, None])).any(axis=1)
         few = (n_strict == 0) & ~hidden & (routes == Route.PARTICLES)
         counts[few] = min(self.particles, _PARTICLES_OF_RECORDED)
-        return _Work(rows, numbers, routes, counts, between, is_integral, all_classes)
+        return Work(rows, numbers, routes, counts, between, is_integral, all_classes)
 
-    def _refuse_estimates(self, work: _Work, sets: Sequence[ValueSet]) -> None:
+    def _refuse_estimates(self, work: Work, sets: Sequence[ValueSet]) -> None:
         estimated = np.flatnonzero(work.routes == Route.PARTICLES)
         if len(estimated):
             row = estimated[0]
@@ -352,9 +297,9 @@ class Inference:
                 "or estimate (method='auto')"
             )
 
-    def _posterior(self, density: Density, work: _Work, sets: Sequence[ValueSet]) -> _Posterior:
+    def _posterior(self, density: Density, work: Work, sets: Sequence[ValueSet]) -> Posterior:
         """Score the states of all rows as one table, and split the scores by row."""
-        counts, known = work.counts, _known(work.rows)
+        counts, known = work.counts, known_entries(work.rows)
         estimated = work.routes == Route.PARTICLES
         owner = np.repeat(np.arange(len(counts)), counts)
         ends = np.cumsum(counts)
@@ -364,7 +309,7 @@ class Inference:
         particles = np.flatnonzero(estimated[owner])
         if len(particles):
             key = (self.seed, PARTICLES, density.number)
-            u = _stream(key, work.numbers[estimated], counts[estimated], self.variables.n_variables)
+            u = uniforms_of(key, work.numbers[estimated], counts[estimated], self.variables.n_variables)
             begun = work.rows[index(owner[particles])]
             if self.variables.has_unseen and not work.all_classes:
                 begun, u = self._with_unseen(begun, u)
@@ -380,7 +325,7 @@ class Inference:
         ess = np.where(estimated, np.where(np.isneginf(totals), 0, 1 / squares), np.inf)
         # The relative variance of a mean of S weights is (S / ESS - 1) / (S - 1).
         spread = np.maximum(counts / np.maximum(ess, 1e-300) - 1, 0) / np.maximum(counts - 1, 1)
-        return _Posterior(
+        return Posterior(
             log_prob=totals - np.where(estimated, np.log(counts), 0),
             error=np.where(estimated, np.sqrt(spread), (work.routes == Route.QUADRATURE) * _CUT),
             ess=ess,
@@ -395,12 +340,12 @@ class Inference:
 
         Conditions are met by classes alone.
         """
-        unknown = ~_known(rows)
+        unknown = ~known_entries(rows)
         unknown[:, list(rows.regions or ())] = False
         drawn = unknown & (u < self._unseen)
         codes = np.where(drawn, self.variables.n_values, rows.codes.cpu().numpy())
         rest = np.where(unknown & ~drawn, (u - self._unseen) / (1 - self._unseen), u)
-        known = torch.from_numpy(_known(rows) | drawn)
+        known = torch.from_numpy(known_entries(rows) | drawn)
         return replace(rows, codes=torch.from_numpy(codes), known=known.to(rows.codes.device)), rest
 
     def _scores(self, density: Density, rows: Rows) -> Floats:
@@ -410,70 +355,3 @@ class Inference:
         if np.isnan(scores).any():
             raise InputError("the log-probabilities of this model are not finite: its weights are damaged")
         return scores
-
-
-def set_states(states: States, place: slice, unknown: IntArray, sets: Sequence[ValueSet]) -> None:
-    """Give some variables of equal states every combination of the values in their sets.
-
-    Parameters
-    ----------
-    states : States
-        To write to.
-    place : slice
-        Which of them: as many as there are combinations.
-    unknown : (m,) int array
-        The variables.
-    sets : sequence of D ValueSet
-        Of all variables.
-    """
-    values = [sets[int(d)] for d in unknown]
-    sizes = [len(own) for own in values]
-    places = np.indices(sizes).reshape(len(values), math.prod(sizes))
-    for d, own, at in zip(unknown, values, places, strict=True):
-        states.codes[place, d] = own.codes[at]
-        if own.place is not None:
-            states.bodies[place, own.place] = own.bodies[at]
-
-
-def index(rows: IntArray) -> Tensor:
-    """Return the numbers of rows as `Rows` takes them."""
-    return torch.from_numpy(rows)
-
-
-def _known(rows: Rows) -> BoolArray:
-    known: BoolArray = rows.mask.cpu().numpy()
-    return known
-
-
-def _given(rows: Rows) -> BoolArray:
-    """Return which entries are known or under a condition."""
-    given: BoolArray = _known(rows).copy()
-    given[:, list(rows.regions or ())] = True
-    return given
-
-
-def _last(which: BoolArray, ranks: IntArray) -> IntArray:
-    """Return the largest rank of these entries of each row; 0 where there is none."""
-    last: IntArray = np.where(which, ranks, 0).max(axis=1)
-    return last
-
-
-def _stream(key: tuple[int, ...], rows: IntArray, each: int | IntArray, width: int, first: int = 0) -> Floats:
-    """Return uniforms (sum of each, width): lines first, first + 1, ... of the stream of each row."""
-    blocks, counts = -(-width // 4), np.broadcast_to(each, len(rows)).tolist()
-    lines = [
-        Stream(*key, int(row), skip=first * blocks).take(n * blocks * 4)
-        for row, n in zip(rows, counts, strict=True)
-    ]
-    return np.concatenate([np.zeros(0), *lines]).reshape(-1, blocks * 4)[:, :width]
-
-
-def _groups(costs: IntArray, limit: int) -> Iterator[IntArray]:
-    """Cut rows into runs whose costs sum to at most the limit, or that are a single row."""
-    total = np.cumsum(costs)
-    first = 0
-    while first < len(costs):
-        before = total[first] - costs[first]
-        end = max(int(np.searchsorted(total, before + limit, side="right")), first + 1)
-        yield np.arange(first, end)
-        first = end

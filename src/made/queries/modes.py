@@ -11,8 +11,9 @@ import torch
 from made.masks.ordering import IntArray
 from made.queries.density import BoolArray, Floats, States
 from made.queries.evidence import Evidence, refuse_impossible
-from made.queries.inference import Inference, set_states
+from made.queries.inference import Inference
 from made.queries.value_sets import ValueSet, value_sets
+from made.queries.work import set_states
 from made.support.errors import InputError
 from made.variables.many_classes import ManyClasses
 from made.variables.rows import Rows

@@ -11,9 +11,10 @@ import numpy as np
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, States
 from made.queries.evidence import Evidence
-from made.queries.inference import Inference, index
+from made.queries.inference import Inference
 from made.queries.modes import joint_modes, variable_modes
 from made.queries.results import Route
+from made.queries.work import index
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.conditions import Where
@@ -22,10 +23,12 @@ from made.variables.region import Region
 from made.variables.regions import regions_of
 from made.variables.rows import Rows, RowsLike
 
-__all__ = ["METHODS", "Query", "encoded_given", "inference_of"]
+__all__ = ["MAX_STATES", "METHODS", "N_PARTICLES", "Query", "encoded_given", "inference_of"]
 
 #: How a question may be answered.
 METHODS = ("auto", "exact", "estimate", "given-first")
+#: By default: number of particles per row and mask, and the largest number of states that are summed over.
+N_PARTICLES, MAX_STATES = 1000, 4096
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from torch import Tensor
 from made.masks.ordering import IntArray
 from made.queries.density import Askable
 from made.queries.evidence import Evidence
+from made.queries.given import from_frame
 from made.queries.inference import Inference
 from made.queries.many_classes import conditional_of_many
 from made.queries.numeric_conditional import NumericConditional, numeric_conditional
-from made.queries.query import METHODS, Query, encoded_given, inference_of
+from made.queries.query import MAX_STATES, METHODS, N_PARTICLES, Query, encoded_given, inference_of
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
@@ -29,10 +30,9 @@ from made.variables.conditions import Where
 from made.variables.encoding import check_variable
 from made.variables.many_classes import ManyClasses
 from made.variables.numeric import Numeric
-from made.variables.rows import Rows, RowsLike
-from made.variables.schema import Schema
+from made.variables.rows import RowsLike
 
-__all__ = ["KINDS", "METHODS", "Questions", "complete", "conditional", "marginal", "sample_given"]
+__all__ = ["KINDS", "METHODS", "Questions"]
 
 #: What a completion is.
 KINDS = {
@@ -40,10 +40,6 @@ KINDS = {
     "variable": "the most probable value of each variable alone",
     "joint": "the most probable completion as a whole",
 }
-_PARTICLES = 1000
-# Number of particles where many rows given the same values are picked among them.
-_PARTICLES_FOR_MANY = 10_000
-_MAX_STATES = 4096
 
 
 class Questions:
@@ -59,8 +55,8 @@ class Questions:
         method: str = "auto",
         mask: int | Sequence[int] | None = None,
         seed: int = 0,
-        particles: int = _PARTICLES,
-        max_states: int = _MAX_STATES,
+        particles: int = N_PARTICLES,
+        max_states: int = MAX_STATES,
         first: int = 0,
     ) -> Answer:
         """Return log p of what is known in each row: the sum over everything that is not.
@@ -140,8 +136,8 @@ class Questions:
         method: str = "auto",
         mask: int | Sequence[int] | None = None,
         seed: int = 0,
-        particles: int = _PARTICLES,
-        max_states: int = _MAX_STATES,
+        particles: int = N_PARTICLES,
+        max_states: int = MAX_STATES,
         first: int = 0,
     ) -> Answer:
         """Fill in the unknown entries of rows.
@@ -208,8 +204,8 @@ class Questions:
         method: str = "auto",
         mask: int | Sequence[int] | None = None,
         seed: int = 0,
-        particles: int = _PARTICLES,
-        max_states: int = _MAX_STATES,
+        particles: int = N_PARTICLES,
+        max_states: int = MAX_STATES,
     ) -> Conditional | NumericConditional:
         """Return the distribution of one variable given others.
 
@@ -244,7 +240,7 @@ class Questions:
         variable = check_variable(self.variables, variable)
         question = Query.of(self, method, mask, seed, particles, max_states, where)
         own = question.regions.get(variable)
-        given, context = _from_frame(self.schema, {} if given is None else given, context)
+        given, context = from_frame(self.schema, {} if given is None else given, context)
         row = question.under_conditions(encoded_given(self, given))
         if len(row) != 1:
             raise InputError(f"conditional answers for one row of given values, got {len(row)}")
@@ -305,115 +301,6 @@ class Questions:
         return inference_of(self, mask, groups, **settings)
 
 
-def marginal(model: Questions, rows: RowsLike, **options: Any) -> Answer:
-    """Return log p of what is known in each row: ``model.marginal(rows, ...)``, see `Questions.marginal`.
-
-    Examples
-    --------
-    >>> import made
-    >>> model = made.MADE(made.Bernoulli(3), hidden=(8,))
-    >>> made.marginal(model, [[1, None, 0]]).log_prob.round(3)
-    array([-1.386])
-    """
-    answer: Answer = _checked(model).marginal(rows, **options)
-    return answer
-
-
-def complete(
-    model: Questions, rows: RowsLike, kind: str = "draw", number: int | None = None, **options: Any
-) -> Answer:
-    """Fill in the unknown entries of rows: ``model.complete(rows, ...)``, see `Questions.complete`.
-
-    Examples
-    --------
-    >>> import made
-    >>> model = made.MADE(made.Bernoulli(3), hidden=(8,))
-    >>> made.complete(model, [[1, None, 0], [None, 0, None]], seed=0).shape
-    (2, 3)
-    """
-    answer: Answer = _checked(model).complete(rows, kind, number, **options)
-    return answer
-
-
-def conditional(
-    model: Questions, variable: int | str, given: Mapping[Any, Any] | RowsLike | None = None, **options: Any
-) -> Conditional | NumericConditional:
-    """Return the distribution of one variable given others: ``model.conditional(variable, given, ...)``.
-
-    See `Questions.conditional`.
-
-    Examples
-    --------
-    >>> import made
-    >>> model = made.MADE(made.Bernoulli(3), hidden=(8,))
-    >>> made.conditional(model, 1, {0: 1, 2: 0}).probabilities
-    array([0.5, 0.5])
-    """
-    answer: Conditional | NumericConditional = _checked(model).conditional(variable, given, **options)
-    return answer
-
-
-def sample_given(
-    model: Askable,
-    n: int,
-    given: Mapping[Any, Any] | RowsLike | None,
-    *,
-    where: Where | None = None,
-    seed: int = 0,
-    mask: int | Sequence[int] | None = None,
-    context: ArrayLike | Tensor | None = None,
-    first: int = 0,
-) -> Rows:
-    """Return n completions of what is given: what ``model.sample(n, given=...)`` draws.
-
-    Parameters
-    ----------
-    model : MADE
-        Draws them.
-    n : int
-        How many rows.
-    given : mapping, array or data frame, optional
-        ``{variable: value}`` or a row (D,) for all, or n rows (n, D).
-    where, seed, mask, context, first
-        As for `MADE.sample`.
-
-    Examples
-    --------
-    >>> import made
-    >>> sample_given(made.MADE(made.Bernoulli(3), hidden=(8,)), 2, {1: 1}, seed=0).codes[:, 1]
-    tensor([1, 1], dtype=torch.uint8)
-    """
-    given, context = _from_frame(model.schema, given, context)
-    features = model.context.rows(context, n)
-    rows = encoded_given(model, {} if given is None else given)
-    if len(rows) not in (1, n):
-        raise InputError(f"given holds {len(rows)} rows: one for all {n} rows to draw, or one each")
-    # One thing given for all rows needs one answer; rows with their own are asked about one by one.
-    is_shared = _is_shared(given, context, n)
-    particles = _PARTICLES_FOR_MANY if is_shared else _PARTICLES
-    recorded = given is not None
-    question = Query.of(model, "auto", mask, seed, particles, _MAX_STATES, where, recorded=recorded)
-    rows = question.under_conditions(rows)
-    if is_shared:
-        rows = replace(rows[: min(n, 1)], context=None if features is None else features[:1])
-        numbers, each, number = np.zeros(len(rows), dtype=np.int64), n, first
-    else:
-        rows = replace(rows if len(rows) == n else rows.repeat(n), context=features)
-        numbers, each, number = np.arange(first, first + n), 1, 0
-    states, _, evidence = question.complete(rows, "draw", numbers, each, number)
-    evidence.warn_if_poor()
-    found = states.rows(Rows(rows.codes, bodies=rows.bodies)).to(model.device)
-    labels = None if rows.labels is None else np.repeat(rows.labels, each, axis=0)
-    return replace(found, codes=found.codes.to(model.variables.dtype), labels=labels)
-
-
-def _checked(model: Any) -> Any:
-    """Return the model if it answers questions."""
-    if not isinstance(model, Questions):
-        raise InputError(f"queries are answered by a made.MADE, which a {type(model).__name__} is not")
-    return model
-
-
 def _answer(evidence: Evidence, routes: IntArray) -> Answer:
     return Answer(
         log_prob=evidence.log_prob,
@@ -421,26 +308,3 @@ def _answer(evidence: Evidence, routes: IntArray) -> Answer:
         ess=evidence.ess,
         routes=tuple(Route(route) for route in routes.tolist()),
     )
-
-
-def _from_frame(schema: Schema, given: Any, context: Any) -> tuple[Any, Any]:
-    """Return what is given and its context, out of a frame as arrays in the order of the schema."""
-    if not frames.is_frame(given):
-        return given, context
-    values, own = schema.table_of(given)
-    return values, own if context is None else context
-
-
-def _is_shared(given: Any, context: Any, n: int) -> bool:
-    """Return whether one thing is given for all n rows, under one row of context."""
-    is_column = n > 1 and np.shape(context) == (n,)
-    return not (_has_rows(given) or _has_rows(context) or is_column)
-
-
-def _has_rows(given: Any) -> bool:
-    """Return whether something given comes in rows, and is not one for all."""
-    if isinstance(given, Rows):
-        return len(given) > 1
-    if given is None or isinstance(given, Mapping):
-        return False
-    return len(np.shape(given)) > 1

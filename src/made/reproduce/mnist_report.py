@@ -15,6 +15,7 @@ from made.data import Dataset
 from made.report.page import Report
 from made.reproduce.mnist import MnistPlan, VariantResult
 from made.runs.scores import Score
+from made.support.figures import with_error
 from made.support.files import write_aside
 from made.support.versions import environment
 
@@ -108,7 +109,7 @@ def _page(
         f"A masked autoencoder with the seed's settings, {plan.epochs} epochs of Adam at 1e-3 in batches of 128, "
         "judged on images that neither training nor the choice of the epoch has seen. "
         f"{first.variant.title[0].upper()}{first.variant.title[1:]}: "
-        f"{first.test.nll:.2f} ± {first.test.nll_se:.2f} nats per test image.",
+        f"{with_error(first.test.nll, first.test.nll_se)} nats per test image.",
     )
     for notice in content["notices"]:
         report.note(notice)
@@ -135,7 +136,7 @@ def _main_table(
     baselines: Mapping[str, Mapping[str, Score]],
 ) -> None:
     def number(score: Score) -> str:
-        return f"{score.nll:.2f} ± {score.nll_se:.2f}"
+        return with_error(score.nll, score.nll_se)
 
     rows = [
         [
@@ -264,8 +265,8 @@ def _orderings(report: Report, results: list[VariantResult]) -> None:
     rows = [
         [
             result.variant.title,
-            f"{result.single.nll:.2f} ± {result.single.nll_se:.2f}",
-            f"{result.test.nll:.2f} ± {result.test.nll_se:.2f}",
+            with_error(result.single.nll, result.single.nll_se),
+            with_error(result.test.nll, result.test.nll_se),
         ]
         for result in [one, *several]
     ]

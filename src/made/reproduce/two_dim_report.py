@@ -17,6 +17,7 @@ from made.reproduce.two_dim import TwoDimPlan, TwoDimResult, kl_divergence
 from made.reproduce.two_dim_pictures import joint_tables, log_ratios, slices
 from made.runs.pictures import draw_figure_6
 from made.runs.scores import Score, score_rows
+from made.support.figures import with_error
 from made.support.files import write_aside
 from made.support.versions import environment
 
@@ -180,7 +181,7 @@ def _page(
 
 def _main_table(report: Report, figures: Mapping[str, Any], results: list[TwoDimResult]) -> None:
     def row(name: str, kl: str, lowest: str, score: Mapping[str, Any], leaking: str) -> list[str]:
-        return [name, kl, lowest, f"{score['nll']:.4f} ± {score['nll_se']:.4f}", leaking]
+        return [name, kl, lowest, with_error(score["nll"], score["nll_se"], 4), leaking]
 
     rows = [row("truth itself (floor)", "0", "", figures["held-out NLL of the truth"], "")]
     product = figures["product of the true marginals"]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from made.support.files import write_aside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["EpochRecord", "History"]
 
@@ -26,7 +31,7 @@ class EpochRecord:
         Mean over the epoch's rows of the loss that was minimized (units dropped, weights moving), in nats per
         row. Batches count by their size.
     valid_nll, valid_se : float or None
-        NLL of the validation rows in nats per row, and its standard error.
+        NLL of the validation rows in nats per row, and its standard error; a single row has none.
     learning_rate : float
         At the last step.
     seconds : float
@@ -42,7 +47,7 @@ class EpochRecord:
     seconds: float
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The record of a fit.
 
@@ -103,6 +108,53 @@ class History:
         _write_csv(Path(folder) / "metrics.csv", names, rows)
         steps = [[step, loss] for step, loss in enumerate(self.batch_losses, start=1)]
         _write_csv(Path(folder) / "batches.csv", ["step", "train_loss"], steps)
+
+    def plot(
+        self, ax: Axes | None = None, *, baselines: Mapping[str, float] = MappingProxyType({})
+    ) -> Figure:
+        """Draw the loss of every mini-batch and the validation NLL of every epoch over optimizer steps.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default on a figure of its own.
+        baselines : mapping of str to float, optional
+            Name and NLL, in nats per row, of what the figure is held against.
+
+        Returns
+        -------
+        Figure
+            Of matplotlib; a notebook shows it, `made.plots.save` writes it to a file.
+
+        Raises
+        ------
+        InputError
+            If nothing has happened yet.
+
+        Examples
+        --------
+        >>> import made
+        >>> history = made.fit(made.MADE(made.Bernoulli(2), hidden=(8,)), [[0, 1], [1, 0]] * 60, epochs=2)
+        >>> history.plot().axes[0].get_xlabel()
+        'optimizer steps'
+        """
+        from made.plots.curves import loss_curve
+
+        validated = [record for record in self.epochs if record.valid_nll is not None]
+        return loss_curve(
+            range(1, len(self.batch_losses) + 1),
+            self.batch_losses,
+            [record.step for record in validated],
+            self.valid_nll,
+            baselines=baselines,
+            best_step=None if self.best is None else self.best.step,
+            title="",
+            axes=ax,
+        )
+
+    def __repr__(self) -> str:
+        """Return what happened, in one line."""
+        return f"History({self})"
 
     def __str__(self) -> str:
         """Return a summary in one line."""

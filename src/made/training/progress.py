@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from made.support.figures import with_error
 from made.support.progress import Progress
 from made.training.history import EpochRecord
 
@@ -52,7 +53,7 @@ class FitProgress(Progress):
         if record.valid_nll is not None:
             self._valid = f", valid {record.valid_nll:.2f}"
         train = "" if record.train_loss is None else f"  train {record.train_loss:.2f}"
-        valid = "" if record.valid_nll is None else f"  valid {record.valid_nll:.2f} ± {record.valid_se:.2f}"
+        valid = "" if record.valid_nll is None else f"  valid {with_error(record.valid_nll, record.valid_se)}"
         self.print_sometimes(
             lambda: f"epoch {record.epoch}/{self._epochs}{train}{valid} nats  {self.time_left(record.step)}",
             0.0 if record.epoch == self._epochs else None,

@@ -188,7 +188,7 @@ class Trainer:
             step=self.step,
             train_loss=mean,
             valid_nll=nll,
-            valid_se=error,
+            valid_se=None if error is None or math.isnan(error) else error,
             learning_rate=self.settings.peak if self.step == 0 else self._rate(self.step - 1),
             seconds=time.monotonic() - self.began,
         )

@@ -40,6 +40,8 @@ def log_prob(logits: Tensor, codes: Tensor) -> Tensor:
 
 
 class _LogProb(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(logits: Tensor, codes: Tensor, total: Tensor) -> Tensor:
         return logits.gather(-1, codes) - total

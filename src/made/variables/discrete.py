@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch.nn import functional
 
 from made.support.checks import check_bool, check_int
 from made.support.errors import InputError
+from made.support.following import scattered
 from made.variables import cross_entropy
 from made.variables.base import Label, Variable
 from made.variables.class_features import class_features, smoothing_map
@@ -256,6 +256,8 @@ class Categorical(Discrete):
         if (smooth and coding == "grouped") or (grouping is not None and coding != "grouped"):
             raise InputError("grouping belongs to coding='grouped', and smooth to the other codings")
         self._code(grouping)
+        entries = self.entries
+        self._table = None if entries is None else CodeTable([entries])
 
     def _code(self, grouping: Mapping[str, Any] | None) -> None:
         """Decide what enters the network and what leaves it."""
@@ -275,16 +277,12 @@ class Categorical(Discrete):
         """What log p adds for each code: that a label is one of the classes, or that it is none."""
         return None if self.unseen is None else self._with_unseen(Entries.plain(self.n_values))
 
-    @cached_property
-    def _table(self) -> CodeTable | None:
-        return None if self.entries is None else CodeTable([self.entries])
-
     def features(self, codes: Tensor) -> Tensor:
         """Return the features of each code, after `coding`; all zero of a label that is no class."""
         if self.feature_table is None:
             # Not torch's one_hot, which makes integers of eight bytes on the way.
-            features = torch.zeros(*codes.shape, self.n_codes, device=codes.device)
-            features.scatter_(2, codes.long()[:, :, None], 1.0)
+            features = codes.new_zeros((*codes.shape, self.n_codes), dtype=torch.float32)
+            features = scattered(features, 2, codes.long()[:, :, None], 1.0)
             return features[:, :, : self.n_values].flatten(1)
         return self.feature_table.to(codes.device)[codes.long()].flatten(1)
 

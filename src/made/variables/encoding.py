@@ -12,12 +12,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.support.errors import EntryError, InputError
+from made.support.errors import InputError
 from made.variables.base import Variable
-from made.variables.discrete import Bernoulli
 from made.variables.labels import as_labels, codes_of_values
 from made.variables.missing import are_missing, as_mask, marks_of
-from made.variables.numeric import Numeric, as_number
+from made.variables.numeric import Numeric
+from made.variables.refusals import check_shape, refuse_code, refuse_number, refuse_value
 from made.variables.rows import Rows
 from made.variables.unseen import UNSEEN
 from made.variables.unseen_entries import are_unseen
@@ -90,11 +90,11 @@ def encode(
         has_marks = x.is_floating_point() and bool(x.isnan().any())
         is_plain = not (variables.has_labels or variables.has_unseen) and variables.numbers is None
         if unknown is None and not has_marks and is_plain:
-            _check_shape(variables, tuple(x.shape))
+            check_shape(variables, tuple(x.shape))
             return Rows(_checked(variables, x, first).to(variables.dtype))
         x = (x.double() if x.is_floating_point() else x).cpu().numpy()
     array = _as_array(x)
-    _check_shape(variables, array.shape)
+    check_shape(variables, array.shape)
     marks = marks_of(array)
     asked = None if unknown is None else as_mask(unknown, array.shape)
     if variables.numbers is not None or (variables.has_missing and (marks is not None or to_fill)):
@@ -201,7 +201,7 @@ def decode(
            [10]])
     """
     table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.asarray(codes))
-    _check_shape(variables, tuple(table.shape))
+    check_shape(variables, tuple(table.shape))
     array = _checked(variables, table, 0, any_code=True).cpu().numpy()
     columns = [_decoded(variables, d, block, array[:, d], bodies) for d, block in variables.columns()]
     if any(column.dtype == object for column in columns):
@@ -254,15 +254,6 @@ def _as_array(x: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _check_shape(variables: RowType, shape: tuple[int, ...]) -> None:
-    D = variables.n_variables
-    if len(shape) == 2 and shape[1] == D:
-        return
-    if len(shape) == 2:
-        raise InputError(f"rows have {shape[1]} columns, the model has {D} variables")
-    raise InputError(f"rows are a table (n, {D}), got shape {tuple(shape)}; one row is x[None, :]")
-
-
 def _codes(variables: RowType, array: NDArray[Any], marks: NDArray[np.bool_] | None, first: int) -> Tensor:
     if marks is not None and marks.all():
         return torch.zeros(array.shape, dtype=variables.dtype)
@@ -295,7 +286,7 @@ def _checked(variables: RowType, codes: Tensor, first: int, *, any_code: bool = 
             bad = (place[0], begin + place[1], block)
     if bad is not None:
         row, column, block = bad
-        _refuse(codes[row, column].item(), first + row, column, block)
+        refuse_code(codes[row, column].item(), first + row, column, block)
     return codes
 
 
@@ -316,11 +307,6 @@ def _first_bad(codes: Tensor, n_values: int) -> tuple[int, int] | None:
     return row, column
 
 
-def _refuse(value: float, row: int, column: int, block: Variable) -> None:
-    allowed = "0 or 1" if isinstance(block, Bernoulli) else f"a whole number 0..{block.n_classes - 1}"
-    raise EntryError(row, column, f"holds {value:g}: a {block.kind} variable takes {allowed}")
-
-
 def _translated(
     variables: RowType, array: NDArray[Any], marks: NDArray[np.bool_] | None, first: int
 ) -> NDArray[np.int64]:
@@ -332,7 +318,7 @@ def _translated(
         own, bad = codes_of_values(values, block)
         if bad is not None:
             row = first + (bad if isinstance(known, slice) else int(known[bad]))
-            _refuse_value(values[bad], row, column, block)
+            refuse_value(values[bad], row, column, block)
         codes[known, column] = own
     return codes
 
@@ -361,7 +347,7 @@ def _encoded_by_column(
             found = block.encode(values)
             bad = int(found.wrong.argmax()) if found.wrong.any() else None
             if bad is not None:
-                _refuse_number(values[bad], first + int(there[bad]), column, block)
+                refuse_number(values[bad], first + int(there[bad]), column, block)
             own = found.codes
             bodies[there, columns.number_of(column)] = found.bodies
             if found.n_rounded:
@@ -369,7 +355,7 @@ def _encoded_by_column(
         else:
             own, bad = codes_of_values(values, block)
             if bad is not None:
-                _refuse_value(values[bad], first + int(there[bad]), column, block)
+                refuse_value(values[bad], first + int(there[bad]), column, block)
         codes[there, column] = own
         if block.missing_code is not None:
             codes[gaps[:, column], column] = block.missing_code
@@ -380,32 +366,3 @@ def _encoded_by_column(
         None if known.all() else torch.from_numpy(known),
         bodies=None if columns is None else torch.from_numpy(bodies),
     )
-
-
-def _refuse_number(value: Any, row: int, column: int, block: Numeric) -> None:
-    plain = value.item() if isinstance(value, np.generic) else value
-    number = as_number(plain)
-    if not np.isfinite(number):
-        what = ": a numeric variable takes finite numbers"
-        if isinstance(plain, str) and number != number:
-            what = f", which is not a number{what}"
-        raise EntryError(row, column, f"holds {plain!r}{what}")
-    if abs(number) >= 2.0**63 * (block.step or 1.0):
-        raise EntryError(
-            row, column, f"holds {plain!r}: with step {block.step:g}, numbers are below 2^63 steps"
-        )
-    raise EntryError(row, column, f"holds {plain!r}, which is not a multiple of its step {block.step:g}")
-
-
-def _refuse_value(value: Any, row: int, column: int, block: Variable) -> None:
-    if block.labels is None:
-        number = as_number(value)
-        if number == number:
-            _refuse(number, row, column, block)
-        raise EntryError(
-            row, column, f"holds {str(value)!r}, but its variable has no labels: it takes numbers"
-        )
-    plain = value.item() if isinstance(value, np.generic) else value
-    shown = f"{plain:g}" if isinstance(plain, float) else repr(plain)
-    some = ", ".join(map(repr, block.labels[:6])) + (", ..." if len(block.labels) > 6 else "")
-    raise EntryError(row, column, f"holds {shown}, which is none of its {len(block.labels)} labels ({some})")

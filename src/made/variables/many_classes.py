@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made.support.devices import OnDevices
+from made.support.following import scattered
 from made.variables.class_groups import ClassGroups
 from made.variables.code_table import Entries
 from made.variables.discrete import Categorical
@@ -97,13 +98,13 @@ class ManyClasses(Categorical):
         """Return the features of each code: its outcome and, in a group, its bucket for every hash."""
         own = codes.long()
         table = self._table_of_codes.on(codes.device)
-        features = torch.zeros(*own.shape, self.input_size, device=codes.device)
+        features = own.new_zeros((*own.shape, self.input_size), dtype=torch.float32)
         seen = (own < self.n_values).float()
-        features.scatter_(2, (table.outcomes[own] * seen.long())[:, :, None], seen[:, :, None])
+        features = scattered(features, 2, (table.outcomes[own] * seen.long())[:, :, None], seen[:, :, None])
         firsts = torch.arange(self.groups.hashes, device=codes.device) * self.groups.buckets
         places = table.buckets[own] + self.n_outcomes + firsts
-        features.scatter_(2, places, table.in_group[own].float()[:, :, None].expand(places.shape))
-        return features.flatten(1)
+        shown = table.in_group[own].float()[:, :, None].expand(places.shape)
+        return scattered(features, 2, places, shown).flatten(1)
 
     def one_hots(self, codes: Tensor) -> OneHots:
         """Return the same as one-hot variables: for each variable its outcome, then its buckets."""

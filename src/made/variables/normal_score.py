@@ -18,6 +18,7 @@ from torch import Tensor
 
 from made.support.devices import OnDevices
 from made.support.errors import InputError
+from made.support.following import is_followed, searched
 
 __all__ = ["NARROW_CELL", "TAIL_SHAPE", "NormalScores", "Score", "Spline", "log_cell", "log_phi", "ndtri_exp"]
 
@@ -130,7 +131,7 @@ class NormalScores(OnDevices):
         ends = torch.cat([torch.zeros_like(counts), self.last], dim=1)
         self._end_knots, self._end_scores = self.knots.gather(1, ends), self.scores.gather(1, ends)
         outwards = torch.tensor([1.0, -1.0], dtype=torch.float64)
-        self.end_mass = torch.special.log_ndtr(self._end_scores * outwards)
+        self.end_mass = log_ndtr(self._end_scores * outwards)
         self.end_rate = log_phi(self._end_scores) + self.slopes.gather(1, ends).log() - self.end_mass
 
     def of(self, values: Tensor) -> Score:
@@ -184,7 +185,7 @@ class NormalScores(OnDevices):
         t = t0 + place.clamp(0, 1) * (t1 - t0)
         for side, sign in ((0, -1.0), (1, 1.0)):
             end = self._end_scores[:, side : side + 1]
-            log_mass = torch.special.log_ndtr(-sign * torch.where(sign * (z - end) > 0, z, end))
+            log_mass = log_ndtr(-sign * torch.where(sign * (z - end) > 0, z, end))
             decay = TAIL_SHAPE * (self.end_mass[:, side : side + 1] - log_mass)
             excess = torch.expm1(decay) / TAIL_SHAPE / self.end_rate[:, side : side + 1].exp()
             tail = self._end_knots[:, side : side + 1] + sign * excess
@@ -193,7 +194,7 @@ class NormalScores(OnDevices):
 
     def _interval(self, among: Tensor, at: Tensor) -> tuple[Tensor, ...]:
         """Return t, z and dz/dt over its mean at both ends of the interval that each of `at` (D, n) is in."""
-        right = torch.searchsorted(among, at.contiguous(), right=True).clamp(min=1)
+        right = searched(among, at).clamp(min=1)
         right = torch.minimum(right, self.last)
         tables = (self.knots, self.scores, self.slopes)
         t0, z0, d0 = (table.gather(1, right - 1) for table in tables)
@@ -224,13 +225,23 @@ def log_phi(z: Tensor) -> Tensor:
     return -0.5 * z * z - _LOG_SQRT_2PI
 
 
+def log_ndtr(z: Tensor) -> Tensor:
+    """Return the logarithm of the standard normal CDF; ``torch.func`` has no rule for torch's own."""
+    if not is_followed():
+        plain: Tensor = torch.special.log_ndtr(z)
+        return plain
+    y = z * -math.sqrt(0.5)
+    lower = torch.log(torch.special.erfcx(y.clamp(min=0)) / 2) - y.clamp(min=0).square()
+    return torch.where(z < 0, lower, torch.log1p(-torch.erfc(-y.clamp(max=0)) / 2))
+
+
 def ndtri_exp(log_p: Tensor) -> Tensor:
     """Return the z whose standard normal CDF is exp(log_p), also where that is too small for a float64."""
     z = torch.special.ndtri(log_p.exp().clamp(min=1e-300))
     low = log_p.clamp(max=-5.0)
     far = -(-2 * low - (-2 * low).log() - math.log(2 * math.pi)).clamp(min=1.0).sqrt()
     for _ in range(4):  # Newton on the logarithm, which is concave
-        mass = torch.special.log_ndtr(far)
+        mass = log_ndtr(far)
         far = far - (mass - low) * (mass - log_phi(far)).exp()
     return torch.where(log_p < -5.0, far, z)
 
@@ -245,7 +256,7 @@ def log_cell(z: Tensor, width: Tensor) -> Tensor:
     half = torch.where(narrow, 1.0, width) / 2
     # Cells that begin farther out than this have hardly any mass, and too few digits in float32.
     z = torch.minimum(z.abs(), half + _FARTHEST_CELL)
-    near, far = torch.special.log_ndtr(half - z), torch.special.log_ndtr(-half - z)
+    near, far = log_ndtr(half - z), log_ndtr(-half - z)
     wide = near + torch.log(-torch.expm1(far - near)) - torch.log(2 * half)
     # The mean of exp(-z t) over the cell is sinh(bend) / bend; what is left of exp(-t^2 / 2) is close to 1.
     bend = torch.where(narrow, z * width, 0.0) / 2

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.support.devices import OnDevices
+from made.support.following import scattered
 from made.variables import normal_mixture
 from made.variables.fast_ratio import FARTHEST, FastRatio
 from made.variables.joint_softmax import as_slice
@@ -46,7 +47,8 @@ class NumericColumns(OnDevices):
         self.columns = tuple(columns)
         self.places = places
         self.scores = NormalScores([own.spline for own in columns], [own.step or 0.0 for own in columns])
-        self._places = torch.from_numpy(places)
+        #: The same as a tensor.
+        self.variables = torch.from_numpy(places)
         dense = first_inputs[:, None] + np.arange(1 + N_BUMPS)
         classes = np.array([own.n_class_outputs for own in columns])
         bodies = first_outputs[:, None] + classes[:, None] + np.arange(N_PARAMETERS)
@@ -125,26 +127,28 @@ class NumericColumns(OnDevices):
     def codes_of(self, bodies: Tensor) -> Tensor:
         """Return the codes of bodies (n, B): those of their spikes, or 0; as `Numeric.codes_of`."""
         codes = torch.zeros_like(bodies)
-        for number, spike in enumerate(self.spikes):
-            codes = torch.where((bodies == spike) & (number < self._n_spikes), number + 1, codes)
+        for number in range(len(self.spikes)):  # by number: torch.export cannot go through no rows at all
+            is_spike = (bodies == self.spikes[number]) & (number < self._n_spikes)
+            codes = torch.where(is_spike, number + 1, codes)
         return codes
 
-    def add_features(self, features: Tensor, codes: Tensor, scores: Tensor) -> None:
-        """Write the input features of codes (n, D) and scores (n, B, 3) into features (n, n_inputs)."""
-        n, z = len(scores), scores[:, :, 0].float()
-        dense = torch.empty((*z.shape, 1 + N_BUMPS), device=z.device)
+    def add_features(self, features: Tensor, codes: Tensor, scores: Tensor) -> Tensor:
+        """Return features (n, n_inputs) with those of codes (n, D) and scores (n, B, 3) written in."""
+        z = scores[:, :, 0].float()
+        dense = z.new_empty((*z.shape, 1 + N_BUMPS))
         dense[:, :, 0] = z.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
         shares = torch.erfc(z * -math.sqrt(0.5)) / 2
         dense[:, :, 1:] = self._bumps(shares).sub_(self.bump_mean).div_(self.bump_deviation)
         if self._has_atoms:
-            own = codes[:, self._places].long()
+            own = codes[:, self.variables].long()
             dense.mul_((own != self._missing).unsqueeze(2))
             # The feature of code 0, which is none of an atom, is overwritten below.
-            features.scatter_(1, self._atoms + own, 1.0)
+            features = scattered(features, 1, self._atoms + own, 1.0)
         where = self._dense if self._slice is None else self._slice
-        features[:, where] = dense.view(n, -1).to(features.dtype)
+        features[:, where] = dense.flatten(1).to(features.dtype)
+        return features
 
-    def log_ratio(self, outputs: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def log_ratio(self, outputs: Tensor, scores: Tensor, *, plainly: bool = False) -> tuple[Tensor, Tensor]:
         """Return log of the density of each body relative to its marginal, and outputs with that of spikes.
 
         Parameters
@@ -153,6 +157,8 @@ class NumericColumns(OnDevices):
             Of the network: a column for each row.
         scores : (n, B, 3) float64 tensor
             Of the entries.
+        plainly : bool
+            Without looking at them.
 
         Returns
         -------
@@ -165,7 +171,7 @@ class NumericColumns(OnDevices):
         z, cells = own[0].to(outputs.dtype), own[:, self._n_points :]
         width = cells[1].to(outputs.dtype)
         # Off the CPU nothing waits to see the numbers.
-        if z.device.type == "cpu" and bool(z.abs().max() <= FARTHEST):
+        if not plainly and z.device.type == "cpu" and bool(z.abs().max() <= FARTHEST):
             log_mean = (cells[2] - cells[1].log()).to(outputs.dtype)
             ratio = self._ratio.log_ratio(outputs, z, width, log_mean)
         else:
@@ -200,20 +206,20 @@ class NumericColumns(OnDevices):
         bodies : (n, B) float64 tensor
             Log-density, or log mass, of what is of the body.
         """
-        codes = codes.index_select(1, self._places).long()
+        codes = codes.index_select(1, self.variables).long()
         if log_body is None:
-            return log_prob.index_add(1, self._places, bodies.masked_fill(codes > 0, 0.0))
-        own = log_prob.index_select(1, self._places)
+            return log_prob.index_add(1, self.variables, bodies.masked_fill(codes > 0, 0.0))
+        own = log_prob.index_select(1, self.variables)
         total = torch.where(codes == 0, own + bodies, own)
         # A spike on a grid is a point of that grid, which the body has a mass for as well.
         is_both = (codes > 0) & (codes != self._missing) & self._is_grid
-        both = torch.logaddexp(own, log_body.index_select(1, self._places) + bodies)
+        both = torch.logaddexp(own, log_body.index_select(1, self.variables) + bodies)
         total = torch.where(is_both, both, total)
-        return log_prob.index_copy(1, self._places, total)
+        return log_prob.index_copy(1, self.variables, total)
 
     def as_bodies(self, codes: Tensor) -> Tensor:
         """Return codes (n, D) with those of all numeric columns 0: as if every entry were of the body."""
-        return codes.index_fill(1, self._places, 0)
+        return codes.index_fill(1, self.variables, 0)
 
     def quantile(self, outputs: Tensor, uniforms: Tensor, *, recorded: bool = False) -> tuple[Tensor, Tensor]:
         """Return codes and bodies (n,) of a column that is `alone` at uniforms (n,), from its outputs.
@@ -246,4 +252,4 @@ class NumericColumns(OnDevices):
 
     def _bumps(self, shares: Tensor) -> Tensor:
         distance = (shares * N_BUMPS).unsqueeze(-1) - self._centres
-        return distance.square_().mul_(-0.5).exp_()
+        return distance.mul_(distance).mul_(-0.5).exp_()

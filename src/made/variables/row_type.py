@@ -14,6 +14,7 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.support.errors import InputError
+from made.support.following import scattered
 from made.variables import cross_entropy, sparse_one_hot
 from made.variables.base import Variable
 from made.variables.code_table import CodeTable, Entries
@@ -171,8 +172,8 @@ class RowType:
         """
         if self.numbers is not None:
             assert scores is not None, "numeric entries have scores: see RowType.scored"
-            features = torch.zeros(len(codes), self.n_inputs, device=codes.device)
-            self.numbers.on(codes.device).add_features(features, codes, scores)
+            features = codes.new_zeros((codes.shape[0], self.n_inputs), dtype=torch.float32)
+            features = self.numbers.on(codes.device).add_features(features, codes, scores)
             for begin, first, block in self._discrete:
                 own = block.features(codes[:, begin : begin + block.n])
                 features[:, first : first + own.shape[1]] = own
@@ -180,12 +181,12 @@ class RowType:
         if self._one_hot is None or codes.device.type != "cpu":
             return self.features_by_block(codes)
         firsts, is_one_hot = self._one_hot
-        features = torch.zeros(len(codes), self.n_inputs)
+        features = codes.new_zeros((codes.shape[0], self.n_inputs), dtype=torch.float32)
         ones = torch.where(is_one_hot, 1.0, codes)
         if self.has_unseen:  # a label that is no class: all its features are zero
             seen = codes < torch.from_numpy(self.n_values)
             ones, codes = ones * seen, codes * seen
-        return features.scatter_(1, torch.addcmul(firsts, codes.long(), is_one_hot), ones)
+        return scattered(features, 1, torch.addcmul(firsts, codes.long(), is_one_hot), ones)
 
     def features_by_block(self, codes: Tensor) -> Tensor:
         """Return what `features` does of discrete variables, block after block."""
@@ -230,7 +231,9 @@ class RowType:
                 others.append(block.features(own))
         return SparseOneHot.of(left, torch.cat(others, dim=1).to(dtype), self.n_inputs)
 
-    def log_prob(self, outputs: Tensor, codes: Tensor, scores: Tensor | None = None) -> Tensor:
+    def log_prob(
+        self, outputs: Tensor, codes: Tensor, scores: Tensor | None = None, *, plainly: bool = False
+    ) -> Tensor:
         """Return log p of each variable in nats, (rows, D), under the network's outputs (rows, n_outputs).
 
         Parameters
@@ -239,6 +242,8 @@ class RowType:
             Of the network.
         codes, scores
             As for `features`.
+        plainly : bool
+            With operations of torch alone, which ``torch.func`` and ``torch.export`` follow.
 
         Returns
         -------
@@ -246,14 +251,14 @@ class RowType:
             In float64 where there are numeric variables: densities in the columns' own units.
         """
         if self.numbers is None:
-            return self._log_prob_of_codes(outputs, codes)
+            return self._log_prob_of_codes(outputs, codes, plainly)
         numbers = self.numbers.on(outputs.device)
         assert scores is not None, "numeric entries have scores: see RowType.scored"
-        ratio, columns = numbers.log_ratio(outputs.t().contiguous(), scores)
+        ratio, columns = numbers.log_ratio(outputs.t().contiguous(), scores, plainly=plainly)
         outputs, bodies = columns.t(), scores[:, :, 2] + ratio.t().double()
-        of_codes, of_body = self._log_prob_of_codes(outputs, codes).double(), None
+        of_codes, of_body = self._log_prob_of_codes(outputs, codes, plainly).double(), None
         if numbers.has_grid_spikes:
-            of_body = self._log_prob_of_codes(outputs, numbers.as_bodies(codes)).double()
+            of_body = self._log_prob_of_codes(outputs, numbers.as_bodies(codes), plainly).double()
         return numbers.add_bodies(of_codes, of_body, codes, bodies)
 
     def log_steps(self, rows: Rows) -> Tensor:
@@ -266,8 +271,9 @@ class RowType:
                     out[:, d] = is_point.double() * math.log(column.step)
         return out
 
-    def _log_prob_of_codes(self, outputs: Tensor, codes: Tensor) -> Tensor:
-        if self._joint is not None and (outputs.device.type == "cpu" or self.numbers is not None):
+    def _log_prob_of_codes(self, outputs: Tensor, codes: Tensor, plainly: bool) -> Tensor:
+        joins = outputs.device.type == "cpu" or self.numbers is not None
+        if self._joint is not None and joins and not plainly:
             joint = self._joint.on(outputs.device)
             if self._table is None:
                 return joint.log_prob(outputs, codes)
@@ -366,7 +372,7 @@ class RowType:
 
     def _split_outputs(self, outputs: Tensor) -> list[Tensor]:
         """Return what the outputs are of each block, (rows, n, output_size)."""
-        ends, n = self._ends_of_outputs, len(outputs)
+        ends, n = self._ends_of_outputs, outputs.shape[0]
         return [
             outputs[:, ends[begin] : ends[begin + block.n]].reshape(n, block.n, block.output_size)
             for begin, block in self.spans

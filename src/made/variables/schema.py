@@ -21,7 +21,7 @@ from made.variables import frames
 from made.variables.class_groups import default_coding
 from made.variables.column import NUMBER, Column, find_column
 from made.variables.schema_settings import columns_of, settings_of
-from made.variables.schema_table import schema_table
+from made.variables.schema_table import schema_html, schema_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -416,6 +416,16 @@ class Schema:
     def __str__(self) -> str:
         """Lay the columns out as a table; runs of numbered columns that are alike take one line."""
         return schema_table(self.columns, self.context_places, self.image_shape, joins_runs=not self.is_named)
+
+    def _repr_html_(self) -> str:
+        """Show the columns as a table in a notebook."""
+        return self.as_html()
+
+    def as_html(self, caption: str = "") -> str:
+        """Return the columns as an HTML table; see `schema_html`."""
+        return schema_html(
+            self.columns, self.context_places, self.image_shape, joins_runs=not self.is_named, caption=caption
+        )
 
     def _of_frame(self, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
         names = frames.names_of(frame)

@@ -1,12 +1,13 @@
-"""A schema as a table for people: one line per column."""
+"""A schema as a table for people: one line per column, as text and as HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from html import escape
 
 from made.variables.column import Column
 
-__all__ = ["groups_of", "name_of", "schema_table"]
+__all__ = ["groups_of", "name_of", "schema_html", "schema_table"]
 
 
 def schema_table(
@@ -31,19 +32,79 @@ def schema_table(
     column  kind       values  measure
     x0..x1  bernoulli  0..1    mass
     """
-    lines = [("column", "kind", "values", "measure")]
-    for own, is_context in groups_of(columns, context_places, joins_runs=joins_runs):
-        first, name = own[0], name_of(own)
-        measure = ("context" if is_context else first.measure) + (f"  {first.note}" if first.note else "")
-        lines.append((name, first.kind, first.describe(), measure))
+    lines = _lines(columns, context_places, joins_runs)
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
     text = [
         f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}}  {measure}"
         for name, kind, values, measure in lines
     ]
     if image_shape is not None:
-        text.append(f"rows are images of {image_shape[0]} x {image_shape[1]}")
+        text.append(_about_images(image_shape))
     return "\n".join(text)
+
+
+def schema_html(
+    columns: Sequence[Column],
+    context_places: Collection[int] = (),
+    image_shape: tuple[int, int] | None = None,
+    *,
+    joins_runs: bool = False,
+    caption: str = "",
+) -> str:
+    """Return the same as an HTML table, for notebooks; names and labels are escaped.
+
+    Parameters
+    ----------
+    columns, context_places, image_shape, joins_runs
+        As for `schema_table`.
+    caption : str
+        Over the table.
+
+    Examples
+    --------
+    >>> print(schema_html([Column("a<b", "bernoulli")], caption="one column"))
+    <table>
+    <caption>one column</caption>
+    <thead><tr><th>column</th><th>kind</th><th>values</th><th>measure</th></tr></thead>
+    <tbody>
+    <tr><td>a&lt;b</td><td>bernoulli</td><td>0..1</td><td>mass</td></tr>
+    </tbody>
+    </table>
+    """
+    about = [caption] if caption else []
+    about += [] if image_shape is None else [_about_images(image_shape)]
+    header, *lines = _lines(columns, context_places, joins_runs)
+    return "\n".join(
+        [
+            "<table>",
+            *([f"<caption>{escape('; '.join(about))}</caption>"] if about else []),
+            f"<thead>{_html_row(header, 'th')}</thead>",
+            "<tbody>",
+            *(_html_row(line, "td") for line in lines),
+            "</tbody>",
+            "</table>",
+        ]
+    )
+
+
+def _html_row(cells: Sequence[str], tag: str) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def _about_images(shape: tuple[int, int]) -> str:
+    return f"rows are images of {shape[0]} x {shape[1]}"
+
+
+def _lines(
+    columns: Sequence[Column], context_places: Collection[int], joins_runs: bool
+) -> list[tuple[str, ...]]:
+    """Return the cells of the header and of every line."""
+    lines: list[tuple[str, ...]] = [("column", "kind", "values", "measure")]
+    for own, is_context in groups_of(columns, context_places, joins_runs=joins_runs):
+        first, name = own[0], name_of(own)
+        measure = ("context" if is_context else first.measure) + (f"  {first.note}" if first.note else "")
+        lines.append((name, first.kind, first.describe(), measure))
+    return lines
 
 
 def name_of(group: Sequence[Column]) -> str:

@@ -1,0 +1,178 @@
+"""What a model draws: rows in batches, from a mixture of masks, with or without values that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from made.kernels.one_pass.sampler import OnePassSampler, row_uniforms
+from made.masked import MaskedModel
+from made.masks.degrees import Mask
+from made.masks.ordering import IntArray
+from made.queries.density import MaskDensity
+from made.queries.given import sample_given
+from made.sampling import own_regions, sample_in_regions, sample_rows
+from made.support.checks import check_int
+from made.support.errors import InputError
+from made.variables import frames
+from made.variables.conditions import Where
+from made.variables.rows import Rows, RowsLike
+
+__all__ = ["SamplingModel"]
+
+
+class SamplingModel(MaskedModel):
+    """A masked network that rows are drawn from; `MADE` is what is built."""
+
+    _sampler: OnePassSampler
+
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        mask: int | Sequence[int] | None = None,
+        *,
+        given: Mapping[Any, Any] | RowsLike | None = None,
+        where: Where | None = None,
+        context: ArrayLike | Tensor | None = None,
+        first: int = 0,
+        method: str = "one-pass",
+    ) -> Any:
+        """Draw n rows.
+
+        Row i is a function of (seed, i): drawing more rows, or in other portions, changes none of them.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows; 0 gives an empty table.
+        seed : int, optional
+            Without one, rows differ at every call.
+        mask : int or sequence of int, optional
+            Draw from this mask alone, or from the mixture of these. By default from all K.
+        given : mapping or array, optional
+            Observed values to draw the rest from the conditional of: ``{variable: value}``, by number or by
+            name, or a row (D,) with NaN or None where an entry is unknown, or n such rows (n, D), or a data
+            frame of 1 or n rows. Exact where the ordering allows it; see `complete`, which says so. What is
+            drawn is then never missing.
+        where : mapping, str or sequence of str, optional
+            Conditions that rows meet, such as ``"age >= 30"``; see `marginal`. No row is drawn in vain.
+        context : array or tensor, optional
+            (n, C), or (C,) for all rows: for a model of p(x | c).
+        first : int
+            Number of the first row to draw: ``sample(5, seed, first=10)`` are rows 10 to 14 of that seed.
+        method : "one-pass" or "plain"
+            ``"plain"`` runs the whole network once per variable; ``"one-pass"`` does the arithmetic of one
+            forward pass in all. Both draw the same rows up to rounding.
+
+        Returns
+        -------
+        (n, D) tensor of values, of the smallest type that holds them (uint8 for codes below 256); an object
+        array where labels are text. Of a given frame, a frame of all its columns
+        """
+        n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
+        key = (
+            int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+            if seed is None
+            else check_int("seed", seed)
+        )
+        if method not in ("one-pass", "plain"):
+            raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
+        masks = self.chosen_masks(mask)
+        if given is not None or where is not None:
+            own = sample_given(
+                self, n, given, where=where, seed=key, mask=masks, context=context, first=first
+            )
+            if not frames.is_frame(given):
+                return self._values(own)
+            values = self.schema.decode(own.to(torch.device("cpu")))
+            return frames.fill(given, self.schema.modelled_in(given), values)
+        return self._values(self._sample(n, key, masks, self.context.rows(context, n), first, method))
+
+    def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
+        """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
+        mask = k if groups is None else self.mask_set.given_first(groups, k)
+        log_prob, sample = partial(self._log_prob_under, mask), partial(self._sample_under, mask)
+        return MaskDensity(k, self._mask_of(mask).ranks, self.device, log_prob, sample)
+
+    def _sample(
+        self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
+    ) -> Rows:
+        """Draw rows in batches: row i is a function of (seed, first + i)."""
+        rows = None if context is None else self._unknown_rows(n, context.to(self.device))
+
+        def batch(done: int) -> Rows:  # its uniforms are freed before those of the next are made
+            u = row_uniforms(seed, first + done, min(n - done, self.rows_per_batch), self.n_variables + 1)
+            return self._sample_batch(masks, u, None if rows is None else rows[done : done + len(u)], method)
+
+        parts = [batch(done) for done in range(0, n, self.rows_per_batch)]
+        return parts[0] if len(parts) == 1 else Rows.cat([self._unknown_rows(0), *parts])
+
+    def _sample_batch(
+        self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows | None, method: str
+    ) -> Rows:
+        """Draw rows from the mixture of the given masks; the last uniform of a row picks its mask."""
+        if len(masks) == 1:
+            return self._sample_under(masks[0], u[:, :-1], rows, method)
+        choice = (u[:, -1] * len(masks)).astype(np.int64)
+        order, parts = [], []
+        for i, k in enumerate(masks):
+            own = np.flatnonzero(choice == i)
+            if len(own):
+                at = torch.from_numpy(own).to(self.device)
+                order.append(own)
+                parts.append(self._sample_under(k, u[own, :-1], None if rows is None else rows[at], method))
+        return Rows.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(order))).to(self.device)]
+
+    def _sample_under(
+        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows | None = None, method: str = "one-pass"
+    ) -> Rows:
+        """Draw the unknown entries of rows under one mask; ``u[:, d]`` is the uniform of variable d."""
+        if rows is not None and own_regions(rows):
+            with torch.no_grad():
+                return sample_in_regions(
+                    lambda rows: self._sample_under(mask, u, replace(rows, regions=None), method),
+                    lambda rows: self._outputs(rows, self._product(mask)),
+                    self.variables,
+                    self._mask_of(mask).ordering,
+                    torch.from_numpy(u).to(self.device),
+                    rows,
+                )
+        recorded = rows is not None and rows.recorded and self.variables.has_missing
+        if method == "one-pass" and self._sampler.supports(self.network, self.variables):
+            given: tuple[Tensor | None, ...] = (None, None, None, None)
+            if rows is not None:
+                features = None if rows.context is None else self.context.features(rows.context)
+                some = rows.known is None or bool(rows.known.any())
+                given = (
+                    (rows.codes, rows.mask, features, rows.bodies) if some else (None, None, features, None)
+                )
+            codes, bodies = self._sampler.sample(
+                self.network, self.variables, mask, self._mask_of, u, *given, recorded=recorded
+            )
+            return Rows(codes, bodies=bodies)
+        product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
+
+        def pick(rows: Rows, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
+            outputs = self._outputs(rows, product)
+            return self.variables.quantile(outputs, variable, uniforms, recorded=recorded)
+
+        with torch.no_grad():
+            uniforms, numbers = torch.from_numpy(u).to(self.device), self.variables.numbers
+            places = [] if numbers is None else numbers.places.tolist()
+            return sample_rows(pick, self._mask_of(mask).ordering, uniforms, rows, places)
+
+    def _unknown_rows(self, n: int, context: Tensor | None = None) -> Rows:
+        """Return n rows of which nothing is known but their context; they take no memory."""
+        codes = torch.zeros((n, 1), dtype=self.variables.dtype, device=self.device)
+        shape = (n, self.n_variables)
+        numbers = self.variables.numbers
+        bodies = None if numbers is None else codes.long().expand(n, len(numbers.columns))
+        return Rows(codes.expand(shape), codes.bool().expand(shape), context, bodies)
