@@ -102,14 +102,22 @@ def test_rows_without_gaps_are_all_known(folder, finished):
     ],
 )
 def test_known_entries_are_checked(folder, tmp_path, refused, line, words):
-    path = write(tmp_path / "h.csv", f"a,b,c\n,1,10\n{line}\n")
     with refused(*words):
-        find_incomplete_rows(folder[1], path)
+        find_incomplete_rows(folder[1], write(tmp_path / "h.csv", f"a,b,c\n\n{line}\n"))
+    found = find_incomplete_rows(folder[1], write(tmp_path / "h.csv", f"a,b,c\n,1,10\n{line}\n"))
+    assert marked(found) == [[-1, 1, 0]]
+    assert found.rejected is not None
+    assert len(found.rejected) == 1
+    assert f"h.csv: {found.rejected.entries[0].place} {found.rejected.entries[0].reason}".startswith(words[0])
 
 
-def test_width_is_checked(folder, tmp_path, refused):
+def test_columns_are_checked(folder, tmp_path, refused):
     with refused("h.csv", "2 columns", "3 variables"):
-        find_incomplete_rows(folder[1], write(tmp_path / "h.csv", "a,b\n,1\n"))
+        find_incomplete_rows(folder[1], write(tmp_path / "h.csv", ",1\n0,1\n"))
+    with refused("h.csv", "the header has 'd'", "a, b, c"):
+        find_incomplete_rows(folder[1], write(tmp_path / "h.csv", "d,e,f\n,1,2\n"))
+    found = find_incomplete_rows(folder[1], write(tmp_path / "h.csv", "b,d,a\n2,9,1\n"))
+    assert marked(found) == [[1, 2, -1]]
 
 
 def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused):
@@ -117,8 +125,10 @@ def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused
     assert marked(found) == [[-1, -1], [1, 1]]
     assert found.rows.context.tolist() == [[2], [0]]
     with refused("h.csv: line 3, column 2 (b) is missing: context must be known"):
-        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,2,\n1,,20\n"))
+        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n\n1,,20\n"))
     with refused("h.csv", "2 columns", "2 variables and 1 of context"):
+        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", ",10\n1,20\n"))
+    with refused("h.csv: there is no column 'b': context must be known"):
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,c\n,10\n"))
     with refused("h.csv: line 2, column 2 (b) holds 3: "):
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,3,\n"))

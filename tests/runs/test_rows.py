@@ -170,7 +170,7 @@ def test_refused(find, tmp_path, refused, write_csv):
     with refused("split", "'tests'", "train, valid, test, all"):
         find(None, "tests")
     with refused("2 columns", "3 variables"):
-        find(str(write_csv(tmp_path / "narrow.csv", [[0, 1], [1, 1]], header="a,b")))
+        find(str(write_csv(tmp_path / "narrow.csv", [[0, 1], [1, 1]], header="")))
     with refused("nowhere.csv", "no such file"):
         find(str(tmp_path / "nowhere.csv"))
     with refused("64 columns", "3"):
@@ -268,7 +268,7 @@ def test_a_model_file_without_its_run_parts_its_context(conditional, tmp_path, t
 
 def test_context_that_does_not_fit(find_given_b, tmp_path, refused, write_csv):
     with refused("narrow.csv", "2 columns", "takes 3", "2 variables and 1 of context"):
-        find_given_b(str(write_csv(tmp_path / "narrow.csv", [[0, 1], [1, 1]], header="a,c")))
+        find_given_b(str(write_csv(tmp_path / "narrow.csv", [[0, 1], [1, 1]], header="")))
     with refused("bad.csv: line 3, column 2 (b) holds 3: "):
         find_given_b(str(write_csv(tmp_path / "bad.csv", [[0, 2, 10], [0, 3, 10]])))
     with refused("label.csv: line 2, column 3 (c) holds 30"):
@@ -281,10 +281,10 @@ def test_part_table(conditional, finished):
     last = replace(schema, columns=tuple(schema.columns[d] for d in (0, 2, 1)), context_places=(2,))
     first = replace(schema, columns=tuple(schema.columns[d] for d in (1, 0, 2)), context_places=(0,))
     for own, place, variables in ((schema, 1, [0, 2]), (first, 0, [1, 2]), (last, 2, [0, 1])):
-        mine, context = part_table(own, rows, None)
+        mine, context, _ = part_table(own, rows, None)
         np.testing.assert_array_equal(mine, rows[:, variables])
         np.testing.assert_array_equal(context, rows[:, [place]])
-    mine, context = part_table(finished[1].model.schema, rows, None)
+    mine, context, _ = part_table(finished[1].model.schema, rows, None)
     assert mine is rows
     assert context is None
 
@@ -293,14 +293,19 @@ def test_columns_are_found_by_name(conditional, refused):
     """Whatever their order; without names on both sides, by place."""
     schema = conditional[1].model.schema
     rows = np.arange(12).reshape(4, 3)
-    mine, context = part_table(schema, rows, ["b", "c", "a"])
+    mine, context, _ = part_table(schema, rows, ["b", "c", "a"])
     np.testing.assert_array_equal(mine, rows[:, [2, 1]])
     np.testing.assert_array_equal(context, rows[:, [0]])
-    mine, context = part_table(replace(schema, is_named=False), rows, ["b", "c", "a"])
+    mine, context, _ = part_table(replace(schema, is_named=False), rows, ["b", "c", "a"])
     np.testing.assert_array_equal(mine, rows[:, [0, 2]])
     np.testing.assert_array_equal(context, rows[:, [1]])
+    mine, context, unknown = part_table(schema, rows, ["a", "b", "d"])
+    assert (mine[:, 0].tolist(), context[:, 0].tolist()) == (rows[:, 0].tolist(), rows[:, 1].tolist())
+    assert unknown.tolist() == [False, True]
     with refused("'d'", "a, b, c"):
-        part_table(schema, rows, ["a", "b", "d"])
+        part_table(schema, rows, ["d", "e", "f"])
+    with refused("no column 'b'", "context must be known"):
+        part_table(schema, rows, ["a", "c", "d"])
     with refused("'a' twice", "a, b, c"):
         part_table(schema, rows, ["a", "b", "a"])
 
@@ -311,7 +316,7 @@ def test_context_keeps_its_order_and_labels(refused):
     schema = columns.with_context(["age", "sex"])
     model = made.MADE(schema, (4,))
     rows = np.array([[0, 1, 40], [1, 0, 10]])
-    mine, given = part_table(schema, rows, None)
+    mine, given, _ = part_table(schema, rows, None)
     assert mine.tolist() == [[1], [0]]
     assert given.tolist() == [[40, 0], [10, 1]]
     assert model.rows(mine, given).context.tolist() == [[2, 0], [0, 1]]

@@ -73,7 +73,8 @@ def complete(
     """Fill in the unknown entries of rows, and say how: exactly, or estimated.
 
     Columns are found by their names, in any order. Others are passed over, and one that is not there is
-    filled in. Rows that cannot be read are left out; FILE.rejected.csv, beside FILE, says why.
+    filled in; what is written has the columns of the run, in its order. Rows that cannot be read are left
+    out; FILE.rejected.csv, beside FILE, says why.
     """
     import numpy as np
 

@@ -90,6 +90,6 @@ def _of_zstandard(path: Path, content: bytes) -> bytes:
         raise InputError(f"{path}: Zstandard needs a reader: pip install zstandard, or compress with gzip")
     try:
         lines = polars.read_lines(content)["line"].to_list()
-    except polars.exceptions.PolarsError as error:
+    except (polars.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: a damaged Zstandard file ({error}); compress it again") from error
     return "\n".join(lines).encode()

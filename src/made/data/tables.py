@@ -196,7 +196,8 @@ def _is_large(column: polars.Series) -> bool:
     """Return whether a column of integers holds one that a float64 may round."""
     if not column.dtype.is_integer() or len(column) == column.null_count():
         return False
-    return bool(((column > _LARGEST_EXACT) | (column < -_LARGEST_EXACT)).any())
+    low, high = int(column.min()), int(column.max())  # type: ignore[arg-type]
+    return max(-low, high) > _LARGEST_EXACT
 
 
 def _read_excel(path: Path) -> polars.DataFrame:

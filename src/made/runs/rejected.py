@@ -27,13 +27,18 @@ class RejectedEntry(NamedTuple):
     column : str
         Its name, or its number; empty where the row as a whole is no row.
     value : str
+        What the file holds there.
     reason : str
+        What is wrong with it, to stand after its place.
+    place : str
+        Where it stands, in words.
     """
 
     number: int
     column: str
     value: str
     reason: str
+    place: str
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,14 @@ class Rejected:
 
         Examples
         --------
-        >>> entry = RejectedEntry(7, "age", "old", "holds 'old', which is not a number")
+        >>> reason = "holds 'old', which is not a number"
+        >>> entry = RejectedEntry(7, "age", "old", reason, "line 7, column 2 (age)")
         >>> Rejected(3, np.array([0, 1]), "line", [entry]).describe()
-        "1 row could not be read: line 7, column age holds 'old', which is not a number"
+        "1 row could not be read: line 7, column 2 (age) holds 'old', which is not a number"
         """
         first = self.entries[0]
-        column = f", column {first.column}" if first.column else ""
-        rows, which = ("1 row", "") if len(self) == 1 else (f"{len(self):,} rows", "the first is ")
-        return f"{rows} could not be read: {which}{self.unit} {first.number}{column} {first.reason}"
+        rows, which = ("1 row", "") if len(self) == 1 else (f"{len(self):,} rows", "the first: ")
+        return f"{rows} could not be read: {which}{first.place} {first.reason}"
 
     def in_place(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return numbers of the rows that were read, (n, k), with NaN for the others, (n_rows, k)."""
@@ -86,7 +91,7 @@ class Rejected:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([self.unit, "column", "value", "reason"])
-        writer.writerows(self.entries)
+        writer.writerows(entry[:4] for entry in self.entries)
         write_aside(path, text.getvalue().encode())
 
 

@@ -62,7 +62,9 @@ class FoundRows:
         """Return where a row, counted from 0, stands, for messages."""
         if self.raw is None:
             return f"row {row}"
-        return f"{'line' if self.raw.lines else 'row'} {_number(self.raw, int(self._kept[row]))}"
+        if "all" not in self.raw.lines:
+            return f"row {row}"
+        return f"line {_number(self.raw, int(self._kept[row]))}"
 
     @property
     def _kept(self) -> NDArray[np.int64]:
@@ -146,7 +148,7 @@ def _of_file(name: str, model: MADE, split: str | None, seed: int, missing: bool
         if lenient and "all" in raw.splits:
             rows, rejected = encode_readable(model, raw)
             return FoundRows(rows, _name(name), split, rejected, raw)
-        return FoundRows(encode_file(model, raw), _name(name), split)
+        return FoundRows(encode_file(model, raw), _name(name), split, raw=raw)
     numbers = {part: np.arange(len(rows)) for part, rows in raw.splits.items()}
     chosen = split_rows(numbers, raw.source, seed)[0][split]
     origin = next(part for part in (split, "all", "train") if part in raw.splits)
@@ -206,14 +208,19 @@ def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tup
     schema = model.schema
     _tell_columns(schema, raw.columns)
     kept = raw.kept
-    entries = [RejectedEntry(_number(raw, fault.row), "", fault.value, fault.reason) for fault in raw.faults]
+    unit = "line" if raw.lines else "row"
+    entries = []
+    for own in raw.faults:
+        number = _number(raw, own.row)
+        entries.append(RejectedEntry(number, "", own.value, own.reason, f"{unit} {number}"))
     bad: dict[int, list[RejectedEntry]] = {}
     try:
         rows = _encoded(model, raw, to_fill=to_fill)
     except EntryError:
         for fault in _faults(schema, _table(schema, raw), raw.columns):
-            number, name = int(kept[fault.row]), _column_name(raw, fault.column)
-            entry = RejectedEntry(_number(raw, number), name, str(fault.value), fault.complaint)
+            number, name = _number(raw, int(kept[fault.row])), _column_name(raw, fault.column)
+            place = raw.place(fault.row, fault.column)
+            entry = RejectedEntry(number, name, str(fault.value), fault.complaint, place)
             bad.setdefault(fault.row, []).append(entry)
         good = np.delete(np.arange(len(kept)), sorted(bad))
         if len(good):
@@ -222,10 +229,10 @@ def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tup
     entries = sorted(
         [*entries, *(entry for own in bad.values() for entry in own)], key=lambda own: own.number
     )
-    unit = "line" if raw.lines else "row"
     rejected = Rejected(raw.n_rows, kept, unit, entries) if entries else None
     if len(kept) == 0 and rejected is not None:
-        raise InputError(f"{raw.source}: {rejected.describe()}")
+        first = f"{entries[0].place} {entries[0].reason}"
+        raise InputError(f"{raw.source}: {first if len(rejected) == 1 else f'no row can be read: {first}'}")
     return rows, rejected
 
 
