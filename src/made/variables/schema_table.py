@@ -7,7 +7,7 @@ from html import escape
 
 from made.variables.column import Column
 
-__all__ = ["schema_html", "schema_table"]
+__all__ = ["groups_of", "name_of", "schema_html", "schema_table"]
 
 
 def schema_table(
@@ -100,16 +100,20 @@ def _lines(
 ) -> list[tuple[str, ...]]:
     """Return the cells of the header and of every line."""
     lines: list[tuple[str, ...]] = [("column", "kind", "values", "measure")]
-    for own, is_context in _groups(columns, context_places, joins_runs):
-        first, last = own[0], own[-1]
-        name = first.name if len(own) == 1 else f"{first.name}..{last.name}"
+    for own, is_context in groups_of(columns, context_places, joins_runs=joins_runs):
+        first, name = own[0], name_of(own)
         measure = ("context" if is_context else first.measure) + (f"  {first.note}" if first.note else "")
         lines.append((name, first.kind, first.describe(), measure))
     return lines
 
 
-def _groups(
-    columns: Sequence[Column], context_places: Collection[int], joins_runs: bool
+def name_of(group: Sequence[Column]) -> str:
+    """Return what a group of neighbours is called."""
+    return group[0].name if len(group) == 1 else f"{group[0].name}..{group[-1].name}"
+
+
+def groups_of(
+    columns: Sequence[Column], context_places: Collection[int], *, joins_runs: bool
 ) -> list[tuple[list[Column], bool]]:
     """Return neighbouring columns that print as one line, and whether they are context."""
     groups: list[tuple[list[Column], bool]] = []
