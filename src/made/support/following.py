@@ -1,4 +1,4 @@
-"""Whether torch follows what is computed: transforms of ``torch.func``, ``torch.export``, ``torch.compile``.
+"""Whether torch follows what is computed: in the transforms of ``torch.func``, and in ``torch.export``.
 
 What they follow must neither look at the numbers in a tensor nor write into one that they did not make.
 """

@@ -38,9 +38,10 @@ def refuse_number(value: Any, row: int, column: int, block: Numeric) -> NoReturn
     plain = value.item() if isinstance(value, np.generic) else value
     number = as_number(plain)
     if not np.isfinite(number):
-        is_word = isinstance(plain, str) and number != number
-        what = ", which is not a number" if is_word else ""
-        raise EntryError(row, column, f"holds {plain!r}{what}: a numeric variable takes finite numbers")
+        what = ": a numeric variable takes finite numbers"
+        if isinstance(plain, str) and number != number:
+            what = f", which is not a number{what}"
+        raise EntryError(row, column, f"holds {plain!r}{what}")
     if abs(number) >= 2.0**63 * (block.step or 1.0):
         raise EntryError(
             row, column, f"holds {plain!r}: with step {block.step:g}, numbers are below 2^63 steps"

@@ -20,6 +20,7 @@ from made.support.errors import InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
 from made.variables.column import NUMBER, Column, find_column
+from made.variables.schema_parts import parts_of_table
 from made.variables.schema_settings import columns_of, settings_of
 from made.variables.schema_table import schema_html, schema_table
 
@@ -259,18 +260,7 @@ class Schema:
         InputError
             If a frame lacks a column, or has none of the names.
         """
-        if frames.is_frame(rows):
-            return self._of_frame(rows)
-        try:
-            shape = np.shape(rows)
-        except ValueError:  # rows of different lengths: the reader says so
-            return rows, None
-        if not self.context_columns or len(shape) != 2 or shape[1] != len(self.columns):
-            return rows, None
-        places = list(self.context_places)
-        others = [d for d in range(len(self.columns)) if d not in set(places)]
-        table = rows if hasattr(rows, "shape") else np.asarray(rows, dtype=object)
-        return table[:, others], table[:, places]
+        return parts_of_table(self, rows)
 
     def encode(self, rows: Any, context: Any = None, *, unknown: Any = None, to_fill: bool = False) -> Rows:
         """Turn values into codes.
@@ -427,30 +417,6 @@ class Schema:
             self.columns, self.context_places, self.image_shape, joins_runs=not self.is_named, caption=caption
         )
 
-    def _of_frame(self, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        names = frames.names_of(frame)
-        if not self.is_named:  # nothing to match by: the places count
-            if len(names) not in (len(self.columns), len(self.modelled)):
-                raise InputError(
-                    f"the table has {len(names)} columns, the model has {len(self.modelled)} variables"
-                )
-            return self.table_of(frames.values_of(frame, names))
-        lacking = [column.name for column in self.modelled if column.name not in names]
-        if lacking:
-            raise InputError(
-                f"the table has no column {lacking[0]!r}: the model knows {_listed(self.names)}, "
-                f"the table has {_listed(names)}"
-            )
-        modelled = frames.values_of(frame, [column.name for column in self.modelled])
-        own_context = [column.name for column in self.context_columns]
-        if not own_context or not set(own_context) <= set(names):
-            return modelled, None
-        return modelled, frames.values_of(frame, own_context)
-
 
 def _numbered(n: int) -> list[str]:
     return [f"x{d}" for d in range(n)]
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,58 @@
+"""A table parted into the values of the modelled columns and those of context: by name, or by place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from made.support.errors import InputError
+from made.variables import frames
+
+if TYPE_CHECKING:
+    from made.variables.schema import Schema
+
+__all__ = ["parts_of_table"]
+
+
+def parts_of_table(schema: Schema, rows: Any) -> tuple[Any, Any]:
+    """Return the values of the modelled columns and of context; see `Schema.table_of`."""
+    if frames.is_frame(rows):
+        return _parts_of_frame(schema, rows)
+    try:
+        shape = np.shape(rows)
+    except ValueError:  # rows of different lengths: the reader says so
+        return rows, None
+    if not schema.context_columns or len(shape) != 2 or shape[1] != len(schema.columns):
+        return rows, None
+    places = list(schema.context_places)
+    others = [d for d in range(len(schema.columns)) if d not in set(places)]
+    table = rows if hasattr(rows, "shape") else np.asarray(rows, dtype=object)
+    return table[:, others], table[:, places]
+
+
+def _parts_of_frame(schema: Schema, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    names = frames.names_of(frame)
+    if not schema.is_named:  # nothing to match by: the places count
+        if len(names) not in (len(schema.columns), len(schema.modelled)):
+            raise InputError(
+                f"the table has {len(names)} columns, the model has {len(schema.modelled)} variables"
+            )
+        return parts_of_table(schema, frames.values_of(frame, names))
+    lacking = [column.name for column in schema.modelled if column.name not in names]
+    if lacking:
+        raise InputError(
+            f"the table has no column {lacking[0]!r}: the model knows {_listed(schema.names)}, "
+            f"the table has {_listed(names)}"
+        )
+    modelled = frames.values_of(frame, [column.name for column in schema.modelled])
+    own_context = [column.name for column in schema.context_columns]
+    if not own_context or not set(own_context) <= set(names):
+        return modelled, None
+    return modelled, frames.values_of(frame, own_context)
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
