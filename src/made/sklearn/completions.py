@@ -78,6 +78,7 @@ def completions(model: MADE, rows: Rows, masks: list[int] | None = None) -> Iter
     Parameters
     ----------
     model : MADE
+        Fitted.
     rows : Rows
         With unknown entries; every one of them is taken to be recorded.
     masks : list of int, optional
@@ -161,7 +162,7 @@ def number_samples(
 
 
 def _values_at(model: MADE, mask: int, rows: Rows, target: int, levels: Floats) -> Floats:
-    """Return quantiles (n, L) of a numeric column that is last in the ordering of a mask, given the others."""
+    """Return quantiles (n, L) of a numeric column given the others, which all come before it."""
     complete = replace(rows, known=None, scores=None)
     with torch.no_grad():
         outputs = model.outputs(_padded(complete), mask)[: len(rows)].repeat_interleave(len(levels), dim=0)
@@ -270,8 +271,8 @@ def _masks_with_last(model: MADE, target: int) -> list[int]:
 
 def _gaps(rows: Rows, target: int) -> NDArray[np.bool_]:
     """Return which rows have unknown entries besides the target."""
-    found: NDArray[np.bool_] = np.delete(~rows.mask.cpu().numpy(), target, axis=1).any(axis=1)
-    return found
+    others = np.delete(~rows.mask.cpu().numpy(), target, axis=1)
+    return cast("NDArray[np.bool_]", others.any(axis=1))
 
 
 def _numeric(model: MADE, target: int) -> Numeric:

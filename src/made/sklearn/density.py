@@ -75,7 +75,8 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         ----------
         X : (n, D) array or data frame
             Numbers, text, gaps; see `made.data.columns.infer_schema` for what becomes of a column.
-        y : ignored
+        y : object, optional
+            Ignored.
         sample_weight : (n,) array, optional
             A row of weight w counts as w rows. Settings are not compared then.
 
@@ -118,7 +119,9 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         seed = draw_seed(self.random_state if random_state is None else random_state)
         values = to_numpy(self.model_.sample(n_samples, seed=seed))
-        return values if self._frame is None else frame_like(self._frame, self.feature_names_in_, values)
+        return (
+            values if self._frame is None else frame_like(self._frame, list(self.feature_names_in_), values)
+        )
 
     def classifier(self, column: int | str) -> MADEClassifier:
         """Return a fitted classifier of one column given all others, on the same model.

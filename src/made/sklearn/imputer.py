@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from made.sklearn.completions import expected
-from made.sklearn.table import Table, TableEstimator, draw_seed, schema_of
+from made.sklearn.table import Table, TableEstimator, as_frame_of, draw_seed, schema_of
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.rows import Rows
@@ -82,7 +83,8 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         ----------
         X : (n, D) array or data frame
             Numbers, text, gaps.
-        y : ignored
+        y : object, optional
+            Ignored.
         sample_weight : (n,) array, optional
             A row of weight w counts as w rows.
 
@@ -104,6 +106,7 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         Parameters
         ----------
         X : (n, D) array or data frame
+            With gaps.
 
         Returns
         -------
@@ -116,7 +119,8 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         rows = self.model_.rows(table, to_fill=True)
         values, known = self._completed(rows), rows.mask.cpu().numpy()
         if frames.is_frame(X):
-            return frames.fill(X, frames.names_of(X), values, known)
+            filled = frames.fill(X, frames.names_of(X), values, known)
+            return as_frame_of(_library_asked_for(self), filled)
         out = table.copy()
         if out.dtype.kind in "biu" and not known.all():  # the mark of a gap is none of these types
             out = out.astype(np.float64)
@@ -142,3 +146,9 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
     def _check_strategy(self) -> None:
         if self.strategy not in _STRATEGIES:
             raise InputError(f"strategy is 'expected' or 'draw', got {self.strategy!r}")
+
+
+def _library_asked_for(imputer: Any) -> str:
+    """Return which frames scikit-learn is to return: "default", "pandas" or "polars"."""
+    chosen = getattr(imputer, "_sklearn_output_config", {}).get("transform")
+    return str(chosen or get_config()["transform_output"])

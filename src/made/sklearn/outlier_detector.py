@@ -68,7 +68,8 @@ class MADEOutlierDetector(OutlierMixin, ScoredEstimator):  # type: ignore[misc]
         ----------
         X : (n, D) array or data frame
             Numbers, text, gaps.
-        y : ignored
+        y : object, optional
+            Ignored.
         sample_weight : (n,) array, optional
             A row of weight w counts as w rows in the fit.
 

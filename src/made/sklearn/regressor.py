@@ -100,6 +100,7 @@ class MADERegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : (n, D) array or data frame
+            Features.
         q : float or (L,) array
             Which, in (0, 1).
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,11 +25,13 @@ from made.variables import frames
 from made.variables.column import Column
 from made.variables.rows import Rows
 from made.variables.schema import Schema
+from made.variables.unseen import unseen_mass
 
 __all__ = [
     "ScoredEstimator",
     "Table",
     "TableEstimator",
+    "as_frame_of",
     "draw_seed",
     "empty_like",
     "frame_like",
@@ -42,7 +45,7 @@ Table = NDArray[Any]
 """(n, D) values: numbers, or objects where a column is text."""
 
 # Tables of fewer rows than this, and at most so many entries, get a fit of so many steps: half a second.
-_FEW_ROWS, _FEW_ENTRIES, _FEW_STEPS = 1_000, 5_000, 60
+_FEW_ROWS, _FEW_ENTRIES, _FEW_STEPS = 1_000, 5_000, 30
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -179,13 +182,24 @@ def schema_of(table: Table, names: Any, target: Column | None = None, *, seed: i
         None if names is None else [str(name) for name in names],
         train=lambda n: numbers_apart(n, seed)[0],
     )
+    columns = [_with_unseen(column, table[:, d]) for d, column in enumerate(schema.columns)]
     if target is None:
-        return schema
+        return replace(schema, columns=tuple(columns))
     name = target.name
     while name in schema.names:
         name += "_"
     column = Column(name, target.kind, target.arguments)
-    return Schema((*schema.columns, column), is_named=schema.is_named)
+    return Schema((*columns, column), is_named=schema.is_named)
+
+
+def _with_unseen(column: Column, values: NDArray[Any]) -> Column:
+    """Return a column of classes with a probability for other values: a fold may hold values of its own."""
+    if column.kind != "categorical" or "unseen" in column.arguments:
+        return column
+    classes = column.arguments["classes"]
+    classes = list(range(classes)) if isinstance(classes, int) else classes
+    seen = [str(value) for value in values.tolist() if not frames.is_missing(value)]
+    return replace(column, arguments={**column.arguments, "classes": classes, "unseen": unseen_mass(seen)})
 
 
 def with_target(table: Table, target: NDArray[Any]) -> Table:
@@ -201,7 +215,7 @@ def places_of(model: MADE, target: int) -> NDArray[np.int64]:
 
 
 def frame_like(template: Any, names: Sequence[str], values: Table) -> Any:
-    """Return values (n, D) as a data frame with the columns and, where they can hold them, types of another.
+    """Return values as a data frame with the columns and, where they can hold them, types of another.
 
     Parameters
     ----------
@@ -210,6 +224,7 @@ def frame_like(template: Any, names: Sequence[str], values: Table) -> Any:
     names : sequence of D str
         Of the columns.
     values : (n, D) array
+        What it holds.
     """
     if hasattr(template, "clear"):  # polars
         return frames.fill(template.clear(len(values)), names, values)
@@ -232,6 +247,20 @@ def empty_like(X: Any) -> Any:
     return X.clear() if hasattr(X, "clear") else X.iloc[:0].copy()
 
 
+def as_frame_of(library: str, frame: Any) -> Any:
+    """Return a frame as one of pandas or of polars; as it is where another library, or none, is named."""
+    is_polars = hasattr(frame, "clear")
+    if library == "polars" and not is_polars:
+        import polars
+
+        return polars.DataFrame({str(name): frame[name].tolist() for name in frame.columns}, strict=False)
+    if library == "pandas" and is_polars:
+        import pandas
+
+        return pandas.DataFrame(frame.to_dict(as_series=False))
+    return frame
+
+
 def _with_objects(X: Any) -> Any:
     """Return lists with text among their numbers as objects: NumPy would turn all into text."""
     if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) == 1:
@@ -247,7 +276,7 @@ def _plain_objects(table: Table) -> Table:
         return table.astype(object)
     if table.dtype.kind != "O":
         return table
-    return np.frompyfunc(_plain, 1, 1)(table)
+    return cast("Table", np.frompyfunc(_plain, 1, 1)(table))
 
 
 def _plain(value: Any) -> Any:

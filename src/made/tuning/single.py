@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from made.model import MADE
+from made.training.fit import fit
 from made.training.held_out import set_apart
 from made.tuning.candidates import Candidate, candidates
 from made.tuning.pipeline import Pipeline
@@ -62,11 +64,22 @@ def fit_single(
         parts = set_apart(rows, sample_weight, seed=seed)
         rows, valid = cast("Rows", parts.train), cast("Rows | None", parts.valid)
         sample_weight = None if parts.sample_weight is None else np.asarray(parts.sample_weight)
-    pipeline = Pipeline(schema.fitted(rows, sample_weight), rows, valid, seed=seed)
+    schema = schema.fitted(rows, sample_weight)
+    # A model starts from rows that occur as often as they count.
+    alike = rows if sample_weight is None else rows[torch.from_numpy(_drawn(sample_weight))]
+    pipeline = Pipeline(schema, alike, valid, seed=seed)
     first = candidates(pipeline.facts if steps is None else replace(pipeline.facts, n_valid=len(rows)))[0]
     model, training = pipeline.prepare(first if steps is None else _shortened(first, len(rows), steps))
-    pipeline.fit(model, training, sample_weight=sample_weight, max_time=max_time)
+    held_out = False if valid is None else valid
+    fit(model, rows, held_out, **training, sample_weight=sample_weight, max_time=max_time)
     return model
+
+
+def _drawn(weight: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the numbers of n rows, each as often as its weight says, up to one."""
+    cumulated, n = np.cumsum(weight), len(weight)
+    places = np.searchsorted(cumulated, (np.arange(n) + 0.5) / n * cumulated[-1], side="right")
+    return np.minimum(places, n - 1)
 
 
 def _shortened(candidate: Candidate, n_rows: int, steps: int) -> Candidate:
