@@ -88,8 +88,8 @@ def test_incomplete_rows_of_a_split(here, call, parse):
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("0,1,10\n0,1,30\n", "line 2, column 3 holds 30"),
-        ("size,sex,kind\n\n10,0,1\n30,0,1\n", "line 4, column 1 (size) holds 30"),
+        ("\n0,1,30\n", "line 2, column 3 holds 30"),
+        ("size,sex,kind\n\n\n30,0,1\n", "line 4, column 1 (size) holds 30"),
     ],
 )
 def test_bad_values_are_named_by_line_and_column(here, call, command, text, where):
@@ -182,7 +182,7 @@ def test_labels_that_no_training_row_had_are_scored_and_pointed_at(here, call, p
     assert values[:, 1].tolist() == [0, 1, 0, 1]
     np.testing.assert_allclose(values[[1, 3], 2], np.log(0.1), rtol=1e-6)
     assert "2 entries are labels that no training row had" in result.err
-    assert "row 1, column kind, 9" in result.err
+    assert "line 3, column kind, 9" in result.err
     (here / "gaps.csv").write_text("kind,sold\n9,\n3,0\n")
     header, values = parse(call("score", "unseen", "gaps.csv").out)
     assert header == ["log_prob", "standard_error", "unseen"]

@@ -564,8 +564,12 @@ def test_a_model_goes_on_with_new_rows(finished, tmp_path, table, write_csv, job
     assert resumed.scores == outcome.scores
     with refused("keeps its network", "leave hidden out"):
         run(replace(job, folder=tmp_path / "other", model={"hidden": (4,)}))
-    other = write_csv(tmp_path / "other.csv", table, header="a,c,b")
-    with refused("other columns", "a, c, b"):
+    other_order = np.repeat(table[:3], 40, axis=0)[:, [0, 2, 1]]
+    shuffled = write_csv(tmp_path / "shuffled.csv", other_order, header="a,c,b")
+    again = run(replace(job, data=str(shuffled), folder=tmp_path / "shuffled"))
+    assert again.scores == outcome.scores
+    other = write_csv(tmp_path / "other.csv", table, header="a,c,d")
+    with refused("other columns", "a, c, d"):
         run(replace(job, data=str(other), folder=tmp_path / "other"))
     assert not (tmp_path / "other").exists()
 

@@ -134,7 +134,7 @@ def complete(
         filled = np.concatenate([part.codes for part in parts if part.codes is not None])
         draw_completions(out, found, filled, model, model.schema.image_shape)
     _tell_how(found, parts, KINDS[kind], number, out)
-    tell_rejected(found.rejected, out, "they are left out")
+    tell_rejected(found.rejected, out, "left out")
 
 
 def _tell_how(

@@ -59,10 +59,10 @@ def tell_rejected(rejected: Rejected | None, out: Path | None, what: str) -> Non
 
     if rejected is None:
         return
-    tell(f"{rejected.describe()}; {what}")
+    beside = "" if out is None else f", see {side_file(out)}"
+    tell(f"{rejected.describe()}; {what}{beside}")
     if out is not None:
         rejected.write(side_file(out))
-        tell(f"  all of them, with the reasons: {side_file(out)}")
 
 
 def make_folder(path: Path) -> Path:

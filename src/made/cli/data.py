@@ -41,9 +41,13 @@ def data(
         entry = sets.describe(own_name, data_dir)
         typer.echo(f"{name}: {entry.title}\nfrom {entry.source}")
     dataset = sets.load(name, data_dir=data_dir, progress=True)
-    kinds = sorted(set(dataset.classes))
-    classes = f"{kinds[0]}" if len(kinds) == 1 else f"{kinds[0]} to {kinds[-1]}"
-    typer.echo(f"{dataset.n_variables:,} variables of {classes} classes each")
+    kinds = sorted(set(dataset.classes) - {0})  # a number has no classes
+    n_numbers = dataset.classes.count(0)
+    classes = f"{kinds[0]}" if len(kinds) == 1 else f"{kinds[0]} to {kinds[-1]}" if kinds else ""
+    what = f"{dataset.n_variables:,} variables"
+    what += f", {n_numbers:,} of them numbers" if n_numbers else ""
+    what += f"; the others of {classes} classes" if n_numbers and classes else ""
+    typer.echo(what if n_numbers else f"{what} of {classes} classes each")
     typer.echo(", ".join(f"{len(rows):,} {split}" for split, rows in dataset.splits.items()) + " rows")
     if dataset.image_shape is not None:
         typer.echo(f"images of {dataset.image_shape[0]} x {dataset.image_shape[1]} pixels")

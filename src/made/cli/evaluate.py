@@ -58,8 +58,8 @@ def evaluate(
     if not found.rows.is_complete:
         row, column = (int(i) for i in (~found.rows.mask).nonzero()[0])
         raise InputError(
-            f"{found.name}: column {model.schema.modelled[column].name!r} is unknown in {found.place(row)}: "
-            f"an exact NLL is that of complete rows; made score {run} {data} scores what is known"
+            f"{found.name}: {found.place(row)}, column {model.schema.modelled[column].name} is unknown: an "
+            f"exact NLL is that of complete rows; made score {run} {data} scores what is known"
         )
     if counts is not None:
         _evaluate_masks(model, found, counts, out or _picture_beside(run), as_json)

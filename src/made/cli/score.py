@@ -132,4 +132,4 @@ def _write(names: list[str], table: NDArray[np.float64], out: Path | None, rejec
         typer.echo(numbers_text(names, full), nl=False)
     else:
         write_numbers(out, names, full)
-    tell_rejected(rejected, out, "their scores are left empty")
+    tell_rejected(rejected, out, "without a score")

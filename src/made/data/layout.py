@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,21 +103,20 @@ def open_text(path: Path, missing: bool = False, content: bytes | None = None) -
     return Text(path, data[start:], separator, None, skip + 1)
 
 
-def parse_lines(lines: Sequence[str], separator: str) -> Sequence[tuple[int, int, list[str] | None]]:
+def parse_lines(lines: Sequence[str], separator: str) -> Iterator[tuple[int, int, list[str] | None]]:
     r"""Part lines into rows, of which a field between quotation marks may hold separators and further lines.
 
-    Returns
-    -------
-    list of (first, height, fields)
-        The place of the first line of each row, how many lines it has, and its fields. They are None for a
-        line that has a quotation mark without its partner.
+    Yields
+    ------
+    first, height, fields
+        The place of the first line of a row, how many lines it has, and its fields. They are None for a line
+        that has a quotation mark without its partner.
 
     Examples
     --------
-    >>> parse_lines(['1,"a', 'b"', '2,c', '"3'], ",")
+    >>> list(parse_lines(['1,"a', 'b"', '2,c', '"3'], ","))
     [(0, 2, ['1', 'a\nb']), (2, 1, ['2', 'c']), (3, 1, None)]
     """
-    found: list[tuple[int, int, list[str] | None]] = []
     start = 0
     while start < len(lines):
         # strict: the end of the file between quotation marks is an error
@@ -126,13 +125,12 @@ def parse_lines(lines: Sequence[str], separator: str) -> Sequence[tuple[int, int
         before = 0
         try:
             for fields in reader:
-                found.append((start + before, reader.line_num - before, fields))
+                yield start + before, reader.line_num - before, fields
                 before = reader.line_num
-            return found
+            return
         except csv.Error:
-            found.append((start + before, 1, None))
+            yield start + before, 1, None
             start += before + 1
-    return found
 
 
 def _first_line(data: bytes) -> tuple[int, int]:

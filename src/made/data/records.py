@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -85,29 +86,54 @@ def _quoted(text: Text) -> Records:
     """Part a body with quotation marks, between which separators and ends of lines divide nothing."""
     import polars
 
-    lines = text.body.decode().split("\n")
-    parts = [
-        (place, height, fields)
-        for place, height, fields in parse_lines(lines, text.separator)
-        if fields is None or len(fields) > 1 or "".join(fields).strip()
-    ]
-    width = _width(text, next((len(fields) for _, _, fields in parts if fields is not None), 0))
-    good: list[list[str]] = []
-    faults: list[Fault] = []
-    for row, (place, height, fields) in enumerate(parts):
-        if fields is not None and len(fields) == width:
-            good.append(fields)
+    lines = text.body.rstrip(b"\n").decode().split("\n")
+    places: list[int] = []
+    widths: list[int] = []
+    n_blank = 0
+    for place, _, fields in parse_lines(lines, text.separator):
+        if _is_blank(fields):
+            n_blank += 1
         else:
-            reason = UNPAIRED if fields is None else _ragged(text, len(fields), width)
-            faults.append(Fault(row, None, "\n".join(lines[place : place + height]), reason))
-    are_rows = np.ones(len(parts), dtype=bool)
-    are_rows[[fault.row for fault in faults]] = False
-    columns = list(zip(*good, strict=True)) if good else [()] * width
-    frame = polars.DataFrame(
-        [polars.Series(f"column_{d + 1}", own, dtype=polars.String) for d, own in enumerate(columns)]
-    )
-    numbers = np.array([text.first + place for place, _, _ in parts], dtype=np.int64)
-    return Records(numbers, are_rows, frame, faults)
+            places.append(place)
+            widths.append(-1 if fields is None else len(fields))
+    width = _width(text, next((own for own in widths if own >= 0), 0))
+    are_rows = np.array(widths, dtype=np.int64) == width
+    frame = _at_once(text, width, len(places)) if n_blank == 0 and are_rows.all() else None
+    faults: list[Fault] = []
+    if frame is None:
+        good: list[list[str]] = []
+        parts = (part for part in parse_lines(lines, text.separator) if not _is_blank(part[2]))
+        for row, (place, height, fields) in enumerate(parts):
+            if fields is not None and len(fields) == width:
+                good.append(fields)
+            else:
+                reason = UNPAIRED if fields is None else _ragged(text, len(fields), width)
+                faults.append(Fault(row, None, "\n".join(lines[place : place + height]), reason))
+        columns = list(zip(*good, strict=True)) if good else [()] * width
+        frame = polars.DataFrame(
+            [polars.Series(f"column_{d + 1}", own, dtype=polars.String) for d, own in enumerate(columns)]
+        )
+    return Records(text.first + np.array(places, dtype=np.int64), are_rows, frame, faults)
+
+
+def _is_blank(fields: list[str] | None) -> bool:
+    return fields is not None and len(fields) < 2 and not "".join(fields).strip()
+
+
+def _at_once(text: Text, width: int, n: int) -> polars.DataFrame | None:
+    """Read a body of n rows whose quotation marks all stand around fields; None where that is not sure."""
+    import polars
+
+    edge = re.escape(text.separator.encode())
+    if re.search(rb'[^\n"%b]"[^\n"%b]' % (edge, edge), text.body):
+        return None
+    try:
+        frame = polars.read_csv(
+            text.body.rstrip(b"\n"), has_header=False, separator=text.separator, infer_schema=False
+        )
+    except polars.exceptions.PolarsError:
+        return None
+    return frame if frame.shape == (n, width) else None
 
 
 def _width(text: Text, found: int) -> int:

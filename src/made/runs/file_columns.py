@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -173,18 +173,26 @@ def _typed(
             entries[place] = _TRUTHS[str(number).lower()] if is_truth else number
         return _objects(entries)
     texts = {label for label in labels if isinstance(label, str)}
-    if words is not None and any(is_gap(text) or as_number(text) is not None for text in texts):
-        found = words()
-        return _objects(
-            [
-                word if word in texts else None if is_gap(word) else value
-                for word, value in zip(found, entries, strict=True)
-            ]
-        )
+    if words is not None and (not are_words or any(map(_is_ambiguous, texts))):
+        return _objects([_label(word, value, texts) for word, value in zip(words(), entries, strict=True)])
     if not are_words and {text.lower() for text in texts} == set(_TRUTHS):
         of_truth = {_TRUTHS[text.lower()]: text for text in texts}
         return _objects([of_truth.get(value, value) for value in entries])
     return None
+
+
+def _is_ambiguous(label: str) -> bool:
+    """Return whether a file alone would take a label for a number or for the mark of a gap."""
+    return is_gap(label) or as_number(label) is not None
+
+
+def _label(word: str, value: Any, labels: Collection[str]) -> Any:
+    """Return what a word means in a column of text: itself where it is a label, before all else."""
+    if word in labels:
+        return word
+    if is_gap(word):
+        return None
+    return value if str(value) in labels else word
 
 
 def _objects(entries: list[Any]) -> NDArray[Any]:

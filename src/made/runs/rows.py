@@ -188,8 +188,9 @@ def encode_file(
     InputError
         If the rows do not fit the model; an entry is named as the readers of files do, see `Raw.place`.
     """
+    rows = _encoded(model, raw, split, numbers, to_fill=to_fill)
     _tell_columns(model.schema, raw.columns)
-    return _encoded(model, raw, split, numbers, to_fill=to_fill)
+    return rows
 
 
 def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tuple[Rows, Rejected | None]:
@@ -206,7 +207,6 @@ def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tup
         If no row can be read, or the columns do not fit the model.
     """
     schema = model.schema
-    _tell_columns(schema, raw.columns)
     kept = raw.kept
     unit = "line" if raw.lines else "row"
     entries = []
@@ -233,6 +233,7 @@ def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tup
     if len(kept) == 0 and rejected is not None:
         first = f"{entries[0].place} {entries[0].reason}"
         raise InputError(f"{raw.source}: {first if len(rejected) == 1 else f'no row can be read: {first}'}")
+    _tell_columns(schema, raw.columns)
     return rows, rejected
 
 
