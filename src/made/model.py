@@ -259,11 +259,11 @@ class MADE(Questions, SamplingModel):
         Parameters
         ----------
         x : data frame, array, tensor or Rows
-            (n, D) values, as for `log_prob`. Inside a transform of ``torch.func`` and in ``torch.export`` they
-            are a tensor, and cannot be checked: the log-probability of a row with a value that is none of its
-            column is -inf, with NaN where nothing may be missing it is NaN, and numbers of a grid are rounded.
-            Text is in no tensor: the codes of rows that were encoded before, ``model.rows(x).codes``, go in
-            as ``Rows(codes)``.
+            (n, D) values, as for `log_prob`. Inside a transform of ``torch.func`` and in ``torch.export``
+            they are a tensor, and cannot be checked: the log-probability of a row with a value that is none
+            of its column is -inf, with NaN where nothing may be missing it is NaN, and numbers of a grid are
+            rounded. Text is in no tensor: the codes of rows that were encoded before,
+            ``model.rows(x).codes``, go in as ``Rows(codes)``.
         mask, context
             As for `log_prob`.
 
