@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from made.support.errors import InputError
+from made.support.figures import with_error
 
 if TYPE_CHECKING:
     from made.runs.masks_averaged import MasksAveraged
@@ -87,7 +88,7 @@ def score_table(scores: Mapping[str, Score], unit: str) -> str:
     width = max(len(name) for name in scores) + 3
     lines = [f"{'':{width}}{f'nats per {unit}':>20}{'bits/dim':>12}"]
     lines += [
-        f"{name:{width}}{f'{score.nll:.3f} ± {score.nll_se:.3f}':>20}{score.bits_per_dim:>12.4f}"
+        f"{name:{width}}{with_error(score.nll, score.nll_se, 3):>20}{score.bits_per_dim:>12.4f}"
         for name, score in scores.items()
     ]
     return "\n".join(lines)
@@ -114,7 +115,7 @@ def masks_table(result: MasksAveraged) -> str:
 
 
 def _figures(score: Score) -> str:
-    return f"{f'{score.nll:.3f} ± {score.nll_se:.3f}':>18}{score.bits_per_dim:>12.4f}"
+    return f"{with_error(score.nll, score.nll_se, 3):>18}{score.bits_per_dim:>12.4f}"
 
 
 def parse_numbers(text: str, name: str) -> list[int]:

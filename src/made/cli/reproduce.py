@@ -9,6 +9,7 @@ import typer
 
 from made.cli.console import make_folder, tell
 from made.support.errors import InputError
+from made.support.figures import with_error
 
 __all__ = ["app"]
 
@@ -75,12 +76,13 @@ def mnist(
     for name in dict.fromkeys(chosen):
         tell(f"{name}: {VARIANTS[name].title}")
         results.append(reproduce_variant(VARIANTS[name], dataset, plan, progress=True))
-        tell(f"    test NLL {results[-1].test.nll:.3f} ± {results[-1].test.nll_se:.3f} nats per image")
+        tell(f"    test NLL {with_error(results[-1].test.nll, results[-1].test.nll_se, 3)} nats per image")
     write_mnist(folder, dataset, plan, notes, results, baseline_scores(dataset))
     for result in results:
+        test = with_error(result.test.nll, result.test.nll_se, 3)
         typer.echo(
-            f"{result.variant.name:<16}valid {result.valid.nll:8.3f}   test {result.test.nll:8.3f} "
-            f"± {result.test.nll_se:.3f} nats per image   {result.seconds:.0f} s"
+            f"{result.variant.name:<16}valid {result.valid.nll:8.3f}   test {test:>16} nats per image   "
+            f"{result.seconds:.0f} s"
         )
     _end(folder)
 
@@ -119,8 +121,8 @@ def two_dim(
     typer.echo(f"product of true marginals: KL {figures['product of the true marginals']['kl']:.4f} nats")
     for result in results:
         typer.echo(
-            f"({result.name}) {result.title:<20}KL {result.kl:.4f}   held-out NLL {result.score.nll:.4f} "
-            f"± {result.score.nll_se:.4f} nats"
+            f"({result.name}) {result.title:<20}KL {result.kl:.4f}   held-out NLL "
+            f"{with_error(result.score.nll, result.score.nll_se, 4)} nats"
         )
     _end(folder)
 
