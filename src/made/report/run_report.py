@@ -22,6 +22,7 @@ from made.report.odd_rows import OddRow, odd_entries
 from made.report.page import Report
 from made.runs.folder import RunFolder
 from made.runs.scores import fit_baselines, score_rows
+from made.support.figures import with_error
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 from made.variables.schema_table import groups_of, name_of
@@ -160,7 +161,7 @@ def _held_out(page: Report, subject: _Subject) -> None:
         name: own.log_prob(plain if has_numbers else plain.codes.numpy()) for name, own in baselines.items()
     }
     own = score_rows(subject.log_prob, model.n_variables)
-    rows = [["**this model**", _figure(own.nll, own.nll_se), ""]]
+    rows = [["**this model**", with_error(own.nll, own.nll_se), ""]]
     behind = []
     for name, log_prob in found.items():
         score = score_rows(log_prob, model.n_variables)
@@ -169,9 +170,9 @@ def _held_out(page: Report, subject: _Subject) -> None:
             float(ahead.mean()),
             float(ahead.std(ddof=1) / np.sqrt(len(ahead))) if len(ahead) > 1 else 0.0,
         )
-        rows.append([name, _figure(score.nll, score.nll_se), _figure(gain, error, sign="+")])
+        rows.append([name, with_error(score.nll, score.nll_se), with_error(gain, error, sign="+")])
         if gain < -2 * error:
-            behind.append(f"{name} by {-gain:.2f} ± {error:.2f} nats a row")
+            behind.append(f"{name} by {with_error(-gain, error)} nats a row")
     page.table(
         ["", "NLL, nats a row", "this model is ahead by"],
         rows,
@@ -307,10 +308,10 @@ def _memorization(page: Report, subject: _Subject) -> None:
         [
             [
                 "log p of training rows beside held-out rows (AUC)",
-                _figure(found.auc, found.auc_error, "", 3),
+                with_error(found.auc, found.auc_error, 3),
                 "0.5",
             ],
-            ["mean log p of training rows is higher by, nats", _figure(found.gap, found.gap_error), "0"],
+            ["mean log p of training rows is higher by, nats", with_error(found.gap, found.gap_error), "0"],
             ["samples that equal a training row", f"{found.copies:.2%}", f"{found.held_out_copies:.2%}"],
             ["samples closer than 95% of held-out rows", _percent(found.close, found.close_error), "5%"],
             [
@@ -376,11 +377,6 @@ def _described(row: OddRow, names: list[str]) -> list[str]:
     odd = "; ".join(f"**{names[own.column]}** = {own.value}, expected {own.expected}" for own in row.odd)
     values = ", ".join(f"{name} {value}" for name, value in zip(names, row.values, strict=True))
     return [f"{row.number:,}", f"{row.log_prob:.2f}", f"{row.percentile:.1%}", odd or "none", values]
-
-
-def _figure(value: float, error: float, sign: str = "", digits: int = 2) -> str:
-    shown = f"{value:{sign}.{digits}f}"
-    return f"{shown} ± {error:.{digits}f}" if np.isfinite(error) else shown
 
 
 def _percent(value: float, error: float) -> str:
