@@ -23,6 +23,7 @@ from made.report.page import Report
 from made.runs.folder import RunFolder
 from made.runs.scores import fit_baselines, score_rows
 from made.support.figures import with_error
+from made.training.trainer import mean_and_error
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 from made.variables.schema_table import groups_of, name_of
@@ -166,10 +167,7 @@ def _held_out(page: Report, subject: _Subject) -> None:
     for name, log_prob in found.items():
         score = score_rows(log_prob, model.n_variables)
         ahead = subject.log_prob - np.asarray(log_prob)
-        gain, error = (
-            float(ahead.mean()),
-            float(ahead.std(ddof=1) / np.sqrt(len(ahead))) if len(ahead) > 1 else 0.0,
-        )
+        gain, error = mean_and_error(torch.from_numpy(ahead))
         rows.append([name, with_error(score.nll, score.nll_se), with_error(gain, error, sign="+")])
         if gain < -2 * error:
             behind.append(f"{name} by {with_error(-gain, error)} nats a row")
