@@ -207,7 +207,7 @@ def test_weights_count():
     assert np.array_equal(
         alone.score_samples(rows), MADEDensity(random_state=0).fit(rows[:150]).score_samples(rows)
     )
-    with pytest.raises(ValueError, match="non-zero|0 for every row"):
+    with pytest.raises(ValueError, match=r"non-zero|0 for every row"):
         MADEDensity().fit(rows, sample_weight=np.zeros(300))
 
 

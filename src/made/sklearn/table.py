@@ -72,7 +72,6 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
-        tags.input_tags.categorical = True
         tags.non_deterministic = False
         return tags
 
@@ -255,7 +254,7 @@ def as_frame_of(library: str, frame: Any) -> Any:
 
         return polars.DataFrame({str(name): frame[name].tolist() for name in frame.columns}, strict=False)
     if library == "pandas" and is_polars:
-        import pandas
+        import pandas  # type: ignore[import-untyped]
 
         return pandas.DataFrame(frame.to_dict(as_series=False))
     return frame

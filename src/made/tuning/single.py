@@ -79,7 +79,8 @@ def _drawn(weight: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the numbers of n rows, each as often as its weight says, up to one."""
     cumulated, n = np.cumsum(weight), len(weight)
     places = np.searchsorted(cumulated, (np.arange(n) + 0.5) / n * cumulated[-1], side="right")
-    return np.minimum(places, n - 1)
+    drawn: NDArray[np.int64] = np.minimum(places, n - 1)
+    return drawn
 
 
 def _shortened(candidate: Candidate, n_rows: int, steps: int) -> Candidate:
