@@ -88,6 +88,8 @@ def test_rows_that_cannot_be_read_go_to_a_side_file(people, call, frame):
     side = polars.read_csv("scores.rejected.csv")
     assert side.rows()[0][:3] == (4, "age", "old")
     assert side.rows()[1][0] == 6
+    call("score", "people", "people.csv", "-o", "scores.csv")
+    assert not (people / "scores.rejected.csv").exists()  # it was of the scores that are replaced
     call("score", "people", "bad.csv", "-o", "scores.parquet")
     assert polars.read_parquet("scores.parquet")["log_prob"].null_count() == 2
     result = call("complete", "people", "bad.csv", "-o", "filled.parquet")

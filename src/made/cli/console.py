@@ -56,9 +56,11 @@ def tell_rejected(rejected: Rejected | None, out: Path | None, what: str) -> Non
     what : str
         What became of them.
     """
-    from made.runs.rejected import side_file
+    from made.runs.rejected import forget_side_file, side_file
 
     if rejected is None:
+        if out is not None:
+            forget_side_file(out)
         return
     beside = "" if out is None else f", see {side_file(out)}"
     tell(f"{rejected.describe()}; {what}{beside}")

@@ -68,8 +68,8 @@ def in_words() -> str:
 
     Examples
     --------
-    >>> in_words()[:60]
-    '.csv .tsv .data .amat .jsonl .ndjson (also .gz or .zst), .npz'
+    >>> in_words().partition(",")[0]
+    '.csv .tsv .data .amat .jsonl .ndjson (also .gz or .zst)'
     """
     text, others = " ".join((*TEXT, *JSON_LINES)), " ".join((*ARRAYS, *TABLES))
     return f"{text} (also {' or '.join(COMPRESSIONS)}), {others}, or an image ({' '.join(IMAGES)})"

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from made.support.files import write_aside
 
-__all__ = ["Rejected", "RejectedEntry", "side_file"]
+__all__ = ["Rejected", "RejectedEntry", "forget_side_file", "side_file"]
+
+_COLUMNS = ("column", "value", "reason")
 
 
 class RejectedEntry(NamedTuple):
@@ -90,7 +92,7 @@ class Rejected:
         """Write the reasons as CSV: line or row, column, value, reason."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([self.unit, "column", "value", "reason"])
+        writer.writerow([self.unit, *_COLUMNS])
         writer.writerows(entry[:4] for entry in self.entries)
         write_aside(path, text.getvalue().encode())
 
@@ -104,3 +106,14 @@ def side_file(out: Path) -> Path:
     'scores.rejected.csv'
     """
     return out.with_name(f"{out.stem}.rejected.csv")
+
+
+def forget_side_file(out: Path) -> None:
+    """Delete the side file of an earlier output in this place, which had rows that could not be read."""
+    file = side_file(out)
+    if not file.is_file():
+        return
+    with file.open("rb") as text:
+        first = text.readline()
+    if first in {",".join((unit, *_COLUMNS)).encode() + b"\n" for unit in ("line", "row")}:
+        file.unlink()
