@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from made.support.errors import InputError
 from made.variables import frames
-
-if TYPE_CHECKING:
-    from made.variables.schema import Schema
+from made.variables.column import Column
 
 __all__ = ["parts_of_table"]
 
 
-def parts_of_table(schema: Schema, rows: Any) -> tuple[Any, Any]:
+class _Schema(Protocol):
+    """What of a schema says which column is where."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+    @property
+    def context_places(self) -> tuple[int, ...]: ...
+    @property
+    def is_named(self) -> bool: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def modelled(self) -> tuple[Column, ...]: ...
+    @property
+    def context_columns(self) -> tuple[Column, ...]: ...
+
+
+def parts_of_table(schema: _Schema, rows: Any) -> tuple[Any, Any]:
     """Return the values of the modelled columns and of context; see `Schema.table_of`."""
     if frames.is_frame(rows):
         return _parts_of_frame(schema, rows)
@@ -33,7 +48,7 @@ def parts_of_table(schema: Schema, rows: Any) -> tuple[Any, Any]:
     return table[:, others], table[:, places]
 
 
-def _parts_of_frame(schema: Schema, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _parts_of_frame(schema: _Schema, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     names = frames.names_of(frame)
     if not schema.is_named:  # nothing to match by: the places count
         if len(names) not in (len(schema.columns), len(schema.modelled)):
