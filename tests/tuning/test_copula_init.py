@@ -143,3 +143,23 @@ def test_a_heaped_column_follows_the_others():
     assert schema.columns[1].arguments["spikes"] == [-2.0, -1.0, 0.0, 1.0, 2.0]
     assert gains[0] == pytest.approx(0.8, abs=0.05)  # log(1.25 / 0.25) / 2
     assert gains[1] > 0.85 * gains[0]
+
+
+def test_what_hardly_any_row_has_does_not_decide():
+    """Counts with a long tail and a flag that follows: a row farther out costs some nats, not hundreds."""
+    draw = np.random.default_rng(4)
+    n = 8000
+    count = np.minimum(draw.geometric(0.35, n) - 1, 31)
+    size = draw.normal(size=n) + count
+    flag = np.minimum(draw.poisson(0.05 + 0.02 * count), 3)
+    rows = np.column_stack([count, size, flag])
+    variables = [made.Categorical(32, coding="radial-basis"), made.Numeric(), made.Categorical(4)]
+    schema = made.Schema.of_variables(made.MADE(variables, ()).variables)
+    train = schema.encode(rows[:4000])
+    schema = schema.fitted(train)
+    model = build_as_copula(schema, {"hidden": (8,), "direct": True}, train)
+    far = np.array([[31, 31.0, 0], [31, 20.0, 3], [27, 4.0, 2], [0, 9.0, 3]])
+    scores = model.log_prob(np.concatenate([rows[4000:], far]))
+    assert float(scores.min()) > -80
+    marginals = made.baselines.MixedMarginals(schema, train).log_prob(rows[4000:]).mean()
+    assert float(scores[:4000].mean()) > marginals + 0.5

@@ -8,6 +8,7 @@ connections and one width hold that exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,9 @@ _LEAST_NOISE = 1e-3
 _MOST_FEATURES, _MOST_CLASSES = 1_000, 50
 # Of the variance of features, what is left within classes at least.
 _LEAST_WITHIN = 0.05
+# A feature that hardly any row has, say of a class that occurs twice, has a slope that is mostly noise: a row
+# that has it would cost thousands of nats. Its deviation is at least this, or that of _FEWEST_ROWS rows.
+_LEAST_DEVIATION, _FEWEST_ROWS = 0.1, 30
 # What is added to the variances of standardized features, so that a matrix of copies has an inverse.
 _RIDGE = 1e-8
 # Of a column's noise: the most rows that it is found with, and the fewest for each column.
@@ -185,7 +189,8 @@ class _Features:
                 is_score[firsts[d]] = True
                 # Its score says all of a spike; many columns of little say would shrink the others' part.
                 is_used[firsts[d] + 1 : firsts[d] + N_BUMPS + block.n_classes] = False
-        is_used &= is_score | (table.std(axis=0) > 1e-6)
+        least = min(_LEAST_DEVIATION, math.sqrt(_FEWEST_ROWS / len(table)))
+        is_used &= is_score | (table.std(axis=0) > least)
         if is_used.sum() > _MOST_FEATURES:
             is_used &= is_score
         inputs = np.flatnonzero(is_used)
