@@ -157,8 +157,9 @@ def encode_given(
 
     Examples
     --------
+    >>> import made
     >>> from made.variables.row_type import RowType
-    >>> encode_given(RowType(Bernoulli(3)), {2: 1}).known.tolist()
+    >>> encode_given(RowType(made.Bernoulli(3)), {2: 1}).known.tolist()
     [[False, False, True]]
     """
     if not isinstance(given, Mapping):
