@@ -91,7 +91,7 @@ def in_place(kind: Kind) -> Iterator[None]:
 
 
 def _of_columns(
-    columns: numeric_columns.NumericColumns, outputs: Tensor, scores: Tensor
+    columns: numeric_columns.NumericColumns, outputs: Tensor, scores: Tensor, **_how: bool
 ) -> tuple[Tensor, Tensor]:
     """Return what `NumericColumns.log_ratio` does, which has the gradient of the mixture by hand."""
     own = outputs.t()[:, columns.outputs].unflatten(1, (len(columns.columns), -1))
