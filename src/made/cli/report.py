@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from made.cli.options import DataDir, Run, load_run
-from made.support.files import writing_aside
 from made.support.progress import counting
 
 __all__ = ["report"]
@@ -23,6 +22,7 @@ def report(
 ) -> None:
     """Write a page about a run: figures, columns, calibration, odd rows, what it gives away of its rows."""
     from made.report.run_report import STEPS, report_of
+    from made.support.files import writing_aside
 
     folder, model = load_run(run)
     target = out or folder.path / "report.html"
