@@ -69,7 +69,7 @@ def test_report(here, call, tiny):
 def test_next_commands_work(here, call, tiny):
     out = call("fit", "images.npy", "-o", "new", *tiny).out
     commands = [shlex.split(line)[1:] for line in out.splitlines() if line.startswith("  made ")]
-    assert {command[0] for command in commands} == {"sample", "complete", "score", "show", "summary"}
+    assert {own[0] for own in commands} == {"sample", "complete", "score", "report", "show", "summary"}
     for command in commands:
         call(*command)
 
