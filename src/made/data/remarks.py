@@ -79,7 +79,7 @@ def remarks(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
 
 def _digest(column: NDArray[Any]) -> bytes:
     """Return what two columns of the same entries, gaps among them, have in common."""
-    text = "\0".join(map(str, column.tolist())) if column.dtype == object else None
+    text = "\0".join(map(str, column.tolist())) if column.dtype.kind in "OUS" else None
     raw = column.astype(np.float64).tobytes() if text is None else text.encode(errors="surrogatepass")
     return hashlib.sha256(raw).digest()
 
