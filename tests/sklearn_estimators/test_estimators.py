@@ -250,3 +250,12 @@ def test_bad_arguments_get_one_line():
 
 def _share(estimator, rows, y=None):
     return float((estimator.predict(rows) == -1).mean())
+
+
+def test_columns_that_name_rows_are_features_like_any_other():
+    pandas = pytest.importorskip("pandas")
+    numbers = np.random.default_rng(0).normal(size=200)
+    frame = pandas.DataFrame({"id": np.arange(200), "size": numbers, "twice": 2 * numbers})
+    density = MADEDensity(random_state=0).fit(frame)
+    assert density.score_samples(frame).shape == (200,)
+    assert MADEClassifier(random_state=0).fit(frame, numbers > 0).predict(frame).shape == (200,)

@@ -39,6 +39,7 @@ def infer_schema(
     image_shape: tuple[int, int] | None = None,
     *,
     choices: Choices | None = None,
+    keeps_all: bool = False,
     train: Callable[[int], np.ndarray[Any, Any]] | None = None,
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema from the values in all splits together.
@@ -65,6 +66,8 @@ def infer_schema(
         Of rows that are images, where known; else detected from the pixels.
     choices : Choices, optional
         Kinds of columns, and columns to leave out, that are not to follow from the values.
+    keeps_all : bool
+        Leave out no column because it names rows.
     train : callable, optional
         Maps the number of rows of the first split to the numbers of those that are trained on; by default
         all are.
@@ -106,7 +109,7 @@ def infer_schema(
         found = [("bernoulli", {})] * len(kept)  # at once, as there may be thousands
     else:
         trained = np.arange(len(first)) if train is None else train(len(first))
-        if names is not None and image_shape is None:
+        if names is not None and image_shape is None and not keeps_all:
             gone = {d: why for d, why in left_out(first[trained], called).items() if d not in kinds}
             kept = [d for d in kept if d not in gone] or kept
             out = [(called[d], gone[d]) for d in gone if d not in kept and d not in dropped]
