@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
 from made.queries.density import Floats
 from made.sklearn.completions import class_probabilities
-from made.sklearn.table import TableEstimator, draw_seed, schema_of, with_target
+from made.sklearn.table import TargetEstimator
 from made.support.errors import InputError
 from made.variables.class_groups import default_coding
 from made.variables.column import Column
@@ -21,7 +21,7 @@ from made.variables.discrete import Discrete
 __all__ = ["MADEClassifier"]
 
 
-class MADEClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
+class MADEClassifier(ClassifierMixin, TargetEstimator):  # type: ignore[misc]
     """Predict a class by the joint density of features and class: p(y | x) = p(x, y) / p(x).
 
     Features may have gaps. Where a feature had gaps in training, a gap is a value like any other, and may
@@ -56,11 +56,6 @@ class MADEClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
     """
 
     classes_: NDArray[Any]
-    _target: int
-
-    def __init__(self, max_time: float | None = None, random_state: Any = None) -> None:
-        self.max_time = max_time
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> MADEClassifier:
         """Fit the joint density of features and class.
@@ -79,18 +74,13 @@ class MADEClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         self
         """
         table = self._checked(X, reset=True)
-        y = _labels(self, y)
+        y = self._required(y)
         check_consistent_length(table, y)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         n_classes = max(2, len(self.classes_))
         arguments = {"classes": n_classes, "coding": default_coding(n_classes)}
-        seed = draw_seed(self.random_state)
-        schema = schema_of(
-            table, getattr(self, "feature_names_in_", None), Column("y", "categorical", arguments), seed=seed
-        )
-        self._fit_table(with_target(table, codes), schema, sample_weight, seed)
-        self._places, self._target = np.arange(table.shape[1]), table.shape[1]
+        self._fit_target(table, codes, Column("y", "categorical", arguments), sample_weight)
         return self
 
     def predict_proba(self, X: Any) -> Floats:
@@ -119,12 +109,3 @@ class MADEClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
             raise InputError(f"column {name} holds numbers, not classes: ask for its regressor")
         self._target = target
         self.classes_ = np.array([value for value in block.values if value is not None])
-
-
-def _labels(estimator: Any, y: Any) -> NDArray[Any]:
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
-        )
-    labels: NDArray[Any] = column_or_1d(y, warn=True)
-    return labels

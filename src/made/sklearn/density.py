@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
@@ -18,7 +19,6 @@ from made.sklearn.table import (
     draw_seed,
     empty_like,
     frame_like,
-    places_of,
     to_numpy,
 )
 from made.support.errors import InputError
@@ -63,10 +63,6 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
     >>> density.sample(3).shape
     (3, 4)
     """
-
-    def __init__(self, max_time: float | None = None, random_state: Any = None) -> None:
-        self.max_time = max_time
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> MADEDensity:
         """Fit the density of the rows.
@@ -141,18 +137,14 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         >>> density.classifier(0).predict([[164.0], [181.0]])
         array([0, 1])
         """
-        target = self._column(column)
         found = MADEClassifier(max_time=self.max_time, random_state=self.random_state)
-        found._adopt(self.model_, places_of(self.model_, target), self._names)
-        found._set_target(target)
+        self._give(found, self._column(column))
         return found
 
     def regressor(self, column: int | str) -> MADERegressor:
         """Return a fitted regressor of one column of numbers given all others, on the same model."""
-        target = self._column(column)
         found = MADERegressor(max_time=self.max_time, random_state=self.random_state)
-        found._adopt(self.model_, places_of(self.model_, target), self._names)
-        found._set_target(target)
+        self._give(found, self._column(column))
         return found
 
     def imputer(self, strategy: str = "expected") -> MADEImputer:
@@ -171,6 +163,11 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         found._as_density, found.held_out_scores_ = self._as_density, self.held_out_scores_
         found._set_offset()
         return found
+
+    def _give(self, estimator: MADEClassifier | MADERegressor, target: int) -> None:
+        """Have an estimator predict a column by this model."""
+        estimator._adopt(self.model_, np.delete(np.arange(self.model_.n_variables), target), self._names)
+        estimator._set_target(target)
 
     @property
     def _names(self) -> Any:

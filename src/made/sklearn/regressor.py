@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_array, check_consistent_length
 
 from made.data.columns import infer_schema
 from made.queries.density import Floats
 from made.sklearn.completions import class_probabilities, number_samples
-from made.sklearn.table import TableEstimator, draw_seed, schema_of, with_target
+from made.sklearn.table import TargetEstimator
 from made.support.errors import InputError
 from made.variables.discrete import Discrete
 from made.variables.rows import Rows
@@ -21,7 +21,7 @@ from made.variables.rows import Rows
 __all__ = ["MADERegressor"]
 
 
-class MADERegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
+class MADERegressor(RegressorMixin, TargetEstimator):  # type: ignore[misc]
     """Predict a number by the joint density of features and target: the distribution of y given x.
 
     Features may have gaps, as for `MADEClassifier`.
@@ -54,12 +54,6 @@ class MADERegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
     True
     """
 
-    _target: int
-
-    def __init__(self, max_time: float | None = None, random_state: Any = None) -> None:
-        self.max_time = max_time
-        self.random_state = random_state
-
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> MADERegressor:
         """Fit the joint density of features and target.
 
@@ -77,13 +71,12 @@ class MADERegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         self
         """
         table = self._checked(X, reset=True)
-        y = _numbers(self, y)
+        y = check_array(self._required(y), ensure_2d=False, dtype="numeric", input_name="y").astype(
+            np.float64
+        )
         check_consistent_length(table, y)
-        seed = draw_seed(self.random_state)
         (target,) = infer_schema({"y": y[:, None]}, "y", ["y"])[0].columns
-        schema = schema_of(table, getattr(self, "feature_names_in_", None), target, seed=seed)
-        self._fit_table(with_target(table, y), schema, sample_weight, seed)
-        self._places, self._target = np.arange(table.shape[1]), table.shape[1]
+        self._fit_target(table, y, target, sample_weight)
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -149,13 +142,3 @@ def _quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
     middles = weights.cumsum(axis=1) - weights / 2
     rows = zip(middles, values, strict=True)
     return np.array([np.interp(levels, middle, own) for middle, own in rows]).reshape(-1, len(levels))
-
-
-def _numbers(estimator: Any, y: Any) -> Floats:
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
-        )
-    column = column_or_1d(y, warn=True)
-    checked: Floats = check_array(column, ensure_2d=False, dtype="numeric", input_name="y")
-    return checked.astype(np.float64)

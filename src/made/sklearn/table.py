@@ -11,14 +11,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from made.data.columns import infer_schema
 from made.model import MADE
 from made.queries.density import Floats
 from made.sklearn.completions import log_likelihood
 from made.support.errors import InputError
-from made.training.held_out import FEWEST_ROWS, numbers_apart
+from made.training.held_out import numbers_apart
 from made.tuning.auto import auto_fit
 from made.tuning.single import fit_single
 from made.variables import frames
@@ -31,11 +31,11 @@ __all__ = [
     "ScoredEstimator",
     "Table",
     "TableEstimator",
+    "TargetEstimator",
     "as_frame_of",
     "draw_seed",
     "empty_like",
     "frame_like",
-    "places_of",
     "schema_of",
     "to_numpy",
     "with_target",
@@ -61,11 +61,13 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         Where the columns have names.
     """
 
-    max_time: float | None
-    random_state: Any
     model_: MADE
     # The columns of the model that are features, in the order of the features.
     _places: NDArray[np.int64]
+
+    def __init__(self, max_time: float | None = None, random_state: Any = None) -> None:
+        self.max_time = max_time
+        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
         """Gaps and text are welcome."""
@@ -111,7 +113,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         else:
             self.model_ = auto_fit(own, schema=schema, seed=seed, max_time=self.max_time)
         # A percentile needs a hundred rows.
-        return kept[numbers_apart(len(own), seed)[1]] if len(own) >= max(_FEW_ROWS, FEWEST_ROWS) else kept
+        return kept[numbers_apart(len(own), seed)[1]] if len(own) >= _FEW_ROWS else kept
 
     def _rows(self, X: Any) -> Rows:
         """Return rows of features as the model computes with them; what is no feature is unknown."""
@@ -154,6 +156,30 @@ class ScoredEstimator(TableEstimator):
 
     def _log_likelihood(self, rows: Rows) -> Floats:
         return log_likelihood(self.model_, rows, as_density=self._as_density)
+
+
+class TargetEstimator(TableEstimator):
+    """An estimator of one column given the others: the last one of the table that it is fitted to."""
+
+    _target: int
+
+    def _fit_target(
+        self, table: Table, values: Table, column: Column, sample_weight: ArrayLike | None
+    ) -> None:
+        """Fit the model to features (n, F), and the values (n,) of the target, which is this column."""
+        seed = draw_seed(self.random_state)
+        schema = schema_of(table, getattr(self, "feature_names_in_", None), column, seed=seed)
+        self._fit_table(with_target(table, values), schema, sample_weight, seed)
+        self._places, self._target = np.arange(table.shape[1]), table.shape[1]
+
+    def _required(self, y: Any) -> Table:
+        """Return y as a column; the error where it is None is scikit-learn's."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            )
+        column: Table = column_or_1d(y, warn=True)
+        return column
 
 
 def draw_seed(random_state: Any) -> int:
@@ -207,11 +233,6 @@ def with_target(table: Table, target: NDArray[Any]) -> Table:
     if table.dtype.kind == "O":
         return np.column_stack([table, target.astype(object)])
     return np.column_stack([table, target])
-
-
-def places_of(model: MADE, target: int) -> NDArray[np.int64]:
-    """Return the columns of a model but one."""
-    return np.delete(np.arange(model.n_variables), target)
 
 
 def frame_like(template: Any, names: Sequence[str], values: Table) -> Any:
