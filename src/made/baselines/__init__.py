@@ -1,4 +1,4 @@
-"""What a figure is held against: the product of the marginals, and the Chow-Liu tree.
+"""What a figure is compared with: the product of the marginals, and the Chow-Liu tree.
 
 Both are fitted to counts in one look at the data, have nothing to tune, and give an exact log-probability:
 two honest lines for a trained model to stay below. A name is imported when it is first used.

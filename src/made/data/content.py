@@ -17,7 +17,7 @@ _GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def read_content(path: Path) -> bytes:
-    """Return what a file holds; ``-`` is standard input. gzip and Zstandard are told by their first bytes.
+    """Return what a file holds; ``-`` is standard input. gzip and Zstandard show in their first bytes.
 
     Raises
     ------

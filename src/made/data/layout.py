@@ -19,7 +19,7 @@ __all__ = ["Text", "open_text", "parse_lines"]
 _WITH_HEADER = (".csv", ".tsv", "")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# From how many lines the separator and the header are told.
+# How many lines the separator and the header are found from.
 _SAMPLE = 50
 # A field that a decimal comma leaves whole.
 _WITH_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")

@@ -65,7 +65,7 @@ def remarks(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
         said = []
         if len(observed) < len(table):
             said.append(_share(len(table) - len(observed), len(table)))
-        if len(observed) and all(value == observed[0] for value in observed[1:].tolist()):
+        if len(observed) and all(value == observed[0] for value in observed):
             said.append("one value only")
         else:
             key = _digest(table[:, d])

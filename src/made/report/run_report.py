@@ -87,8 +87,12 @@ class _Subject:
     ) -> tuple[NDArray[Any], NDArray[Any] | None]:
         if most is None or len(values) <= most:
             return values, context
-        picked = np.sort(np.random.default_rng(self.seed).permutation(len(values))[:most])
+        picked = self.picked(len(values), most)
         return values[picked], None if context is None else context[picked]
+
+    def picked(self, n: int, most: int) -> NDArray[np.int64]:
+        """Return the numbers of at most so many of n rows, at random, ascending."""
+        return np.sort(np.random.default_rng(self.seed).permutation(n)[:most])
 
     def _encoded(self, values: Any, context: NDArray[Any] | None) -> Rows:
         return self.model.rows(values, context).to(torch.device("cpu"))
@@ -289,13 +293,14 @@ def _rows(page: Report, subject: _Subject) -> None:
 
 def _memorization(page: Report, subject: _Subject) -> None:
     page.section("Does it give training rows away?")
-    train, held_out = subject.rows("train", _AUDITED), subject.rows("test", _AUDITED)
+    train, picked = subject.rows("train", _AUDITED), subject.picked(len(subject.test), _AUDITED)
+    held_out = subject.test[torch.from_numpy(picked)]
     if min(len(train), len(held_out)) < 2:
         page.text("There are too few rows to tell.")
         return
     whole = subject.rows("train", 10 * _AUDITED)
     found = audit(
-        (subject.model.log_prob(train).cpu().numpy(), subject.model.log_prob(held_out).cpu().numpy()),
+        (subject.model.log_prob(train).cpu().numpy(), subject.log_prob[picked]),
         subject.numbers(whole),
         subject.numbers(held_out),
         subject.numbers(subject.samples[:_AUDITED]),
