@@ -240,15 +240,32 @@ def test_a_mixture_of_masks_is_a_mixture(fitted):
     assert np.asarray(model.sample(50, seed=0)).shape == (50, 6)
 
 
-def test_numbers_as_context():
+@pytest.mark.parametrize("unit", [1.0, 1e6])
+def test_numbers_as_context(unit):
     draw = np.random.default_rng(0)
-    c = draw.lognormal(0, 2, (800, 1))
-    x = np.log(c) + draw.normal(0, 0.2, (800, 1))
+    c = unit * draw.lognormal(0, 2, (800, 1))
+    x = np.log(c / unit) + draw.normal(0, 0.2, (800, 1))
     model = made.MADE(made.Numeric(), hidden=(32,), context=made.Numeric(), direct=True)
     made.fit(model, x[:600], x[600:], context=c[:600], valid_context=c[600:], epochs=20, learning_rate=5e-3)
     assert float(model.log_prob(x[600:], context=c[600:]).mean()) > -0.6
     with pytest.raises(made.InputError, match="finite"):
         model.log_prob(x[:1], context=[[np.inf]])
+
+
+def test_the_marginals_of_context_are_those_of_the_training_rows_and_saved(tmp_path):
+    draw = np.random.default_rng(1)
+    c = np.column_stack([np.rint(draw.normal(45, 15, 600)), draw.integers(0, 3, 600)])
+    x = draw.normal(c[:, :1], 1)
+    kinds = [made.Numeric(step=1), made.Categorical(3)]
+    model = made.MADE([made.Numeric()], hidden=(8,), context=kinds, direct=True)
+    made.fit(model, x, False, context=c, epochs=1)
+    features = model.context.features(model.context.rows(c, len(c)))
+    assert abs(float(features[:, 0].mean())) < 0.1
+    assert float(features[:, 0].std()) == pytest.approx(1, abs=0.1)
+    model.save(tmp_path / "model.safetensors")
+    again = made.load(tmp_path / "model.safetensors")
+    assert torch.equal(again.log_prob(x, context=c), model.log_prob(x, context=c))
+    assert again.sample(3, seed=0, context=c[0]).shape == (3, 1)
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,12 @@ class BaseModel(nn.Module):
         outputs: Tensor = self.network(x, multiply, context=context, drop=drop, generator=generator)
         return outputs
 
+    def scored(self, rows: Rows) -> Rows:
+        """Return rows with what follows from their numbers, and from those of their context."""
+        if rows.context is not None:
+            rows = replace(rows, context=self.context.features(rows.context))
+        return self.variables.scored(rows)
+
     def _loss(
         self, rows: Rows, multiply: Product, weight: Tensor | None, generator: torch.Generator | None
     ) -> Tensor:
@@ -264,21 +270,22 @@ class BaseModel(nn.Module):
     @torch.no_grad()
     def set_marginals_in_slices(self, slices: Iterable[tuple[Rows, Tensor]]) -> None:
         """Set them from slices (rows as `rows` returns them, weight (rows,) float64)."""
-        numbers, sample = self.variables.numbers, RowSample()
-        to_fit = not is_fitted(self.variables)
+        to_fit, sample = not (is_fitted(self.variables) and self.context.is_fitted), RowSample()
+        of_context = self.context.variables
+        has_numbers = bool(self.variables.numbers or (of_context and of_context.numbers))
 
         def counted() -> Iterator[tuple[Tensor, Tensor]]:
             for rows, weight in slices:
                 own = rows.to(torch.device("cpu"))
-                if to_fit and numbers is not None:
+                if to_fit and has_numbers:
                     sample.add(own, weight.numpy())
                 yield own.codes, weight
 
         counts = counts_of(self.variables, counted())
         if to_fit:
-            some, weights = (None, None) if numbers is None else sample.rows
+            some, weights = sample.rows if has_numbers else (None, None)
             self._schema = self._schema.fitted(some, weights, counts)
-            self.variables = self._schema.row_type
+            self.variables, self.context = self._schema.row_type, self._schema.context
         outputs = marginals_of(self.variables, counts)
         self.network.biases[-1].copy_(outputs)
 

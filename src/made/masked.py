@@ -133,7 +133,7 @@ class MaskedModel(BaseModel):
                 context = context.expand(x.shape[0], -1)
                 if self.context.variables is not None:
                     own, verdict = rows_of_values(self.context.variables, context)
-                    context = self.context.encoded(own)
+                    context = self.context.features_of(own)
             elif context is not None or self.context:
                 context = self.context.rows(context, x.shape[0])
             encoded, of_values = rows_of_values(self.variables, x)

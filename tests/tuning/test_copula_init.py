@@ -35,6 +35,24 @@ def test_its_nll_is_that_of_the_copula(ordering):
     assert float(model.log_prob(rows)[inside].mean()) == pytest.approx(expected, abs=4e-3 + 1e-3)
 
 
+@pytest.mark.parametrize("is_number", [True, False])
+def test_it_starts_from_what_context_says(is_number):
+    draw = np.random.default_rng(0)
+    c = draw.normal(50, 10, (3000, 1)) if is_number else draw.integers(0, 2, (3000, 1))
+    x = np.column_stack([3.0 * c[:, 0] + draw.normal(0, 2, 3000), draw.normal(size=3000)])
+    schema, _ = infer_schema({"train": np.hstack([x, c])})
+    schema = schema.with_context([2])
+    train = schema.encode(np.hstack([x, c]))
+    model = build_as_copula(schema.fitted(train), {"hidden": (8,), "direct": True}, train)
+    own = model.log_prob(np.hstack([x, c]), per_variable=True)[:, 0].mean()
+    assert float(own) == pytest.approx(-np.log(2 * np.sqrt(2 * np.pi * np.e)), abs=0.1)
+
+
+def test_one_number_given_others_can_start_as_a_copula():
+    schema, _ = infer_schema({"train": np.random.default_rng(0).normal(size=(50, 2))})
+    assert can_be_copula(schema.with_context([1]))
+
+
 def test_a_column_that_others_determine_is_no_trouble():
     draw = np.random.default_rng(1)
     a = draw.normal(size=(300, 2))

@@ -128,8 +128,8 @@ class InMemory(Batches):
             generator = np.random.default_rng([self.seed, epoch])
             self._order = torch.from_numpy(generator.permutation(self.n_rows)).to(self.rows.codes.device)
             self._ordered = epoch
-        if self.rows.bodies is not None and self.rows.bodies.numel() <= _MOST_SCORES:
-            self.rows = self.model.variables.scored(self.rows)
+        if self.rows.bodies is None or self.rows.bodies.numel() <= _MOST_SCORES:
+            self.rows = self.model.scored(self.rows)
         chosen = self._order[first:stop]
         return Batch.of(self.rows[chosen], None if self.weight is None else self.weight[chosen])
 

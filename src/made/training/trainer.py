@@ -76,7 +76,7 @@ class Trainer:
         rows, weight, *others = batches.identity()
         if valid is not None:
             others += [valid.context, valid.bodies]
-            self.valid = Batch.of(model.variables.scored(valid.encoded))
+            self.valid = Batch.of(model.scored(valid.encoded))
         own = [each for each in others if each is not None]
         self.data = fingerprint(rows, weight, None if valid is None else valid.rows, *own)
         self.began = self.saved = self.handed_on = time.monotonic()

@@ -1,9 +1,9 @@
 """A model that starts as a Gaussian copula of its numbers, and as a linear discriminant of its classes.
 
-The input features of all variables, in the order of their ranks, have one covariance matrix, shrunk towards
-independence (Ledoit and Wolf 2004). The normal score of a number is then a linear function of the features
-before it, plus noise; and so are the logits of a class, were the features normal within each class. Direct
-connections and one width hold that exactly.
+The features of context and of all variables, in the order of their ranks, have one covariance matrix, shrunk
+towards independence (Ledoit and Wolf 2004). The normal score of a number is then a linear function of the
+features before it, plus noise; and so are the logits of a class, were the features normal within each class.
+Direct connections and one width hold that exactly.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _FEW_ATOMS = 0.01
 
 
 def can_be_copula(schema: Schema) -> bool:
-    """Return whether there is a number, and something beside it."""
-    return schema.row_type.numbers is not None and schema.row_type.n_variables > 1
+    """Return whether there is a number, and something beside it that it may depend on."""
+    return schema.row_type.numbers is not None and (schema.row_type.n_variables > 1 or bool(schema.context))
 
 
 def least_noise(row_type: RowType, train: Rows) -> float:
@@ -92,7 +92,7 @@ def build_as_copula(
     model = MADE(schema, seed=seed, **settings)
     model.set_marginals(train)
     assert model.network.direct is not None
-    train = model.variables.scored(train)
+    train = model.scored(train)
     codes = train.codes.cpu().numpy().astype(np.int64)
     before = _Features.of(model, train, sample_correlation if is_sharp else shrunk_correlation)
     outputs = np.cumsum(model.variables.output_sizes) - model.variables.output_sizes
@@ -151,14 +151,15 @@ def _as_correlation(covariance: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Features:
-    """Input features that vary, in the order of the ranks of their variables.
+    """Features that vary: those of context, and those of variables in the order of their ranks.
 
     Attributes
     ----------
     values : (n, M) float64 array
         Standardized.
     inputs, ranks : (M,) int arrays
-        Which inputs of the network they are, and the rank of the variable of each.
+        Which inputs of the network they are, those of context counted first, and the rank of the variable of
+        each, 0 for context.
     mean, deviation : (M,) float64 arrays
         What they were standardized by.
     factor : (M, M) float64 array
@@ -178,28 +179,40 @@ class _Features:
     @staticmethod
     def of(model: MADE, train: Rows, correlate: Callable[[Floats], Floats]) -> _Features:
         """Return the features of training rows: of a number its normal score, and whether it is missing."""
-        variables, ranks = model.variables, model.mask(0).ranks
+        variables, context = model.variables, model.context
         table = variables.features(train.codes, train.scores).double().cpu().numpy()
-        firsts = np.cumsum(variables.input_sizes) - variables.input_sizes
-        owner = np.repeat(np.arange(variables.n_variables), variables.input_sizes)
-        is_used = np.ones(variables.n_inputs, dtype=bool)
-        is_score = np.zeros(variables.n_inputs, dtype=bool)
-        for d, block in variables.columns():
-            if isinstance(block, Numeric):
-                is_score[firsts[d]] = True
-                # Its score says all of a spike; many columns of little say would shrink the others' part.
-                is_used[firsts[d] + 1 : firsts[d] + N_BUMPS + block.n_classes] = False
+        ranks = np.repeat(model.mask(0).ranks, variables.input_sizes)
+        is_used, is_score = _used_of(variables)
+        if train.context is not None:
+            beside = np.ones(context.n_features, dtype=bool)
+            own = (beside, beside) if context.variables is None else _used_of(context.variables)
+            table = np.hstack([train.context.double().cpu().numpy(), table])
+            ranks = np.concatenate([np.zeros(context.n_features, dtype=ranks.dtype), ranks])
+            is_used, is_score = np.concatenate([own[0], is_used]), np.concatenate([own[1], is_score])
         least = min(_LEAST_DEVIATION, math.sqrt(_FEWEST_ROWS / len(table)))
         is_used &= is_score | (table.std(axis=0) > least)
         if is_used.sum() > _MOST_FEATURES:
             is_used &= is_score
         inputs = np.flatnonzero(is_used)
-        inputs = inputs[np.argsort(ranks[owner[inputs]], kind="stable")]
+        inputs = inputs[np.argsort(ranks[inputs], kind="stable")]
         values = table[:, inputs]
         mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
         values = (values - mean) / deviation
         factor = np.linalg.inv(np.linalg.cholesky(correlate(values)))
-        return _Features(values, inputs, ranks[owner[inputs]], mean, deviation, factor, correlate)
+        return _Features(values, inputs, ranks[inputs], mean, deviation, factor, correlate)
+
+
+def _used_of(variables: RowType) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which features of variables are taken, where they vary, and which are normal scores."""
+    firsts = np.cumsum(variables.input_sizes) - variables.input_sizes
+    is_used = np.ones(variables.n_inputs, dtype=bool)
+    is_score = np.zeros(variables.n_inputs, dtype=bool)
+    for d, block in variables.columns():
+        if isinstance(block, Numeric):
+            is_score[firsts[d]] = True
+            # Its score says all of a spike; many columns of little say would shrink the others' part.
+            is_used[firsts[d] + 1 : firsts[d] + N_BUMPS + block.n_classes] = False
+    return is_used, is_score
 
 
 def _set_body(model: MADE, before: _Features, n_before: int, is_body: NDArray[np.bool_], first: int) -> None:
@@ -274,7 +287,14 @@ def _set_classes(
 
 def _connect(model: MADE, before: _Features, outputs: torch.Tensor, weights: Floats) -> None:
     """Set the direct connections from the first features to some outputs: (outputs, features)."""
-    direct = model.network.direct
-    assert direct is not None
-    into = torch.from_numpy(before.inputs[: weights.shape[1]])
-    direct[outputs[:, None], into[None]] = torch.from_numpy(weights).to(direct)
+    inputs, n_context = before.inputs[: weights.shape[1]], model.context.n_features
+    of_context = inputs < n_context
+    parts = (
+        (model.network.context, of_context, inputs),
+        (model.network.direct, ~of_context, inputs - n_context),
+    )
+    for matrix, own, places in parts:
+        if own.any():
+            assert matrix is not None
+            into = torch.from_numpy(places[own])
+            matrix[outputs[:, None], into[None]] = torch.from_numpy(weights[:, own]).to(matrix)

@@ -14,6 +14,7 @@ from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.base import Variable
 from made.variables.encoding import encode_complete
+from made.variables.fitting import is_fitted
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -120,18 +121,36 @@ class Context:
             raise InputError(f"context: row {row}, column {column} (counted from 0) is not a finite number")
         return numbers
 
-    def encoded(self, rows: Rows) -> Tensor:
-        """Return encoded context as a model keeps it: codes or, where some of it is numeric, features."""
-        assert self.variables is not None
-        if self.variables.numbers is None:
-            return rows.codes
-        return self.variables.features(rows.codes, self.variables.scored(rows).scores)
+    @property
+    def is_fitted(self) -> bool:
+        """Whether training rows have set all that is set once: the marginals of numeric columns."""
+        return self.variables is None or is_fitted(self.variables)
 
-    def features(self, rows: Tensor) -> Tensor:
-        """Turn rows of context (n, n_columns) into the network's features (n, n_features), float32."""
-        if self.variables is None or self.variables.numbers is not None:
-            return rows
-        return self.variables.features(rows)
+    def encoded(self, rows: Rows) -> Tensor:
+        """Return encoded context as rows keep it: codes and, of numeric columns, the bodies beside them."""
+        return rows.codes if rows.bodies is None else torch.cat([rows.codes.long(), rows.bodies], dim=1)
+
+    def decoded(self, context: Tensor) -> Rows | None:
+        """Return what `encoded` was given; None where context is numbers, or features already."""
+        if self.variables is None or context.is_floating_point():
+            return None
+        if self.variables.numbers is None:
+            return Rows(context)
+        codes, bodies = context[:, : self.n_columns], context[:, self.n_columns :]
+        return Rows(codes, bodies=bodies)
+
+    def features(self, context: Tensor) -> Tensor:
+        """Turn context as rows keep it into the network's features (n, n_features), float32.
+
+        Features are left as they are.
+        """
+        rows = self.decoded(context)
+        return context if rows is None else self.features_of(rows)
+
+    def features_of(self, rows: Rows) -> Tensor:
+        """Turn encoded rows of context into the network's features (n, n_features), float32."""
+        assert self.variables is not None
+        return self.variables.features(rows.codes, self.variables.scored(rows).scores)
 
     def settings(self) -> int | list[dict[str, Any]]:
         """Return the JSON-ready description that model files hold."""

@@ -93,7 +93,8 @@ class RowSample:
 
     def add(self, rows: Rows, weight: NDArray[np.float64]) -> None:
         """Offer rows, each with its weight."""
-        self._parts.append((Rows(rows.codes, bodies=rows.bodies), weight, self._uniforms.random(len(rows))))
+        own = Rows(rows.codes, context=rows.context, bodies=rows.bodies)
+        self._parts.append((own, weight, self._uniforms.random(len(rows))))
         if sum(len(weights) for _, weights, _ in self._parts) > 2 * MOST_VALUES:
             self._parts = [self._joined()]
 

@@ -30,7 +30,7 @@ class Rows:
     known : (n, D) bool tensor, optional
         Which entries are known. None: all of them.
     context : (n, C) tensor, optional
-        What each row is conditioned on, for a model of p(x | c).
+        What each row is conditioned on, for a model of p(x | c): see `Context.encoded`, or its features.
     bodies : (n, B) int64 tensor, optional
         Where there are B numeric variables: the number of the point of the grid of each, or the bits of the
         float64; 0 where it is missing or unknown.

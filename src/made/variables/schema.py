@@ -360,7 +360,7 @@ class Schema:
         Parameters
         ----------
         rows : Rows, optional
-            Training rows, or a sample of them.
+            Training rows, or a sample of them, with their context.
         weight : (n,) array, optional
             Of each row.
         counts : sequence of D tensors, optional
@@ -368,13 +368,18 @@ class Schema:
         """
         from made.variables.fitting import fitted_arguments
 
-        arguments = fitted_arguments(self.row_type, rows, weight, counts)
-        if not arguments:
+        modelled = [d for d in range(len(self.columns)) if d not in self.context_places]
+        own = fitted_arguments(self.row_type, rows, weight, counts)
+        found = {modelled[d]: arguments for d, arguments in own.items()}
+        context = None if rows is None or rows.context is None else self.context.decoded(rows.context)
+        if context is not None and self.context.variables is not None:
+            own = fitted_arguments(self.context.variables, context, weight)
+            found |= {self.context_places[c]: arguments for c, arguments in own.items()}
+        if not found:
             return self
-        columns = list(self.columns)
-        modelled = [d for d in range(len(columns)) if d not in self.context_places]
-        for d, own in arguments.items():
-            columns[modelled[d]] = replace(columns[modelled[d]], arguments=own)
+        columns = [
+            replace(column, arguments=found.get(d, column.arguments)) for d, column in enumerate(self.columns)
+        ]
         return replace(self, columns=tuple(columns))
 
     def as_dict(self) -> dict[str, Any]:
