@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from made.model import MADE
 from made.variables.discrete import Discrete
@@ -36,6 +37,8 @@ _LEAST_NOISE = 1e-3
 _MOST_FEATURES, _MOST_CLASSES = 1_000, 50
 # Of the variance of features, what is left within classes at least.
 _LEAST_WITHIN = 0.05
+# How much of the logits of a discriminant is taken.
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # A feature that hardly any row has, say of a class that occurs twice, has a slope that is mostly noise: a row
 # that has it would cost thousands of nats. Its deviation is at least this, or that of _FEWEST_ROWS rows.
 _LEAST_DEVIATION, _FEWEST_ROWS = 0.1, 30
@@ -273,7 +276,9 @@ def _set_classes(
     inverse = vectors / np.maximum(values, _LEAST_WITHIN) @ vectors.T
     inner = whitened + whitened @ between.T @ inverse @ between
     weights = inner @ factor
-    biases = np.log(shares) - (weights * means).sum(axis=1) / 2
+    offsets = -(weights * means).sum(axis=1) / 2
+    taken = _best_share(np.log(shares), x @ weights.T + offsets, codes)
+    weights, biases = taken * weights, np.log(shares) + taken * offsets
     weights, biases = weights - weights.mean(axis=0), biases - biases.mean()
     weights, biases = weights[classes], biases[classes] + np.log(each)
     if is_one_logit:
@@ -283,6 +288,20 @@ def _set_classes(
     bias = torch.from_numpy(biases - weights @ before.mean[:n_before])
     model.network.biases[-1][own] = bias.to(model.network.biases[-1])
     _connect(model, before, own, weights)
+
+
+def _best_share(marginal: Floats, evidence: Floats, codes: Ints) -> float:
+    """Return how much of the evidence, (n, classes) logits beside those of the marginal, predicts codes best.
+
+    Features are not normal within classes, and a discriminant that takes them to be is too sure of itself.
+    """
+    own = np.arange(len(codes))
+
+    def loss(share: float) -> float:
+        logits = marginal + share * evidence
+        return float((logsumexp(logits, axis=1) - logits[own, codes]).mean())
+
+    return min(_SHARES, key=loss)
 
 
 def _connect(model: MADE, before: _Features, outputs: torch.Tensor, weights: Floats) -> None:
