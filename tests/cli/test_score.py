@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ def test_samples_are_understood_by_score(here, call, parse):
     for name in ("new.csv", "new.npy"):
         call("sample", "run", "-n", "30", "-o", name)
         header, values = parse(call("score", "run", name).out)
-        assert header == ["log_prob"]
+        assert header == ["log_prob", "percentile"]
         model = made.load("run/model.safetensors")
         expected = model.log_prob(model.sample(30, seed=0)).numpy()
         np.testing.assert_allclose(values[:, 0], expected, rtol=1e-8)
@@ -27,21 +28,57 @@ def test_score(here, call, parse):
     assert result.out == ""
     text = (here / "scores.csv").read_text()
     header, values = parse(text)
-    assert header == ["log_prob"]
+    assert header == ["log_prob", "percentile"]
     model = made.load("run/model.safetensors")
     rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
     np.testing.assert_allclose(values[:, 0], model.log_prob(rows).numpy(), rtol=1e-8)
+    held_out = np.array(json.loads((here / "run" / "held_out.json").read_text())["log_prob"])
+    less = (held_out < values[:, :1] - 1e-9).mean(axis=1)
+    assert (100 * less <= values[:, 1] + 1e-6).all()
+    assert (values[:, 1] <= 100 * (held_out <= values[:, :1] + 1e-9).mean(axis=1) + 1e-6).all()
     assert len(text.splitlines()) == 61
     assert call("score", "run", "other.csv").out == text
 
 
 def test_score_per_variable(here, call, parse):
     header, values = parse(call("score", "run", "other.csv", "--per-variable").out)
-    assert header == ["log_prob", "sex", "kind", "size"]
-    assert values.shape == (60, 4)
-    np.testing.assert_allclose(values[:, 1:].sum(axis=1), values[:, 0], rtol=1e-6)
+    assert header == ["log_prob", "percentile", "sex", "kind", "size"]
+    assert values.shape == (60, 5)
+    np.testing.assert_allclose(values[:, 2:].sum(axis=1), values[:, 0], rtol=1e-6)
     header, _ = parse(call("score", "pictures", "images.npy", "--per-variable", "--split", "all").out)
-    assert header == ["log_prob", *(f"x{i}" for i in range(12))]
+    assert header == ["log_prob", "percentile", *(f"x{i}" for i in range(12))]
+
+
+def test_score_per_column(here, call):
+    """The twin of `made.odd_entries`, of complete rows and of others."""
+    model = made.load("run/model.safetensors")
+    for name, text, rows in (
+        ("all.csv", "sex,kind,size\n0,1,10\n1,2,40\n", [[0, 1, 10], [1, 2, 40]]),
+        ("gaps.csv", "sex,kind,size\n0,,10\n,,\n1,2,40\n", [[0, None, 10], [None] * 3, [1, 2, 40]]),
+    ):
+        (here / name).write_text(text)
+        call("score", "run", name, "--per-column", "-o", "scores.parquet")
+        table = polars.read_parquet("scores.parquet")
+        expected = made.odd_entries(model, rows).as_dict()
+        first = (
+            ["log_prob", "percentile"] if name == "all.csv" else ["log_prob", "standard_error", "percentile"]
+        )
+        assert table.columns == [*first, *expected]
+        for own, values in expected.items():
+            found = table[own].to_list()
+            if values.dtype == object:
+                assert found == values.tolist()
+            else:
+                np.testing.assert_allclose(np.array(found, dtype=float), values, atol=1e-6)
+    text = call("score", "run", "gaps.csv", "--per-column").out
+    assert text.splitlines()[0] == ",".join(table.columns)
+    assert text.splitlines()[2].startswith("0,0,50,,,,,,")
+
+
+def test_without_held_out_rows_there_are_no_percentiles(here, call, parse):
+    result = call("score", "run/model.safetensors", "other.csv")
+    assert parse(result.out)[0] == ["log_prob"]
+    assert result.err == "no percentiles: a model file has no held-out rows to compare with\n"
 
 
 GAPS = [[0, None, 10], [None, 1, None], [1, 2, 40], [None, None, None]]
@@ -51,7 +88,7 @@ def test_score_of_incomplete_rows(here, call, parse):
     (here / "gaps.csv").write_text("sex,kind,size\n0,,10\n?,1,NA\n1,2,40\n,none,null\n")
     result = call("score", "run", "gaps.csv")
     header, found = parse(result.out)
-    assert header == ["log_prob", "standard_error"]
+    assert header == ["log_prob", "standard_error", "percentile"]
     model = made.load("run/model.safetensors")
     np.testing.assert_allclose(found[:, 0], made.marginal(model, GAPS).log_prob, rtol=1e-8)
     assert found[2, 0] == pytest.approx(float(model.log_prob([[1, 2, 40]])[0]))
@@ -138,7 +175,7 @@ def test_per_variable_of_a_mixture_is_that_of_its_first_mask(here, call, tiny, p
     rows = np.loadtxt("other.csv", delimiter=",", skiprows=1, dtype=int)
     _, values = parse(result.out)
     np.testing.assert_allclose(values[:, 0], model.log_prob(rows).numpy(), rtol=1e-8)
-    np.testing.assert_allclose(values[:, 1:].sum(axis=1), model.log_prob(rows, mask=0).numpy(), rtol=1e-6)
+    np.testing.assert_allclose(values[:, 2:].sum(axis=1), model.log_prob(rows, mask=0).numpy(), rtol=1e-6)
 
 
 def test_tables_in_and_out(here, call, parse):
@@ -151,7 +188,7 @@ def test_tables_in_and_out(here, call, parse):
     scores = parse(call("score", "run", "new.parquet").out)
     call("score", "run", "new.parquet", "--per-variable", "-o", "scores.parquet")
     found = polars.read_parquet("scores.parquet")
-    assert found.columns == ["log_prob", *header]
+    assert found.columns == ["log_prob", "percentile", *header]
     np.testing.assert_allclose(found["log_prob"].to_numpy(), scores[1][:, 0], rtol=1e-8)
     (here / "new.csv").write_text(text)
     assert call("score", "run", "new.csv").out == call("score", "run", "new.parquet").out

@@ -21,7 +21,6 @@ from made.runs.samples import (
     draw_portions,
     rows_per_portion,
     value_type,
-    write_numbers,
     write_rows,
 )
 from made.variables.rows import Rows
@@ -165,16 +164,9 @@ def test_what_parquet_holds_is_read_back(tmp_path):
     )
 
 
-def test_names_of_parquet_differ_and_those_of_csv_need_not(tmp_path, refused):
-    """The names in a schema differ; those of other numbers are the caller's."""
+def test_names_in_a_schema_differ(refused):
     with refused("two columns are called 'a'"):
         with_names(made.MADE(B(2), ()), ["a", "a"])
-    table = np.zeros((3, 2))
-    with refused("x.parquet", "two columns called 'a'", ".csv"):
-        write_numbers(tmp_path / "x.parquet", ["a", "a"], table)
-    assert list(tmp_path.iterdir()) == []
-    write_numbers(tmp_path / "x.csv", ["a", "a"], table)
-    assert (tmp_path / "x.csv").read_text().startswith("a,a\n")
 
 
 def test_csv_is_as_python_writes_it(tmp_path):

@@ -79,7 +79,7 @@ def test_columns_are_found_by_name(people, tmp_path, caplog):
     absent = find(write(FRAME.drop("city"), tmp_path / "c.csv")).rows
     assert absent.mask.tolist() == [[True, False, True, True]] * 3  # unknown, not missing
     assert "unknown in every row, as the file has no such column: city" in caplog.text
-    log_prob, error, _ = score_partly_known(model, absent, "c.csv")
+    log_prob, error, _ = score_partly_known(model, absent)
     assert (log_prob >= model.log_prob(whole).numpy()).all()
     assert (error == 0).all()
 

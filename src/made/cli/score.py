@@ -13,13 +13,9 @@ from made.support.errors import InputError
 from made.support.progress import counting
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from made.model import MADE
-    from made.runs.rejected import Rejected
-    from made.runs.rows import FoundRows
-    from made.variables.rows import Rows
+    from made.runs.folder import RunFolder
+    from made.runs.held_out import Comparison
 
 __all__ = ["score"]
 
@@ -33,8 +29,16 @@ def score(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help=".csv or .parquet [CSV on the screen].")
     ] = None,
     split: Split = None,
+    per_column: Annotated[
+        bool,
+        typer.Option(
+            "--per-column",
+            help="Which entry of a row is odd, what was expected, and log p of each given all others.",
+        ),
+    ] = False,
     per_variable: Annotated[
-        bool, typer.Option("--per-variable", help="A column per variable as well: which entries surprise.")
+        bool,
+        typer.Option("--per-variable", help="log p of each entry given those before it in the ordering."),
     ] = False,
     data_dir: DataDir = None,
     particles: Annotated[
@@ -42,21 +46,28 @@ def score(
     ] = 1000,
     device: Device = "cpu",
 ) -> None:
-    """Write the log-probability of every row in nats: the lower, the more surprising.
+    """Write the log-probability of every row in nats, and its percentile among held-out rows of the run.
+
+    The lower, the more surprising: the percentile says how many in 100 validation and test rows are less
+    likely. --per-column names the oddest entry of each row: odd_column, odd_value, what was expected given
+    all others, log p of the entry (odd_log_prob), and by how many nats it is below that of a usual value
+    (odd_surprise; from about 2 on it is odd); then COLUMN_log_prob for every column.
 
     Labels that no training row had are scored as one event; a column `unseen` says how many a row has, where
     the model has such columns.
 
     Of rows with unknown entries (empty, ?, NA or NaN in a file) it is that of what is known, with its
-    standard error, which is 0 where the answer is exact.
+    standard error, which is 0 where the answer is exact; the percentile is that among the same entries.
 
     Columns are found by their names, in any order. Others are passed over, and one that is not there is
     unknown. Rows that cannot be read have no score; FILE.rejected.csv, beside FILE, says why.
     """
     import numpy as np
 
+    from made.runs.completions import poor_estimates
     from made.runs.rows import find_rows
-    from made.runs.scores import score_model
+    from made.runs.scoring import Scorer
+    from made.runs.table_out import columns_text, write_columns
     from made.variables.unseen_entries import unseen_note
 
     folder, model = load_run(run, device)
@@ -64,72 +75,55 @@ def score(
     names = [column.name for column in model.schema.modelled]
     if note := unseen_note(model.variables, names, found.rows, found.place):
         tell(note)
-    if not found.rows.is_complete:
-        if per_variable:
-            raise InputError(f"--per-variable needs complete rows, and {data} has unknown entries")
-        _score_incomplete(model, found, particles, out)
-        return
+    has_gaps = not found.rows.is_complete
+    if has_gaps and per_variable:
+        raise InputError(
+            f"--per-variable needs complete rows, and {data} has unknown entries: --per-column does without"
+        )
+    comparison = _comparison(folder, model, data_dir)
+    scorer = Scorer(model, has_gaps, comparison, per_column, per_variable, particles)
     with counting("scoring", len(found.rows)) as advance:
-        table = score_model(model, found.rows, advance).numpy()[:, None]
-    names, unseen = _with_unseen(model, found.rows, ["log_prob"])
-    table = np.hstack([table, unseen])
-    if per_variable:
-        # In a mixture there is one for each mask; the first has the ordering that was asked for.
-        parts = model.log_prob(found.rows, per_variable=True, mask=0)
-        table = np.hstack([table, parts.cpu().numpy()])
-        names += [column.name for column in model.schema.modelled]
-        if model.n_masks > 1:
-            tell(
-                f"log_prob is that of the {model.mask_set.describe()}; the columns of variables are "
-                "under mask 0, each given those before it in its ordering, and add up to its log p"
-            )
-    _write(names, table, out, found.rejected)
-    if out is not None:
+        scores = scorer.score(found.rows, advance=advance)
+    if per_variable and model.n_masks > 1:
         tell(
-            f"log p of {len(table):,} rows ({found.name}, {found.split}), "
-            f"mean {table[:, 0].mean():.3f} nats: {out}"
+            f"log_prob is that of the {model.mask_set.describe()}; the columns of variables are "
+            "under mask 0, each given those before it in its ordering, and add up to its log p"
+        )
+    columns = scores.columns
+    if found.rejected is not None:
+        columns = [(name, found.rejected.in_place(values)) for name, values in columns]
+    if out is None:
+        typer.echo(columns_text(columns), nl=False)
+    else:
+        write_columns(out, columns)
+    tell_rejected(found.rejected, out, "without a score")
+    place = "" if out is None else f": {out}"
+    if has_gaps:
+        estimated = np.isfinite(scores.ess).sum()
+        tell(
+            f"log p of what is known in {len(found.rows):,} rows ({found.name}), "
+            f"{estimated:,} of them estimated{place}"
+        )
+        if poor := poor_estimates(scores.ess):
+            tell(f"  {poor}")
+    elif out is not None:
+        tell(
+            f"log p of {len(found.rows):,} rows ({found.name}, {found.split}), "
+            f"mean {scores.log_prob.mean():.3f} nats{place}"
+        )
+    if comparison is not None and comparison.n_left_out:
+        tell(
+            f"  {comparison.n_left_out:,} rows have no percentile: held-out rows are scored for the first "
+            "16 patterns of unknown entries alone"
         )
 
 
-def _score_incomplete(model: MADE, found: FoundRows, particles: int, out: Path | None) -> None:
-    """Write log p of what is known in each row, and its standard error."""
-    import numpy as np
+def _comparison(folder: RunFolder, model: MADE, data_dir: str | None) -> Comparison | None:
+    """Return what compares rows with the held-out rows of the run, or say why there is none."""
+    from made.runs.held_out import Comparison, HeldOut, held_out_rows
 
-    from made.runs.completions import poor_estimates, score_partly_known
-
-    rows = found.rows
-    with counting("scoring", len(rows)) as advance:
-        log_prob, error, ess = score_partly_known(model, rows, found.name, particles, advance)
-    names, unseen = _with_unseen(model, rows, ["log_prob", "standard_error"])
-    table = np.hstack([log_prob[:, None], error[:, None], unseen])
-    _write(names, table, out, found.rejected)
-    estimated = np.isfinite(ess).sum()
-    place = "" if out is None else f": {out}"
-    tell(
-        f"log p of what is known in {len(table):,} rows ({found.name}), "
-        f"{estimated:,} of them estimated{place}"
-    )
-    if poor := poor_estimates(ess):
-        tell(f"  {poor}")
-
-
-def _with_unseen(model: MADE, rows: Rows, names: list[str]) -> tuple[list[str], NDArray[np.float64]]:
-    """Return names with that of the numbers of labels that are no class, and these numbers, (n, 0 or 1)."""
-    import numpy as np
-
-    from made.variables.unseen_entries import are_unseen
-
-    numbers = are_unseen(model.variables, rows).sum(axis=1, keepdims=True).astype(np.float64)
-    return ([*names, "unseen"], numbers) if model.variables.has_unseen else (names, numbers[:, :0])
-
-
-def _write(names: list[str], table: NDArray[np.float64], out: Path | None, rejected: Rejected | None) -> None:
-    """Write columns of numbers to a file, or show them; nothing where a row could not be read."""
-    from made.runs.samples import numbers_text, write_numbers
-
-    full = table if rejected is None else rejected.in_place(table)
-    if out is None:
-        typer.echo(numbers_text(names, full), nl=False)
-    else:
-        write_numbers(out, names, full)
-    tell_rejected(rejected, out, "without a score")
+    held_out, why = HeldOut.find(folder, model, data_dir)
+    if held_out is None:
+        tell(f"no percentiles: {why}")
+        return None
+    return Comparison(model, held_out, lambda: held_out_rows(folder, model, data_dir))

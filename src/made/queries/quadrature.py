@@ -26,7 +26,7 @@ from made.queries.density import BoolArray, Density, Floats, States
 from made.queries.value_sets import ValueSet
 from made.variables.rows import Rows
 
-__all__ = ["MOST_NUMBERS", "integrate", "log_evidence", "n_nodes"]
+__all__ = ["MOST_NUMBERS", "integrate", "log_evidence", "n_nodes", "panel_rule"]
 
 #: Largest number of variables that are integrated over together.
 MOST_NUMBERS = 2
@@ -68,6 +68,26 @@ def n_nodes(n_numbers: IntArray) -> IntArray:
     """
     of_one, of_two = 15 * (len(_EDGES) - 1), (15 * (len(_EDGES_OF_TWO) - 1)) ** 2
     return np.where(n_numbers == 0, 1, np.where(n_numbers == 1, of_one, of_two))
+
+
+def panel_rule(scores: Sequence[float]) -> tuple[Floats, Floats, Floats]:
+    """Return nodes u in (0, 1), 15 for each panel, and their weights by the rules of Kronrod and of Gauss.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        The normal scores at which panels end, from -inf to inf.
+
+    Examples
+    --------
+    >>> u, kronrod, _ = panel_rule([-np.inf, 0.0, np.inf])
+    >>> len(u), bool(np.isclose((kronrod * u**2).sum(), 1 / 3))
+    (30, True)
+    """
+    edges = torch.special.ndtr(torch.tensor(scores, dtype=torch.float64)).numpy()
+    half = np.diff(edges)[:, None] / 2
+    u = edges[:-1, None] + half + half * _NODES
+    return u.ravel(), (half * _WEIGHTS).ravel(), (half * _GAUSS).ravel()
 
 
 @dataclass(frozen=True)
@@ -148,11 +168,11 @@ def _by_panels(asked: _Question, discrete: list[int], bodies: list[int]) -> tupl
         none = np.full(len(asked.rows), -np.inf)
         nodes = np.zeros((len(asked.rows), 1, 0))
         return np.logaddexp.reduce(_log_values(asked, discrete, bodies, nodes), axis=(1, 2)), none
-    z = torch.tensor(_EDGES if len(bodies) == 1 else _EDGES_OF_TWO, dtype=torch.float64)
+    if len(bodies) == 2:
+        return _tensor_rule(asked, discrete, bodies)
+    z = torch.tensor(_EDGES, dtype=torch.float64)
     edges = np.broadcast_to(torch.special.ndtr(z).numpy(), (len(asked.rows), len(z)))
     low, high = edges[:, :-1], edges[:, 1:]
-    if len(bodies) == 2:
-        return _tensor_rule(asked, discrete, bodies, low, high)
     by_rule = _one_rule(asked, discrete, bodies, low, high)
     total, errors = np.logaddexp.reduce(by_rule[0], axis=1), _log_difference(*by_rule)
     log_error = np.logaddexp.reduce(errors, axis=1)
@@ -189,20 +209,15 @@ def _one_rule(
     return by_kronrod, by_gauss
 
 
-def _tensor_rule(
-    asked: _Question, discrete: list[int], bodies: list[int], low: Floats, high: Floats
-) -> tuple[Floats, Floats]:
+def _tensor_rule(asked: _Question, discrete: list[int], bodies: list[int]) -> tuple[Floats, Floats]:
     """Return log of the integral over two bodies, and of its error, (n,) each."""
-    half = (high[0] - low[0]) / 2
-    u = ((low[0] + half)[:, None] + half[:, None] * _NODES).ravel()
+    u, *rules = panel_rule(_EDGES_OF_TWO)
     nodes = np.stack(np.meshgrid(u, u, indexing="ij"), axis=-1).reshape(1, -1, 2)
-    values = _log_values(asked, discrete, bodies, np.broadcast_to(nodes, (len(low), *nodes.shape[1:])))
+    values = _log_values(asked, discrete, bodies, np.broadcast_to(nodes, (len(asked.rows), *nodes.shape[1:])))
     values = np.logaddexp.reduce(values, axis=1)
-    found = []
-    for rule in (_WEIGHTS, _GAUSS):
-        with np.errstate(divide="ignore"):
-            one = np.log((half[:, None] * rule).ravel())
-        found.append(np.logaddexp.reduce(values + (one[:, None] + one).ravel(), axis=1))
+    with np.errstate(divide="ignore"):  # the rule of Gauss has half of the nodes
+        logs = [np.log(rule) for rule in rules]
+    found = [np.logaddexp.reduce(values + (one[:, None] + one).ravel(), axis=1) for one in logs]
     return found[0], _log_difference(*found)
 
 

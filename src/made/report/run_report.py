@@ -18,7 +18,7 @@ from made.model import MADE
 from made.report import calibration
 from made.report.association import MOST_CLASSES, associations, binned, edges_of
 from made.report.memorization import audit
-from made.report.odd_rows import OddRow, odd_entries
+from made.report.odd_rows import OddRow, odd_rows
 from made.report.page import Report
 from made.runs.folder import RunFolder
 from made.runs.scores import fit_baselines, score_rows
@@ -279,15 +279,16 @@ def _rows(page: Report, subject: _Subject) -> None:
     if len(subject.names) > _COLUMNS_OF_ROWS:
         page.text(f"Rows of {len(subject.names):,} columns are not shown.")
         return
-    found = odd_entries(subject.model, subject.test, subject.log_prob, chosen)
+    found = odd_rows(subject.model, subject.test, subject.log_prob, chosen)
     least, most = found[: min(_LEAST_LIKELY, len(found))], found[_LEAST_LIKELY:]
     for rows, what in ((least, "The least likely"), (most, "The most likely")):
         if rows:
             page.table(
                 ["test row", "log p", "percentile", "odd entries", "all entries"],
                 [_described(row, subject.names) for row in rows],
-                caption=f"{what} of {len(subject.test):,} test rows. An entry is odd where it is less likely "
-                "than most of its column; expected is what follows from all other entries of the row.",
+                caption=f"{what} of {len(subject.test):,} test rows; percentile: how many in 100 of them are "
+                "less likely. An entry is odd where it is much less likely, given all other entries of the "
+                "row, than what was expected in its place.",
             )
 
 
@@ -377,9 +378,9 @@ def _codes(first: Floats, second: Floats, *, is_class: bool) -> tuple[NDArray[np
 
 
 def _described(row: OddRow, names: list[str]) -> list[str]:
-    odd = "; ".join(f"**{names[own.column]}** = {own.value}, expected {own.expected}" for own in row.odd)
+    odd = "; ".join(f"**{names[d]}** = {own.value}, expected {own.expected}" for d, own in row.odd.items())
     values = ", ".join(f"{name} {value}" for name, value in zip(names, row.values, strict=True))
-    return [f"{row.number:,}", f"{row.log_prob:.2f}", f"{row.percentile:.1%}", odd or "none", values]
+    return [f"{row.number:,}", f"{row.log_prob:.2f}", f"{row.percentile:.1f}", odd or "none", values]
 
 
 def _percent(value: float, error: float) -> str:

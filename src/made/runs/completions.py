@@ -16,6 +16,7 @@ from made import data, plots
 from made.masks.ordering import IntArray
 from made.model import MADE
 from made.queries.evidence import POOR
+from made.queries.query import MAX_STATES, Query
 from made.queries.results import Answer
 from made.runs.folder import RunFolder
 from made.runs.rejected import Rejected
@@ -135,13 +136,27 @@ def score_known(
 def score_partly_known(
     model: MADE,
     rows: Rows,
-    name: str,
+    first: int = 0,
     particles: int = 1000,
     advance: Callable[[int], None] = lambda n: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return log p of what is known in each row, its standard error and its effective number of particles.
 
-    Complete rows are scored as such, exactly: the number of particles is infinite.
+    Complete rows are scored as such, exactly: the number of particles is infinite. The particles of a row are
+    a function of its number: they are the same whatever rows are beside it.
+
+    Parameters
+    ----------
+    model : MADE
+        Scores them.
+    rows : Rows
+        n, with their context.
+    first : int
+        Number of the first row.
+    particles : int
+        Per row and mask, where an answer is estimated.
+    advance : callable
+        Told how many rows are done, now and then.
     """
     complete = rows.mask.all(dim=1).cpu().numpy()
     log_prob, error, ess = np.zeros(len(rows)), np.zeros(len(rows)), np.full(len(rows), np.inf)
@@ -149,9 +164,13 @@ def score_partly_known(
     if complete.any():
         own = rows[torch.from_numpy(np.flatnonzero(complete)).to(device)]
         log_prob[complete] = score_model(model, replace(own, known=None), advance).numpy()
-    others = IncompleteRows(rows[torch.from_numpy(np.flatnonzero(~complete)).to(device)], name)
-    found = score_known(model, others, particles, advance)
-    log_prob[~complete], error[~complete], ess[~complete] = found.log_prob, found.error, found.ess
+    question = Query.of(model, "auto", None, 0, particles, MAX_STATES)
+    others = np.flatnonzero(~complete)
+    for part in _portions(len(others)):
+        some = others[part]
+        found = question.evidence(rows[torch.from_numpy(some).to(device)], some + first)
+        log_prob[some], error[some], ess[some] = found.log_prob, found.error, found.ess
+        advance(len(some))
     return log_prob, error, ess
 
 
@@ -190,14 +209,19 @@ def _in_portions(
     ask: Callable[..., Answer], rows: IncompleteRows, advance: Callable[[int], None], **settings: Any
 ) -> Iterator[Answer]:
     """Answer portions of growing size: a row may take a moment or a minute, and the first ones tell which."""
-    first, size = 0, 1
-    while first < len(rows):
-        part = rows.rows[first : first + size]
+    for place in _portions(len(rows)):
+        part = rows.rows[place]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PoorEstimateWarning)
-            answer = ask(part, first=first, **settings)
+            answer = ask(part, first=place.start, **settings)
         advance(len(part))
         yield answer
+
+
+def _portions(n: int) -> Iterator[slice]:
+    first, size = 0, 1
+    while first < n:
+        yield slice(first, min(first + size, n))
         first += size
         size = min(max(first, 1), _ROWS_PER_PORTION)
 

@@ -25,6 +25,7 @@ _FILES = (
     "metrics.csv",
     "batches.csv",
     "results.json",
+    "held_out.json",
     "model.safetensors",
     "checkpoint.safetensors",
     "checkpoint-1.safetensors",
@@ -118,7 +119,7 @@ class RunFolder:
 
     def forget_results(self) -> None:
         """Delete figures and pictures of an earlier model of this run."""
-        for name in ("results.json", "samples.png"):
+        for name in ("results.json", "held_out.json", "samples.png"):
             (self.path / name).unlink(missing_ok=True)
 
     @property

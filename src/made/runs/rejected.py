@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,9 +82,10 @@ class Rejected:
         rows, which = ("1 row", "") if len(self) == 1 else (f"{len(self):,} rows", "the first: ")
         return f"{rows} could not be read: {which}{first.place} {first.reason}"
 
-    def in_place(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return numbers of the rows that were read, (n, k), with NaN for the others, (n_rows, k)."""
-        full = np.full((self.n_rows, *values.shape[1:]), np.nan)
+    def in_place(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return what belongs to the rows that were read, (n, ...), with NaN or None for the others."""
+        is_text = values.dtype == object
+        full = np.full((self.n_rows, *values.shape[1:]), None if is_text else np.nan, values.dtype)
         full[self.kept] = values
         return full
 

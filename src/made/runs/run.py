@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from made import data
 from made.model import MADE
 from made.runs.best_model import BestModel
 from made.runs.config import RunConfig
 from made.runs.fits import Fits, Fitted
 from made.runs.folder import RunFolder
+from made.runs.held_out import HeldOut, held_out_splits
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.devices import find_device
@@ -141,13 +144,14 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     ]
     if history.ended == "interrupted":
         return RunResult(dataset, model, history, {}, baselines, files)
-    scores = {
-        split: score_rows(
-            score_model(model, model.rows(dataset.splits[split], dataset.context_of(split))),
-            dataset.n_variables,
-        )
+    log_prob = {
+        split: score_model(model, model.rows(dataset.splits[split], dataset.context_of(split)))
         for split in ("valid", "test")
     }
+    scores = {split: score_rows(own, dataset.n_variables) for split, own in log_prob.items()}
+    splits = held_out_splits(refit=fitted.config.refit)
+    if held_out := HeldOut.of(np.concatenate([log_prob[own].numpy() for own in splits])):
+        held_out.write(folder)
     folder.write_json("results.json", _results(scores, baselines, history, model))
     files.append(draw_samples(folder.path / "samples.png", model, dataset, pipeline.seed))
     return RunResult(dataset, model, history, scores, baselines, files)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from made.model import MADE
+from made.runs.table_out import distinct
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.support.files import path_aside, write_aside
+from made.support.files import path_aside
 from made.variables.column import NUMERIC, Column
 from made.variables.frames import is_missing
 from made.variables.rows import Rows
@@ -27,18 +26,14 @@ if TYPE_CHECKING:
 __all__ = [
     "csv_text",
     "draw_portions",
-    "numbers_text",
     "rows_per_portion",
     "value_type",
-    "write_numbers",
     "write_rows",
 ]
 
 # The most rows and the most values of a portion, unless a batch of the model is larger.
 _ROWS_PER_PORTION = 10_000
 _NUMBERS_PER_PORTION = 2**23
-# A NaN among numbers in CSV.
-_NAN = re.compile(r"(?:(?<=,)|(?<=\n))nan(?=[,\n])")
 
 
 def rows_per_portion(model: MADE) -> int:
@@ -149,46 +144,12 @@ def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray
         if suffix == ".npy":
             _write_array(aside, model, n, portions)
         elif suffix == ".parquet":
-            names = _distinct(path, _names(model))
+            names = distinct(path, _names(model))
             _table(names, _columns(model, portions)).write_parquet(aside)
         else:
             with aside.open("wb") as file:
                 for text in csv_text(model, portions):
                     file.write(text.encode())
-
-
-def numbers_text(names: Sequence[str], table: NDArray[np.float64]) -> str:
-    """Return columns of numbers, to nine digits, as CSV text; nothing stands for NaN.
-
-    Examples
-    --------
-    >>> print(numbers_text(["log_prob", "error"], np.array([[-1.5, 0.0], [-2.5, 0.25]])))
-    log_prob,error
-    -1.5,0
-    -2.5,0.25
-    """
-    text = io.StringIO()
-    np.savetxt(text, table, fmt="%.9g", delimiter=",", header=",".join(names), comments="")
-    if not np.isnan(table).any():
-        return text.getvalue()
-    # A line of one empty field is quoted: a blank one would be passed over.
-    return _NAN.sub('""' if len(names) == 1 else "", text.getvalue())
-
-
-def write_numbers(path: str | Path, names: Sequence[str], table: NDArray[np.float64]) -> None:
-    """Write columns of numbers: to Parquet in full, or to CSV, as the ending of the path says; NaN as null.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written; one that was there before survives.
-    """
-    if Path(path).suffix != ".parquet":
-        write_aside(path, numbers_text(names, table).encode())
-        return
-    parquet = _table(_distinct(path, names), table.T).fill_nan(None)
-    with path_aside(path) as aside:
-        parquet.write_parquet(aside)
 
 
 def value_type(model: MADE) -> np.dtype[Any]:
@@ -245,16 +206,6 @@ def _is_whole(column: Column) -> bool:
 
 def _names(model: MADE) -> list[str]:
     return [column.name for column in model.schema.modelled]
-
-
-def _distinct(path: str | Path, names: Sequence[str]) -> Sequence[str]:
-    """Check that names are all different, as those of a Parquet file must be."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise InputError(f"{path}: a Parquet file cannot hold two columns called {name!r}; write .csv")
-        seen.add(name)
-    return names
 
 
 def _table(names: Sequence[str], columns: Iterable[Any]) -> polars.DataFrame:

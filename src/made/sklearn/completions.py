@@ -1,67 +1,33 @@
-"""What unknown entries of many rows may be: weighted completions of each, and what follows from them.
+"""What weighted completions of many rows are to estimators: of one column, or of all that is unknown.
 
-Under mask k, unknown entries are drawn along the ordering; a completion weighs as much as it makes what is
-known probable, p_k(known | what was drawn before). All rows share one set of evenly spread points (Sobol), so
-that an answer depends on its row alone: not on its place, nor on the rows beside it.
+An answer depends on its row alone: not on its place, nor on the rows beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from made.model import MADE
-from made.queries.density import Floats, States
-from made.queries.quadrature import log_evidence
-from made.queries.query import Query
+from made.queries import weighted
+from made.queries.density import Floats
+from made.queries.weighted import completions, floats_of, softmax
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 
-__all__ = [
-    "Completions",
-    "class_probabilities",
-    "completions",
-    "expected",
-    "log_likelihood",
-    "number_samples",
-]
+__all__ = ["class_probabilities", "expected", "log_likelihood", "number_samples"]
 
-# Completions of a row; where fewer than _FEWEST count, so many instead.
-_NUMBER, _FEWEST, _MORE = 64, 16.0, 1024
 # Rows go through the network in multiples of this.
 _SHAPE = 256
 # Quantiles that stand for the distribution of a number.
 _LEVELS = 64
-# Entries held at once, and the most dimensions that Sobol points have.
-_ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
-
-
-@dataclass(frozen=True)
-class Completions:
-    """Weighted completions of the rows of one portion.
-
-    Attributes
-    ----------
-    places : (n,) int array
-        Which rows they belong to.
-    rows : Rows
-        (n * P) complete rows; those of a row follow one another.
-    weights : (n, P) array
-        Sum to 1 in each row.
-    masks : (P,) int array
-        The mask that each was drawn under.
-    """
-
-    places: NDArray[np.int64]
-    rows: Rows
-    weights: Floats
-    masks: NDArray[np.int64]
+# Entries held at once.
+_ENTRIES_AT_ONCE = 2**21
 
 
 def log_likelihood(model: MADE, rows: Rows, *, as_density: bool = False) -> Floats:
@@ -70,36 +36,6 @@ def log_likelihood(model: MADE, rows: Rows, *, as_density: bool = False) -> Floa
     parts = [model.log_prob(part, as_density=as_density) for part in _padded(rows, size).batches(size)]
     scores: Floats = torch.cat([*parts, torch.zeros(0, device=model.device)]).double().cpu().numpy()
     return scores[: len(rows)]
-
-
-def completions(model: MADE, rows: Rows, masks: list[int] | None = None) -> Iterator[Completions]:
-    """Go through weighted completions of all rows, in portions of bounded memory.
-
-    Parameters
-    ----------
-    model : MADE
-        Fitted.
-    rows : Rows
-        With unknown entries; every one of them is taken to be recorded.
-    masks : list of int, optional
-        Those whose mixture is asked; by default all.
-    """
-    question = Query.of(model, "auto", None, 0, 2, 1, recorded=True)
-    rows = question.under_conditions(rows)
-    masks = model.chosen_masks(None) if masks is None else masks
-    again = []
-    for part in _portions(np.arange(len(rows)), _NUMBER * model.n_variables):
-        found = _weighted(model, rows, part, masks, _NUMBER)
-        few = 1 / (found.weights**2).sum(axis=1) < _FEWEST
-        again.append(part[few])
-        if few.all():
-            continue
-        keep = np.repeat(~few, found.weights.shape[1])
-        yield Completions(
-            part[~few], found.rows[torch.from_numpy(np.flatnonzero(keep))], found.weights[~few], found.masks
-        )
-    for part in _portions(np.concatenate([np.zeros(0, dtype=np.int64), *again]), _MORE * model.n_variables):
-        yield _weighted(model, rows, part, masks, _MORE)
 
 
 def class_probabilities(model: MADE, rows: Rows, target: int) -> Floats:
@@ -115,13 +51,13 @@ def class_probabilities(model: MADE, rows: Rows, target: int) -> Floats:
     masks = _masks_with_last(model, target)
     if len(masks) == model.n_masks and gaps.any():
         complete = np.flatnonzero(~gaps)
-        out[complete] = _softmax(_joint(model, rows[torch.from_numpy(complete)], target, codes))
+        out[complete] = softmax(_joint(model, rows[torch.from_numpy(complete)], target, codes))
         own = rows[torch.from_numpy(np.flatnonzero(gaps))]
         for found in completions(model, own):
-            each = _softmax(_joint(model, found.rows, target, codes)).reshape(*found.weights.shape, -1)
+            each = softmax(_joint(model, found.rows, target, codes)).reshape(*found.weights.shape, -1)
             out[np.flatnonzero(gaps)[found.places]] = (found.weights[:, :, None] * each).sum(axis=1)
         return out
-    return _softmax(_joint(model, rows, target, codes))
+    return softmax(_joint(model, rows, target, codes))
 
 
 def number_samples(
@@ -143,7 +79,7 @@ def number_samples(
     if not masks:
         for found in completions(model, rows):
             n = len(found.places)
-            yield found.places, _floats(model, found.rows, target).reshape(n, -1), found.weights
+            yield found.places, floats_of(model.variables, found.rows, target).reshape(n, -1), found.weights
         return
     levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
     gaps = _gaps(rows, target)
@@ -152,13 +88,17 @@ def number_samples(
         for part in _portions(complete, _LEVELS * 64 * len(masks)):
             own = rows[torch.from_numpy(part)]
             values = [_values_at(model, k, own, target, levels) for k in masks]
-            weights = _softmax(np.stack([_before(model, k, own, target) for k in masks], axis=1))
+            weights = softmax(np.stack([_before(model, k, own, target) for k in masks], axis=1))
             yield part, np.concatenate(values, axis=1), np.repeat(weights / _LEVELS, _LEVELS, axis=1)
     with_gaps = np.flatnonzero(gaps)
     for found in completions(model, rows[torch.from_numpy(with_gaps)], masks):
         # Drawn with the gaps: the column comes last, and weighs nothing.
         n = len(found.places)
-        yield with_gaps[found.places], _floats(model, found.rows, target).reshape(n, -1), found.weights
+        yield (
+            with_gaps[found.places],
+            floats_of(model.variables, found.rows, target).reshape(n, -1),
+            found.weights,
+        )
 
 
 def _values_at(model: MADE, mask: int, rows: Rows, target: int, levels: Floats) -> Floats:
@@ -180,60 +120,18 @@ def expected(model: MADE, rows: Rows) -> Floats | NDArray[np.object_]:
     """
     unknown = ~rows.mask.cpu().numpy()
     columns = list(model.variables.columns())
-    is_text = any(not isinstance(block, Numeric) for _, block in columns)
-    out = np.full(unknown.shape, None if is_text else np.nan, dtype=object if is_text else np.float64)
-    for found in completions(model, rows):
-        n = len(found.places)
-        codes = found.rows.codes.cpu().numpy().reshape(n, -1, len(columns))
-        for d, block in columns:
-            wanted = np.flatnonzero(unknown[found.places, d])
-            if not len(wanted):
-                continue
-            at, weights = found.places[wanted], found.weights[wanted]
-            if isinstance(block, Numeric):
-                values = _floats(model, found.rows, d).reshape(n, -1)[wanted]
-                out[at, d] = (values * weights).sum(axis=1)
-                continue
-            shares = np.stack(
-                [(weights * (codes[wanted, :, d] == code)).sum(axis=1) for code in range(block.n_values)]
-            )
-            names = model.variables.discrete(d).values
-            out[at, d] = np.array([names[code] for code in shares.argmax(axis=0)], dtype=object)
+    found = weighted.expected(model, rows)
+    if all(isinstance(block, Numeric) for _, block in columns):
+        return np.where(unknown, found.means, np.nan)
+    out = np.full(unknown.shape, None, dtype=object)
+    for d, block in columns:
+        at = unknown[:, d]
+        if isinstance(block, Numeric):
+            out[at, d] = found.means[at, d]
+        else:
+            names = np.array(model.variables.discrete(d).values, dtype=object)
+            out[at, d] = names[found.codes[at, d]]
     return out
-
-
-def _weighted(
-    model: MADE, rows: Rows, places: NDArray[np.int64], masks: list[int], number: int
-) -> Completions:
-    own = rows[torch.from_numpy(places)]
-    each = -(-number // len(masks))
-    u = _points(each * len(masks), model.n_variables)
-    known = own.mask.cpu().numpy()
-    parts, logs = [], []
-    repeated, again = own.repeat(each), np.repeat(known, each, axis=0)
-    for i, k in enumerate(masks):
-        density = model.density(k)
-        states = density.sample(np.tile(u[i :: len(masks)], (len(own), 1)), repeated)
-        scored = states.rows(repeated, again)
-        log_p = [log_evidence(density, part) for part in scored.batches(model.rows_per_batch)]
-        parts.append(states)
-        logs.append(np.concatenate(log_p).reshape(len(own), each))
-    together = States.cat(parts)
-    order = np.arange(len(together)).reshape(len(masks), len(own), each).transpose(1, 0, 2).ravel()
-    found = Rows(
-        torch.from_numpy(together.codes[order]).to(own.codes.dtype),
-        bodies=None if own.bodies is None else torch.from_numpy(together.bodies[order]),
-    )
-    return Completions(places, found, _softmax(np.concatenate(logs, axis=1)), np.repeat(masks, each))
-
-
-def _points(n: int, n_dimensions: int) -> Floats:
-    """Return n evenly spread points of the unit cube, always the same."""
-    if n_dimensions > _MOST_DIMENSIONS:
-        return np.random.default_rng(0).random((n, n_dimensions))
-    power = int(np.ceil(np.log2(n)))
-    points: Floats = qmc.Sobol(n_dimensions, rng=np.random.default_rng(0)).random_base2(power)[:n]
-    return np.clip(points, 2.0**-53, 1 - 2.0**-53)
 
 
 def _joint(model: MADE, rows: Rows, target: int, codes: list[int]) -> Floats:
@@ -279,20 +177,6 @@ def _numeric(model: MADE, target: int) -> Numeric:
     numbers = model.variables.numbers
     assert numbers is not None
     return numbers.columns[numbers.number_of(target)]
-
-
-def _floats(model: MADE, rows: Rows, target: int) -> Floats:
-    """Return the values of a numeric column of complete rows, (n,)."""
-    numbers = model.variables.numbers
-    assert numbers is not None
-    assert rows.bodies is not None
-    return _numeric(model, target).floats_of(rows.bodies[:, numbers.number_of(target)].cpu().numpy())
-
-
-def _softmax(log_weights: Floats) -> Floats:
-    weights: Floats = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
-    weights /= weights.sum(axis=-1, keepdims=True)
-    return weights
 
 
 def _portions(numbers: NDArray[np.int64], entries_of_row: int) -> Iterator[NDArray[np.int64]]:

@@ -1,0 +1,256 @@
+"""What unknown entries of many rows may be: weighted completions of each, and means and quantiles of these.
+
+Under mask k, unknown entries are drawn along the ordering; a completion weighs as much as it makes what is
+known probable, p_k(known | what was drawn before). All rows share one set of evenly spread points (Sobol), so
+that an answer depends on its row alone: not on its place, nor on the rows beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from made.masks.ordering import IntArray
+from made.queries.density import Askable, Floats, States
+from made.queries.quadrature import log_evidence
+from made.queries.query import Query
+from made.variables.numeric import Numeric
+from made.variables.row_type import RowType
+from made.variables.rows import Rows
+
+__all__ = ["Completions", "Expected", "completions", "expected", "floats_of", "softmax", "weighted_quantiles"]
+
+# Completions of a row; where fewer than _FEWEST count, so many instead.
+_NUMBER, _FEWEST, _MORE = 64, 16.0, 1024
+# Entries held at once, and the most dimensions that Sobol points have.
+_ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
+# A value of a larger weight is one of many that are alike: quantiles are not interpolated within it.
+_HEAVY = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Completions:
+    """Weighted completions of the rows of one portion.
+
+    Attributes
+    ----------
+    places : (n,) int array
+        Which rows they belong to.
+    rows : Rows
+        (n * P) complete rows; those of a row follow one another.
+    weights : (n, P) array
+        Sum to 1 in each row.
+    masks : (P,) int array
+        The mask that each was drawn under.
+    log_prob : (n,) array
+        An estimate of log p of what is known, and of the conditions.
+    """
+
+    places: NDArray[np.int64]
+    rows: Rows
+    weights: Floats
+    masks: NDArray[np.int64]
+    log_prob: Floats
+
+    @property
+    def ess(self) -> Floats:
+        """Effective number of completions of each row, (n,)."""
+        found: Floats = 1 / (self.weights**2).sum(axis=1)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What unknown entries are expected to be, (n, D) each.
+
+    Attributes
+    ----------
+    codes : int64 array
+        The most probable class of discrete variables.
+    means : float64 array
+        The means of numbers; NaN elsewhere.
+    low, high : float64 arrays
+        Quantiles of numbers; NaN elsewhere.
+    log_prob, ess : (n,) float64 arrays
+        As in `Completions`.
+    """
+
+    codes: IntArray
+    means: Floats
+    low: Floats
+    high: Floats
+    log_prob: Floats
+    ess: Floats
+
+
+def completions(
+    model: Askable, rows: Rows, masks: Sequence[int] | None = None, *, recorded: bool = True
+) -> Iterator[Completions]:
+    """Go through weighted completions of all rows, in portions of bounded memory.
+
+    Parameters
+    ----------
+    model : MADE
+        Fitted.
+    rows : Rows
+        With unknown entries, and conditions on these, if any.
+    masks : sequence of int, optional
+        Those whose mixture is asked; by default all.
+    recorded : bool
+        Rows without conditions: every unknown entry is taken to be recorded.
+    """
+    if recorded and rows.regions is None:
+        rows = Query.of(model, "auto", None, 0, 2, 1, recorded=True).under_conditions(rows)
+    chosen = model.chosen_masks(masks)
+    n_variables, again = model.variables.n_variables, []
+    for part in _portions(np.arange(len(rows)), _NUMBER * n_variables):
+        found = _weighted(model, rows, part, chosen, _NUMBER)
+        few = found.ess < _FEWEST
+        again.append(part[few])
+        if few.all():
+            continue
+        keep = np.repeat(~few, found.weights.shape[1])
+        own = found.rows[torch.from_numpy(np.flatnonzero(keep))]
+        yield Completions(part[~few], own, found.weights[~few], found.masks, found.log_prob[~few])
+    for part in _portions(np.concatenate([np.zeros(0, dtype=np.int64), *again]), _MORE * n_variables):
+        yield _weighted(model, rows, part, chosen, _MORE)
+
+
+def expected(
+    model: Askable, rows: Rows, masks: Sequence[int] | None = None, level: float | None = None
+) -> Expected:
+    """Return the mean of every unknown number, and the most probable class of every other unknown entry.
+
+    Parameters
+    ----------
+    model, rows, masks
+        As for `completions`.
+    level : float, optional
+        Also the interval of numbers that holds this share of their distribution, in its middle.
+    """
+    unknown = ~rows.mask.cpu().numpy()
+    columns = list(model.variables.columns())
+    codes = rows.codes.cpu().numpy().astype(np.int64)
+    means, low, high = np.full((3, *unknown.shape), np.nan)
+    log_prob, ess = np.zeros((2, len(rows)))
+    for found in completions(model, rows, masks):
+        log_prob[found.places], ess[found.places] = found.log_prob, found.ess
+        shape = found.weights.shape
+        drawn = found.rows.codes.cpu().numpy().reshape(*shape, len(columns))
+        for d, block in columns:
+            wanted = np.flatnonzero(unknown[found.places, d])
+            if not len(wanted):
+                continue
+            at, weights = found.places[wanted], found.weights[wanted]
+            if not isinstance(block, Numeric):
+                kinds = range(block.n_values)
+                shares = [(weights * (drawn[wanted, :, d] == code)).sum(axis=1) for code in kinds]
+                codes[at, d] = np.stack(shares).argmax(axis=0)
+                continue
+            values = floats_of(model.variables, found.rows, d).reshape(shape)[wanted]
+            means[at, d] = (values * weights).sum(axis=1)
+            if level is not None:
+                ends = np.array([(1 - level) / 2, (1 + level) / 2])
+                found_ends = weighted_quantiles(values, weights, ends, interpolated=block.step is None)
+                low[at, d], high[at, d] = found_ends.T
+    return Expected(codes, means, low, high, log_prob, ess)
+
+
+def weighted_quantiles(values: Floats, weights: Floats, levels: Floats, *, interpolated: bool) -> Floats:
+    """Return quantiles (n, L) of weighted values (n, S), row by row.
+
+    Parameters
+    ----------
+    values, weights : (n, S) arrays
+        Weights sum to 1 in each row.
+    levels : (L,) array
+        Shares.
+    interpolated : bool
+        Between neighbouring values; else a quantile is one of the values.
+
+    Examples
+    --------
+    >>> values, weights = np.array([[0.0, 1.0, 2.0]]), np.array([[0.5, 0.3, 0.2]])
+    >>> weighted_quantiles(values, weights, np.array([0.4, 0.9]), interpolated=False)
+    array([[0., 2.]])
+    """
+    out = np.empty((len(values), len(levels)))
+    order = np.argsort(values, axis=1, kind="stable")
+    ordered, shares = np.take_along_axis(values, order, 1), np.take_along_axis(weights, order, 1)
+    after = np.cumsum(shares, axis=1)
+    after /= after[:, -1:]
+    for i, (own, share, end) in enumerate(zip(ordered, shares, after, strict=True)):
+        if not interpolated:
+            at = np.searchsorted(end, levels - 1e-12)
+            out[i] = own[at.clip(max=len(own) - 1)]
+            continue
+        half = np.where(share > _HEAVY, share, 0.0) / 2
+        middle = end - share / 2
+        places = np.stack([middle - half, middle + half], axis=1).ravel()
+        out[i] = np.interp(levels, places, np.repeat(own, 2))
+    return out
+
+
+def floats_of(variables: RowType, rows: Rows, variable: int) -> Floats:
+    """Return the values of a numeric variable of complete rows, (n,)."""
+    numbers = variables.numbers
+    assert numbers is not None
+    assert rows.bodies is not None
+    place = numbers.number_of(variable)
+    bodies = np.ascontiguousarray(rows.bodies[:, place].cpu().numpy())
+    return numbers.columns[place].floats_of(bodies)
+
+
+def softmax(log_weights: Floats) -> Floats:
+    """Return weights that sum to 1 along the last axis."""
+    weights: Floats = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
+
+
+def _weighted(
+    model: Askable, rows: Rows, places: NDArray[np.int64], masks: list[int], number: int
+) -> Completions:
+    own = rows[torch.from_numpy(places)]
+    each = -(-number // len(masks))
+    u = _points(each * len(masks), model.variables.n_variables)
+    known = own.mask.cpu().numpy()
+    parts, logs = [], []
+    repeated, again = own.repeat(each), np.repeat(known, each, axis=0)
+    for i, k in enumerate(masks):
+        density = model.density(k)
+        states = density.sample(np.tile(u[i :: len(masks)], (len(own), 1)), repeated)
+        scored = states.rows(repeated, again)
+        log_p = [log_evidence(density, part) for part in scored.batches(model.rows_per_batch)]
+        parts.append(states)
+        logs.append(np.concatenate(log_p).reshape(len(own), each))
+    together = States.cat(parts)
+    order = np.arange(len(together)).reshape(len(masks), len(own), each).transpose(1, 0, 2).ravel()
+    found = Rows(
+        torch.from_numpy(together.codes[order]).to(own.codes.dtype),
+        context=None if own.context is None else own.repeat(each * len(masks)).context,
+        bodies=None if own.bodies is None else torch.from_numpy(together.bodies[order]),
+    )
+    log_weights = np.concatenate(logs, axis=1)
+    log_prob = np.logaddexp.reduce(log_weights, axis=1) - np.log(log_weights.shape[1])
+    return Completions(places, found, softmax(log_weights), np.repeat(masks, each), log_prob)
+
+
+def _points(n: int, n_dimensions: int) -> Floats:
+    """Return n evenly spread points of the unit cube, always the same."""
+    if n_dimensions > _MOST_DIMENSIONS:
+        return np.random.default_rng(0).random((n, n_dimensions))
+    from scipy.stats import qmc  # takes long to import
+
+    power = int(np.ceil(np.log2(n)))
+    points: Floats = qmc.Sobol(n_dimensions, rng=np.random.default_rng(0)).random_base2(power)[:n]
+    return np.clip(points, 2.0**-53, 1 - 2.0**-53)
+
+
+def _portions(numbers: NDArray[np.int64], entries_of_row: int) -> Iterator[NDArray[np.int64]]:
+    size = max(1, _ENTRIES_AT_ONCE // entries_of_row)
+    return (numbers[first : first + size] for first in range(0, len(numbers), size))

@@ -1,0 +1,60 @@
+"""One column given all others: the distributions themselves, by value."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import made
+from made.queries.given_rest import given_rest
+from made.queries.value_sets import value_sets
+
+
+@pytest.fixture(scope="module")
+def correlated():
+    """A pair of normals, and an amount that is 0 for many; two orderings, so that a column is not last."""
+    draw = np.random.default_rng(0)
+    a = draw.normal(size=1000)
+    b = 0.8 * a + 0.6 * draw.normal(size=1000)
+    c = np.where(draw.random(1000) < 0.5, 0.0, np.exp(b))
+    rows = np.stack([a, b, c], axis=1)
+    model = made.MADE([made.Numeric(2), made.Numeric(spikes=[0.0])], hidden=(16,), direct=True, orderings=2)
+    made.fit(model, rows, epochs=5, batch_size=50, learning_rate=5e-3)
+    return model, rows
+
+
+@pytest.mark.parametrize("variable", [0, 1, 2])
+def test_nodes_weigh_as_the_conditional_says(correlated, variable):
+    model, rows = correlated
+    some = model.rows(rows[:5])
+    own = value_sets(model.variables, None, with_unseen=True)[variable]
+    found = given_rest(model, some, variable, own, model.log_prob(some).numpy())
+    np.testing.assert_allclose(found.weights.sum(axis=1), 1, atol=1e-6)
+    numbers = model.variables.numbers
+    values = numbers.columns[numbers.number_of(variable)].floats_of(np.ascontiguousarray(found.bodies))
+    for i in range(5):
+        given = {d: float(rows[i, d]) for d in range(3) if d != variable}
+        expected = model.conditional(variable, given)
+        assert (found.weights[i] * values[i]).sum() == pytest.approx(expected.mean, abs=5e-3)
+        for x in (-1.0, 0.0, 0.5):
+            below = found.weights[i][values[i] <= x].sum()
+            assert below == pytest.approx(float(expected.cdf(x)), abs=0.03)
+        if variable == 2:
+            assert found.weights[i][found.codes[i] == 1].sum() == pytest.approx(expected.pmf(0.0), abs=1e-4)
+            height = expected.pmf(0.0) if rows[i, 2] == 0 else float(expected.pdf(rows[i, 2]))
+        else:
+            height = float(expected.pdf(rows[i, variable]))
+        assert found.log_prob[i] == pytest.approx(np.log(height), abs=0.02)
+
+
+def test_a_value_beyond_the_points_of_a_grid_counts(randomize):
+    counts = np.random.default_rng(0).poisson(3.0, size=(500, 2)).astype(float)
+    model = made.MADE(made.Numeric(2, step=1), hidden=(8,))
+    made.fit(model, counts, epochs=2)
+    some = model.rows([[3, 100_000], [3, 4]])
+    own = value_sets(model.variables, None)[1]
+    assert len(own) < 1000
+    found = given_rest(model, some, 1, own, model.log_prob(some).numpy())
+    assert found.log_prob[0] < -10
+    assert found.log_prob[0] == pytest.approx(float(model.log_prob(some, per_variable=True)[0, 1]), abs=1e-5)
+    assert found.surprise[0] > 5 > 1 > found.surprise[1]
