@@ -83,10 +83,8 @@ class GivenRest:
                 surprise = _mean(weights, np.log(weights)) - log_prob
             return GivenRest(log_prob, surprise, self.codes[::each], self.bodies[::each], weights, True)
         typical = (self.surprise + self.log_prob).reshape(n, each).mean(axis=1)
-        codes, bodies, weights = (
-            part.reshape(n, -1) for part in (self.codes, self.bodies, self.weights / each)
-        )
-        return GivenRest(log_prob, typical - log_prob, codes, bodies, weights)
+        codes, bodies = self.codes.reshape(n, -1), self.bodies.reshape(n, -1)
+        return GivenRest(log_prob, typical - log_prob, codes, bodies, (self.weights / each).reshape(n, -1))
 
     @staticmethod
     def cat(parts: Sequence[GivenRest]) -> GivenRest:
