@@ -88,7 +88,7 @@ def odd_entries(model: MADE, rows: Rows, log_prob: Floats, chosen: list[int]) ->
     member = model.members[0] if isinstance(model, Mixture) else model
     each = member.log_prob(rows, per_variable=True, mask=0).cpu().numpy()
     beside = each - np.median(each, axis=0)
-    values = model.schema.decode(rows[torch.tensor(chosen)])
+    values = model.schema.decode_parts(rows[torch.tensor(chosen)])
     found = []
     for place, number in enumerate(chosen):
         worst = np.argsort(beside[number], kind="stable")[:_LOOKED_AT]
