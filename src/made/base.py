@@ -6,6 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -23,6 +24,7 @@ from made.variables.base import Variable
 from made.variables.context import Context
 from made.variables.fitting import counts_of, is_fitted, marginals_of
 from made.variables.marginal_fit import RowSample
+from made.variables.missing_together import MissingTogether
 from made.variables.row_type import RowType
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
@@ -89,6 +91,11 @@ class BaseModel(nn.Module):
         """Where the weights are."""
         device: torch.device = self.network.biases[-1].device
         return device
+
+    @cached_property
+    def missing_together(self) -> MissingTogether:
+        """Which variables are missing together: parts of dates."""
+        return MissingTogether.of(self._schema.modelled)
 
     @property
     def schema(self) -> Schema:

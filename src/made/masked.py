@@ -123,7 +123,16 @@ class MaskedModel(BaseModel):
         rows = self.variables.scored(rows)
         outputs = self._outputs(rows, self._product(mask))
         log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).double()
-        return with_masses(self.variables, outputs, log_prob, rows) if rows.regions else log_prob
+        if rows.regions:
+            log_prob = with_masses(self.variables, outputs, log_prob, rows)
+        return self._together(mask, outputs, log_prob, rows)
+
+    def _together(self, mask: int | Mask, outputs: Tensor, log_prob: Tensor, rows: Rows) -> Tensor:
+        """Return log p of each variable, (n, D), with the parts of a date missing together or not at all."""
+        if not self.missing_together:
+            return log_prob
+        ordering = self._mask_of(mask).ordering
+        return self.missing_together.adjusted(self.variables, outputs, log_prob, rows, ordering)
 
     def _followed_rows(self, x: RowsLike, context: ArrayLike | Tensor | None) -> tuple[Rows, Tensor | float]:
         """Return rows that torch follows the way of, and what is to be added to log p of each."""
@@ -151,7 +160,8 @@ class MaskedModel(BaseModel):
         context = None if rows.context is None else self.context.features(rows.context).to(dtype)
         features = self.variables.features(rows.codes, rows.scores).to(dtype)
         outputs = self.network(features, self._plain_product(mask), context=context)
-        return self.variables.log_prob(outputs, rows.codes, rows.scores, plainly=True).double()
+        log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores, plainly=True).double()
+        return self._together(mask, outputs, log_prob, rows)
 
     def _plain_product(self, mask: int) -> Masked:
         if not torch.compiler.is_compiling():

@@ -145,8 +145,34 @@ class SamplingModel(MaskedModel):
                     torch.from_numpy(u).to(self.device),
                     rows,
                 )
+        own = self._unknown_rows(len(u)) if rows is None and self.missing_together else rows
+        if own is None or not self.missing_together:
+            return self._sample_by(mask, u, own, method)
+        return self.missing_together.sample(
+            self.variables,
+            own,
+            self._mask_of(mask).ordering,
+            lambda some, numbers, recorded: self._sample_by(mask, u[numbers], some, method, recorded),
+        )
+
+    def _sample_by(
+        self,
+        mask: int | Mask,
+        u: NDArray[np.float64],
+        rows: Rows | None,
+        method: str,
+        never_missing: NDArray[np.bool_] | None = None,
+    ) -> Rows:
+        """Draw the unknown entries of rows, each by itself.
+
+        `never_missing` (D,) says which are recorded where they are drawn.
+        """
+        recorded: bool | NDArray[np.bool_]
         recorded = rows is not None and rows.recorded and self.variables.has_missing
-        if method == "one-pass" and self._sampler.supports(self.network, self.variables):
+        if never_missing is not None and not recorded:
+            recorded = never_missing
+        can_mix = isinstance(recorded, bool) or self.device.type == "cpu"
+        if method == "one-pass" and can_mix and self._sampler.supports(self.network, self.variables):
             given: tuple[Tensor | None, ...] = (None, None, None, None)
             if rows is not None:
                 features = None if rows.context is None else self.context.features(rows.context)
@@ -159,10 +185,11 @@ class SamplingModel(MaskedModel):
             )
             return Rows(codes, bodies=bodies)
         product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
+        each = np.broadcast_to(recorded, self.n_variables)
 
         def pick(rows: Rows, variable: int, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
             outputs = self._outputs(rows, product)
-            return self.variables.quantile(outputs, variable, uniforms, recorded=recorded)
+            return self.variables.quantile(outputs, variable, uniforms, recorded=bool(each[variable]))
 
         with torch.no_grad():
             uniforms, numbers = torch.from_numpy(u).to(self.device), self.variables.numbers

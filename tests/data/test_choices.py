@@ -41,7 +41,7 @@ def test_kinds_and_dropped_columns():
     [
         ({"kinds": {"zap": "category"}}, "zap"),
         ({"kinds": {"size": "category"}}, "fractions"),
-        ({"kinds": {"size": "date"}}, "numeric or category"),
+        ({"kinds": {"size": "length"}}, "numeric, category or date"),
         ({"kinds": {"size": "numeric"}, "drop": ("size",)}, "leave one"),
     ],
 )

@@ -120,7 +120,7 @@ def complete(
         for part in complete_portions(model, found, advance, kind=kind, number=number, **how):
             parts.append(part)
             assert part.values is not None  # it is a completion
-            yield part.values.reshape(-1, model.n_variables)
+            yield part.values.reshape(-1, part.values.shape[-1])
 
     with counting("completing", len(found)) as advance:
         if out is None or is_picture:

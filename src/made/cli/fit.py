@@ -71,7 +71,7 @@ def fit(
         list[str] | None,
         typer.Option(
             metavar="NAME=KIND",
-            help="Take a column for numeric or category, whatever it holds; repeatable.",
+            help="Take a column for numeric, category or date, whatever it holds; repeatable.",
         ),
     ] = None,
     drop: Annotated[

@@ -12,7 +12,7 @@ from made.variables.column import find_column
 __all__ = ["KINDS", "Choices"]
 
 #: What a column may be said to be.
-KINDS = ("numeric", "category")
+KINDS = ("numeric", "category", "date")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Choices:
         """Check the kinds, and that no column is kept and dropped."""
         for name, kind in self.kinds.items():
             if kind not in KINDS:
-                raise InputError(f"column {name}: a kind is {' or '.join(KINDS)}, got {kind!r}")
+                raise InputError(
+                    f"column {name}: a kind is {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind!r}"
+                )
         both = [name for name in self.drop if name in self.kinds]
         if both:
             raise InputError(f"column {both[0]} is given a kind and dropped: leave one of the two out")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from made.data.choices import Choices
+from made.data.dates import date_form, date_variables
 from made.data.grid import numeric_arguments
 from made.data.image_shape import find_image_shape
 from made.data.remarks import left_out, remarks
@@ -15,6 +16,7 @@ from made.support.errors import EntryError, InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
 from made.variables.column import Column
+from made.variables.dates import DateForm
 from made.variables.missing import marks_of
 from made.variables.schema import Schema
 from made.variables.unseen import unseen_mass
@@ -40,6 +42,7 @@ def infer_schema(
     *,
     choices: Choices | None = None,
     keeps_all: bool = False,
+    finds_dates: bool = True,
     train: Callable[[int], np.ndarray[Any, Any]] | None = None,
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema from the values in all splits together.
@@ -49,7 +52,8 @@ def infer_schema(
     column of two values is categorical too, and one of at most 32 whole numbers with at least 20 training
     rows for each. Any other column of numbers is numeric: on the coarsest grid of 1, 0.1, ..., 10^-6 that
     holds all its values, else continuous. Where an entry is marked None or NaN, those of its column may be
-    missing.
+    missing. A column of dates, as text of one format or as objects, is several variables: its parts, see
+    `made.variables.dates`.
 
     Of a table with names, columns that name its rows are left out, see `left_out`, and said so: the schema is
     then of fewer columns than the table.
@@ -68,6 +72,8 @@ def infer_schema(
         Kinds of columns, and columns to leave out, that are not to follow from the values.
     keeps_all : bool
         Leave out no column because it names rows.
+    finds_dates : bool
+        Otherwise text that holds dates is text.
     train : callable, optional
         Maps the number of rows of the first split to the numbers of those that are trained on; by default
         all are.
@@ -104,20 +110,36 @@ def infer_schema(
     kinds, dropped = (choices or Choices()).by_place(names, first.shape[1])
     said: dict[int, str] = {}
     kept = [d for d in range(first.shape[1]) if d not in dropped]
-    found: list[_Found]
+    found: dict[int, _Found]
+    forms: dict[int, DateForm] = {}
     if not kinds and complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values()):
-        found = [("bernoulli", {})] * len(kept)  # at once, as there may be thousands
+        found = dict.fromkeys(kept, ("bernoulli", {}))  # at once, as there may be thousands
     else:
         trained = np.arange(len(first)) if train is None else train(len(first))
+        forms, said_of_dates = _forms(arrays, kept, called, kinds, source) if finds_dates else ({}, ())
+        notes += said_of_dates
         if names is not None and image_shape is None and not keeps_all:
-            gone = {d: why for d, why in left_out(first[trained], called).items() if d not in kinds}
+            gone = {
+                d: why
+                for d, why in left_out(first[trained], called).items()
+                if d not in kinds and d not in forms
+            }
             kept = [d for d in kept if d not in gone] or kept
             out = [(called[d], gone[d]) for d in gone if d not in kept and d not in dropped]
             notes += tuple(f"column {own} {why}: left out; give it a kind to keep it" for own, why in out)
         said = remarks(first, called)
-        found = [_infer_column(arrays, d, source, names, trained, kinds.get(d)) for d in kept]
-    notes += _label_notes(dict(zip(kept, found, strict=True)), names)
-    columns = [Column(called[d], *own, said.get(d, "")) for d, own in zip(kept, found, strict=True)]
+        found = {
+            d: _infer_column(arrays, d, source, names, trained, kinds.get(d)) for d in kept if d not in forms
+        }
+    notes += _label_notes(found, names)
+    columns: list[Column] = []
+    for d in kept:
+        note = said.get(d, "")
+        if d in forms:
+            own_values = [table[:, d] for table in arrays.values()]
+            columns += date_variables(own_values, trained, called[d], forms[d], note)
+        else:
+            columns.append(Column(called[d], *found[d], note))
     schema = Schema(tuple(columns), image_shape=image_shape, is_named=names is not None)
     classes = schema.classes
     if image_shape is None and len(set(classes)) == 1 and min(classes) > 1:
@@ -127,6 +149,28 @@ def infer_schema(
             height, width = schema.image_shape
             notes = (*notes, f"rows are taken for images of {height} x {width}: so alike are neighbours")
     return schema, notes
+
+
+def _forms(
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    kept: Sequence[int],
+    called: Sequence[str],
+    kinds: Mapping[int, str],
+    source: str,
+) -> tuple[dict[int, DateForm], tuple[str, ...]]:
+    """Return the columns that hold dates, by place, and what is to be said of them."""
+    found, notes = {}, []
+    for d in kept:
+        if kinds.get(d, "date") != "date":
+            continue
+        form, note = date_form([table[:, d] for table in arrays.values()], called[d])
+        if form is not None:
+            found[d] = form
+        elif d in kinds:
+            why = note or f"column {called[d]} holds values that are no dates of one format, as 2024-01-31 is"
+            raise InputError(f"{source}: {why}")
+        notes += [note] if note else []
+    return found, tuple(notes)
 
 
 def whole_numbers(
@@ -263,6 +307,8 @@ def _table(
         raise InputError(f"{where} are a table (rows, variables), got shape {table.shape}")
     if table.dtype.kind in "US" and not isinstance(rows, np.ndarray):
         table = np.array(rows, dtype=object)  # numpy would turn numbers beside text into text
+    if table.dtype.kind == "M":  # as objects they keep their type beside each other
+        table = np.array([list(row) for row in table], dtype=object).reshape(table.shape)
     if table.dtype.kind not in "biufOUS":
         raise InputError(f"{where} hold {table.dtype} values: rows are whole numbers or text")
     return table, names

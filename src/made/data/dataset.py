@@ -32,7 +32,8 @@ class Dataset:
         The set's name, or its file's without suffix.
     train, valid, test : ndarray of shape (n, D)
         Values of the modelled columns as the file has them: uint8 where all lie in 0..255, int64 where all
-        are whole, float64 with NaN where missing, and objects with None where missing beside text.
+        are whole, float64 with NaN where missing, and objects with None where missing beside text. Dates are
+        in their parts, a column for each variable.
     schema : Schema
         Names, kinds, labels, context or not, image shape.
     notes : tuple of str
@@ -220,9 +221,11 @@ def build(
         choices=choices,
         train=partial(_training_rows, values, own_seed),
     )
-    if columns is not None and len(schema.columns) < len(columns):
-        kept = [columns.index(name) for name in schema.names]
+    if columns is not None and len(schema.table) < len(columns):
+        kept = [columns.index(column.name) for column in schema.table]
         values = {split: rows[:, kept] for split, rows in values.items()}
+    if schema.has_dates:
+        values = {split: schema.table_of(rows)[0] for split, rows in values.items()}
     compact = values
     if is_whole:
         largest = max(int(rows.max()) for rows in values.values())

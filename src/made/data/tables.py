@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 
 from made.data.words import are_gaps
 from made.support.errors import InputError
+from made.variables import frames
+from made.variables.date_text import DAY
+from made.variables.dates import DateForm, instants_of
 
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["as_array", "numbers_of", "plain", "read_table", "scan_parquet"]
+__all__ = ["as_array", "date_series", "numbers_of", "plain", "read_table", "scan_parquet"]
 
+# Days from 1970 whose nanoseconds an int64 holds.
+_DAYS_IN_NANOSECONDS = 106_000
 # Beyond it, not every whole number is a float64.
 _LARGEST_EXACT = 2**53
 
@@ -95,7 +100,7 @@ def read_table(path: Path, suffix: str) -> polars.DataFrame:
 
 
 def plain(path: Path, frame: polars.DataFrame) -> polars.DataFrame:
-    """Return a table of numbers and text alone: truth values are 0 and 1, dates are text as ISO 8601 has it.
+    """Return a table of numbers, text and dates alone: truth values are 0 and 1.
 
     Text that marks a missing value, see `made.data.words.MISSING_WORDS`, is null.
 
@@ -122,17 +127,10 @@ def plain(path: Path, frame: polars.DataFrame) -> polars.DataFrame:
             column = column.cast(polars.Int64)
         elif kind.is_decimal():
             column = column.cast(polars.Float64)
-        elif kind in (
-            polars.String,
-            polars.Categorical,
-            polars.Enum,
-            polars.Date,
-            polars.Datetime,
-            polars.Time,
-        ):
+        elif kind in (polars.String, polars.Categorical, polars.Enum):
             words = column.cast(polars.String).str.strip_chars()
             column = words.set(are_gaps(words).fill_null(value=False), None)
-        elif not kind.is_numeric():
+        elif not kind.is_numeric() and kind not in (polars.Date, polars.Datetime, polars.Time):
             raise InputError(
                 f"{path}: column {column.name!r} holds {kind} values; a column holds numbers, text, truth "
                 "values or dates"
@@ -142,10 +140,10 @@ def plain(path: Path, frame: polars.DataFrame) -> polars.DataFrame:
 
 
 def as_array(frame: polars.DataFrame) -> NDArray[Any]:
-    """Return the rows of a table of numbers and text: NaN where missing, or None in an array of objects.
+    """Return the rows of a table of numbers, text and dates: NaN where missing, or None among objects.
 
-    It is one of objects where a column is text, or as float64 would round whole numbers beyond 2^53. Whole
-    numbers stay integers, also beside columns that write them as ``1.0``.
+    It is one of objects where a column is text or dates, or as float64 would round whole numbers beyond 2^53.
+    Whole numbers stay integers, also beside columns that write them as ``1.0``.
 
     Examples
     --------
@@ -163,7 +161,7 @@ def as_array(frame: polars.DataFrame) -> NDArray[Any]:
     import polars
 
     floats = [column for column in frame if column.dtype.is_float()]
-    if any(column.dtype == polars.String for column in frame):
+    if any(column.dtype == polars.String or column.dtype.is_temporal() for column in frame):
         return _as_objects(frame)
     if 0 < len(floats) < frame.width and all(_is_whole(column) for column in floats):
         frame = frame.with_columns(column.cast(polars.Int64) for column in floats)
@@ -171,6 +169,35 @@ def as_array(frame: polars.DataFrame) -> NDArray[Any]:
     if rows.dtype.kind == "f" and any(_is_large(column) for column in frame):
         return _as_objects(frame)
     return rows
+
+
+def date_series(values: Sequence[Any], form: DateForm) -> polars.Series:
+    """Return values of a column of dates as one of polars: of Date, Datetime or Time.
+
+    Examples
+    --------
+    >>> date_series(["31.01.2024", None], DateForm("date", text="%d.%m.%Y")).to_list()
+    [datetime.date(2024, 1, 31), None]
+    """
+    import polars
+
+    entries = np.empty(len(values), dtype=object)
+    entries[:] = values
+    found = instants_of(entries, form)
+    if form.kind == "time":
+        own = polars.Series(found.nanos).cast(polars.Time)
+    elif form.kind == "date":
+        own = polars.Series(found.days).cast(polars.Int32).cast(polars.Date)
+    else:
+        fine = form.unit == "ns" and bool((np.abs(found.days) < _DAYS_IN_NANOSECONDS).all())
+        per_unit = 1 if fine else 1000
+        own = polars.Series(found.days * (DAY // per_unit) + found.nanos // per_unit)
+        own = own.cast(polars.Datetime("ns" if fine else "us"))
+        if form.zone:
+            zone = form.zone if form.zone[0] not in "+-Z" else "UTC"
+            own = own.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    series: polars.Series = own.set(polars.Series(found.missing), None)
+    return series
 
 
 def _as_objects(frame: polars.DataFrame) -> NDArray[Any]:
@@ -184,7 +211,7 @@ def _as_objects(frame: polars.DataFrame) -> NDArray[Any]:
             column = column.fill_nan(None)
             if _is_whole(column.drop_nulls()):
                 column = column.cast(polars.Int64)
-        rows[:, place] = column.to_list()
+        rows[:, place] = frames.dates_of(column) if column.dtype.is_temporal() else column.to_list()
     return rows
 
 

@@ -18,6 +18,7 @@ from made.queries.work import index
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.conditions import Where
+from made.variables.date_conditions import where_parts
 from made.variables.encoding import encode_given
 from made.variables.region import Region
 from made.variables.regions import regions_of
@@ -64,7 +65,11 @@ class Query:
         }
         schema = model.schema
         regions = regions_of(
-            model.variables, where, schema.variable, lambda d: schema.modelled[d].name, recorded=recorded
+            model.variables,
+            where_parts(schema.modelled, where),
+            schema.variable,
+            lambda d: schema.modelled[d].name,
+            recorded=recorded,
         )
         return Query(model, method == "given-first", mask, settings, regions)
 
@@ -180,4 +185,7 @@ def inference_of(
 
 def encoded_given(model: Askable, given: Mapping[Any, Any] | RowsLike) -> Rows:
     """Return what is given as rows that the model computes with, without context."""
-    return given if isinstance(given, Rows) else encode_given(model.variables, given, model.schema.variable)
+    if isinstance(given, Rows):
+        return given
+    own = model.schema.given_parts(given) if model.schema.has_dates else given
+    return encode_given(model.variables, own, model.schema.variable)

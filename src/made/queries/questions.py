@@ -191,6 +191,7 @@ class Questions:
             variables=self.variables,
             in_own_orderings=not question.is_given_first,
             labels=encoded.labels,
+            columns=self.schema.modelled if self.schema.has_dates else (),
         )
         return answer.in_frame(rows, self.schema, encoded) if frames.is_frame(rows) else answer
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from made.masks.ordering import IntArray
 from made.queries.density import Floats
 from made.variables import frames
+from made.variables.column import Column
+from made.variables.date_columns import join, known_in_table
 from made.variables.encoding import decode
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
@@ -116,6 +118,8 @@ class Answer:
         Of numeric variables, (n * number, B), see `made.variables.rows.Rows`.
     labels : (n, D) object array, optional
         Of rows with labels that are no class, likewise: `values` holds these as they were given.
+    columns : tuple of Column
+        Of the variables, where some are parts of dates: `values` then has a column for each of the table.
     """
 
     log_prob: Floats
@@ -129,6 +133,7 @@ class Answer:
     table: Any = None
     bodies: IntArray | None = None
     labels: NDArray[Any] | None = None
+    columns: tuple[Column, ...] = ()
 
     @property
     def rows(self) -> Any:
@@ -144,7 +149,7 @@ class Answer:
     def values(self) -> NDArray[Any] | None:
         """The completed rows of the variables: numbers, labels where a variable has labels, else codes.
 
-        The shape is that of `codes`.
+        The shape is that of `codes`; but where there are dates, which are a column each.
         """
         own = self.variables
         if self.codes is None or own is None:
@@ -153,7 +158,9 @@ class Answer:
             return self.codes
         codes = self.codes.reshape(-1, self.codes.shape[-1])
         values = restored(own, decode(own, codes, self.bodies), codes, self.labels)
-        return values.reshape(self.codes.shape)
+        if self.columns:
+            values = join(self.columns, values)
+        return values.reshape(*self.codes.shape[:-1], values.shape[1])
 
     def in_frame(self, frame: Any, schema: Schema, known: Rows) -> Answer:
         """Return the same completions with `rows` as a copy of the frame that was asked about, filled in.
@@ -170,7 +177,8 @@ class Answer:
         assert self.values is not None  # it is a completion
         names = schema.modelled_in(frame)
         values = self.values.reshape(-1, len(names))
-        return replace(self, table=frames.fill(frame, names, values, known.mask.cpu().numpy()))
+        mask = known_in_table(schema.modelled, known.mask.cpu().numpy())
+        return replace(self, table=frames.fill(frame, names, values, mask))
 
     @property
     def method(self) -> tuple[Method, ...]:
@@ -186,7 +194,7 @@ class Answer:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array that this is used like."""
-        return self.log_prob.shape if self.codes is None else self.codes.shape
+        return self._array.shape if self.columns or self.codes is None else self.codes.shape
 
     @staticmethod
     def cat(parts: Sequence[Answer]) -> Answer:
@@ -206,6 +214,7 @@ class Answer:
             in_own_orderings=first.in_own_orderings,
             table=frames.join(tables) if len(tables) == len(parts) else None,
             labels=join_labels([(part.labels, len(part)) for part in parts]),
+            columns=first.columns,
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

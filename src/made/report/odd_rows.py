@@ -63,7 +63,7 @@ def odd_rows(model: MADE, rows: Rows, log_prob: Floats, chosen: list[int]) -> li
     """
     some = rows[torch.tensor(chosen, dtype=torch.int64)]
     found = odd_entries(model, some)
-    values = model.schema.decode(some)
+    values = model.schema.decode_parts(some)
     among = percentiles(log_prob[chosen], np.sort(log_prob))
     return [
         OddRow(

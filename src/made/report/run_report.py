@@ -26,7 +26,7 @@ from made.support.figures import with_error
 from made.training.trainer import mean_and_error
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
-from made.variables.schema_table import groups_of, name_of
+from made.variables.schema_table import groups_of, kind_of, name_of, values_of
 
 __all__ = ["STEPS", "report_of"]
 
@@ -104,8 +104,8 @@ class _Subject:
         return found
 
     def values(self, rows: Rows) -> NDArray[Any]:
-        """Return rows as people have them, (n, D)."""
-        return np.asarray(self.model.schema.decode(rows))
+        """Return rows as people have them, (n, D); dates in their parts."""
+        return np.asarray(self.model.schema.decode_parts(rows))
 
     def numbers(self, rows: Rows) -> Floats:
         """Return rows as numbers, (n, D): codes of classes; NaN where missing."""
@@ -197,8 +197,8 @@ def _schema(page: Report, subject: _Subject) -> None:
     rows = [
         [
             name_of(own),
-            own[0].kind,
-            own[0].describe(),
+            kind_of(own),
+            values_of(own),
             "context" if is_context else own[0].measure,
             own[0].note,
         ]

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from made.data.words import as_number, is_gap, parsed
 from made.support.errors import EntryError, InputError
 from made.variables.column import Column
+from made.variables.date_columns import split_leniently
 from made.variables.missing import marks_of
 from made.variables.schema import Schema
 
-__all__ = ["Parted", "find_places", "part_table", "typed"]
+__all__ = ["Parted", "find_places", "in_parts", "part_table", "typed"]
 
 _TRUTHS = {"true": 1, "false": 0}
 
@@ -39,7 +40,7 @@ class Parted(NamedTuple):
 def find_places(schema: Schema, names: Sequence[str] | None) -> list[int | None]:
     """Return where in a file each column of the schema is, by the names in its header; None where it is not.
 
-    Without names on both sides columns are known by their place.
+    The parts of a date are where that date is. Without names on both sides columns are known by their place.
 
     Raises
     ------
@@ -52,15 +53,16 @@ def find_places(schema: Schema, names: Sequence[str] | None) -> list[int | None]
     >>> find_places(schema, ["sex", "id"])
     [None, 0]
     """
-    known = schema.names
+    known = [column.name if column.part is None else column.part.column for column in schema.columns]
     if names is None or not schema.is_named:
-        return list(range(len(known)))
+        in_order = {name: place for place, name in enumerate(dict.fromkeys(known))}
+        return [in_order[name] for name in known]
     twice = next((name for name in names if list(names).count(name) > 1), None)
     if twice is not None or not set(names) & set(known):
-        wrong = names[0] if twice is None else twice
+        wrong, table = names[0] if twice is None else twice, list(dict.fromkeys(known))
         raise InputError(
             f"the header has {wrong!r} {'twice' if twice is not None else ''}where the run was fitted on "
-            f"{', '.join(known[:8])}{', ...' if len(known) > 8 else ''}: name the columns alike"
+            f"{', '.join(table[:8])}{', ...' if len(table) > 8 else ''}: name the columns alike"
         )
     return [list(names).index(name) if name in names else None for name in known]
 
@@ -85,10 +87,11 @@ def part_table(schema: Schema, table: NDArray[Any], names: Sequence[str] | None)
     places = find_places(schema, names)
     n_context = len(schema.context_columns)
     if names is None or not schema.is_named:
-        if n_context and (table.ndim != 2 or table.shape[1] != len(schema.columns)):
+        if n_context and (table.ndim != 2 or table.shape[1] != len(schema.table)):
+            n_modelled = len(schema.modelled_table)
             raise InputError(
-                f"rows have {table.shape[-1]} columns, the model takes {len(schema.columns)}: "
-                f"{len(schema.modelled)} variables and {n_context} of context"
+                f"rows have {table.shape[-1]} columns, the model takes {len(schema.table)}: {n_modelled} "
+                f"variables and {len(schema.table) - n_modelled} of context"
             )
         rows, context = schema.table_of(table)
         _check_context(schema, context, places)
@@ -97,15 +100,39 @@ def part_table(schema: Schema, table: NDArray[Any], names: Sequence[str] | None)
     if lacking:
         raise InputError(f"there is no column {lacking[0]!r}: context must be known")
     if places != list(range(table.shape[1])):
-        there = table[:, [place or 0 for place in places]]
-        for column, place in enumerate(places):
-            if place is None:
-                there[:, column] = 0  # a value of every variable, for what is unknown
-        table = there
+        table, faults = in_parts(schema, table, places)
+        if faults:
+            raise EntryError(*min(faults))
     rows, context = schema.table_of(table)
     _check_context(schema, context, places)
     modelled = np.delete(np.array([place is None for place in places]), list(schema.context_places))
     return Parted(rows, context, modelled if modelled.any() else None)
+
+
+def in_parts(
+    schema: Schema, table: NDArray[Any], places: Sequence[int | None]
+) -> tuple[NDArray[Any], list[tuple[int, int, str]]]:
+    """Return the columns of a schema, (n, D + C), out of those of a file, with dates in their parts.
+
+    A column that the file lacks holds a value of its variable; an entry that is no date is None, and named in
+    the second part of the answer: its row, its column in the file, and what is wrong with it.
+    """
+    there, faults = table[:, [place or 0 for place in places]], []
+    for column, place in enumerate(places):
+        if place is None:
+            there[:, column] = 0  # a value of every variable, for what is unknown
+    for own in schema.table:
+        place = places[own.places[0]]
+        if own.form is None:
+            continue
+        there = there.astype(object, copy=False)
+        if place is None:
+            there[:, list(own.places)] = None
+            continue
+        parts = [schema.columns[d] for d in own.places]
+        there[:, list(own.places)], wrong = split_leniently(parts, table[:, place : place + 1])
+        faults += [(row, place, complaint) for row, _, complaint in wrong]
+    return there, faults
 
 
 def typed(
@@ -142,7 +169,7 @@ def typed(
     """
     changed: dict[int, NDArray[Any]] = {}
     for column, place in zip(schema.columns, places, strict=True):
-        if place is None or place >= table.shape[1]:
+        if place is None or place >= table.shape[1] or column.part is not None:
             continue
         own = _typed(column, table[:, place], words and (lambda at=place: words(at)), decimal_comma)
         if own is not None:

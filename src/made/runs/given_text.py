@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from made.model import MADE
 from made.support.errors import InputError
-from made.variables.column import find_column
+from made.variables.column import Column, find_column
+from made.variables.date_columns import given_parts, table_columns
 from made.variables.encoding import encode_given
 from made.variables.numeric import Numeric
 from made.variables.row_type import RowType
@@ -20,7 +21,11 @@ __all__ = ["parse_values", "read_context", "read_given_values"]
 
 
 def parse_values(
-    text: str, option: str, variables: RowType, place_of: Callable[[str], int]
+    text: str,
+    option: str,
+    variables: RowType,
+    place_of: Callable[[str], int],
+    columns: Sequence[Column] = (),
 ) -> dict[int, Any]:
     """Read ``"x3=1,x7=0"`` as values by variable.
 
@@ -34,6 +39,8 @@ def parse_values(
         What the columns are.
     place_of : callable
         Maps the name of a column to its number among the variables.
+    columns : sequence of Column, optional
+        Of the variables: a date is given as a whole.
 
     Raises
     ------
@@ -47,6 +54,7 @@ def parse_values(
     {1: 1, 2: 0}
     """
     values: dict[int, Any] = {}
+    dates = {own.name for own in table_columns(columns) if own.form is not None}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, equals, word = (piece.strip() for piece in part.partition("="))
         if not equals or not word:
@@ -54,6 +62,9 @@ def parse_values(
                 f'{option} takes name=value with commas between, as in "x3=1,x7=0"; got {part!r}'
             )
         try:
+            if name in dates:
+                values |= {place_of(own): value for own, value in given_parts(columns, {name: word}).items()}
+                continue
             place = place_of(name)
         except InputError as error:
             raise InputError(f"{option}: {error}") from None
@@ -66,7 +77,7 @@ def parse_values(
 
 def read_given_values(text: str | None, model: MADE) -> Rows | None:
     """Return the values of ``--given`` as one incomplete row; None without text."""
-    given = parse_values(text or "", "--given", model.variables, model.schema.variable)
+    given = parse_values(text or "", "--given", model.variables, model.schema.variable, model.schema.modelled)
     if not given:
         return None
     return encode_given(model.variables, given)
@@ -95,7 +106,7 @@ def read_context(text: str | None, model: MADE) -> NDArray[Any] | None:
     def place_of(name: str) -> int:
         return find_column(name, names, n_columns)
 
-    values = parse_values(text, "--context", variables, place_of)
+    values = parse_values(text, "--context", variables, place_of, model.schema.context_columns)
     missing = [names[i] for i in range(n_columns) if i not in values]
     if missing:
         raise InputError(f"--context lacks {', '.join(missing)}: give all of {', '.join(names)} a value")

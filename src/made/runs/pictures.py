@@ -60,7 +60,7 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     context = data.context_of("test")
     drawn = model.sample(n, seed=seed, context=None if context is None else context[picked])
     if model.variables.numbers is not None:
-        tables = {data.name: data.test[picked], "samples of the model": np.asarray(drawn)}
+        tables = {data.name: data.test[picked], "samples of the model": _in_parts(model, drawn)}
         named = [column.name for column in model.schema.modelled]
         plots.save(plots.columns_of(tables, named, f"Samples and {data.name}"), path)
         return path
@@ -77,13 +77,18 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     return path
 
 
+def _in_parts(model: MADE, rows: Any) -> NDArray[Any]:
+    """Return rows that a model has drawn as values of its variables: dates in their parts."""
+    return np.asarray(model.schema.table_of(rows)[0] if model.schema.has_dates else rows)
+
+
 def draw_rows(path: Path, rows: NDArray[Any], model: MADE) -> Path:
     """Draw rows of values: as images if they are images, else as a table with its column names."""
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
     if model.variables.numbers is not None:
         named = [column.name for column in model.schema.modelled]
-        plots.save(plots.columns_of({"drawn by the model": rows}, named), path)
+        plots.save(plots.columns_of({"drawn by the model": _in_parts(model, rows)}, named), path)
         return path
     schema, codes = model.schema, model.schema.encode_modelled(rows).numpy()
     if schema.image_shape is None:

@@ -17,7 +17,7 @@ from made import data
 from made.data.dataset import build, split_rows
 from made.data.suffixes import STANDARD_INPUT
 from made.model import MADE
-from made.runs.file_columns import find_places, part_table, typed
+from made.runs.file_columns import find_places, in_parts, part_table, typed
 from made.runs.folder import RunFolder
 from made.runs.rejected import Rejected, RejectedEntry
 from made.support.errors import EntryError, InputError
@@ -300,14 +300,16 @@ def _faults(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) ->
     places = np.array([place or 0 for place in found_places])
     of_context = list(schema.context_places)
     modelled = np.delete(np.arange(len(places)), of_context)
-    own = table[:, places[modelled]]
-    found = [
+    there, no_dates = in_parts(schema, table, found_places)
+    own = there[:, modelled]
+    found = [FaultyEntry(row, d, table[row, d], complaint) for row, d, complaint in no_dates]
+    found += [
         fault._replace(column=int(places[modelled[fault.column]]))
         for fault in faulty_entries(schema.row_type, own, absent[modelled])
     ]
     if not of_context:
-        return found
-    context = table[:, places[of_context]]
+        return sorted(found, key=lambda fault: fault[:2])
+    context = there[:, of_context]
     if schema.context.variables is not None:
         found += [
             fault._replace(column=int(places[of_context[fault.column]]))
@@ -337,8 +339,8 @@ def _tell_columns(schema: Schema, names: Sequence[str] | None) -> None:
     """Log which columns of a file are passed over, and which it lacks."""
     if names is None or not schema.is_named:
         return
-    extra = [name for name in names if name not in schema.names]
-    absent = [column.name for column in schema.modelled if column.name not in names]
+    extra = [name for name in names if name not in [column.name for column in schema.table]]
+    absent = [column.name for column in schema.modelled_table if column.name not in names]
     if extra:
         _log.info("passed over, as the run has no such column: %s", _listed(extra))
     if absent:

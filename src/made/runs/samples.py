@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from made.data.tables import date_series
 from made.model import MADE
 from made.runs.table_out import distinct
 from made.support.checks import check_int
@@ -163,6 +164,8 @@ def value_type(model: MADE) -> np.dtype[Any]:
     >>> value_type(made.MADE(made.Bernoulli(3), hidden=(4,)))
     dtype('uint8')
     """
+    if model.schema.has_dates:
+        raise InputError("an array holds no dates beside numbers: write .csv or .parquet")
     if model.variables.numbers is not None or model.variables.has_missing:
         if any(isinstance(label, str) for own in model.schema.labels for label in own or ()):
             raise InputError("an array holds either text or numbers with gaps: write .csv or .parquet")
@@ -184,7 +187,11 @@ def _tidy(model: MADE, values: NDArray[Any]) -> NDArray[Any]:
     if model.variables.numbers is None and not model.variables.has_missing:
         return values
     table = values.astype(object)
-    for d, column in enumerate(model.schema.modelled):
+    for d, own in enumerate(model.schema.modelled_table):
+        column = model.schema.modelled[own.places[0]]
+        if own.form is not None:
+            table[:, d] = ["" if value is None else str(value) for value in table[:, d]]
+            continue
         is_code = column.kind != NUMERIC and column.labels is None
         if column.kind != NUMERIC and not is_code:  # labels are shown as they are
             if column.arguments.get("missing"):
@@ -205,7 +212,7 @@ def _is_whole(column: Column) -> bool:
 
 
 def _names(model: MADE) -> list[str]:
-    return [column.name for column in model.schema.modelled]
+    return [column.name for column in model.schema.modelled_table]
 
 
 def _table(names: Sequence[str], columns: Iterable[Any]) -> polars.DataFrame:
@@ -243,20 +250,24 @@ def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any
 
 
 def _columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Series]:
-    """Return the columns of all portions: numbers if all values of a column are, else text."""
+    """Return the columns of all portions: dates, numbers if all values of a column are, else text."""
     import polars
 
     kept = list(portions)
     code = polars.UInt8 if model.variables.n_values.max() <= 256 else polars.Int64
     columns = []
-    for d, labels in enumerate(model.schema.labels):
+    for d, own in enumerate(model.schema.modelled_table):
         values = [value for rows in kept for value in rows[:, d].tolist()]
-        column = model.schema.modelled[d]
+        column = model.schema.modelled[own.places[0]]
+        labels = column.labels
+        if own.form is not None:
+            columns.append(date_series(values, own.form))
+            continue
         if column.kind == NUMERIC or column.arguments.get("missing"):
             values = [None if is_missing(value) else value for value in values]
         if column.kind == NUMERIC:
-            own = polars.Int64() if _is_whole(column) else polars.Float64()
-            columns.append(polars.Series(values, dtype=own, strict=False))
+            number = polars.Int64() if _is_whole(column) else polars.Float64()
+            columns.append(polars.Series(values, dtype=number, strict=False))
         elif labels is None:
             columns.append(polars.Series(values, dtype=code, strict=False))
         elif all(isinstance(label, int | float) for label in labels):

@@ -34,6 +34,9 @@ def region_of(block: Variable, conditions: Sequence[Condition], name: str) -> Re
     InputError
         If that is nothing, or a condition does not fit the variable.
     """
+    dates = [str(own) for own in conditions if isinstance(own, Range) and not own.has_numbers]
+    if dates:
+        raise InputError(f"{name} {dates[0]} compares with no number, and {name} holds no dates")
     if isinstance(block, Numeric):
         region = _of_number(block, conditions, name)
     else:

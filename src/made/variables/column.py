@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from made.support.errors import InputError
+
+if TYPE_CHECKING:
+    from made.variables.dates import DatePart
 
 __all__ = ["NUMBER", "NUMERIC", "Column", "find_column"]
 
@@ -31,12 +34,15 @@ class Column:
         and the marginal (see `made.Numeric`).
     note : str
         Anything worth knowing about it.
+    part : DatePart, optional
+        Which part of which column of the table it is, where that column holds dates.
     """
 
     name: str
     kind: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    part: DatePart | None = None
 
     @property
     def labels(self) -> tuple[Any, ...] | None:

@@ -9,20 +9,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from made.support.errors import InputError
+from made.variables.date_text import is_date
 from made.variables.frames import is_missing
 from made.variables.missing import MISSING
 from made.variables.numeric import as_number
 
-__all__ = ["RECORDED", "Condition", "OneOf", "Range", "Where", "parse_condition", "read_where"]
+__all__ = [
+    "RECORDED",
+    "Condition",
+    "OneOf",
+    "Range",
+    "Where",
+    "as_condition",
+    "parse_condition",
+    "read_where",
+]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`.
+    """Numbers, or dates, from `low` to `high`.
 
     Parameters
     ----------
-    low, high : float, optional
+    low, high : float or date, optional
         The ends, which belong to the range. By default there is none on that side.
     open_low, open_high : bool
         Leave that end out.
@@ -33,18 +43,23 @@ class Range:
     (True, False, True)
     """
 
-    low: float | None = None
-    high: float | None = None
+    low: Any = None
+    high: Any = None
     open_low: bool = False
     open_high: bool = False
 
     def __post_init__(self) -> None:
         """Check that it is a range."""
         for end in (self.low, self.high):
-            if end is not None and math.isnan(as_number(end)):
-                raise InputError(f"the ends of a range are numbers, got {end!r}")
-        if self.low is not None and self.high is not None and self.low > self.high:
+            if end is not None and math.isnan(as_number(end)) and not is_date(end):
+                raise InputError(f"the ends of a range are numbers or dates, got {end!r}")
+        if self.has_numbers and None not in (self.low, self.high) and self.low > self.high:
             raise InputError(f"a range goes from the lower end to the higher: got {self.low} to {self.high}")
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether its ends are numbers, and not dates."""
+        return not any(math.isnan(as_number(end)) for end in (self.low, self.high) if end is not None)
 
     def __contains__(self, value: Any) -> bool:
         """Return whether a number is in the range."""
@@ -55,9 +70,13 @@ class Range:
 
     def __str__(self) -> str:
         """Show it as it is written beside a column."""
-        low = [] if self.low is None else [f"{'>' if self.open_low else '>='} {self.low:g}"]
-        high = [] if self.high is None else [f"{'<' if self.open_high else '<='} {self.high:g}"]
+        low = [] if self.low is None else [f"{'>' if self.open_low else '>='} {_shown(self.low)}"]
+        high = [] if self.high is None else [f"{'<' if self.open_high else '<='} {_shown(self.high)}"]
         return " and ".join(low + high) or "is any number"
+
+
+def _shown(end: Any) -> str:
+    return str(end) if math.isnan(as_number(end)) else f"{end:g}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,7 @@ _BETWEEN = re.compile(rf"(?P<low>{_NUMBER})\s*(?P<a><=?)\s*(?P<name>.+?)\s*(?P<b
 _COMPARED = re.compile(r"(?P<name>.+?)\s*(?P<sign><=|>=|!=|==|<|>|=)\s*(?P<value>.+)", re.DOTALL)
 
 
-def _as_condition(given: Any) -> Condition:
+def as_condition(given: Any) -> Condition:
     """Return what a user gave for a column as a condition: a set or list of values, one value, a range."""
     if isinstance(given, Range | OneOf | _Recorded):
         return given
@@ -156,21 +175,21 @@ def read_where(where: Where | None, place_of: Callable[[Any], int]) -> dict[int,
     Parameters
     ----------
     where : mapping, str or sequence of str, optional
-        Conditions by column, or as `parse_condition` reads them.
+        Conditions by column, or as `parse_condition` reads them, or returned them.
     place_of : callable
         Maps what a column is called to its number.
     """
     if where is None:
         return {}
     if isinstance(where, Mapping):
-        pairs = [(name, _as_condition(given)) for name, given in where.items()]
+        pairs = [(name, as_condition(given)) for name, given in where.items()]
     else:
         texts = [where] if isinstance(where, str) else list(where)
-        if not all(isinstance(text, str) for text in texts):
+        if not all(isinstance(text, str | tuple) for text in texts):
             raise InputError(
                 'where is {"age": made.Range(30)}, or text such as "age >= 30", or a list of text'
             )
-        pairs = [parse_condition(text) for text in texts]
+        pairs = [text if isinstance(text, tuple) else parse_condition(text) for text in texts]
     found: dict[int, list[Condition]] = {}
     for name, condition in pairs:
         found.setdefault(place_of(name), []).append(condition)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fill", "is_frame", "is_missing", "join", "names_of", "values_of"]
+from made.support.errors import InputError
+
+__all__ = ["dates_of", "fill", "is_frame", "is_missing", "join", "names_of", "values_of"]
 
 _LIBRARIES = ("pandas", "polars")
 
@@ -111,7 +113,23 @@ def is_missing(value: Any) -> bool:
     return differs is value  # a comparison with pd.NA is pd.NA, which has no truth value
 
 
+def dates_of(series: Any) -> list[Any]:
+    """Return the dates of a column of polars: of ``datetime``, or of numpy where it has nanoseconds."""
+    unit, zone = (getattr(series.dtype, name, None) for name in ("time_unit", "time_zone"))
+    if unit == "ns" and zone is None:
+        return [None if np.isnat(value) else value for value in series.to_numpy()]
+    is_fine = unit == "ns" or str(series.dtype) == "Time"
+    if is_fine and bool((series.dt.nanosecond() % 1000).any()):
+        raise InputError(
+            f"column {series.name} has nanoseconds and a time zone, or no day: round it to microseconds"
+        )
+    dates: list[Any] = series.to_list()
+    return dates
+
+
 def _values(column: Any) -> NDArray[Any]:
+    if hasattr(column.dtype, "is_temporal") and column.dtype.is_temporal():
+        return np.array([*dates_of(column), None], dtype=object)[:-1]
     values: NDArray[Any] = np.asarray(column.to_numpy())
     return values if values.dtype.kind in "biuf" else np.array(list(values), dtype=object)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from made.variables.bounded_spline import bounded, harmonic
 from made.variables.normal_score import NormalScores, Spline
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
@@ -22,6 +23,8 @@ MOST_VALUES = 50_000
 # Numbers of knots to choose among, and how many values each of them needs.
 _KNOTS = (2, 3, 5, 8, 12, 20, 32, 50, 80)
 _VALUES_PER_KNOT = 5
+# Where the marginal is bounded, which takes knots of its own.
+_MOST_BOUNDED = 50
 # Values that the choice is made with, in two halves of which each scores the other.
 _VALUES_FOR_CHOICE = 5_000
 _QUARTILE = 0.6744897501960817
@@ -29,7 +32,12 @@ _QUARTILE = 0.6744897501960817
 _LEAST_RANGE, _MOST_HALF_RANGE = 1e-305, 8e307
 
 
-def fit_marginal(values: Floats, step: float = 0.0, weights: Floats | None = None) -> Spline:
+def fit_marginal(
+    values: Floats,
+    step: float = 0.0,
+    weights: Floats | None = None,
+    edges: tuple[float, float] = (-np.inf, np.inf),
+) -> Spline:
     """Return the marginal CDF of a column.
 
     The number of knots, and whether the spline is one of x or of asinh of x about the middle or either end,
@@ -43,6 +51,8 @@ def fit_marginal(values: Floats, step: float = 0.0, weights: Floats | None = Non
         Of the grid that they are on; 0: none.
     weights : (n,) array, optional
         How many values each counts for.
+    edges : (low, high)
+        Beyond them there is no mass; infinite where there are none.
 
     Examples
     --------
@@ -61,12 +71,14 @@ def fit_marginal(values: Floats, step: float = 0.0, weights: Floats | None = Non
     choice = _draw(len(values), min(len(values), _VALUES_FOR_CHOICE))
     halves = choice[::2], choice[1::2]
     most = max(len(choice) / 2 / _VALUES_PER_KNOT, _KNOTS[0])
-    ways = list(product([k for k in _KNOTS if k <= most], ("none", "middle", "low", "high")))
+    is_bounded = np.isfinite(edges).all()
+    bends = ("none",) if is_bounded else ("none", "middle", "low", "high")
+    ways = list(product([k for k in _KNOTS if k <= min(most, _MOST_BOUNDED if is_bounded else most)], bends))
     score = np.zeros(len(ways))
     for own, other in (halves, halves[::-1]):
-        splines = [_spline(values[own], weights[own], resolution, *way) for way in ways]
+        splines = [bounded(_spline(values[own], weights[own], resolution, *way), *edges) for way in ways]
         score += _held_out(splines, values[other], weights[other], resolution)
-    return _spline(values, weights, resolution, *ways[int(score.argmax())])
+    return bounded(_spline(values, weights, resolution, *ways[int(score.argmax())]), *edges)
 
 
 def fit_numeric(
@@ -78,7 +90,7 @@ def fit_numeric(
     of_own = None if weights is None else np.asarray(weights, dtype=np.float64)[own]
     if len(values) == 0 and numeric.spikes:  # what comes beside the spikes is likely to be of their size
         values, of_own = np.array(numeric.spikes), None
-    return numeric.with_marginal(fit_marginal(values, numeric.step or 0.0, of_own))
+    return numeric.with_marginal(fit_marginal(values, numeric.step or 0.0, of_own, numeric.edges))
 
 
 class RowSample:
@@ -167,7 +179,7 @@ def _spline(values: Floats, weights: Floats, resolution: float, n_knots: int, be
         at, shares = at[apart], shares[apart]
     scores = _ndtri(shares)
     secants = np.diff(scores) / np.diff(at)
-    slopes = np.concatenate([secants[:1], _harmonic(secants, np.diff(at)), secants[-1:]])
+    slopes = np.concatenate([secants[:1], harmonic(secants, np.diff(at)), secants[-1:]])
     slopes[0], slopes[-1] = _end_slopes(t, weights, at, shares, scores, slopes)
     return Spline(tuple(at.tolist()), tuple(scores.tolist()), tuple(slopes.tolist()), centre, scale)
 
@@ -186,15 +198,6 @@ def _about(value: float, resolution: float) -> Spline:
     """Return a marginal around the one value that is known."""
     half = max(resolution, 0.1 * abs(value), 1e-3)
     return Spline((-half, half), (-_QUARTILE, _QUARTILE), (_QUARTILE / half,) * 2, centre=value)
-
-
-def _harmonic(secants: Floats, widths: Floats) -> Floats:
-    """Return slopes at inner knots: the weighted harmonic mean of both sides (Fritsch and Butland 1984)."""
-    widths = widths / widths.max()  # only their ratios count: no overflow, however large they are
-    before, after = widths[:-1], widths[1:]
-    a, b = 2 * after + before, after + 2 * before
-    slopes: Floats = (a + b) / (a / secants[:-1] + b / secants[1:])
-    return slopes
 
 
 def _end_slopes(

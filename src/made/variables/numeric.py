@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from made.support.checks import check_bool, check_int
 from made.support.errors import InputError
 from made.variables.base import Variable
+from made.variables.bounded_spline import uniform_spline
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import Spline
 
@@ -71,6 +72,8 @@ class Numeric(Variable):
         Values that recur, each with a mass of its own.
     rounds : bool
         Round a value to the nearest multiple of the step, where it would be refused.
+    bounds : (low, high), optional
+        With a step: the smallest and the largest value there is; values beyond are refused.
     marginal : mapping, optional
         The marginal CDF of the body, as model files hold it; training rows set it.
 
@@ -93,6 +96,7 @@ class Numeric(Variable):
         *,
         spikes: Sequence[float] = (),
         rounds: bool = False,
+        bounds: Sequence[float] | None = None,
         marginal: Mapping[str, Any] | None = None,
     ) -> None:
         self.n = check_int("Numeric: n", n, least=1)
@@ -105,7 +109,10 @@ class Numeric(Variable):
         if len(set(self.spikes)) < len(self.spikes) or not np.isfinite(self.spikes).all():
             raise InputError(f"Numeric: spikes are finite numbers that differ, got {list(spikes)}")
         self.rounds = check_bool("Numeric: rounds", rounds)
+        self.bounds = _check_bounds(bounds, self.step)
         self.spline = _STANDARD_NORMAL if marginal is None else Spline.from_dict(marginal)
+        if marginal is None and self.bounds is not None:
+            self.spline = uniform_spline(*self.edges)
         self.is_fitted = marginal is not None
         self.n_values = 1 + len(self.spikes) + self.missing
         self.input_size = 1 + N_BUMPS + self.n_values - 1
@@ -116,6 +123,13 @@ class Numeric(Variable):
         self.spike_bodies, wrong, _ = self._numbers(np.array(self.spikes))
         if wrong.any():
             raise InputError(f"Numeric: the spikes {list(spikes)} are not multiples of the step {self.step}")
+
+    @property
+    def edges(self) -> tuple[float, float]:
+        """Where the cells of the smallest and of the largest value end; infinite without bounds."""
+        if self.bounds is None or self.step is None:
+            return -np.inf, np.inf
+        return self.bounds[0] - self.step / 2, self.bounds[1] + self.step / 2
 
     def encode(self, values: NDArray[Any]) -> Numbers:
         """Turn values, none of them missing, into codes and bodies."""
@@ -144,7 +158,14 @@ class Numeric(Variable):
         with np.errstate(over="ignore"):  # what is too large is clipped
             scaled = values * self.inverse if self.inverse else values / self.step
         near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**63), LARGEST_BODY)).astype(np.int64)
-        return near
+        return near if self.bounds is None else np.clip(near, *self.ends)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The numbers of the first and the last point of the grid; without bounds the least and the most."""
+        if self.bounds is None or self.step is None:
+            return -_LARGEST - 1, _LARGEST
+        return round(self.bounds[0] / self.step), round(self.bounds[1] / self.step)
 
     def bodies_of_codes(self, codes: NDArray[np.int64], bodies: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the bodies that go with codes: a spike has its own, a missing entry 0."""
@@ -167,6 +188,8 @@ class Numeric(Variable):
             settings["spikes"] = list(self.spikes)
         if self.rounds:
             settings["rounds"] = True
+        if self.bounds is not None:
+            settings["bounds"] = list(self.bounds)
         if self.is_fitted:
             settings["marginal"] = self.spline.as_dict()
         return settings
@@ -187,6 +210,14 @@ class Numeric(Variable):
 
     def _numbers(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
         """Return bodies, where there is none for a value, and how many values were rounded."""
+        bodies, wrong, n_rounded = self._numbers_anywhere(values)
+        if self.bounds is not None:
+            low, high = self.ends
+            wrong = wrong | (bodies < low) | (bodies > high)
+        return bodies, wrong, n_rounded
+
+    def _numbers_anywhere(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+        """Return the same without bounds."""
         if values.dtype.kind not in "biuf":
             values = _as_numbers(values)
         if self.step is None:
@@ -218,6 +249,15 @@ def _check_step(step: Any) -> float | None:
     if isinstance(step, bool) or not isinstance(step, int | float | np.number) or not 0 < step < np.inf:
         raise InputError(f"Numeric: step is the distance of neighbouring values, above 0; got {step!r}")
     return float(step)
+
+
+def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None:
+    if bounds is None:
+        return None
+    low, high = (float(end) for end in bounds)
+    if step is None or not np.isfinite([low, high]).all() or low >= high:
+        raise InputError(f"Numeric: bounds are two numbers on a grid, the lower first, got {bounds!r}")
+    return low, high
 
 
 def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:

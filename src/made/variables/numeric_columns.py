@@ -68,6 +68,8 @@ class NumericColumns(OnDevices):
         self.has_grid_spikes = any(own.step and own.spikes for own in columns)
         self._is_grid = torch.tensor([own.step is not None for own in columns])
         self._steps = torch.tensor([own.step or 1.0 for own in columns], dtype=torch.float64)
+        ends = [own.ends for own in columns]
+        self._ends = torch.tensor(ends, dtype=torch.int64).t() if any(own.bounds for own in columns) else None
         self._inverses = torch.tensor([float(own.inverse) for own in columns], dtype=torch.float64)
         # A row for each number of a spike; 0 beyond those that a column has, which `_n_spikes` leaves out.
         most = max(len(own.spikes) for own in columns)
@@ -122,6 +124,8 @@ class NumericColumns(OnDevices):
         """Return the bodies of values (n, B), of the nearest points of grids; as `Numeric.bodies_near`."""
         scaled = torch.where(self._inverses > 0, values * self._inverses, values / self._steps)
         points = scaled.clamp(-(2.0**63), LARGEST_BODY).round().long()
+        if self._ends is not None:
+            points = torch.minimum(torch.maximum(points, self._ends[0]), self._ends[1])
         return torch.where(self._is_grid, points, (values + 0.0).view(torch.int64))
 
     def codes_of(self, bodies: Tensor) -> Tensor:

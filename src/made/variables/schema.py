@@ -20,6 +20,16 @@ from made.support.errors import InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
 from made.variables.column import NUMBER, Column, find_column
+from made.variables.date_columns import (
+    TableColumn,
+    given_parts,
+    has_dates,
+    join,
+    mask_of_parts,
+    renamed,
+    table_columns,
+)
+from made.variables.dates import DatePart
 from made.variables.schema_parts import parts_of_table
 from made.variables.schema_settings import columns_of, settings_of
 from made.variables.schema_table import schema_html, schema_table
@@ -43,7 +53,7 @@ class Schema:
     Parameters
     ----------
     columns : tuple of Column
-        At least one that is modelled.
+        At least one that is modelled. A date of a table is several of them, see `made.variables.dates`.
     context_places : tuple of int
         Where in the table the columns of context are, in the order in which the model takes them.
     image_shape : (height, width), optional
@@ -135,6 +145,21 @@ class Schema:
         return tuple(column.name for column in self.columns)
 
     @cached_property
+    def table(self) -> tuple[TableColumn, ...]:
+        """The columns of the table: those of `columns`, with the parts of a date as one."""
+        return table_columns(self.columns)
+
+    @cached_property
+    def modelled_table(self) -> tuple[TableColumn, ...]:
+        """The same of `modelled`."""
+        return table_columns(self.modelled)
+
+    @cached_property
+    def has_dates(self) -> bool:
+        """Whether a modelled column is a part of a date: tables have other columns than rows of variables."""
+        return has_dates(self.modelled)
+
+    @cached_property
     def modelled(self) -> tuple[Column, ...]:
         """The columns that are modelled: the variables of a row."""
         return tuple(column for d, column in enumerate(self.columns) if d not in self.context_places)
@@ -177,21 +202,21 @@ class Schema:
         return Context(RowType.from_settings(settings_of(self.context_columns)).blocks)
 
     def rename(self, names: Mapping[str, str] | Sequence[str]) -> Schema:
-        """Return the schema with other names: ``{old: new}``, or one for every column."""
+        """Return the schema with other names: ``{old: new}``, or one for every column of the table."""
         if isinstance(names, Mapping):
+            new = dict(names)
             for name in names:
-                self.place(name)
-            new = [names.get(column.name, column.name) for column in self.columns]
+                self.places_of(name)
         else:
-            new = list(names)
-        if len(new) != len(self.columns):
-            raise InputError(f"{len(new)} names for {len(self.columns)} columns: give each one name")
-        columns = tuple(replace(column, name=name) for column, name in zip(self.columns, new, strict=True))
+            if len(names) != len(self.table):
+                raise InputError(f"{len(names)} names for {len(self.table)} columns: give each one name")
+            new = dict(zip((own.name for own in self.table), names, strict=True))
+        columns = tuple(renamed(column, new) for column in self.columns)
         return replace(self, columns=columns, is_named=True)
 
     def with_note(self, name: str, note: str) -> Schema:
         """Return the schema with a note on one column."""
-        place = self.place(name)
+        place = self.places_of(name)[0]
         columns = [replace(own, note=note) if d == place else own for d, own in enumerate(self.columns)]
         return replace(self, columns=tuple(columns))
 
@@ -209,7 +234,7 @@ class Schema:
 
     def with_context(self, names: Sequence[str | int]) -> Schema:
         """Return the schema with these columns as context, by name or by number counted from 0."""
-        places = tuple(self.place(name) for name in names)
+        places = tuple(place for name in names for place in self.places_of(name))
         if len(set(places)) < len(places):
             raise InputError("a column is named twice as context")
         return replace(self, context_places=places, image_shape=None if places else self.image_shape)
@@ -218,8 +243,17 @@ class Schema:
         """Return where in the table a column is; see `find_column`."""
         return find_column(name, self.names if self.is_named else None, len(self.columns))
 
+    def places_of(self, name: str | int) -> tuple[int, ...]:
+        """Return where the variables are that a column of the table is: one, or the parts of a date."""
+        own = next((own for own in self.table if own.name == name and own.form is not None), None)
+        return (self.place(name),) if own is None else own.places
+
     def variable(self, name: str | int) -> int:
         """Return the number of a modelled column among the variables, by its name or that number itself."""
+        own = next((own for own in self.modelled_table if own.name == name and own.form is not None), None)
+        if own is not None:
+            parts = ", ".join(repr(self.modelled[d].name) for d in own.places)
+            raise InputError(f"{name} is a date, of the variables {parts}: name one of these")
         names = [column.name for column in self.modelled]
         if isinstance(name, str) and name in names:
             return names.index(name)
@@ -229,8 +263,8 @@ class Schema:
         """Return what a data frame calls the modelled columns; without names, they are known by place."""
         names = frames.names_of(frame)
         if self.is_named:
-            return [column.name for column in self.modelled]
-        if len(names) == len(self.modelled):
+            return [own.name for own in self.modelled_table]
+        if len(names) == len(self.modelled_table):
             return names
         return [name for place, name in enumerate(names) if place not in self.context_places]
 
@@ -261,6 +295,13 @@ class Schema:
             If a frame lacks a column, or has none of the names.
         """
         return parts_of_table(self, rows)
+
+    def given_parts(self, given: Any) -> Any:
+        """Return values that are given, by column or in rows (n, D), with dates in their parts."""
+        if isinstance(given, Mapping):
+            return given_parts(self.modelled, given)
+        is_row = len(np.shape(given)) == 1
+        return self.table_of([given] if is_row else given)[0]
 
     def encode(self, rows: Any, context: Any = None, *, unknown: Any = None, to_fill: bool = False) -> Rows:
         """Turn values into codes.
@@ -294,6 +335,8 @@ class Schema:
         from made.variables import encoding
 
         modelled, own = self.table_of(rows)
+        if unknown is not None and self.has_dates:
+            unknown = mask_of_parts(self.modelled, unknown)
         rounded: Counter[int] = Counter()
         encoded = encoding.encode(self.row_type, modelled, unknown, to_fill=to_fill, rounded=rounded)
         self.tell_rounded(rounded)
@@ -322,7 +365,12 @@ class Schema:
             _log.warning("column %s: %s %s of its step %s, and rounded", column.name, f"{n:,}", values, step)
 
     def decode(self, codes: ArrayLike | Tensor | Rows) -> NDArray[Any]:
-        """Turn codes (n, D), or rows, into values: the inverse of `encode`."""
+        """Turn codes (n, D), or rows, into the values of a table: the inverse of `encode`."""
+        values = self.decode_parts(codes)
+        return join(self.modelled, values) if self.has_dates else values
+
+    def decode_parts(self, codes: ArrayLike | Tensor | Rows) -> NDArray[Any]:
+        """Turn codes (n, D), or rows, into the values of the variables, (n, D): dates in their parts."""
         from made.variables import encoding
         from made.variables.rows import Rows
         from made.variables.unseen_entries import restored
@@ -385,6 +433,7 @@ class Schema:
     def as_dict(self) -> dict[str, Any]:
         """Return the schema, JSON-ready; columns that are alike but for their names are written once."""
         notes = {column.name: column.note for column in self.columns if column.note}
+        parts = {column.name: column.part.as_dict() for column in self.columns if column.part is not None}
         return {
             "columns": settings_of(self.columns),
             "context_places": list(self.context_places),
@@ -392,6 +441,7 @@ class Schema:
             "is_named": self.is_named,
             "image_shape": None if self.image_shape is None else list(self.image_shape),
             **({"notes": notes} if notes else {}),
+            **({"parts": parts} if parts else {}),
         }
 
     @classmethod
@@ -400,9 +450,10 @@ class Schema:
         columns = columns_of(entries["columns"])
         places = tuple(entries.get("context_places", ()))
         names = entries.get("names") or _numbered(len(columns))
-        notes = entries.get("notes", {})
+        notes, parts = entries.get("notes", {}), entries.get("parts", {})
+        dates = {name: DatePart.from_dict(own) for name, own in parts.items()}
         named = (
-            Column(name, *column, note=notes.get(name, ""))
+            Column(name, *column, note=notes.get(name, ""), part=dates.get(name))
             for column, name in zip(columns, names, strict=True)
         )
         shape = entries.get("image_shape")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.column import Column
+from made.variables.date_columns import TableColumn, are_parts, has_dates, split, table_columns
 
 __all__ = ["parts_of_table"]
 
@@ -30,12 +31,18 @@ class _Schema(Protocol):
     def modelled(self) -> tuple[Column, ...]: ...
     @property
     def context_columns(self) -> tuple[Column, ...]: ...
+    @property
+    def table(self) -> tuple[TableColumn, ...]: ...
+    @property
+    def modelled_table(self) -> tuple[TableColumn, ...]: ...
 
 
 def parts_of_table(schema: _Schema, rows: Any) -> tuple[Any, Any]:
     """Return the values of the modelled columns and of context; see `Schema.table_of`."""
     if frames.is_frame(rows):
         return _parts_of_frame(schema, rows)
+    if has_dates(schema.columns) and not hasattr(rows, "detach"):  # no tensor holds a date
+        rows = _split(schema, rows)
     try:
         shape = np.shape(rows)
     except ValueError:  # rows of different lengths: the reader says so
@@ -51,22 +58,37 @@ def parts_of_table(schema: _Schema, rows: Any) -> tuple[Any, Any]:
 def _parts_of_frame(schema: _Schema, frame: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     names = frames.names_of(frame)
     if not schema.is_named:  # nothing to match by: the places count
-        if len(names) not in (len(schema.columns), len(schema.modelled)):
+        if len(names) not in (len(schema.table), len(schema.modelled_table)):
             raise InputError(
-                f"the table has {len(names)} columns, the model has {len(schema.modelled)} variables"
+                f"the table has {len(names)} columns, the model has {len(schema.modelled_table)} variables"
             )
         return parts_of_table(schema, frames.values_of(frame, names))
-    lacking = [column.name for column in schema.modelled if column.name not in names]
+    wanted = [column.name for column in schema.modelled_table]
+    lacking = [name for name in wanted if name not in names]
     if lacking:
+        known = [column.name for column in schema.table]
         raise InputError(
-            f"the table has no column {lacking[0]!r}: the model knows {_listed(schema.names)}, "
+            f"the table has no column {lacking[0]!r}: the model knows {_listed(known)}, "
             f"the table has {_listed(names)}"
         )
-    modelled = frames.values_of(frame, [column.name for column in schema.modelled])
-    own_context = [column.name for column in schema.context_columns]
+    modelled = _of_frame(schema.modelled, frame, wanted)
+    own_context = [column.name for column in table_columns(schema.context_columns)]
     if not own_context or not set(own_context) <= set(names):
         return modelled, None
-    return modelled, frames.values_of(frame, own_context)
+    return modelled, _of_frame(schema.context_columns, frame, own_context)
+
+
+def _of_frame(columns: Sequence[Column], frame: Any, names: Sequence[str]) -> NDArray[Any]:
+    values = frames.values_of(frame, names)
+    return split(columns, values) if has_dates(columns) else values
+
+
+def _split(schema: _Schema, rows: Any) -> Any:
+    """Return an array with the parts of dates in place of them."""
+    if are_parts(schema.columns, rows) or are_parts(schema.modelled, rows):
+        return rows
+    has_context = bool(schema.context_columns) and np.shape(rows)[-1:] == (len(schema.table),)
+    return split(schema.columns if has_context else schema.modelled, rows)
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

@@ -7,7 +7,10 @@ from html import escape
 
 from made.variables.column import Column
 
-__all__ = ["groups_of", "name_of", "schema_html", "schema_table"]
+__all__ = ["groups_of", "kind_of", "name_of", "schema_html", "schema_table", "values_of"]
+
+# What kinds of dates are called.
+_DATES = {"date": "date", "datetime": "datetime", "time": "time of day"}
 
 
 def schema_table(
@@ -103,25 +106,58 @@ def _lines(
     for own, is_context in groups_of(columns, context_places, joins_runs=joins_runs):
         first, name = own[0], name_of(own)
         measure = ("context" if is_context else first.measure) + (f"  {first.note}" if first.note else "")
-        lines.append((name, first.kind, first.describe(), measure))
+        lines.append((name, kind_of(own), values_of(own), measure))
     return lines
+
+
+def kind_of(group: Sequence[Column]) -> str:
+    """Return of what kind the columns of a group are: that of a date is that of the whole."""
+    part = group[0].part
+    return group[0].kind if part is None else _DATES[part.form.kind]
+
+
+def values_of(group: Sequence[Column]) -> str:
+    """Return the values of a group in a few words.
+
+    Examples
+    --------
+    >>> from made.variables.dates import DateForm, DatePart
+    >>> part = DatePart("when", "week", DateForm("datetime", "m"), ("2024-01-31 12:30", "2024-02-29 08:15"))
+    >>> values_of([Column(part.name, "numeric", {"missing": True}, part=part)])
+    '2024-01-31 12:30..2024-02-29 08:15, in minutes, or missing'
+    """
+    first = group[0]
+    if first.part is None:
+        return first.describe()
+    missing = "or missing" if first.arguments.get("missing") else ""
+    return ", ".join(filter(None, ["..".join(first.part.span), first.part.form.describe(), missing])) or "any"
 
 
 def name_of(group: Sequence[Column]) -> str:
     """Return what a group of neighbours is called."""
+    if group[0].part is not None:
+        return group[0].part.column
     return group[0].name if len(group) == 1 else f"{group[0].name}..{group[-1].name}"
 
 
 def groups_of(
     columns: Sequence[Column], context_places: Collection[int], *, joins_runs: bool
 ) -> list[tuple[list[Column], bool]]:
-    """Return neighbouring columns that print as one line, and whether they are context."""
+    """Return neighbouring columns that print as one line, and whether they are context.
+
+    These are the parts of a date and, with `joins_runs`, columns that are alike but for their names.
+    """
     groups: list[tuple[list[Column], bool]] = []
     for place, column in enumerate(columns):
         is_context = place in context_places
+        before = groups[-1][0][-1].part if groups else None
+        if column.part is not None and before is not None and before.column == column.part.column:
+            groups[-1][0].append(column)
+            continue
         if joins_runs and groups and groups[-1][1] == is_context:
             last = groups[-1][0][-1]
-            if (last.kind, last.arguments, last.note) == (column.kind, column.arguments, column.note):
+            own = (column.kind, column.arguments, column.note, column.part)
+            if (last.kind, last.arguments, last.note, last.part) == own:
                 groups[-1][0].append(column)
                 continue
         groups.append(([column], is_context))

@@ -61,7 +61,7 @@ class OnePassSampler:
         features: Tensor | None = None,
         bodies: Tensor | None = None,
         *,
-        recorded: bool = False,
+        recorded: bool | NDArray[np.bool_] = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Sample rows from uniforms, with a model that it `supports`.
 
@@ -85,8 +85,8 @@ class OnePassSampler:
             Context features of each row.
         bodies : (n, B) int64 tensor, optional
             Those of known entries, where there are B numeric variables; given together with `codes`.
-        recorded : bool
-            Whether no entry that is sampled is missing.
+        recorded : bool or (D,) bool array
+            Whether no entry that is sampled is missing; on the CPU, for each variable.
 
         Returns
         -------
@@ -103,14 +103,17 @@ class OnePassSampler:
             if tables is not None:
                 given = np.zeros((len(u), len(tables.last)), np.int64) if bodies is None else bodies.numpy()
                 own = np.array(given, dtype=np.int64, order="C")
-            plan = plan.of_recorded if recorded else plan
+            if isinstance(recorded, np.ndarray):
+                plan = plan._replace(n_drawn=np.where(recorded, plan.n_recorded, plan.n_drawn))
+            elif recorded:
+                plan = plan.of_recorded
             sampled = compiled.sample(plan, u, *arrays, dtype=code_type, tables=tables, bodies=own)
             return torch.from_numpy(sampled), None if own is None else torch.from_numpy(own)
         sampler = self._on_device(plan, variables, device)
         own_codes = None if codes is None else codes.to(device, torch.int64)
         own_known, own_bodies = (None if x is None else x.to(device) for x in (known, bodies))
         u_there = torch.from_numpy(u).to(device)
-        drawn, found = sampler(u_there, own_codes, own_known, features, own_bodies, recorded=recorded)
+        drawn, found = sampler(u_there, own_codes, own_known, features, own_bodies, recorded=bool(recorded))
         return drawn.to(dtype), found
 
     def __reduce__(self) -> Any:
