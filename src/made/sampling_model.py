@@ -183,6 +183,8 @@ class SamplingModel(MaskedModel):
             codes, bodies = self._sampler.sample(
                 self.network, self.variables, mask, self._mask_of, u, *given, recorded=recorded
             )
+            if bodies is not None and self.variables.numbers is not None:
+                bodies = self.variables.numbers.on(bodies.device).within_bounds(bodies)
             return Rows(codes, bodies=bodies)
         product, rows = self._product(mask), self._unknown_rows(len(u)) if rows is None else rows
         each = np.broadcast_to(recorded, self.n_variables)

@@ -184,10 +184,14 @@ def _span(instants: Sequence[Instants], form: DateForm) -> tuple[str, ...]:
     ]
     ends = np.array([min(pairs), max(pairs)], dtype=np.int64)
     own = Instants(ends[:, 0], ends[:, 1], np.zeros(2, bool), {})
-    texts = [
-        value if isinstance(value, str) else str(value) for value in values_of_instants(own, form).tolist()
-    ]
-    return texts[0], texts[1]
+    first, last = values_of_instants(own, form).tolist()
+    return _shown(first, form), _shown(last, form)
+
+
+def _shown(value: Any, form: DateForm) -> str:
+    if isinstance(value, datetime.datetime) and form.unit in ("D", "h", "m"):
+        return value.isoformat(" ", "minutes")
+    return str(value)
 
 
 def _numbers(part: NDArray[Any]) -> NDArray[np.float64]:

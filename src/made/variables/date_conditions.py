@@ -20,7 +20,6 @@ __all__ = ["where_parts"]
 
 _Pairs = list[tuple[str, Condition]]
 _SIGN = r"\s*(?P<{0}><=|>=|!=|==|<|>|=)\s*"
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 # Days since 1970-01-01 of a Monday, and a week.
 _MONDAY, _WEEK = 4, 7
 
@@ -72,14 +71,13 @@ def _of_text(columns: Sequence[Column], dates: Mapping[str, TableColumn], text: 
         called = re.escape(name)
         right = rf"(?P<name>{called}){_SIGN.format('sign')}(?P<value>.+)"
         if found := re.fullmatch(rf"\s*(?:(?P<low>[^<>=]+){_SIGN.format('a')})?{right}", text):
-            condition = _compared(found["sign"], found["value"])
-            pairs = _of_condition(columns, own, condition)
+            if found["low"] and not {found["a"], found["sign"]} <= {"<", "<="}:
+                raise InputError(f"{text!r} is no range: write 2024-01-01 <= {name} < 2025-01-06")
+            pairs = _of_condition(columns, own, _compared(found["sign"], found["value"]))
             if found["low"] is None:
                 return pairs
-            if found["a"] not in ("<", "<=") or found["sign"] not in ("<", "<="):
-                raise InputError(f"{text!r} is no range: write 2024-01-01 <= {name} < 2025-01-06")
-            low = _compared(_FLIPPED[found["a"]], found["low"])
-            return pairs + _of_condition(columns, own, low)
+            low = _compared(">" if found["a"] == "<" else ">=", found["low"])
+            return _of_condition(columns, own, low) + pairs
         if re.fullmatch(rf"\s*{called}\s+(?:is|(?:not\s+)?in)\b.*", text, re.DOTALL):
             return _of_condition(columns, own, parse_condition(text)[1])
     return None

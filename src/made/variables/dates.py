@@ -51,7 +51,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 # Days since 1970-01-01: of the first Monday after it, and of the ends of the calendar.
 _MONDAY, _FIRST_DAY, _LAST_DAY = 4, -719_162, 2_932_896
 _EPOCH = 719_163
-_IN_WORDS = {"h": "hours", "m": "minutes", "s": "seconds", "ms": "ms", "us": "µs", "ns": "ns"}
+_IN_WORDS = {"D": "days", "h": "hours", "m": "minutes", "s": "seconds", "ms": "ms", "us": "µs", "ns": "ns"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,11 @@ class DateForm:
         return DAY // UNITS[self.unit]
 
     @property
+    def finest(self) -> str:
+        """The resolution in words."""
+        return _IN_WORDS[self.unit]
+
+    @property
     def example(self) -> str:
         """A value, for messages."""
         day, nanos = (0, 0) if self.kind == "date" else (0, 45_000 * 10**9)
@@ -97,7 +102,7 @@ class DateForm:
 
     def describe(self) -> str:
         """Return the resolution in words."""
-        by = "" if self.unit == "D" else f"in {_IN_WORDS[self.unit]}"
+        by = "" if self.unit == "D" else f"in {self.finest}"
         return f"{by} ({self.zone})".strip() if self.zone else by
 
 

@@ -24,7 +24,7 @@ MOST_VALUES = 50_000
 _KNOTS = (2, 3, 5, 8, 12, 20, 32, 50, 80)
 _VALUES_PER_KNOT = 5
 # Where the marginal is bounded, which takes knots of its own.
-_MOST_BOUNDED = 50
+_MOST_BOUNDED = 32
 # Values that the choice is made with, in two halves of which each scores the other.
 _VALUES_FOR_CHOICE = 5_000
 _QUARTILE = 0.6744897501960817

@@ -74,20 +74,17 @@ class MissingTogether:
         """
         columns = list(log_prob.unbind(1))
         for first, *later in self._in_order(ordering):
-            code = variables.block_of(first).missing_code
-            assert code is not None
-            is_missing = rows.codes[:, first] == code
+            is_missing = _is_missing(variables, rows.codes, first)
             for d in later:
-                code, region = variables.block_of(d).missing_code, (rows.regions or {}).get(d)
-                assert code is not None
+                region = (rows.regions or {}).get(d)
                 recorded = log_mass(variables, outputs, d, _without_missing(variables, d))
-                own, also_missing = columns[d], rows.codes[:, d] == code
+                own, also_missing = columns[d], _is_missing(variables, rows.codes, d)
                 own = own.masked_fill(also_missing, -torch.inf)
                 if region is not None and rows.known is not None:
                     unknown = ~rows.known[:, d]
                     inside = log_mass(variables, outputs, d, _without_missing(variables, d, region))
                     own = torch.where(unknown, inside, own)
-                    also_missing = (also_missing & ~unknown) | (unknown & bool(region.codes[code]))
+                    also_missing = (also_missing & ~unknown) | (unknown & bool(region.codes[-1]))
                 if_missing = torch.zeros_like(own).masked_fill(~also_missing, -torch.inf)
                 columns[d] = torch.where(is_missing, if_missing, own - recorded)
         return torch.stack(columns, dim=1)
@@ -118,7 +115,7 @@ class MissingTogether:
         known, codes = rows.mask.clone(), rows.codes.clone()
         for group in groups:  # what is known of one part holds for all
             for d in group:
-                gone = known[:, d] & (codes[:, d] == variables.block_of(d).missing_code)
+                gone = known[:, d] & _is_missing(variables, codes, d)
                 self._set_missing(variables, group, gone, codes, known)
         drawn = draw(replace(rows, codes=codes, known=known), np.arange(len(codes)), later)
         codes, bodies = drawn.codes.clone(), None if drawn.bodies is None else drawn.bodies.clone()
@@ -126,7 +123,7 @@ class MissingTogether:
             # In each row the first group that is half missing is made whole, and what follows drawn anew.
             changed = torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
             for group in groups:
-                is_missing = codes[:, group[0]] == variables.block_of(group[0]).missing_code
+                is_missing = _is_missing(variables, codes, group[0])
                 own = is_missing & ~known[:, group[1:]].all(dim=1) & ~changed
                 self._set_missing(variables, group, own, codes, known)
                 changed |= own
@@ -154,7 +151,7 @@ class MissingTogether:
         """Make unknown parts of the rows `which` (n,) missing, and known."""
         for d in group:
             own = which & ~known[:, d]
-            codes[own, d] = int(variables.block_of(d).missing_code or 0)
+            codes[own, d] = variables.block_of(d).n_values - 1
             known[own, d] = True
 
     @staticmethod
@@ -169,11 +166,16 @@ class MissingTogether:
         return bodies
 
 
+def _is_missing(variables: RowType, codes: Tensor, variable: int) -> Tensor:
+    """Return where a variable is missing in encoded rows: its last code, (n,) bool."""
+    return torch.eq(codes[:, variable], variables.block_of(variable).n_values - 1)
+
+
 def _without_missing(variables: RowType, variable: int, region: Region | None = None) -> Region:
     """Return a region, by default all values, without that the variable is missing."""
     block = variables.block_of(variable)
     codes = np.ones(block.n_values, dtype=bool) if region is None else region.codes.copy()
-    codes[block.missing_code] = False
+    codes[-1] = False
     if region is not None:
         return replace(region, codes=codes)
     ends = np.array([np.inf] if isinstance(block, Numeric) else [])

@@ -124,9 +124,13 @@ class NumericColumns(OnDevices):
         """Return the bodies of values (n, B), of the nearest points of grids; as `Numeric.bodies_near`."""
         scaled = torch.where(self._inverses > 0, values * self._inverses, values / self._steps)
         points = scaled.clamp(-(2.0**63), LARGEST_BODY).round().long()
-        if self._ends is not None:
-            points = torch.minimum(torch.maximum(points, self._ends[0]), self._ends[1])
-        return torch.where(self._is_grid, points, (values + 0.0).view(torch.int64))
+        return self.within_bounds(torch.where(self._is_grid, points, (values + 0.0).view(torch.int64)))
+
+    def within_bounds(self, bodies: Tensor) -> Tensor:
+        """Return bodies (n, B) with those beyond the bounds of their column at them."""
+        if self._ends is None:
+            return bodies
+        return torch.minimum(torch.maximum(bodies, self._ends[0]), self._ends[1])
 
     def codes_of(self, bodies: Tensor) -> Tensor:
         """Return the codes of bodies (n, B): those of their spikes, or 0; as `Numeric.codes_of`."""
@@ -175,15 +179,29 @@ class NumericColumns(OnDevices):
         z, cells = own[0].to(outputs.dtype), own[:, self._n_points :]
         width = cells[1].to(outputs.dtype)
         # Off the CPU nothing waits to see the numbers.
-        if not plainly and z.device.type == "cpu" and bool(z.abs().max() <= FARTHEST):
-            log_mean = (cells[2] - cells[1].log()).to(outputs.dtype)
-            ratio = self._ratio.log_ratio(outputs, z, width, log_mean)
-        else:
+        if plainly or z.device.type != "cpu":
             ratio = self._ratio.plain(outputs, z, width)
+        else:
+            log_mean = (cells[2] - cells[1].log()).to(outputs.dtype)
+            ratio = self._fast_ratio(outputs, z, width, log_mean)
         if len(self.inside) > 0:
             outputs = outputs.index_add(0, self.inside, ratio[own.shape[1] :])
             ratio = ratio[: own.shape[1]]
         return ratio if self._is_sorted else ratio.index_select(0, self._unsorted), outputs
+
+    def _fast_ratio(self, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor) -> Tensor:
+        """Return the ratio of all rows: fast, but for those with a value far out."""
+        is_far = z.abs().amax(dim=0) > FARTHEST
+        if not bool(is_far.any()):
+            return self._ratio.log_ratio(outputs, z, width, log_mean)
+        near, far = ((~is_far).nonzero()[:, 0], is_far.nonzero()[:, 0])
+        if not len(near):
+            return self._ratio.plain(outputs, z, width)
+        parts = [
+            self._ratio.log_ratio(outputs[:, near], z[:, near], width[:, near], log_mean[:, near]),
+            self._ratio.plain(outputs[:, far], z[:, far], width[:, far]),
+        ]
+        return torch.cat(parts, dim=1).index_select(1, torch.cat([near, far]).argsort())
 
     def class_logits(self, outputs: Tensor) -> Tensor:
         """Return the logits of the codes of a column that is `alone`, (n, n_classes) float64."""

@@ -360,6 +360,17 @@ class Schema:
         """Log how many values of each modelled column were not on its grid, and are rounded."""
         for d, n in sorted(counts.items()):
             column = self.modelled[d]
+            if column.part is not None:
+                time, those = ("time is", "is") if n == 1 else ("times are", "are")
+                _log.warning(
+                    "column %s: %s %s finer than %s, and %s rounded",
+                    column.part.column,
+                    f"{n:,}",
+                    time,
+                    column.part.form.finest,
+                    those,
+                )
+                continue
             step = f"{column.arguments['step']:g}"
             values = "value is not a multiple" if n == 1 else "values are not multiples"
             _log.warning("column %s: %s %s of its step %s, and rounded", column.name, f"{n:,}", values, step)
