@@ -40,6 +40,13 @@ def score(
         bool,
         typer.Option("--per-variable", help="log p of each entry given those before it in the ordering."),
     ] = False,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts",
+            help="log p in two parts, each with its error: which entries are missing, and the values.",
+        ),
+    ] = False,
     data_dir: DataDir = None,
     particles: Annotated[
         int, typer.Option(help="Per row and mask, where log p of an incomplete row is estimated.")
@@ -81,7 +88,7 @@ def score(
             f"--per-variable needs complete rows, and {data} has unknown entries: --per-column does without"
         )
     comparison = _comparison(folder, model, data_dir)
-    scorer = Scorer(model, has_gaps, comparison, per_column, per_variable, particles)
+    scorer = Scorer(model, has_gaps, comparison, per_column, per_variable, particles, parts)
     with counting("scoring", len(found.rows)) as advance:
         scores = scorer.score(found.rows, advance=advance)
     if per_variable and model.n_masks > 1:
