@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from made.cli.console import tell, tell_rejected
+from made.cli.console import command, tell, tell_rejected
 from made.cli.options import DataDir, Device, Run, Split, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from made.runs.held_out import Comparison
 
 __all__ = ["score"]
+
+# The most columns of a run for which the next step is to look at each.
+_MOST_TO_ASK = 64
 
 
 def score(
@@ -117,6 +121,11 @@ def score(
         tell(
             f"log p of {len(found.rows):,} rows ({found.name}, {found.split}), "
             f"mean {scores.log_prob.mean():.3f} nats{place}"
+        )
+    if out is not None and not per_column and model.n_variables <= _MOST_TO_ASK:
+        tell(
+            f"Try next: {command()} score {shlex.quote(str(run))} {shlex.quote(data)} --per-column"
+            "  # which entry of a row is odd, and what was expected"
         )
     if comparison is not None and comparison.n_left_out:
         tell(
