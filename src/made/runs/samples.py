@@ -288,6 +288,6 @@ def _columns(model: MADE, portions: Iterable[NDArray[Any]], n_beside: int = 0) -
             texts = [None if value is None else str(value) for value in values]
             columns.append(polars.Series(texts, dtype=polars.String))
     for d in range(len(columns), len(columns) + n_beside):
-        values = np.concatenate([np.zeros(0), *(rows[:, d].astype(np.float64) for rows in kept)])
-        columns.append(polars.Series(values).fill_nan(None))
+        ends = np.concatenate([np.zeros(0), *(rows[:, d].astype(np.float64) for rows in kept)])
+        columns.append(polars.Series(ends).fill_nan(None))
     return columns
