@@ -122,15 +122,15 @@ def score(
             f"log p of {len(found.rows):,} rows ({found.name}, {found.split}), "
             f"mean {scores.log_prob.mean():.3f} nats{place}"
         )
-    if out is not None and not per_column and model.n_variables <= _MOST_TO_ASK:
-        tell(
-            f"Try next: {command()} score {shlex.quote(str(run))} {shlex.quote(data)} --per-column"
-            "  # which entry of a row is odd, and what was expected"
-        )
     if comparison is not None and comparison.n_left_out:
         tell(
             f"  {comparison.n_left_out:,} rows have no percentile: held-out rows are scored for the first "
             "16 patterns of unknown entries alone"
+        )
+    if out is not None and not per_column and model.n_variables <= _MOST_TO_ASK:
+        tell(
+            f"Try next: {command()} score {shlex.quote(str(run))} {shlex.quote(data)} --per-column"
+            "  # which entry of a row is odd, and what was expected"
         )
 
 
