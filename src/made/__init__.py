@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.queries.functions import conditional as conditional
     from made.queries.functions import marginal as marginal
     from made.queries.odd_entries import odd_entries as odd_entries
+    from made.queries.parts import log_prob_parts as log_prob_parts
     from made.support.errors import InputError as InputError
     from made.support.errors import PoorEstimateWarning as PoorEstimateWarning
     from made.training.fit import fit as fit
@@ -56,6 +57,7 @@ _HOMES = {
     "conditional": "made.queries.functions",
     "fit": "made.training.fit",
     "load": "made.loading",
+    "log_prob_parts": "made.queries.parts",
     "marginal": "made.queries.functions",
     "odd_entries": "made.queries.odd_entries",
 }

@@ -234,3 +234,39 @@ def test_a_model_file_without_its_run(incomplete, call):
     (incomplete / "run" / "model.safetensors").rename(incomplete / "mine.safetensors")
     assert call("complete", "mine.safetensors", "incomplete.csv").out == by_file
     assert parse(by_file)[0] == ["sex", "kind", "size"]  # the file knows its columns
+
+
+def test_means_have_intervals_beside_them(here, call):
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    kinds = np.random.default_rng(1).choice(["car", "ship"], 200)
+    lines = [f"{a:.6f},{kind},{a + b:.2f}" for (a, b), kind in zip(rows, kinds, strict=True)]
+    (here / "mixed.csv").write_text("\n".join(["a,kind,b", *lines]) + "\n")
+    call("fit", "mixed.csv", "-o", "mixed", "--epochs", "2", "--hidden", "4", "--quiet")
+    (here / "gaps.csv").write_text("b,kind,a\n,car,0.5\n1.5,,\n0.25,ship,0.5\n")
+    result = call("complete", "mixed", "gaps.csv", "--kind", "mean", "-o", "filled.parquet")
+    assert "the mean of numbers" in result.err
+    table = polars.read_parquet("filled.parquet")
+    assert table.columns == ["a", "kind", "b", "a_low", "a_high", "b_low", "b_high"]
+    assert table["a"].to_list()[0::2] == [0.5, 0.5]
+    assert table["a_low"].is_null().to_list() == [True, False, True]
+    assert table["b_low"].is_null().to_list() == [False, True, True]
+    assert table["b_low"][0] < table["b"][0] < table["b_high"][0]
+    call("complete", "mixed", "gaps.csv", "--kind", "mean", "--level", "0.5", "-o", "narrow.csv")
+    narrow = polars.read_csv("narrow.csv")
+    assert narrow.columns == table.columns
+    assert table["b_low"][0] < narrow["b_low"][0] < narrow["b_high"][0] < table["b_high"][0]
+    assert (here / "narrow.csv").read_text() == call(
+        "complete", "mixed", "gaps.csv", "--kind", "mean", "--level", "0.5"
+    ).out
+
+
+def test_intervals_belong_to_means(here, call):
+    for options, words in (
+        (("--level", "0.5"), "--kind draw has none"),
+        (("--kind", "mean", "-o", "x.npy"), "write .csv or .parquet"),
+        (("--kind", "mean", "--level", "2"), "level is the share of an interval"),
+    ):
+        (here / "gaps.csv").write_text("sex,kind,size\n0,,10\n")
+        result = call("complete", "run", "gaps.csv", *options, code=2)
+        assert words in result.err
+        assert result.err.count("\n") == 1

@@ -35,7 +35,7 @@ def mixed():
     models = []
     for ordering in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0]):
         model = made.MADE(schema, hidden=(8,), direct=True, ordering=ordering)
-        made.fit(model, rows[:800], rows[800:], epochs=6, batch_size=50, learning_rate=5e-3)
+        made.fit(model, rows[:800], rows[800:], epochs=12, batch_size=25, learning_rate=1e-2)
         models.append(model)
     return rows, models[0], made.Mixture(models)
 

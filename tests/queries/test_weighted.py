@@ -22,7 +22,7 @@ def test_shares_of_completions_are_those_of_the_table(small_one):
     for i, row in enumerate(codes):
         for d in np.flatnonzero(row < 0):
             shares = np.bincount(drawn[i, :, d], found.weights[i], minlength=small.table.n_values[d])
-            np.testing.assert_allclose(shares, small.table.conditional(row, d), atol=0.06)
+            np.testing.assert_allclose(shares, small.table.conditional(row, d), atol=0.12)
 
 
 def test_means_and_intervals_are_those_of_the_conditional():
@@ -36,7 +36,7 @@ def test_means_and_intervals_are_those_of_the_conditional():
     for i, d, known in ((0, 1, {0: 1.0, 2: 2}), (1, 0, {1: 3.0, 2: 0}), (2, 2, {0: 0.0, 1: 0.0})):
         own = model.conditional(d, known)
         assert found.means[i, d] == pytest.approx(own.mean, abs=0.1)
-        np.testing.assert_allclose([found.low[i, d], found.high[i, d]], own.interval(0.8), atol=0.3)
+        np.testing.assert_allclose([found.low[i, d], found.high[i, d]], own.interval(0.8), atol=0.5)
     assert np.isnan(found.means[0, [0, 2]]).all()
     assert found.low[2, 2] % 1 == found.high[2, 2] % 1 == 0
 

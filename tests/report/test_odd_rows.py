@@ -35,9 +35,9 @@ def test_the_entry_that_does_not_fit_is_named_with_what_was_expected(fitted):
     assert odd.number == 0
     assert odd.percentile < 1
     # Either of the two that do not go together may be the odd one.
-    assert set(odd.odd) == {0, 1}
-    assert odd.odd[0].expected.startswith("2 (")
-    entry = odd.odd[1]
+    assert set(odd.odd) == {"x0", "x1"}
+    assert odd.odd["x0"].expected.startswith("2 (")
+    entry = odd.odd["x1"]
     assert entry.value == "20"
     low, _, high = entry.expected.partition(" to ")
     assert -4 < float(low) < float(high.split()[0]) < 4

@@ -46,12 +46,16 @@ def complete(
     kind: Annotated[
         str,
         typer.Option(
-            help="draw (from the conditional joint distribution), variable (the most probable value of each) "
-            "or joint (the most probable completion as a whole)."
+            help="draw (from the conditional joint distribution), variable (each most probable value), "
+            "joint (the most probable completion as a whole) or mean (of numbers, with an interval: columns "
+            "NAME_low and NAME_high; the most probable value of others)."
         ),
     ] = "draw",
     number: Annotated[
         int | None, typer.Option("--number", "-n", help="Completions per row [1; of a picture 6].")
+    ] = None,
+    level: Annotated[
+        float | None, typer.Option(help="With --kind mean: the share between NAME_low and NAME_high [0.8].")
     ] = None,
     method: Annotated[
         str,
@@ -86,6 +90,8 @@ def complete(
         draw_completions,
         find_incomplete_rows,
         half_images,
+        intervals_of,
+        values_beside,
     )
     from made.runs.samples import csv_text, write_rows
 
@@ -100,7 +106,11 @@ def complete(
         raise InputError(f"-n is the number of completions of each row, at least 0; got {number}")
     if number is not None and kind != "draw":
         raise InputError(f"-n asks for several samples: with --kind {kind} each row has one completion")
+    if level is not None and kind != "mean":
+        raise InputError(f"--level is that of an interval: --kind {kind} has none, --kind mean has")
     check_out(out, "completions")
+    if kind == "mean" and out is not None and out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{out}: means have intervals beside them: write .csv or .parquet")
     folder, model = load_run(run, device)
     if rows is not None:
         found = find_incomplete_rows(model, rows)
@@ -114,22 +124,23 @@ def complete(
 
     how: dict[str, Any] = {"where": where} if where else {}
     how |= {"method": method, "particles": particles, "max_states": max_states, "seed": seed}
+    how |= {} if level is None else {"level": level}
+    beside = intervals_of(model) if kind == "mean" else []
     parts: list[Answer] = []
 
     def portions() -> Iterator[NDArray[Any]]:
         for part in complete_portions(model, found, advance, kind=kind, number=number, **how):
             parts.append(part)
-            assert part.values is not None  # it is a completion
-            yield part.values.reshape(-1, part.values.shape[-1])
+            yield values_beside(model, part)
 
     with counting("completing", len(found)) as advance:
         if out is None or is_picture:
             flat = list(portions())
         else:
             each = 1 if number is None else number
-            write_rows(out, model, len(found) * each, portions())
+            write_rows(out, model, len(found) * each, portions(), beside)
     if out is None:
-        typer.echo("".join(csv_text(model, flat)), nl=False)
+        typer.echo("".join(csv_text(model, flat, beside)), nl=False)
     elif is_picture:
         filled = np.concatenate([part.codes for part in parts if part.codes is not None])
         draw_completions(out, found, filled, model, model.schema.image_shape)

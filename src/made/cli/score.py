@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from made.cli.console import tell, tell_rejected
+from made.cli.console import command, tell, tell_rejected
 from made.cli.options import DataDir, Device, Run, Split, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from made.runs.held_out import Comparison
 
 __all__ = ["score"]
+
+# The most columns of a run for which the next step is to look at each.
+_MOST_TO_ASK = 64
 
 
 def score(
@@ -39,6 +43,13 @@ def score(
     per_variable: Annotated[
         bool,
         typer.Option("--per-variable", help="log p of each entry given those before it in the ordering."),
+    ] = False,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts",
+            help="log p in two parts, each with its error: which entries are missing, and the values.",
+        ),
     ] = False,
     data_dir: DataDir = None,
     particles: Annotated[
@@ -81,7 +92,7 @@ def score(
             f"--per-variable needs complete rows, and {data} has unknown entries: --per-column does without"
         )
     comparison = _comparison(folder, model, data_dir)
-    scorer = Scorer(model, has_gaps, comparison, per_column, per_variable, particles)
+    scorer = Scorer(model, has_gaps, comparison, per_column, per_variable, particles, parts)
     with counting("scoring", len(found.rows)) as advance:
         scores = scorer.score(found.rows, advance=advance)
     if per_variable and model.n_masks > 1:
@@ -115,6 +126,11 @@ def score(
         tell(
             f"  {comparison.n_left_out:,} rows have no percentile: held-out rows are scored for the first "
             "16 patterns of unknown entries alone"
+        )
+    if out is not None and not per_column and model.n_variables <= _MOST_TO_ASK:
+        tell(
+            f"Try next: {command()} score {shlex.quote(str(run))} {shlex.quote(data)} --per-column"
+            "  # which entry of a row is odd, and what was expected"
         )
 
 

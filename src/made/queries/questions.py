@@ -20,6 +20,7 @@ from made.queries.evidence import Evidence
 from made.queries.given import from_frame
 from made.queries.inference import Inference
 from made.queries.many_classes import conditional_of_many
+from made.queries.means import means_of
 from made.queries.numeric_conditional import NumericConditional, numeric_conditional
 from made.queries.query import MAX_STATES, METHODS, N_PARTICLES, Query, encoded_given, inference_of
 from made.queries.results import Answer, Conditional, Route
@@ -39,6 +40,7 @@ KINDS = {
     "draw": "drawn from the conditional joint distribution",
     "variable": "the most probable value of each variable alone",
     "joint": "the most probable completion as a whole",
+    "mean": "the mean of numbers, the most probable value of others",
 }
 
 
@@ -130,6 +132,7 @@ class Questions:
         kind: str = "draw",
         number: int | None = None,
         *,
+        level: float = 0.8,
         unknown: ArrayLike | None = None,
         where: Where | None = None,
         context: ArrayLike | Tensor | None = None,
@@ -146,12 +149,16 @@ class Questions:
         ----------
         rows, unknown, where, context, method, mask, seed, particles, max_states, first
             As for `marginal`.
-        kind : "draw", "variable" or "joint"
+        kind : "draw", "variable", "joint" or "mean"
             ``"draw"``: a sample from the distribution of all that is unknown given all that is known.
             ``"variable"``: the most probable value of each variable alone, which together may make an
             improbable row. ``"joint"``: the most probable completion as a whole, or the best one found.
+            ``"mean"``: the mean of every number, to the nearest point of its grid, with an interval (`low`
+            and `high` of the answer), and the most probable value of other variables; it draws nothing.
         number : int, optional
             With ``"draw"``: how many completions of each row.
+        level : float
+            With ``"mean"``: the share of a number's distribution between `low` and `high`, in its middle.
 
         Returns
         -------
@@ -179,7 +186,11 @@ class Questions:
         encoded = question.under_conditions(self.rows(rows, context, unknown=unknown, to_fill=True), first)
         numbers = np.arange(len(encoded)) + check_int("first", first)
         each = 1 if number is None else check_int("number, of completions per row,", number)
-        states, routes, evidence = question.complete(encoded, kind, numbers, each)
+        found = None
+        if kind == "mean":
+            states, routes, evidence, found = means_of(question, method, encoded, numbers, level)
+        else:
+            states, routes, evidence = question.complete(encoded, kind, numbers, each)
         evidence.warn_if_poor()
         answer = replace(
             _answer(evidence, routes),
@@ -192,6 +203,8 @@ class Questions:
             in_own_orderings=not question.is_given_first,
             labels=encoded.labels,
             columns=self.schema.modelled if self.schema.has_dates else (),
+            low=None if found is None else found.low,
+            high=None if found is None else found.high,
         )
         return answer.in_frame(rows, self.schema, encoded) if frames.is_frame(rows) else answer
 

@@ -61,6 +61,7 @@ class Route(IntEnum):
     GIVEN_FIRST = 4
     COUNTED = 5
     SEARCHED = 6
+    WEIGHTED = 7
 
     @property
     def method(self) -> Method:
@@ -85,6 +86,7 @@ _SENTENCES = {
     "which are not the model's own mixture",
     Route.COUNTED: "estimated: counted among drawn completions",
     Route.SEARCHED: "found by search: none better was met",
+    Route.WEIGHTED: "estimated: the mean over weighted completions",
 }
 
 
@@ -104,7 +106,7 @@ class Answer:
         Effective number of particles behind `log_prob`; infinite where it is exact.
     routes : tuple of n Route
         How what was asked for was found: `log_prob` of a marginal, the rows of a completion.
-    kind : "marginal", "draw", "variable" or "joint"
+    kind : "marginal", "draw", "variable", "joint" or "mean"
         What was asked for: the marginal alone, or which kind of completion.
     codes : (n, D) int64 array, or (n, number, D) where several were asked for, or None
         The completed rows as codes; None for a marginal.
@@ -120,6 +122,8 @@ class Answer:
         Of rows with labels that are no class, likewise: `values` holds these as they were given.
     columns : tuple of Column
         Of the variables, where some are parts of dates: `values` then has a column for each of the table.
+    low, high : (n, D) float64 array, optional
+        Of means: the ends of the interval of each number that was filled in; NaN elsewhere.
     """
 
     log_prob: Floats
@@ -134,6 +138,8 @@ class Answer:
     bodies: IntArray | None = None
     labels: NDArray[Any] | None = None
     columns: tuple[Column, ...] = ()
+    low: Floats | None = None
+    high: Floats | None = None
 
     @property
     def rows(self) -> Any:
@@ -215,6 +221,8 @@ class Answer:
             table=frames.join(tables) if len(tables) == len(parts) else None,
             labels=join_labels([(part.labels, len(part)) for part in parts]),
             columns=first.columns,
+            low=_joined([part.low for part in parts]),
+            high=_joined([part.high for part in parts]),
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -236,6 +244,11 @@ class Answer:
     def _sentence(self, route: Route) -> str:
         is_own = self.in_own_orderings or route is Route.GIVEN_FIRST
         return route.sentence if is_own else f"{route.sentence}; {Route.GIVEN_FIRST.sentence}"
+
+
+def _joined(parts: Sequence[Floats | None]) -> Floats | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
 
 
 @dataclass(frozen=True, eq=False)

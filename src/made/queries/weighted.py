@@ -30,6 +30,8 @@ _NUMBER, _FEWEST, _MORE = 64, 16.0, 1024
 _ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
 # A value of a larger weight is one of many that are alike: quantiles are not interpolated within it.
 _HEAVY = 0.05
+# Relative variance of weights that are all the same, but for rounding.
+_EVEN = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +77,9 @@ class Expected:
         The means of numbers; NaN elsewhere.
     low, high : float64 arrays
         Quantiles of numbers; NaN elsewhere.
-    log_prob, ess : (n,) float64 arrays
-        As in `Completions`.
+    log_prob, error, ess : (n,) float64 arrays
+        log p of what is known and of the conditions, its standard error, and the effective number of
+        completions; an error of 0 and infinite where all completions weigh the same.
     """
 
     codes: IntArray
@@ -84,11 +87,17 @@ class Expected:
     low: Floats
     high: Floats
     log_prob: Floats
+    error: Floats
     ess: Floats
 
 
 def completions(
-    model: Askable, rows: Rows, masks: Sequence[int] | None = None, *, recorded: bool = True
+    model: Askable,
+    rows: Rows,
+    masks: Sequence[int] | None = None,
+    *,
+    recorded: bool = True,
+    fewest: float = _FEWEST,
 ) -> Iterator[Completions]:
     """Go through weighted completions of all rows, in portions of bounded memory.
 
@@ -102,6 +111,8 @@ def completions(
         Those whose mixture is asked; by default all.
     recorded : bool
         Rows without conditions: every unknown entry is taken to be recorded.
+    fewest : float
+        Rows of a smaller effective number of completions are completed more often.
     """
     if recorded and rows.regions is None:
         rows = Query.of(model, "auto", None, 0, 2, 1, recorded=True).under_conditions(rows)
@@ -109,7 +120,7 @@ def completions(
     n_variables, again = model.variables.n_variables, []
     for part in _portions(np.arange(len(rows)), _NUMBER * n_variables):
         found = _weighted(model, rows, part, chosen, _NUMBER)
-        few = found.ess < _FEWEST
+        few = found.ess < fewest
         again.append(part[few])
         if few.all():
             continue
@@ -121,13 +132,18 @@ def completions(
 
 
 def expected(
-    model: Askable, rows: Rows, masks: Sequence[int] | None = None, level: float | None = None
+    model: Askable,
+    rows: Rows,
+    masks: Sequence[int] | None = None,
+    level: float | None = None,
+    *,
+    fewest: float = _FEWEST,
 ) -> Expected:
     """Return the mean of every unknown number, and the most probable class of every other unknown entry.
 
     Parameters
     ----------
-    model, rows, masks
+    model, rows, masks, fewest
         As for `completions`.
     level : float, optional
         Also the interval of numbers that holds this share of their distribution, in its middle.
@@ -136,10 +152,13 @@ def expected(
     columns = list(model.variables.columns())
     codes = rows.codes.cpu().numpy().astype(np.int64)
     means, low, high = np.full((3, *unknown.shape), np.nan)
-    log_prob, ess = np.zeros((2, len(rows)))
-    for found in completions(model, rows, masks):
-        log_prob[found.places], ess[found.places] = found.log_prob, found.ess
+    log_prob, error, ess = np.zeros((3, len(rows)))
+    for found in completions(model, rows, masks, fewest=fewest):
         shape = found.weights.shape
+        spread = np.maximum(shape[1] / found.ess - 1, 0) / (shape[1] - 1)
+        is_even = spread < _EVEN
+        log_prob[found.places], error[found.places] = found.log_prob, np.where(is_even, 0, np.sqrt(spread))
+        ess[found.places] = np.where(is_even, np.inf, found.ess)
         drawn = found.rows.codes.cpu().numpy().reshape(*shape, len(columns))
         for d, block in columns:
             wanted = np.flatnonzero(unknown[found.places, d])
@@ -157,7 +176,7 @@ def expected(
                 ends = np.array([(1 - level) / 2, (1 + level) / 2])
                 found_ends = weighted_quantiles(values, weights, ends, interpolated=block.step is None)
                 low[at, d], high[at, d] = found_ends.T
-    return Expected(codes, means, low, high, log_prob, ess)
+    return Expected(codes, means, low, high, log_prob, error, ess)
 
 
 def weighted_quantiles(values: Floats, weights: Floats, levels: Floats, *, interpolated: bool) -> Floats:
@@ -207,8 +226,9 @@ def floats_of(variables: RowType, rows: Rows, variable: int) -> Floats:
 
 def softmax(log_weights: Floats) -> Floats:
     """Return weights that sum to 1 along the last axis."""
-    weights: Floats = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
-    weights /= weights.sum(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # what is known may be impossible
+        weights: Floats = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
     return weights
 
 

@@ -36,15 +36,15 @@ class OddRow:
         How many in 100 of the rows are less likely.
     values : list of str
         All its entries.
-    odd : mapping of int to OddEntry
-        By column; see `made.odd_entries`.
+    odd : mapping of str to OddEntry
+        By the name of the column; see `made.odd_entries`.
     """
 
     number: int
     log_prob: float
     percentile: float
     values: list[str]
-    odd: Mapping[int, OddEntry]
+    odd: Mapping[str, OddEntry]
 
 
 def odd_rows(model: MADE, rows: Rows, log_prob: Floats, chosen: list[int]) -> list[OddRow]:
@@ -71,7 +71,7 @@ def odd_rows(model: MADE, rows: Rows, log_prob: Floats, chosen: list[int]) -> li
             float(log_prob[number]),
             float(among[place]),
             [shown(value) for value in values[place].tolist()],
-            {d: own for d, own in list(odd.items())[:_NAMED] if found.surprise[place, d] >= ODD},
+            {found.names[d]: own for d, own in list(odd.items())[:_NAMED] if found.surprise[place, d] >= ODD},
         )
         for place, (number, odd) in enumerate(zip(chosen, found.odd, strict=True))
     ]

@@ -378,7 +378,7 @@ def _codes(first: Floats, second: Floats, *, is_class: bool) -> tuple[NDArray[np
 
 
 def _described(row: OddRow, names: list[str]) -> list[str]:
-    odd = "; ".join(f"**{names[d]}** = {own.value}, expected {own.expected}" for d, own in row.odd.items())
+    odd = "; ".join(f"**{name}** = {own.value}, expected {own.expected}" for name, own in row.odd.items())
     values = ", ".join(f"{name} {value}" for name, value in zip(names, row.values, strict=True))
     return [f"{row.number:,}", f"{row.log_prob:.2f}", f"{row.percentile:.1f}", odd or "none", values]
 

@@ -36,9 +36,11 @@ __all__ = [
     "find_incomplete_rows",
     "half_images",
     "how_given",
+    "intervals_of",
     "poor_estimates",
     "score_known",
     "score_partly_known",
+    "values_beside",
 ]
 
 #: Halves of an image by name.
@@ -120,6 +122,29 @@ def complete_portions(
         Of `MADE.complete`. Poor estimates are not warned of: `Answer.ess` has them.
     """
     return _in_portions(model.complete, rows, advance, **settings)
+
+
+def intervals_of(model: MADE) -> list[str]:
+    """Return the names of the columns with the ends of the intervals of numbers: NAME_low, NAME_high, ..."""
+    columns = model.schema.modelled
+    return [f"{columns[d].name}_{end}" for d in _places(model) for end in ("low", "high")]
+
+
+def values_beside(model: MADE, part: Answer) -> NDArray[Any]:
+    """Return completed rows, (n * number, D), with the ends of intervals beside them where there are any."""
+    assert part.values is not None  # it is a completion
+    values = part.values.reshape(-1, part.values.shape[-1])
+    if part.low is None or part.high is None:
+        return values
+    ends = [own[:, d] for d in _places(model) for own in (part.low, part.high)]
+    return np.hstack([values.astype(object), np.stack(ends, axis=1)]) if ends else values
+
+
+def _places(model: MADE) -> list[int]:
+    """Return the variables that are numbers, the parts of dates apart."""
+    numbers = model.variables.numbers
+    places = [] if numbers is None else numbers.places.tolist()
+    return [d for d in places if model.schema.modelled[d].part is None]
 
 
 def score_known(

@@ -30,6 +30,8 @@ FILE = "held_out.json"
 
 # The most of them that are kept: more are thinned out to evenly spaced quantiles.
 _MOST = 4001
+# Of log-probabilities that are equal.
+_CLOSE = 1e-6
 # For rows with unknown entries: patterns, held-out rows compared with for each, particles for each of these.
 _MOST_PATTERNS, _ROWS_OF_PATTERN, _PARTICLES = 16, 200, 100
 
@@ -141,8 +143,10 @@ def percentiles(log_prob: Floats, held_out: Floats) -> Floats:
     >>> percentiles(np.array([-3.0, -1.0, np.nan]), np.array([-4.0, -3.0, -2.0, -1.0]))
     array([37.5, 87.5,  nan])
     """
-    below = np.searchsorted(held_out, log_prob, side="left")
-    up_to = np.searchsorted(held_out, log_prob, side="right")
+    # Equal rows may differ in their last digits, which depend on the rows beside them.
+    close = _CLOSE * (1 + np.abs(log_prob))
+    below = np.searchsorted(held_out, log_prob - close, side="left")
+    up_to = np.searchsorted(held_out, log_prob + close, side="right")
     found: Floats = np.where(np.isnan(log_prob), np.nan, 50 * (below + up_to) / len(held_out))
     return found
 

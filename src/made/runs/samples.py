@@ -102,8 +102,10 @@ def draw_portions(
         advance(rows)
 
 
-def csv_text(model: MADE, portions: Iterable[NDArray[Any]]) -> Iterator[str]:
+def csv_text(model: MADE, portions: Iterable[NDArray[Any]], beside: Sequence[str] = ()) -> Iterator[str]:
     """Yield portions of values as CSV text, the header first.
+
+    `beside` names columns of numbers that follow those of the model; NaN is nothing.
 
     Examples
     --------
@@ -115,12 +117,19 @@ def csv_text(model: MADE, portions: Iterable[NDArray[Any]]) -> Iterator[str]:
     yes
     no
     """
-    yield _csv(np.array([_names(model)], dtype=object))
+    names = _names(model)
+    yield _csv(np.array([[*names, *beside]], dtype=object))
     for values in portions:
-        yield _csv(_tidy(model, values))
+        own = _tidy(model, values[:, : len(names)])
+        if beside:
+            others = values[:, len(names) :]
+            own = np.hstack([own, np.where(np.isnan(others.astype(np.float64)), "", others)], dtype=object)
+        yield _csv(own)
 
 
-def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray[Any]]) -> None:
+def write_rows(
+    path: str | Path, model: MADE, n: int, portions: Iterable[NDArray[Any]], beside: Sequence[str] = ()
+) -> None:
     """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, to Parquet, or to CSV.
 
     Parameters
@@ -133,6 +142,8 @@ def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray
         How many rows there are.
     portions : iterable of (rows, D) arrays
         Values.
+    beside : sequence of str, optional
+        Names of columns of numbers that follow those of the model; not for .npy.
 
     Raises
     ------
@@ -145,11 +156,11 @@ def write_rows(path: str | Path, model: MADE, n: int, portions: Iterable[NDArray
         if suffix == ".npy":
             _write_array(aside, model, n, portions)
         elif suffix == ".parquet":
-            names = distinct(path, _names(model))
-            _table(names, _columns(model, portions)).write_parquet(aside)
+            names = distinct(path, [*_names(model), *beside])
+            _table(names, _columns(model, portions, len(beside))).write_parquet(aside)
         else:
             with aside.open("wb") as file:
-                for text in csv_text(model, portions):
+                for text in csv_text(model, portions, beside):
                     file.write(text.encode())
 
 
@@ -249,7 +260,7 @@ def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any
     rows.flush()
 
 
-def _columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Series]:
+def _columns(model: MADE, portions: Iterable[NDArray[Any]], n_beside: int = 0) -> list[polars.Series]:
     """Return the columns of all portions: dates, numbers if all values of a column are, else text."""
     import polars
 
@@ -276,4 +287,7 @@ def _columns(model: MADE, portions: Iterable[NDArray[Any]]) -> list[polars.Serie
         else:
             texts = [None if value is None else str(value) for value in values]
             columns.append(polars.Series(texts, dtype=polars.String))
+    for d in range(len(columns), len(columns) + n_beside):
+        ends = np.concatenate([np.zeros(0), *(rows[:, d].astype(np.float64) for rows in kept)])
+        columns.append(polars.Series(ends).fill_nan(None))
     return columns

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from made.model import MADE
 from made.queries.odd_entries import odd_entries
+from made.queries.parts import log_prob_parts
 from made.runs.completions import score_partly_known
 from made.runs.held_out import Comparison
 from made.runs.scores import score_model
@@ -57,6 +58,8 @@ class Scorer:
         log p of each entry given those before it, under mask 0; of complete rows.
     particles : int
         Per row and mask, where an answer is estimated.
+    parts : bool
+        log p in two parts: which entries are missing, and the values of the others.
     """
 
     model: MADE
@@ -65,6 +68,7 @@ class Scorer:
     per_column: bool = False
     per_variable: bool = False
     particles: int = 1000
+    parts: bool = False
 
     def score(self, rows: Rows, first: int = 0, advance: Callable[[int], None] = lambda n: None) -> Scores:
         """Score some rows.
@@ -91,6 +95,9 @@ class Scorer:
             columns.append(("log_prob", log_prob))
         if self.comparison is not None:
             columns.append(("percentile", self.comparison.percentiles(log_prob, rows)))
+        if self.parts:
+            of_both = log_prob_parts(model, rows, particles=self.particles, first=first)
+            columns += of_both.as_dict().items()
         if model.variables.has_unseen:
             columns.append(("unseen", are_unseen(model.variables, rows).sum(axis=1).astype(np.float64)))
         if self.per_column:
