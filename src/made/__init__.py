@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made import data as data
     from made import plots as plots
     from made.autoencoder import Autoencoder as Autoencoder
+    from made.data.inference import infer_schema as infer_schema
     from made.loading import load as load
     from made.mixture import Mixture as Mixture
     from made.model import MADE as MADE
@@ -56,6 +57,7 @@ _HOMES = {
     "complete": "made.queries.functions",
     "conditional": "made.queries.functions",
     "fit": "made.training.fit",
+    "infer_schema": "made.data.inference",
     "load": "made.loading",
     "log_prob_parts": "made.queries.parts",
     "marginal": "made.queries.functions",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.data.columns import infer_schema, whole_numbers
+from made.data.columns import infer_schema
+from made.data.whole_numbers import whole_numbers
 from made.support.errors import InputError
 from made.variables.schema import Schema
 

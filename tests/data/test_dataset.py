@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.data.dataset import build, split_rows
+from made.data.dataset import build
 from made.data.readers import Raw
+from made.data.splits import split_rows
 from made.support.errors import InputError
 
 

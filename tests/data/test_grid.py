@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from made.data.grid import find_spikes, find_step, numeric_arguments
+from made.data.grid import find_spikes, find_step, numeric_settings
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,5 @@ def test_spikes_stand_out_from_their_neighbours():
 
 
 def test_a_constant_is_a_spike():
-    assert numeric_arguments(np.full(30, 4.5), np.zeros(0), missing=True, eps=2.0**-52) == {
-        "step": 0.1,
-        "rounds": True,
-        "missing": True,
-        "spikes": [4.5],
-    }
+    found = numeric_settings(np.full(30, 4.5), np.zeros(0), 2.0**-52)
+    assert found == {"step": 0.1, "rounds": True, "spikes": [4.5]}

@@ -11,6 +11,7 @@ from made.data.columns import infer_schema
 from made.tuning.candidates import candidates
 from made.tuning.copula_init import build_as_copula, can_be_copula, least_noise, shrunk_correlation
 from made.tuning.facts import Facts
+from made.variables.column import Column
 
 
 @pytest.mark.parametrize("ordering", ["natural", [3, 0, 2, 1]])
@@ -181,3 +182,18 @@ def test_what_hardly_any_row_has_does_not_decide():
     assert float(scores.min()) > -80
     marginals = made.baselines.MixedMarginals(schema, train).log_prob(rows[4000:]).mean()
     assert float(scores[:4000].mean()) > marginals + 0.5
+
+
+def test_rows_with_labels_that_are_no_class_say_nothing_of_it():
+    draw = np.random.default_rng(0)
+    rows = np.empty((300, 2), dtype=object)
+    rows[:, 0] = draw.choice(["a", "b", "c", "rare"], 300)
+    rows[:, 1] = draw.normal(size=300) + 3 * (rows[:, 0] == "a")
+    label = Column("label", "categorical", {"classes": ["a", "b", "c"], "unseen": 0.25})
+    schema = made.Schema((label, Column("size", "numeric")))
+    train = schema.encode(rows)
+    schema = schema.fitted(train)
+    plain = made.MADE(schema, (8,))
+    plain.set_marginals(train)
+    model = build_as_copula(schema, {"hidden": (8,), "direct": True}, train)
+    assert float(model.log_prob(train).mean()) > float(plain.log_prob(train).mean()) + 0.2

@@ -127,8 +127,8 @@ def test_edits_return_a_new_schema():
 
 def test_it_prints_as_a_table():
     assert str(PEOPLE.with_context(["sex"]).with_note("age", "in decades")).splitlines() == [
-        "column  kind         values       measure",
-        "age     categorical  0..3         mass  in decades",
+        "column  kind         values       measure  why",
+        "age     categorical  0..3         mass     in decades",
         "kind    categorical  10, 30, 70   mass",
         "sex     bernoulli    0..1         context",
         "member  categorical  'no', 'yes'  mass",

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from made.cli import complete, data, evaluate, fit, report, reproduce, sample, score, show
+from made.cli import complete, data, evaluate, fit, report, reproduce, sample, schema, score, show
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 
@@ -35,6 +35,7 @@ app.command()(report.report)
 app.command()(show.show)
 app.command()(show.summary)
 app.command()(data.data)
+app.command()(schema.schema)
 app.command()(fit.recipes)
 app.command()(fit.demo)
 app.add_typer(reproduce.app, name="reproduce")

@@ -77,6 +77,31 @@ def fit(
     drop: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Leave a column out; repeatable.")
     ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the columns are: a JSON file that made schema DATA -o FILE writes, edited. --column "
+            "and --drop count before it.",
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Split by a column: rows that it says belong together are in one split."
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Split by a column: validate and test on the latest rows."),
+    ] = None,
+    protect: Annotated[
+        bool,
+        typer.Option(
+            "--protect",
+            help="Keep rare labels (under five rows), minima and maxima out of model, run folder and report.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
     minutes: Annotated[
         float | None,
@@ -114,7 +139,9 @@ def fit(
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
         others |= _given({"update": update, "refit": refit or None})
-        others |= {name: own for name, own in (("column", column), ("drop", drop)) if own}
+        said: dict[str, Any] = {"column": column, "drop": drop, "schema": schema, "protect": protect}
+        said |= {"group": group, "time": time}
+        others |= {name: own for name, own in said.items() if own}
         job = _resumed(out, data or None, data_dir, device, {**others, **given})
     elif not data:
         raise InputError(f"made fit needs DATA: a name ({', '.join(REGISTRY)}) or a path")
@@ -130,13 +157,14 @@ def fit(
             device=device,
             recipe=recipe or "default",
             context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
-            choices=Choices.parse(column or (), drop or ()),
+            choices=_choices(column, drop, schema, group=group, time=time, protect=protect),
             refit=refit,
             update=update,
         )
         if update is not None:
             own = {"recipe": recipe, "coding": coding, "context": context, "refit": refit or None}
-            _check_update({**own, "column": column or None, "drop": drop or None})
+            said = {"column": column or None, "drop": drop or None, "schema": schema}
+            _check_update({**own, **said, "protect": protect or None})
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")
@@ -259,6 +287,13 @@ def _context_example(dataset: Dataset) -> str:
     names = [column.name for column in dataset.schema.context_columns]
     labels = dataset.context["test"][0].tolist()
     return ' --context "' + ",".join(f"{n}={v}" for n, v in zip(names, labels, strict=True)) + '"'
+
+
+def _choices(column: list[str] | None, drop: list[str] | None, schema: Path | None, **others: Any) -> Choices:
+    from made.variables.schema import Schema
+
+    said = None if schema is None else Schema.read(schema)
+    return Choices.parse(column or (), drop or (), schema=said, **others)
 
 
 def _resumed(

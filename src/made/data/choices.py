@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from made.support.errors import InputError
 from made.variables.column import find_column
+from made.variables.column_settings import KINDS
 
-__all__ = ["KINDS", "Choices"]
+if TYPE_CHECKING:
+    from made.variables.schema import Schema
 
-#: What a column may be said to be.
-KINDS = ("numeric", "category", "date")
+__all__ = ["Choices"]
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Kinds of columns, and columns to leave out.
+    """What columns are, which are left out, by which rows are split, and whether rare values are kept out.
 
     Attributes
     ----------
@@ -25,18 +26,32 @@ class Choices:
         One of `KINDS` by column. A column with a kind is never left out.
     drop : tuple of str
         Columns to leave out.
+    schema : Schema, optional
+        What the columns are; those that it does not name are passed over. Kinds and drop count before it.
+    group : str or int, optional
+        Column whose rows of one value are in one split.
+    time : str or int, optional
+        Column by which later rows are tested on.
+    protect : bool
+        Keep rare labels, minima and maxima out, see `made.data.protect`.
 
     Examples
     --------
-    >>> Choices.parse(["zip=category"], ["id"])
-    Choices(kinds={'zip': 'category'}, drop=('id',))
+    >>> Choices.parse(["zip=category"], ["id"]).as_dict()
+    {'kinds': {'zip': 'category'}, 'drop': ['id']}
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    schema: Schema | None = None
+    group: str | int | None = None
+    time: str | int | None = None
+    protect: bool = False
 
     def __post_init__(self) -> None:
-        """Check the kinds, and that no column is kept and dropped."""
+        """Check the kinds, that no column is kept and dropped, and that there is one way to split."""
+        if self.group is not None and self.time is not None:
+            raise InputError("rows are split by group or by time: leave one of the two out")
         for name, kind in self.kinds.items():
             if kind not in KINDS:
                 raise InputError(
@@ -46,16 +61,21 @@ class Choices:
         if both:
             raise InputError(f"column {both[0]} is given a kind and dropped: leave one of the two out")
 
+    @property
+    def split_by(self) -> str | int | None:
+        """The column that rows are split by; None where they are split at random."""
+        return self.time if self.group is None else self.group
+
     @classmethod
-    def parse(cls, columns: Sequence[str], drop: Sequence[str]) -> Choices:
-        """Read ``NAME=KIND`` for each column, and names."""
+    def parse(cls, columns: Sequence[str], drop: Sequence[str], **others: Any) -> Choices:
+        """Read ``NAME=KIND`` for each column, and names; the others are as they are."""
         kinds = {}
         for text in columns:
             name, equals, kind = text.rpartition("=")
             if not equals or not name:
                 raise InputError(f"a column is given a kind as in age=numeric, got {text!r}")
             kinds[name.strip()] = kind.strip()
-        return cls(kinds, tuple(name.strip() for name in drop))
+        return cls(kinds, tuple(name.strip() for name in drop), **others)
 
     def by_place(self, names: Sequence[str] | None, n_columns: int) -> tuple[dict[int, str], set[int]]:
         """Return the kinds and what is dropped by the place of the column.
@@ -72,10 +92,29 @@ class Choices:
 
     def as_dict(self) -> dict[str, Any]:
         """Return them JSON-ready; nothing where nothing is said."""
-        kinds = {"kinds": dict(self.kinds)} if self.kinds else {}
-        return {**kinds, **({"drop": list(self.drop)} if self.drop else {})}
+        from made.variables.schema_file import entries_of
+
+        said = {
+            "kinds": dict(self.kinds),
+            "drop": list(self.drop),
+            "schema": None if self.schema is None else entries_of(self.schema),
+            "group": self.group,
+            "time": self.time,
+            "protect": self.protect,
+        }
+        return {name: own for name, own in said.items() if own}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Choices:
         """Read what `as_dict` returned."""
-        return cls(dict(settings.get("kinds", {})), tuple(settings.get("drop", ())))
+        from made.variables.schema_file import schema_of
+
+        entries = settings.get("schema")
+        return cls(
+            dict(settings.get("kinds", {})),
+            tuple(settings.get("drop", ())),
+            None if entries is None else schema_of(entries),
+            settings.get("group"),
+            settings.get("time"),
+            settings.get("protect", False),
+        )

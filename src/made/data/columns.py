@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from made.data.choices import Choices
+from made.data.classes import (
+    classes_of,
+    is_category,
+    outside_mass,
+    text_settings,
+    texts_of,
+    why_classes,
+    why_numbers,
+)
 from made.data.dates import date_form, date_variables
-from made.data.grid import numeric_arguments
+from made.data.grid import numeric_settings
 from made.data.image_shape import find_image_shape
+from made.data.protect import FEWEST, protected_columns, protected_rows
 from made.data.remarks import left_out, remarks
-from made.support.errors import EntryError, InputError
+from made.data.said import Said, as_labels
+from made.data.whole_numbers import refuse
+from made.support.errors import InputError
 from made.variables import frames
-from made.variables.class_groups import default_coding
-from made.variables.column import Column
+from made.variables.column import Column, Found, find_column
+from made.variables.column_settings import arguments_of
 from made.variables.dates import DateForm
 from made.variables.missing import marks_of
 from made.variables.schema import Schema
-from made.variables.unseen import unseen_mass
 
-__all__ = ["infer_schema", "split_name", "told_apart", "whole_numbers"]
+__all__ = ["infer_schema", "split_name", "told_apart"]
 
-_Found = tuple[str, dict[str, Any]]
-"""Kind and arguments of a column, see `Column`."""
+_Inferred = tuple[str, dict[str, Any], Found]
+"""Kind and arguments of a column, see `Column`, and what its rows say."""
 
 # Number of rows from which the shape of images is detected.
 _ROWS_OF_IMAGES = 2_000
-# A text column of more values than this, and than half of its rows, is taken for names of the rows.
-_MOST_NAMES = 10_000
-# Whole numbers are classes where they are few, and each has rows to learn from; else they are numbers.
-_MOST_CLASSES_OF_NUMBERS, _ROWS_PER_CLASS = 32, 20
 
 
 def infer_schema(
@@ -93,9 +101,9 @@ def infer_schema(
     --------
     >>> schema, _ = infer_schema({"train": [["red", 0], ["blue", 1]]})
     >>> print(schema)
-    column  kind         values         measure
-    x0      categorical  'blue', 'red'  mass
-    x1      bernoulli    0..1           mass
+    column  kind         values         measure  why
+    x0      categorical  'blue', 'red'  mass     two texts
+    x1      bernoulli    0..1           mass     two values
     """
     tables = {split: _table(rows, split_name(source, split), names) for split, rows in splits.items()}
     first, names = next(iter(tables.values()))
@@ -107,41 +115,55 @@ def infer_schema(
         names, renamed = told_apart(names)
         notes = (renamed,)
     called = [f"x{d}" for d in range(first.shape[1])] if names is None else names
-    kinds, dropped = (choices or Choices()).by_place(names, first.shape[1])
-    said: dict[int, str] = {}
-    kept = [d for d in range(first.shape[1]) if d not in dropped]
-    found: dict[int, _Found]
-    forms: dict[int, DateForm] = {}
-    if not kinds and complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values()):
-        found = dict.fromkeys(kept, ("bernoulli", {}))  # at once, as there may be thousands
+    choices = choices or Choices()
+    said, kept = _said(choices, names, called, source)
+    trained = np.arange(len(first)) if train is None else train(len(first))
+    by_group = None if choices.group is None else find_column(choices.group, names, len(called))
+    is_binary = complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values())
+    found: dict[int, tuple[Column, ...]] = {}
+    out: dict[int, str] = {}
+    if is_binary and not said and by_group is None:  # at once, as there may be thousands
+        about = None if names is None else Found("two values")
+        found = {d: (Column(called[d], "bernoulli", found=about),) for d in kept}
     else:
-        trained = np.arange(len(first)) if train is None else train(len(first))
-        forms, said_of_dates = _forms(arrays, kept, called, kinds, source) if finds_dates else ({}, ())
-        notes += said_of_dates
-        if names is not None and image_shape is None and not keeps_all:
-            gone = {
-                d: why
-                for d, why in left_out(first[trained], called).items()
-                if d not in kinds and d not in forms
-            }
-            kept = [d for d in kept if d not in gone] or kept
-            out = [(called[d], gone[d]) for d in gone if d not in kept and d not in dropped]
-            notes += tuple(f"column {own} {why}: left out; give it a kind to keep it" for own, why in out)
-        said = remarks(first, called)
-        found = {
-            d: _infer_column(arrays, d, source, names, trained, kinds.get(d)) for d in kept if d not in forms
-        }
+        forms, of_dates = _forms(arrays, kept, called, said, source) if finds_dates else ({}, ())
+        notes += of_dates
+        if names is not None and image_shape is None and choices.schema is None:
+            own = {} if keeps_all else left_out(first[trained], called)
+            own = {d: why for d, why in own.items() if d not in forms}
+            own |= {} if by_group is None else {by_group: "says which rows belong together"}
+            out = {d: why for d, why in own.items() if d in kept and d not in said}
+            out = out if len(out) < len(kept) else {}
+            notes += tuple(
+                f"column {called[d]} {why}: left out; give it a kind to keep it" for d, why in out.items()
+            )
+        kept = [d for d in kept if d not in out]
+        told = remarks(first, called)
+        for d in kept:
+            own_said, note = said.get(d, Said()), told.get(d, "")
+            if d in forms:
+                values = [table[:, d] for table in arrays.values()]
+                found[d] = tuple(date_variables(values, trained, called[d], forms[d], note))
+            else:
+                found[d] = _column(arrays, d, source, names, trained, own_said, note)
+    if choices.protect:
+        found, hidden, told_of = _protected(found, arrays, source, names, trained, said)
+        notes += (*told_of, *(f"column {called[d]} {why}: left out" for d, why in hidden.items()))
+        kept, out = [d for d in kept if d not in hidden], out | hidden
+        if not kept:
+            raise InputError(f"{source}: too few rows to protect: no column has {FEWEST} rows of one value")
     notes += _label_notes(found, names)
-    columns: list[Column] = []
-    for d in kept:
-        note = said.get(d, "")
-        if d in forms:
-            own_values = [table[:, d] for table in arrays.values()]
-            columns += date_variables(own_values, trained, called[d], forms[d], note)
-        else:
-            columns.append(Column(called[d], *found[d], note))
-    schema = Schema(tuple(columns), image_shape=image_shape, is_named=names is not None)
+    columns = tuple(column for d in kept for column in found[d])
+    gone = [*((called[d], why) for d, why in out.items()), *((name, "dropped") for name in choices.drop)]
+    if choices.schema is not None:
+        gone += [own for own in choices.schema.left_out if own[0] not in {name for name, _ in gone}]
+        notes += _passed_over(called, {called[d] for d in kept} | {name for name, _ in gone})
+    schema = Schema(columns, (), image_shape, names is not None, tuple(gone))
     classes = schema.classes
+    if choices.schema is not None and choices.schema.context_places:
+        there = {own.name for own in schema.table}
+        context = [own.name for own in choices.schema.table if own.places[0] in choices.schema.context_places]
+        return schema.with_context([name for name in context if name in there]), notes
     if image_shape is None and len(set(classes)) == 1 and min(classes) > 1:
         pixels = first[:_ROWS_OF_IMAGES, kept]
         schema = schema.with_image_shape(find_image_shape(_codes(pixels, schema), classes))
@@ -155,103 +177,57 @@ def _forms(
     arrays: Mapping[str, np.ndarray[Any, Any]],
     kept: Sequence[int],
     called: Sequence[str],
-    kinds: Mapping[int, str],
+    said: Mapping[int, Said | tuple[Column, ...]],
     source: str,
 ) -> tuple[dict[int, DateForm], tuple[str, ...]]:
     """Return the columns that hold dates, by place, and what is to be said of them."""
     found, notes = {}, []
     for d in kept:
-        if kinds.get(d, "date") != "date":
+        own = said.get(d, Said())
+        if not isinstance(own, Said) or own.kind not in (None, "date"):
             continue
         form, note = date_form([table[:, d] for table in arrays.values()], called[d])
         if form is not None:
             found[d] = form
-        elif d in kinds:
+        elif own.kind is not None:
             why = note or f"column {called[d]} holds values that are no dates of one format, as 2024-01-31 is"
             raise InputError(f"{source}: {why}")
         notes += [note] if note else []
     return found, tuple(notes)
 
 
-def whole_numbers(
-    array: np.ndarray[Any, Any], source: str, columns: Sequence[str] | None = None, first: int = 0
-) -> np.ndarray[Any, Any]:
-    """Check that an array holds whole numbers only, and turn it into an integer array.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n, D), bool, integer or float
-        Rows.
-    source : str
-        Where they come from, for messages.
-    columns : sequence of str, optional
-        Names of the columns of the table, for messages.
-    first : int
-        Number of the first of these columns in the table, for messages.
-
-    Returns
-    -------
-    ndarray of shape (n, D), integer
-        uint8 where every value is 0 or 1, int64 where a float array holds more; integers keep their type.
-
-    Raises
-    ------
-    InputError
-        If a value is NaN, infinite, no whole number or too large for 64 bits, with its row and column.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> whole_numbers(np.array([[0.0, 3.0]]), "rows.npy")
-    array([[0, 3]])
-    """
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8)
-    if array.dtype.kind in "iu":
-        if array.dtype.kind == "u" and array.dtype.itemsize == 8:
-            _refuse(array > np.iinfo(np.int64).max, array, source, columns, first, "too large for a category")
-            return array.astype(np.int64)
-        return array
-    if bool(((array == 0) | (array == 1)).all()):
-        return array.astype(np.uint8)
-    _refuse(~np.isfinite(array), array, source, columns, first, "fill it or drop the row")
-    remedy = "binary and categorical variables are whole numbers; round or bin it"
-    fractions = array != np.floor(array)
-    if bool(fractions.any()) and float(array.min()) >= 0 and float(array.max()) <= 1:
-        remedy += " (a joint table would sum to 1)"
-    _refuse(fractions, array, source, columns, first, remedy)
-    _refuse(np.abs(array) >= 2.0**63, array, source, columns, first, "too large for a category")
-    return array.astype(np.int64)
+def _said(
+    choices: Choices, names: Sequence[str] | None, called: Sequence[str], source: str
+) -> tuple[dict[int, Said | tuple[Column, ...]], list[int]]:
+    """Return what is said of columns, by place, and which are to be looked at, in the order of the schema."""
+    n = len(called)
+    kinds, dropped = choices.by_place(names, n)
+    said: dict[int, Said | tuple[Column, ...]] = {}
+    order = list(range(n))
+    if choices.schema is not None:
+        for own in choices.schema.table:
+            try:
+                place = find_column(own.name, names, n)
+            except InputError as error:
+                raise InputError(f"{source} lacks a column of the schema: {error}") from None
+            columns = tuple(choices.schema.columns[d] for d in own.places)
+            said[place] = Said.of(columns[0]) if columns[0].is_open else columns
+        order = [*said, *(d for d in kinds if d not in said)]
+    said |= {d: Said(kind) for d, kind in kinds.items()}
+    kept = {d: said_of for d, said_of in said.items() if d not in dropped}
+    return kept, [d for d in order if d not in dropped]
 
 
-def _classes_of(column: np.ndarray[Any, Any]) -> tuple[int, tuple[int, ...] | None]:
-    """Return the number of classes of a column of whole numbers, and its labels.
-
-    Values 0..K-1 of which at least half occur are codes already. Any others are labels: the distinct values
-    in ascending order become the codes. A constant column gets a second class: a variable has at least 2.
-    """
-    distinct = _distinct(column)
-    low, high = int(distinct[0]), int(distinct[-1])
-    if low >= 0 and high + 1 <= 2 * len(distinct):
-        return max(2, high + 1), None
-    values = tuple(int(v) for v in distinct) if low < high else _with_neighbour(low)
-    return len(values), values
+def _passed_over(called: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    others = [name for name in called if name not in known]
+    if not others:
+        return ()
+    more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+    return (f"passed over, as the schema does not name them: {', '.join(others[:8])}{more}",)
 
 
-def _distinct(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    low, high = int(column.min()), int(column.max())
-    if high - low < 1_000_000:  # counting beats sorting while the counters fit into the cache
-        distinct: np.ndarray[Any, Any] = np.flatnonzero(np.bincount(column - low)) + low
-        return distinct
-    return np.unique(column)
-
-
-def _with_neighbour(value: int) -> tuple[int, int]:
-    return (value, value + 1) if value < np.iinfo(np.int64).max else (value - 1, value)
-
-
-def _label_notes(found: Mapping[int, _Found], columns: Sequence[str] | None) -> tuple[str, ...]:
-    classes = {d: arguments.get("classes") for d, (_, arguments) in found.items()}
+def _label_notes(found: Mapping[int, tuple[Column, ...]], columns: Sequence[str] | None) -> tuple[str, ...]:
+    classes = {d: own[0].arguments.get("classes") for d, own in found.items() if own[0].part is None}
     made = [
         f"{d}{_named(d, columns)}"
         for d, own in classes.items()
@@ -272,23 +248,6 @@ def _label_notes(found: Mapping[int, _Found], columns: Sequence[str] | None) -> 
 
 def _named(d: int, columns: Sequence[str] | None) -> str:
     return f" ({columns[d]})" if columns is not None and d < len(columns) else ""
-
-
-def _refuse(
-    bad: np.ndarray[Any, Any],
-    array: np.ndarray[Any, Any],
-    source: str,
-    columns: Sequence[str] | None,
-    first: int,
-    remedy: str,
-) -> None:
-    if not bad.any():
-        return
-    row, own = (int(i) for i in np.argwhere(bad)[0])
-    value, d = array[row, own], first + own
-    shown = f"{value:g}" if array.dtype.kind == "f" else f"{value}"
-    name = columns[d] if columns is not None and d < len(columns) else None
-    raise EntryError(row, d, f"holds {shown}: {remedy}", source=source, name=name)
 
 
 def _table(
@@ -314,16 +273,58 @@ def _table(
     return table, names
 
 
+def _column(
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    d: int,
+    source: str,
+    names: Sequence[str] | None,
+    train: np.ndarray[Any, Any],
+    said: Said | tuple[Column, ...],
+    remark: str,
+) -> tuple[Column, ...]:
+    """Return a column as it is said to be, and as its values say."""
+    if not isinstance(said, Said):
+        return said
+    note = "; ".join(filter(None, (said.note, remark)))
+    kind, arguments, found = _infer_column(arrays, d, source, names, train, said)
+    return (Column(f"x{d}" if names is None else names[d], kind, arguments, note, found=found),)
+
+
+def _protected(
+    columns: Mapping[int, tuple[Column, ...]],
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    source: str,
+    names: Sequence[str] | None,
+    train: np.ndarray[Any, Any],
+    said: Mapping[int, Said | tuple[Column, ...]],
+) -> tuple[dict[int, tuple[Column, ...]], dict[int, str], tuple[str, ...]]:
+    """Return the columns without what is rare, see `protected_columns`."""
+    first = next(iter(arrays.values()))
+
+    def again(d: int, low: float, high: float) -> Column:
+        own, (column,) = said.get(d, Said()), columns[d]
+        if not isinstance(own, Said):
+            return column
+        within = Schema((replace(column, found=Found(low=low, high=high)),))
+        clipped = {split: protected_rows(within, table[:, [d]]) for split, table in arrays.items()}
+        (anew,) = _column(clipped, 0, source, [column.name], train, replace(own, kind="numeric"), "")
+        found = anew.found if own.kind is not None else own.plain(anew.found)
+        return replace(anew, note=column.note, found=found)
+
+    return protected_columns(columns, lambda d: first[train, d], again)
+
+
 def _infer_column(
     arrays: Mapping[str, np.ndarray[Any, Any]],
     d: int,
     source: str,
     names: Sequence[str] | None,
     train: np.ndarray[Any, Any],
-    kind: str | None,
-) -> _Found:
+    said: Said,
+) -> _Inferred:
     """Return kind and arguments of a column: text where any of it is text, else numbers; or as it is said."""
     parts, missing, single = [], False, False
+    place = f"{source}: column {d}{_named(d, names)} (counted from 0)"
     for split, table in arrays.items():
         column = table[:, d]
         if column.dtype.kind not in "biu":
@@ -332,69 +333,46 @@ def _infer_column(
             column = column if marks is None else column[~marks]
         single = single or column.dtype in (np.float16, np.float32)
         parts.append((split_name(source, split), column))
-    gaps: dict[str, Any] = {"missing": True} if missing else {}
+    first = next(iter(arrays.values()))[:, d]
+    found = Found(missing=1 - len(parts[0][1]) / len(first))
+    settings: dict[str, Any] = {"missing": missing}
+    kind = said.kind
     if any(isinstance(value, str) for _, column in parts if column.dtype.kind in "OUS" for value in column):
         if kind == "numeric":
-            raise InputError(
-                f"{source}: column {d}{_named(d, names)} (counted from 0) holds text: no numbers"
-            )
-        distinct = _texts(parts, d, source, names)
-        trained = next(iter(arrays.values()))[train, d]
+            raise InputError(f"{place} holds text: no numbers")
+        trained = first[train]
         marks = None if trained.dtype.kind in "biu" else marks_of(trained)
         texts = [str(value) for value in (trained if marks is None else trained[~marks]).tolist()]
-        return "categorical", {**_text_arguments(distinct, texts), **gaps}
+        if "classes" not in said.settings:
+            settings |= text_settings(texts_of(parts, d, source, names), texts)
+        settings = said.of_text(settings, texts)
+        why = "two texts" if len(set(texts)) == 2 else "text"
+        return (*arguments_of("category", settings), said.noted(replace(found, why=why)))
     numbers = [_numbers(column, d, where, names) for where, column in parts]
     observed = np.concatenate(numbers)
     if len(observed) == 0:
-        place = f"column {d}{_named(d, names)} (counted from 0)"
-        raise InputError(f"{source}: {place} is missing in every row: leave it out")
-    if kind == "category" and observed.dtype.kind == "f":
-        raise InputError(
-            f"{source}: column {d}{_named(d, names)} (counted from 0) holds fractions: categories are whole "
-            "numbers or text"
-        )
-    is_category = observed.dtype.kind != "f" and _is_category(observed, len(numbers[0]))
-    if kind == "category" or (kind is None and is_category):
-        n_values, labels = _classes_of(observed)
-        if labels is None and n_values == 2 and not missing:
-            return "bernoulli", {}
-        coding = default_coding(n_values)
-        return "categorical", {"classes": list(labels or []) or n_values, "coding": coding, **gaps}
-    train, *others = (own.astype(np.float64) for own in numbers)
+        raise InputError(f"{place} is missing in every row: leave it out")
+    is_few = observed.dtype.kind != "f" and is_category(observed, len(numbers[0]))
+    if kind == "category" or (kind is None and is_few):
+        if observed.dtype.kind == "f":
+            raise InputError(f"{place} holds fractions: categories are whole numbers or text")
+        if "classes" not in said.settings:
+            n_values, labels = classes_of(observed)
+            settings["classes"] = list(labels or []) or n_values
+        settings |= said.settings
+        if settings.get("unseen") is True:
+            settings["unseen"] = outside_mass(numbers[0].tolist(), as_labels(settings["classes"]))
+        why = why_classes(observed, len(numbers[0]))
+        return (*arguments_of("category", settings), said.noted(replace(found, why=why)))
+    own, *others = (column.astype(np.float64) for column in numbers)
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     rest = np.concatenate([np.zeros(0), *others])
-    return "numeric", numeric_arguments(train, rest, missing=missing, eps=eps)
-
-
-def _is_category(column: np.ndarray[Any, Any], n_rows: int) -> bool:
-    """Return whether whole numbers are classes: two values, or few of which each occurs often."""
-    n_values = len(_distinct(column))
-    return n_values <= 2 or (n_values <= _MOST_CLASSES_OF_NUMBERS and n_rows >= _ROWS_PER_CLASS * n_values)
-
-
-def _texts(
-    parts: Sequence[tuple[str, np.ndarray[Any, Any]]], d: int, source: str, names: Sequence[str] | None
-) -> list[str]:
-    """Return the distinct texts of a column, in their order."""
-    distinct = sorted({str(value) for _, column in parts for value in column.tolist()})
-    n_rows = sum(len(column) for _, column in parts)
-    if len(distinct) > max(_MOST_NAMES, n_rows / 2):
-        raise InputError(
-            f"{source}: column {d}{_named(d, names)} (counted from 0) holds {len(distinct):,} different "
-            f"texts in {n_rows:,} rows: leave it out, or group them into at most {_MOST_NAMES:,}"
-        )
-    return distinct
-
-
-def _text_arguments(distinct: Sequence[str], trained: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of a column of text, from all its labels and those of the training rows."""
-    classes = list(distinct)
-    more: dict[str, Any] = {}
-    if len(classes) > 2 and len(trained):
-        classes, more = sorted(set(trained)), {"unseen": unseen_mass(trained)}
-    if len(classes) == 1:
-        classes.append(f"not {classes[0]}")
-    return {"classes": classes, "coding": default_coding(len(classes)), **more}
+    settings |= numeric_settings(own, rest, eps, said.settings)
+    settings |= said.settings
+    if len(own):
+        found = replace(found, low=float(own.min()), high=float(own.max()))
+    why = why_numbers(own, settings["step"])
+    return (*arguments_of("numeric", settings), said.noted(replace(found, why=why)))
 
 
 def _numbers(
@@ -414,7 +392,7 @@ def _numbers(
     if numbers.dtype.kind in "iu":
         fits = numbers.dtype != np.uint64 or bool(numbers.max(initial=0) <= np.iinfo(np.int64).max)
         return numbers.astype(np.int64 if fits else np.float64)
-    _refuse(~np.isfinite(numbers)[:, None], numbers[:, None], source, names, d, "numbers are finite")
+    refuse(~np.isfinite(numbers)[:, None], numbers[:, None], source, names, d, "numbers are finite")
     is_whole = bool((numbers == np.floor(numbers)).all() and (np.abs(numbers) < 2.0**63).all())
     return numbers.astype(np.int64) if is_whole else numbers.astype(np.float64)
 

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from made.data.choices import Choices
-from made.data.columns import infer_schema, split_name, whole_numbers
+from made.data.columns import infer_schema, split_name
+from made.data.protect import protected_rows
 from made.data.raw import Raw
-from made.data.registry import SPLITS
+from made.data.splits import split_by_column, split_rows, training_rows
 from made.data.two_dim import draw
+from made.data.whole_numbers import whole_numbers
 from made.support.checks import check_int
 from made.support.errors import EntryError, InputError
 from made.variables.schema import Schema
 
-__all__ = ["Dataset", "build", "split_rows"]
+__all__ = ["Dataset", "build"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +44,8 @@ class Dataset:
         The joint table that the rows were drawn from, with sum 1.
     context : dict of str to ndarray of shape (n, C), or None
         By split, the values of the context columns; see `with_context`.
+    is_protected : bool
+        Whether rare labels, minima and maxima are kept out of the rows: nothing is to show single ones.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     table: np.ndarray[Any, Any] | None = field(default=None)
     context: Mapping[str, np.ndarray[Any, Any]] | None = None
+    is_protected: bool = False
 
     def with_context(self, names: Sequence[str | int]) -> Dataset:
         """Return the set with some of its columns as the context of the others.
@@ -79,6 +84,10 @@ class Dataset:
             schema = self.schema.with_context(names)
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from None
+        if self.context is not None:
+            if schema.context_places == self.schema.context_places:
+                return self
+            raise InputError(f"{self.name}: the schema says which columns are context: leave context out")
         places = list(schema.context_places)
         rest = [d for d in range(self.train.shape[1]) if d not in set(places)]
         return replace(
@@ -199,6 +208,8 @@ def build(
     >>> build(Raw("rows.npy", {"all": np.eye(10)}), "rows")
     Dataset('rows': 10 binary variables; rows: 8 train, 1 valid, 1 test)
     """
+    choices = choices or Choices()
+    _check_split(raw, choices, of_set=split_seed is not None)
     if raw.table is not None:
         return _from_table(raw, raw.table, name, seed, n_points)
     source, columns = raw.source, raw.columns
@@ -213,90 +224,57 @@ def build(
         if infinite is not None:
             raise raw.located(EntryError(*infinite, "is infinite: a number is finite, or missing"), split)
     own_seed = seed if split_seed is None else split_seed
+    numbers, note = None, ""
+    if choices.split_by is not None:
+        numbers, note = split_by_column(values["all"], columns, choices, source, own_seed)
     schema, schema_notes = infer_schema(
         values,
         source,
         columns,
         raw.image_shape,
         choices=choices,
-        train=partial(_training_rows, values, own_seed),
+        train=partial(training_rows, values, own_seed) if numbers is None else lambda n: numbers["train"],
     )
-    if columns is not None and len(schema.table) < len(columns):
-        kept = [columns.index(column.name) for column in schema.table]
+    plain = replace(schema, context_places=())
+    called = [column.name for column in plain.table]
+    if columns is not None and called != list(columns):
+        kept = [list(columns).index(name) for name in called]
         values = {split: rows[:, kept] for split, rows in values.items()}
-    if schema.has_dates:
-        values = {split: schema.table_of(rows)[0] for split, rows in values.items()}
+    if plain.has_dates:
+        values = {split: plain.table_of(rows)[0] for split, rows in values.items()}
+    if choices.protect:
+        values = {split: protected_rows(plain, rows) for split, rows in values.items()}
+        is_whole = is_whole and all(rows.dtype.kind in "biu" for rows in values.values())
     compact = values
     if is_whole:
         largest = max(int(rows.max()) for rows in values.values())
         smallest = min(int(rows.min()) for rows in values.values())
         kind = np.uint8 if smallest >= 0 and largest <= 255 else np.int64
         compact = {split: rows.astype(kind, copy=False) for split, rows in values.items()}
-    if split_seed is not None:
-        parts, split_notes = split_rows(compact, source, split_seed, of_set=True)
+    if numbers is not None:
+        parts = {split: compact["all"][own] for split, own in numbers.items()}
+        split_notes: tuple[str, ...] = (note,)
     else:
-        parts, split_notes = split_rows(compact, source, seed)
-    return Dataset(
-        name, parts["train"], parts["valid"], parts["test"], schema, (*raw.notes, *schema_notes, *split_notes)
+        parts, split_notes = split_rows(compact, source, own_seed, of_set=split_seed is not None)
+    told = tuple(map(_without_values, raw.notes)) if choices.protect else raw.notes
+    notes = (*told, *schema_notes, *split_notes)
+    dataset = Dataset(
+        name, parts["train"], parts["valid"], parts["test"], plain, notes, is_protected=choices.protect
     )
+    return dataset.with_context(schema.context_places)
 
 
-def split_rows(
-    splits: Mapping[str, np.ndarray[Any, Any]], source: str, seed: int, *, of_set: bool = False
-) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[str, ...]]:
-    """Complete the splits: one array 80/10/10, a train array without a valid one 90/10.
-
-    Parameters
-    ----------
-    splits : mapping of str to ndarray of shape (n, D)
-        ``"all"``, or ``"train"`` and ``"test"``, or all three splits.
-    source : str
-        Where they come from, for messages.
-    seed : int
-        Seed of the permutation of the rows.
-    of_set : bool, default False
-        Whether the seed is that of the set, for the note.
-
-    Returns
-    -------
-    parts : dict of str to ndarray of shape (n, D)
-        Train, valid and test, at least one row each.
-    notes : tuple of str
-        How it was split; empty where the file has all three.
-
-    Raises
-    ------
-    InputError
-        If there are too few rows.
-    """
-    if "valid" in splits:
-        return {split: splits[split] for split in SPLITS}, ()
-    whole = splits["all"] if "all" in splits else splits["train"]
-    n = len(whole)
-    needed = 3 if "all" in splits else 2
-    if n < needed:
-        raise InputError(f"{source}: {_rows(n)} cannot be split; give at least {needed}")
-    tenth = max(1, round(n / 10))
-    rows = whole[np.random.default_rng(seed).permutation(n)]
-    how = f"with seed {seed}" + (", always the same" if of_set else "")
-    if "all" in splits:
-        parts = {
-            "train": rows[: n - 2 * tenth],
-            "valid": rows[n - 2 * tenth : n - tenth],
-            "test": rows[n - tenth :],
-        }
-        return parts, (f"one array of {_rows(n)}: split 80/10/10 {how}",)
-    parts = {"train": rows[: n - tenth], "valid": rows[n - tenth :], "test": splits["test"]}
-    return parts, (f"no valid rows: the {n:,} train rows are split 90/10 {how}",)
+def _without_values(note: str) -> str:
+    """Return a note of a reader without the word of a row that it shows."""
+    about, shows, _ = note.partition(" holds text among numbers, first ")
+    return f"{about} holds text among numbers: it is read as text" if shows else note
 
 
-def _training_rows(splits: Mapping[str, Any], seed: int, n: int) -> np.ndarray[Any, Any]:
-    """Return which of the first n rows `split_rows` leaves to be trained on."""
-    if "valid" in splits or n < 3:
-        return np.arange(n)
-    tenth = max(1, round(n / 10))
-    order = np.random.default_rng(seed).permutation(n)
-    return order[: n - (2 if "all" in splits else 1) * tenth]
+def _check_split(raw: Raw, choices: Choices, *, of_set: bool) -> None:
+    """Raise an `InputError` where rows are to be split by a column, and their split is fixed already."""
+    if choices.split_by is not None and (of_set or set(raw.splits) != {"all"}):
+        option = "group" if choices.time is None else "time"
+        raise InputError(f"{raw.source} brings its own splits: leave {option} out")
 
 
 def _from_table(raw: Raw, table: np.ndarray[Any, Any], name: str, seed: int, n_points: int) -> Dataset:
@@ -337,7 +315,3 @@ def _is_whole(rows: np.ndarray[Any, Any]) -> bool:
     if rows.dtype == object:
         return False
     return rows.dtype.kind != "f" or bool((rows == np.floor(rows)).all() and (np.abs(rows) < 2.0**63).all())
-
-
-def _rows(n: int) -> str:
-    return "1 row" if n == 1 else f"{n:,} rows"

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.data.grid import numeric_arguments
+from made.data.grid import numeric_settings
 from made.support.errors import InputError
 from made.variables.class_groups import default_coding
-from made.variables.column import Column
+from made.variables.column import Column, Found
+from made.variables.column_settings import arguments_of
 from made.variables.date_text import AmbiguousDatesError, format_of, read
 from made.variables.dates import (
     WEEKDAYS,
@@ -97,12 +98,19 @@ def date_variables(
             found.append(Column(own.name, "categorical", arguments, part=own))
             continue
         rest = np.concatenate([np.zeros(0), *(_numbers(other) for other in [first, *others])])
-        arguments = numeric_arguments(_numbers(first[train]), rest, missing=bool(gaps), eps=_FLOAT)
+        settings = numeric_settings(_numbers(first[train]), rest, _FLOAT) | gaps
+        arguments = arguments_of("numeric", settings)[1]
         if part == "time":
             arguments["bounds"] = [0, form.n_times - 1]
         found.append(Column(own.name, "numeric", arguments, part=own))
-    found[0] = replace(found[0], note=note)
+    share = float(instants[0].missing.mean())
+    found[0] = replace(found[0], note=note, found=Found(_why(form), share))
     return found
+
+
+def _why(form: DateForm) -> str:
+    what = {"date": "dates", "datetime": "dates with a time", "time": "times of day"}[form.kind]
+    return f"{what}, as {form.example}" if form.text else what
 
 
 def _of_text(words: list[str], name: str) -> tuple[DateForm | None, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_spikes", "find_step", "numeric_arguments"]
+__all__ = ["find_spikes", "find_step", "numeric_settings"]
 
 Floats = NDArray[np.float64]
 
@@ -20,8 +21,10 @@ _FEWEST, _SHARE, _TIMES = 10, 0.01, 5
 _NEIGHBOURS, _MOST_SPIKES = 10, 32
 
 
-def numeric_arguments(train: Floats, others: Floats, *, missing: bool, eps: float) -> dict[str, Any]:
-    """Return the arguments of `made.Numeric` for a column.
+def numeric_settings(
+    train: Floats, others: Floats, eps: float, said: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return step, rounds and spikes of a column of numbers, see `Schema.with_column`.
 
     Parameters
     ----------
@@ -29,27 +32,24 @@ def numeric_arguments(train: Floats, others: Floats, *, missing: bool, eps: floa
         Observed values of the training rows.
     others : (m,) array
         Those of other rows, which are to be on the same grid.
-    missing : bool
-        Whether an entry is missing.
     eps : float
         Relative spacing of the numbers of the column's own type.
+    said : mapping, optional
+        What is not to follow from the values.
 
     Examples
     --------
     >>> prices = np.array([0.0, 9.99, 20.0, 4.5] * 10)
-    >>> numeric_arguments(prices + np.arange(40) / 100, prices, missing=False, eps=2.2e-16)
-    {'step': 0.01, 'rounds': True}
+    >>> numeric_settings(prices + np.arange(40) / 100, prices, 2.2e-16)
+    {'step': 0.01, 'rounds': True, 'spikes': []}
     """
-    arguments: dict[str, Any] = {}
-    step = find_step(np.concatenate([train, others]), eps)
-    if step is not None:
-        arguments |= {"step": step, "rounds": True}
-    if missing:
-        arguments["missing"] = True
-    spikes = find_spikes(train, step or 0.0)
-    if spikes:
-        arguments["spikes"] = spikes
-    return arguments
+    given = said or {}
+    has_step = "step" in given
+    step = given["step"] if has_step else find_step(np.concatenate([train, others]), eps)
+    spikes = given["spikes"] if "spikes" in given else find_spikes(train, step or 0.0)
+    if has_step and step is not None:  # only values of the grid are any of its own
+        spikes = [own for own in spikes if abs(own / step - round(own / step)) < 1e-9]
+    return {"step": step, "rounds": step is not None and not has_step, "spikes": spikes}
 
 
 def find_step(values: Floats, eps: float = 2.0**-52) -> float | None:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from made.data import download
-from made.data.columns import whole_numbers
 from made.data.raw import Raw
 from made.data.readers import read
 from made.data.registry import REGISTRY, SPLITS, Entry
 from made.data.two_dim import flower_table
+from made.data.whole_numbers import whole_numbers
 from made.support.errors import InputError
 
 __all__ = ["Description", "closest", "describe", "known", "load_named", "names"]

@@ -51,20 +51,18 @@ def left_out(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
 
 
 def remarks(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
-    """Return what is worth knowing of columns, by place: how much is missing, constants, and repeats.
+    """Return what is worth knowing of columns, by place: constants, and repeats.
 
     Examples
     --------
     >>> a = np.array([1.5, 2.5, np.nan, 0.5])
     >>> remarks(np.stack([a, a, np.ones(4)], axis=1), ["a", "b", "c"])
-    {0: '25% missing', 1: '25% missing; the same as a', 2: 'one value only'}
+    {1: 'the same as a', 2: 'one value only'}
     """
     found, seen = {}, dict[bytes, str]()
     for d, name in enumerate(names):
         observed = _observed(table[:, d])
         said = []
-        if len(observed) < len(table):
-            said.append(_share(len(table) - len(observed), len(table)))
         if len(observed) and all(value == observed[0] for value in observed):
             said.append("one value only")
         else:
@@ -82,13 +80,6 @@ def _digest(column: NDArray[Any]) -> bytes:
     text = "\0".join(map(str, column.tolist())) if column.dtype.kind in "OUS" else None
     raw = column.astype(np.float64).tobytes() if text is None else text.encode(errors="surrogatepass")
     return hashlib.sha256(raw).digest()
-
-
-def _share(missing: int, n: int) -> str:
-    share = 100 * missing / n
-    if share < 0.1:
-        return "under 0.1% missing"
-    return f"{share:.0f}% missing" if share >= 10 else f"{share:.1f}% missing"
 
 
 def _observed(column: NDArray[Any]) -> NDArray[Any]:

@@ -26,7 +26,7 @@ from made.support.figures import with_error
 from made.training.trainer import mean_and_error
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
-from made.variables.schema_table import groups_of, kind_of, name_of, values_of
+from made.variables.schema_table import cells_of, groups_of
 
 __all__ = ["STEPS", "report_of"]
 
@@ -194,19 +194,9 @@ def _schema(page: Report, subject: _Subject) -> None:
     page.section("What the columns are")
     schema = subject.model.schema
     groups = groups_of(schema.columns, schema.context_places, joins_runs=not schema.is_named)
-    rows = [
-        [
-            name_of(own),
-            kind_of(own),
-            values_of(own),
-            "context" if is_context else own[0].measure,
-            own[0].note,
-        ]
-        for own, is_context in groups
-    ]
-    page.table(
-        ["column", "kind", "values", "measure", "note"], rows[:_COLUMNS], caption=_some(len(rows), _COLUMNS)
-    )
+    rows = [cells_of(own, is_context=is_context) for own, is_context in groups]
+    header = ["column", "kind", "values", "missing", "measure", "why, and notes"]
+    page.table(header, rows[:_COLUMNS], caption=_some(len(rows), _COLUMNS))
     page.text(
         "A **mass** is a probability; a **density** is per unit of the column, so that its logarithm depends "
         "on the unit."
@@ -216,6 +206,9 @@ def _schema(page: Report, subject: _Subject) -> None:
 def _marginals(page: Report, subject: _Subject) -> None:
     page.section("Data and samples")
     image = subject.model.schema.image_shape
+    if image is not None and subject.data.is_protected:
+        page.text(_PROTECTED)
+        return
     if image is not None:
         codes = [rows.codes[:_IMAGES].numpy() for rows in (subject.samples, subject.test)]
         n_values = int(subject.model.variables.n_values.max())
@@ -273,6 +266,9 @@ def _calibration(page: Report, subject: _Subject) -> None:
 
 def _rows(page: Report, subject: _Subject) -> None:
     page.section("Likely and unlikely rows")
+    if subject.data.is_protected:
+        page.text(_PROTECTED)
+        return
     order = np.argsort(subject.log_prob, kind="stable")
     chosen = [*order[:_LEAST_LIKELY].tolist(), *order[::-1][:_LIKELIEST].tolist()]
     chosen = list(dict.fromkeys(chosen))
@@ -359,6 +355,10 @@ def _card(page: Report, subject: _Subject) -> None:
         page.details("What was decided about the data", "\n".join(data.notes))
 
 
+_PROTECTED = (
+    "The model was fitted with `--protect`: no single row is shown. Rare labels count as one event, and "
+    "numbers are within ranges that at least five training rows are at or beyond."
+)
 _SECTIONS = (_held_out, _schema, _marginals, _calibration, _rows, _memorization, _card)
 
 

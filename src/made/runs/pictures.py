@@ -59,6 +59,8 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     picked = np.random.default_rng(seed).permutation(len(data.test))[:n]
     context = data.context_of("test")
     drawn = model.sample(n, seed=seed, context=None if context is None else context[picked])
+    if data.is_protected:  # the rows themselves are not to be seen
+        return draw_rows(path, np.asarray(drawn), model)
     if model.variables.numbers is not None:
         tables = {data.name: data.test[picked], "samples of the model": _in_parts(model, drawn)}
         named = [column.name for column in model.schema.modelled]
@@ -103,7 +105,7 @@ def draw_rows(path: Path, rows: NDArray[Any], model: MADE) -> Path:
 
 def draw_surprise(path: Path, model: MADE, data: Dataset) -> Path | None:
     """Draw the held-out images that surprise the model most, and where; under mask 0, if it has several."""
-    if data.image_shape is None:
+    if data.image_shape is None or data.is_protected:
         return None
     scores = model.log_prob(data.test, per_variable=True, mask=0, context=data.context_of("test"))
     per_variable = -scores.cpu().numpy()

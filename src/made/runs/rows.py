@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made import data
-from made.data.dataset import build, split_rows
+from made.data.dataset import build
+from made.data.splits import split_rows
 from made.data.suffixes import STANDARD_INPUT
 from made.model import MADE
 from made.runs.file_columns import find_places, in_parts, part_table, typed

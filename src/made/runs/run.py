@@ -91,6 +91,8 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     dataset = _load(config, start, progress=progress)
     # By number from here on: rows read later may have no header.
     config = replace(config, context=dataset.schema.context_places)
+    if config.choices.protect and config.choices.schema is not None:  # a file may name rare labels
+        config = replace(config, choices=replace(config.choices, schema=dataset.schema))
     deadline = deadline_in(config.max_time)
     # Checked before anything is written.
     find_device(config.device)

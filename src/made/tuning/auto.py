@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-from numpy.typing import ArrayLike
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
 
 from made.data.choices import Choices
 from made.data.columns import infer_schema
+from made.data.protect import protected_rows
+from made.data.splits import apart_by_column, column_of
 from made.mixture import Mixture
 from made.model import MADE
 from made.support.devices import find_device
@@ -26,6 +31,7 @@ from made.tuning.recipes import DEFAULT
 from made.tuning.refit import Fit
 from made.tuning.refit import refit as refit_on_all
 from made.tuning.update import update as go_on
+from made.variables import frames
 from made.variables.base import Variable
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
@@ -43,6 +49,9 @@ def auto_fit(
     schema: Schema | Variable | Sequence[Variable] | None = None,
     columns: Mapping[str, str] | None = None,
     drop: Sequence[str] = (),
+    group: str | int | None = None,
+    time: str | int | None = None,
+    protect: bool = False,
     seed: int = 0,
     recipe: str = DEFAULT.name,
     network: Mapping[str, Any] | None = None,
@@ -66,12 +75,19 @@ def auto_fit(
         Validation rows. Without them a tenth of the training rows is set apart; of fewer than 100 rows none
         are, and all rows are trained on with strong weight decay.
     schema : Schema, Variable or sequence of Variable, optional
-        What the columns are; by default inferred from the values. With context columns, `train` and `valid`
-        hold all columns.
+        What the columns are; by default inferred from the values. `made.infer_schema` returns one to be
+        edited, `Schema.read` one from a file; what it does not say follows from the values. With context
+        columns, `train` and `valid` hold all columns.
     columns : mapping of str to str, optional
         Kinds of columns, ``"numeric"`` or ``"category"``, that are not to follow from their values.
     drop : sequence of str
         Columns to leave out.
+    group, time : str or int, optional
+        A column that says which rows belong together, where no validation rows are given: those of one group
+        are all trained on, or all validated on; or the latest rows are validated on. A column of groups is
+        not modelled, unless it has a kind or stands in the schema.
+    protect : bool
+        Keep rare labels, minima and maxima out of the model, see `made.data.protect.protected`.
     seed : int
         Of everything that is drawn.
     recipe : str
@@ -117,10 +133,13 @@ def auto_fit(
     """
     deadline = deadline_in(max_time)
     said = bool(columns or drop)
-    if update is not None and (schema is not None or said or network or refit or recipe != DEFAULT.name):
+    if valid is not None and (group is not None or time is not None):
+        raise InputError("validation rows are given, and nothing is left to split: leave group and time out")
+    others = said or protect or network or refit or recipe != DEFAULT.name
+    if update is not None and (schema is not None or others):
         raise InputError(
-            "a model that goes on keeps its columns and network: leave schema, columns, drop, network, "
-            "recipe and refit out"
+            "a model that goes on keeps its columns and network: leave schema, columns, drop, protect, "
+            "network, recipe and refit out"
         )
     if schema is not None and said:
         raise InputError("a schema says what the columns are: leave columns and drop out")
@@ -129,7 +148,8 @@ def auto_fit(
             train,
             valid,
             schema if update is None else update.schema,
-            Choices(columns or {}, tuple(drop)),
+            Choices(columns or {}, tuple(drop), group=group, time=time, protect=protect),
+            keeps_fitted=update is not None,
             seed=seed,
             recipe=recipe,
             network=network,
@@ -173,26 +193,60 @@ def _pipeline(
     schema: Schema | Variable | Sequence[Variable] | None,
     choices: Choices,
     *,
+    keeps_fitted: bool,
     seed: int,
     **settings: Any,
 ) -> Pipeline:
     """Encode the rows, set some apart where no validation rows are given, and return their pipeline."""
-    if schema is None:
+    apart = None if valid is not None else _apart(train, choices, seed)
+    if not (schema is None or isinstance(schema, Schema)):
+        schema = Schema.of_variables(RowType(schema))
+    if schema is None or schema.is_open or choices.protect:
         schema, notes = infer_schema(
             {"train": train, **({} if valid is None else {"valid": valid})},
-            choices=choices,
-            train=None if valid is not None else lambda n: numbers_apart(n, seed)[0],
+            choices=replace(choices, schema=schema),
+            train=None if valid is not None else lambda n: (apart or numbers_apart(n, seed))[0],
         )
         for note in notes:
             _log.info(note)
-    if not isinstance(schema, Schema):
-        schema = Schema.of_variables(RowType(schema))
+    elif not keeps_fitted:
+        schema = schema.unfitted()  # these rows set it, whatever others have set
+    if choices.protect:
+        train, valid = _protected(schema, train), None if valid is None else _protected(schema, valid)
     rows = schema.encode(train)
     rows.check_complete()
     held_out = None if valid is None else schema.encode(valid)
-    if held_out is None:
+    if apart is not None:
+        kept, own, note = apart
+        rows, held_out = rows[torch.from_numpy(kept)], rows[torch.from_numpy(own)]
+        _log.info(note)
+    elif held_out is None:
         # Set apart once, so that all fits are compared on the same rows.
         parts = set_apart(rows, seed=seed)
         rows, held_out = cast("Rows", parts.train), cast("Rows | None", parts.valid)
         _log.info(parts.note)
     return Pipeline(schema, rows, held_out, seed=seed, **settings)
+
+
+def _protected(schema: Schema, rows: Any) -> NDArray[Any]:
+    """Return rows of a table as the columns of a protected schema have them."""
+    plain = replace(schema, context_places=())
+    if frames.is_frame(rows):
+        names = [own.name for own in schema.table] if schema.is_named else frames.names_of(rows)
+        rows = frames.values_of(rows, names)
+    parts = plain.table_of(rows if isinstance(rows, np.ndarray) else np.array(rows, dtype=object))[0]
+    return protected_rows(plain, parts)
+
+
+def _apart(
+    train: ArrayLike, choices: Choices, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], str] | None:
+    """Return which rows are trained on, which are set apart, and how, where a column says so."""
+    if choices.split_by is None:
+        return None
+    table, names = column_of(train, choices.split_by)
+    n_valid = len(numbers_apart(len(table), seed)[1])
+    if n_valid == 0:  # all are trained on
+        return None
+    by = Choices(group=names[0]) if choices.time is None else Choices(time=names[0])
+    return apart_by_column(table, names, by, seed, n_valid / len(table))

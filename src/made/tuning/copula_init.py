@@ -255,9 +255,11 @@ def _set_classes(
 ) -> None:
     """Make logits those of a linear discriminant of the features before a variable (Fisher 1936).
 
-    `classes` (n_codes,) are those of codes, which have a logit each.
+    `classes` (n_codes,) are those of codes, which have a logit each; rows with no class say nothing.
     """
-    x, factor = before.values[:, :n_before], before.factor[:n_before, :n_before]
+    known = codes < len(classes)
+    codes = codes[known]
+    x, factor = before.values[known, :n_before], before.factor[:n_before, :n_before]
     each = np.bincount(codes, minlength=len(classes)) + 1.0
     each /= np.bincount(classes, each)[classes]
     codes, n_classes = classes[codes], int(classes.max()) + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,66 @@ from made.support.errors import InputError
 if TYPE_CHECKING:
     from made.variables.dates import DatePart
 
-__all__ = ["NUMBER", "NUMERIC", "Column", "find_column"]
+__all__ = ["NUMBER", "NUMERIC", "Column", "Found", "find_column"]
 
 #: The kind of a context column that is a plain number, fed to the network as it is.
 NUMBER = "number"
 #: The kind of a column whose numbers are modelled.
 NUMERIC = "numeric"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the rows say about a column, from which its kind follows.
+
+    Attributes
+    ----------
+    why : str
+        Why it is taken for its kind.
+    missing : float
+        Share of the rows whose entry is missing.
+    low, high : float or None
+        Least and greatest of its numbers.
+    """
+
+    why: str = ""
+    missing: float = 0.0
+    low: float | None = None
+    high: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is said, JSON-ready."""
+        return {own.name: getattr(self, own.name) for own in fields(self) if self._says(own)}
+
+    def _says(self, own: Field[Any]) -> bool:
+        return bool(getattr(self, own.name) != own.default)
+
+    @property
+    def range(self) -> str:
+        """The range in words; empty where there is none.
+
+        Examples
+        --------
+        >>> Found(low=17.0, high=90.0).range, Found(low=-0.5, high=12345.25).range
+        ('17..90', '-0.5..12345.25')
+        """
+        if self.low is None or self.high is None:
+            return ""
+        return "..".join(f"{end:.10g}" for end in (self.low, self.high))
+
+    @property
+    def share(self) -> str:
+        """How much is missing, in words; empty where nothing is.
+
+        Examples
+        --------
+        >>> Found(missing=0.25).share, Found(missing=0.0004).share
+        ('25%', 'under 0.1%')
+        """
+        if self.missing == 0:
+            return ""
+        percent = 100 * self.missing
+        return "under 0.1%" if percent < 0.1 else f"{percent:.0f}%" if percent >= 10 else f"{percent:.1f}%"
 
 
 @dataclass(frozen=True)
@@ -36,6 +90,10 @@ class Column:
         Anything worth knowing about it.
     part : DatePart, optional
         Which part of which column of the table it is, where that column holds dates.
+    found : Found, optional
+        What the rows said about it.
+    is_open : bool
+        Whether what the arguments leave out is to follow from the rows of a fit: no model has such a column.
     """
 
     name: str
@@ -43,6 +101,8 @@ class Column:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     part: DatePart | None = None
+    found: Found | None = None
+    is_open: bool = False
 
     @property
     def labels(self) -> tuple[Any, ...] | None:
@@ -58,6 +118,11 @@ class Column:
         classes = self.arguments.get("classes", 2)
         n_classes = len(classes) if isinstance(classes, Sequence) else int(classes)
         return n_classes + bool(self.arguments.get("missing"))
+
+    @property
+    def about(self) -> str:
+        """Why it is of its kind, and its note."""
+        return "; ".join(own for own in ("" if self.found is None else self.found.why, self.note) if own)
 
     @property
     def measure(self) -> str:
@@ -78,18 +143,22 @@ class Column:
         >>> Column("colour", "categorical", {"classes": ["red", "green"]}).describe()
         "'red', 'green'"
         """
+        if self.is_open and not {"classes", "step"} & set(self.arguments):
+            return "follow from the rows"
         if self.n_values is None:
+            span = "" if self.found is None or not self.found.range else f"{self.found.range}, "
             spikes = "".join(f", often {value:g}" for value in self.arguments.get("spikes", ())[:2])
             missing = ", or missing" if self.arguments.get("missing") else ""
             step = self.arguments.get("step")
             grid = (
                 "any number" if step is None else "whole numbers" if step == 1 else f"multiples of {step:g}"
             )
-            return f"{grid}{spikes}{missing}"
+            return f"{span}{grid}{spikes}{missing}"
         n_classes = self.n_values - bool(self.arguments.get("missing"))
         missing = ", or missing" if self.arguments.get("missing") else ""
-        if "unseen" in self.arguments:
-            missing += f", others {100 * self.arguments['unseen']:.2g} %"
+        unseen = self.arguments.get("unseen")
+        if isinstance(unseen, float):
+            missing += f", others {100 * unseen:.2g} %"
         if self.labels is None:
             return f"0..{n_classes - 1}{missing}"
         some = ", ".join(map(repr, self.labels[:4]))

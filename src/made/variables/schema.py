@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,17 +20,17 @@ from numpy.typing import ArrayLike, NDArray
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
-from made.variables.column import NUMBER, Column, find_column
+from made.variables.column import NUMBER, Column, Found, find_column
 from made.variables.date_columns import (
     TableColumn,
     given_parts,
     has_dates,
     join,
     mask_of_parts,
-    renamed,
     table_columns,
 )
 from made.variables.dates import DatePart
+from made.variables.schema_edits import EditableColumns
 from made.variables.schema_parts import parts_of_table
 from made.variables.schema_settings import columns_of, settings_of
 from made.variables.schema_table import schema_html, schema_table
@@ -47,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Schema:
+class Schema(EditableColumns):
     """The columns of a table in their order, context included. It never changes: edits return a new one.
 
     Parameters
@@ -60,6 +61,8 @@ class Schema:
         Of the image that the modelled columns are, where they are one.
     is_named : bool
         Whether the names are the user's, and not x0, x1, ... for want of any.
+    left_out : tuple of (str, str)
+        Columns of the table that are not modelled, each with the reason.
 
     Examples
     --------
@@ -71,11 +74,6 @@ class Schema:
     >>> schema.decode([[1, 2]])
     array([[1, 'blue']], dtype=object)
     """
-
-    columns: tuple[Column, ...]
-    context_places: tuple[int, ...] = ()
-    image_shape: tuple[int, int] | None = None
-    is_named: bool = True
 
     def __post_init__(self) -> None:
         """Check that the names differ, that something is modelled, and that the image has its pixels."""
@@ -139,16 +137,6 @@ class Schema:
             columns += [Column(f"c{d}", *own) for d, own in enumerate(own_context)]
         return cls(tuple(columns), tuple(range(variables.n_variables, len(columns))), is_named=False)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all columns, in the order of the table."""
-        return tuple(column.name for column in self.columns)
-
-    @cached_property
-    def table(self) -> tuple[TableColumn, ...]:
-        """The columns of the table: those of `columns`, with the parts of a date as one."""
-        return table_columns(self.columns)
-
     @cached_property
     def modelled_table(self) -> tuple[TableColumn, ...]:
         """The same of `modelled`."""
@@ -189,6 +177,11 @@ class Schema:
         """The modelled columns as variables."""
         from made.variables.row_type import RowType
 
+        if self.is_open:
+            open_ones = ", ".join(column.name for column in self.columns if column.is_open)
+            raise InputError(
+                f"not all is said of {open_ones}: made.auto_fit(rows, schema=schema) takes it from the rows"
+            )
         return RowType.from_settings(settings_of(self.modelled))
 
     @cached_property
@@ -200,53 +193,6 @@ class Schema:
         if all(column.kind == NUMBER for column in self.context_columns):
             return Context(len(self.context_columns))
         return Context(RowType.from_settings(settings_of(self.context_columns)).blocks)
-
-    def rename(self, names: Mapping[str, str] | Sequence[str]) -> Schema:
-        """Return the schema with other names: ``{old: new}``, or one for every column of the table."""
-        if isinstance(names, Mapping):
-            new = dict(names)
-            for name in names:
-                self.places_of(name)
-        else:
-            if len(names) != len(self.table):
-                raise InputError(f"{len(names)} names for {len(self.table)} columns: give each one name")
-            new = dict(zip((own.name for own in self.table), names, strict=True))
-        columns = tuple(renamed(column, new) for column in self.columns)
-        return replace(self, columns=columns, is_named=True)
-
-    def with_note(self, name: str, note: str) -> Schema:
-        """Return the schema with a note on one column."""
-        place = self.places_of(name)[0]
-        columns = [replace(own, note=note) if d == place else own for d, own in enumerate(self.columns)]
-        return replace(self, columns=tuple(columns))
-
-    def with_image_shape(self, shape: tuple[int, int] | None) -> Schema:
-        """Return the schema of rows that are images of this height and width; None: that are none."""
-        return replace(self, image_shape=None if shape is None else (int(shape[0]), int(shape[1])))
-
-    def with_coding(self, coding: str) -> Schema:
-        """Return the schema with another coding of the categorical columns, see `made.Categorical`."""
-        columns = [
-            replace(own, arguments={**own.arguments, "coding": coding}) if own.kind == "categorical" else own
-            for own in self.columns
-        ]
-        return replace(self, columns=tuple(columns))
-
-    def with_context(self, names: Sequence[str | int]) -> Schema:
-        """Return the schema with these columns as context, by name or by number counted from 0."""
-        places = tuple(place for name in names for place in self.places_of(name))
-        if len(set(places)) < len(places):
-            raise InputError("a column is named twice as context")
-        return replace(self, context_places=places, image_shape=None if places else self.image_shape)
-
-    def place(self, name: str | int) -> int:
-        """Return where in the table a column is; see `find_column`."""
-        return find_column(name, self.names if self.is_named else None, len(self.columns))
-
-    def places_of(self, name: str | int) -> tuple[int, ...]:
-        """Return where the variables are that a column of the table is: one, or the parts of a date."""
-        own = next((own for own in self.table if own.name == name and own.form is not None), None)
-        return (self.place(name),) if own is None else own.places
 
     def variable(self, name: str | int) -> int:
         """Return the number of a modelled column among the variables, by its name or that number itself."""
@@ -441,10 +387,32 @@ class Schema:
         ]
         return replace(self, columns=tuple(columns))
 
+    def write(self, path: str | Path) -> None:
+        """Write the schema to a JSON file to be edited by hand, without what rows have set; see `read`."""
+        from made.variables.schema_file import write_schema
+
+        write_schema(self, path)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Schema:
+        """Read a schema file, as `write` and ``made schema`` write it: an entry for each column.
+
+        What an entry does not say follows from the rows of the fit.
+
+        Raises
+        ------
+        InputError
+            If it is none; the message names the column and the key.
+        """
+        from made.variables.schema_file import read_schema
+
+        return read_schema(path)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the schema, JSON-ready; columns that are alike but for their names are written once."""
         notes = {column.name: column.note for column in self.columns if column.note}
         parts = {column.name: column.part.as_dict() for column in self.columns if column.part is not None}
+        found = {own.name: own.found.as_dict() for own in self.columns if own.found is not None}
         return {
             "columns": settings_of(self.columns),
             "context_places": list(self.context_places),
@@ -453,6 +421,8 @@ class Schema:
             "image_shape": None if self.image_shape is None else list(self.image_shape),
             **({"notes": notes} if notes else {}),
             **({"parts": parts} if parts else {}),
+            **({"found": found} if found else {}),
+            **({"left_out": [list(own) for own in self.left_out]} if self.left_out else {}),
         }
 
     @classmethod
@@ -461,18 +431,22 @@ class Schema:
         columns = columns_of(entries["columns"])
         places = tuple(entries.get("context_places", ()))
         names = entries.get("names") or _numbered(len(columns))
-        notes, parts = entries.get("notes", {}), entries.get("parts", {})
+        notes, parts, found = (entries.get(key, {}) for key in ("notes", "parts", "found"))
         dates = {name: DatePart.from_dict(own) for name, own in parts.items()}
+        facts = {name: Found(**own) for name, own in found.items()}
         named = (
-            Column(name, *column, note=notes.get(name, ""), part=dates.get(name))
+            Column(name, *column, notes.get(name, ""), dates.get(name), facts.get(name))
             for column, name in zip(columns, names, strict=True)
         )
         shape = entries.get("image_shape")
-        return cls(tuple(named), places, None if shape is None else tuple(shape), entries["is_named"])
+        left_out = tuple((name, why) for name, why in entries.get("left_out", ()))
+        shape = None if shape is None else tuple(shape)
+        return cls(tuple(named), places, shape, entries["is_named"], left_out)
 
     def __str__(self) -> str:
         """Lay the columns out as a table; runs of numbered columns that are alike take one line."""
-        return schema_table(self.columns, self.context_places, self.image_shape, joins_runs=not self.is_named)
+        shape, is_plain = self.image_shape, not self.is_named
+        return schema_table(self.columns, self.context_places, shape, self.left_out, joins_runs=is_plain)
 
     def _repr_html_(self) -> str:
         """Show the columns as a table in a notebook."""
@@ -481,7 +455,12 @@ class Schema:
     def as_html(self, caption: str = "") -> str:
         """Return the columns as an HTML table; see `schema_html`."""
         return schema_html(
-            self.columns, self.context_places, self.image_shape, joins_runs=not self.is_named, caption=caption
+            self.columns,
+            self.context_places,
+            self.image_shape,
+            self.left_out,
+            joins_runs=not self.is_named,
+            caption=caption,
         )
 
 

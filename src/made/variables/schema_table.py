@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from html import escape
 
 from made.variables.column import Column
 
-__all__ = ["groups_of", "kind_of", "name_of", "schema_html", "schema_table", "values_of"]
+__all__ = ["cells_of", "groups_of", "schema_html", "schema_table"]
 
+_HEADER: tuple[str, ...] = ("column", "kind", "values", "missing", "measure", "why")
 # What kinds of dates are called.
 _DATES = {"date": "date", "datetime": "datetime", "time": "time of day"}
 
@@ -17,14 +19,17 @@ def schema_table(
     columns: Sequence[Column],
     context_places: Collection[int] = (),
     image_shape: tuple[int, int] | None = None,
+    left_out: Sequence[tuple[str, str]] = (),
     *,
     joins_runs: bool = False,
 ) -> str:
-    """Return name, kind, values and measure of every column.
+    """Return name, kind, values, missing share, measure of every column, and why it is of its kind.
+
+    What no column has is not shown.
 
     Parameters
     ----------
-    columns, context_places, image_shape
+    columns, context_places, image_shape, left_out
         Of the schema.
     joins_runs : bool
         Whether neighbouring columns that are alike but for their names take one line.
@@ -35,11 +40,11 @@ def schema_table(
     column  kind       values  measure
     x0..x1  bernoulli  0..1    mass
     """
-    lines = _lines(columns, context_places, joins_runs)
-    widths = [max(len(line[i]) for line in lines) for i in range(3)]
+    lines = _lines(columns, context_places, joins_runs, left_out)
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     text = [
-        f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {values:<{widths[2]}}  {measure}"
-        for name, kind, values, measure in lines
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     ]
     if image_shape is not None:
         text.append(_about_images(image_shape))
@@ -50,6 +55,7 @@ def schema_html(
     columns: Sequence[Column],
     context_places: Collection[int] = (),
     image_shape: tuple[int, int] | None = None,
+    left_out: Sequence[tuple[str, str]] = (),
     *,
     joins_runs: bool = False,
     caption: str = "",
@@ -58,7 +64,7 @@ def schema_html(
 
     Parameters
     ----------
-    columns, context_places, image_shape, joins_runs
+    columns, context_places, image_shape, left_out, joins_runs
         As for `schema_table`.
     caption : str
         Over the table.
@@ -76,7 +82,7 @@ def schema_html(
     """
     about = [caption] if caption else []
     about += [] if image_shape is None else [_about_images(image_shape)]
-    header, *lines = _lines(columns, context_places, joins_runs)
+    header, *lines = _lines(columns, context_places, joins_runs, left_out)
     return "\n".join(
         [
             "<table>",
@@ -99,31 +105,44 @@ def _about_images(shape: tuple[int, int]) -> str:
 
 
 def _lines(
-    columns: Sequence[Column], context_places: Collection[int], joins_runs: bool
+    columns: Sequence[Column],
+    context_places: Collection[int],
+    joins_runs: bool,
+    left_out: Sequence[tuple[str, str]],
 ) -> list[tuple[str, ...]]:
-    """Return the cells of the header and of every line."""
-    lines: list[tuple[str, ...]] = [("column", "kind", "values", "measure")]
+    """Return the cells of the header and of every line, without those that are empty in every line."""
+    lines = [_HEADER]
     for own, is_context in groups_of(columns, context_places, joins_runs=joins_runs):
-        first, name = own[0], name_of(own)
-        measure = ("context" if is_context else first.measure) + (f"  {first.note}" if first.note else "")
-        lines.append((name, kind_of(own), values_of(own), measure))
-    return lines
+        lines.append(cells_of(own, is_context=is_context))
+    lines += [(name, "left out", "", "", "", why) for name, why in left_out]
+    filled = [i for i, cells in enumerate(zip(*lines, strict=True)) if any(cells[1:])]
+    return [tuple(line[i] for i in filled) for line in lines]
 
 
-def kind_of(group: Sequence[Column]) -> str:
+def cells_of(group: Sequence[Column], *, is_context: bool) -> tuple[str, ...]:
+    """Return what a group of neighbours that are alike has under each word of the header."""
+    first = group[0]
+    if first.part is None and any(own.found != first.found for own in group):
+        first = replace(first, found=None)
+    share = "" if first.found is None else first.found.share
+    measure = "context" if is_context else first.measure
+    return (_name_of(group), _kind_of(group), _values_of([first]), share, measure, first.about)
+
+
+def _kind_of(group: Sequence[Column]) -> str:
     """Return of what kind the columns of a group are: that of a date is that of the whole."""
     part = group[0].part
     return group[0].kind if part is None else _DATES[part.form.kind]
 
 
-def values_of(group: Sequence[Column]) -> str:
+def _values_of(group: Sequence[Column]) -> str:
     """Return the values of a group in a few words.
 
     Examples
     --------
     >>> from made.variables.dates import DateForm, DatePart
     >>> part = DatePart("when", "week", DateForm("datetime", "m"), ("2024-01-31 12:30", "2024-02-29 08:15"))
-    >>> values_of([Column(part.name, "numeric", {"missing": True}, part=part)])
+    >>> _values_of([Column(part.name, "numeric", {"missing": True}, part=part)])
     '2024-01-31 12:30..2024-02-29 08:15, in minutes, or missing'
     """
     first = group[0]
@@ -133,7 +152,7 @@ def values_of(group: Sequence[Column]) -> str:
     return ", ".join(filter(None, ["..".join(first.part.span), first.part.form.describe(), missing])) or "any"
 
 
-def name_of(group: Sequence[Column]) -> str:
+def _name_of(group: Sequence[Column]) -> str:
     """Return what a group of neighbours is called."""
     if group[0].part is not None:
         return group[0].part.column

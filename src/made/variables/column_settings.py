@@ -1,0 +1,235 @@
+"""What a user may say about a column: its kind, classes, step and the like, checked, and as arguments.
+
+These are the words of `Schema.with_column` and of schema files; what rows set is none of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from made.support.errors import InputError
+from made.variables.column import NUMERIC, Column
+
+__all__ = [
+    "FITTED",
+    "KINDS",
+    "OPEN_KINDS",
+    "SETTINGS",
+    "arguments_of",
+    "check_settings",
+    "edited",
+    "kind_of",
+    "settings_said",
+]
+
+#: What a column may be said to be.
+KINDS = ("numeric", "category", "date")
+_KINDS_IN_WORDS = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+#: The kind of an open column of dates, which its rows part into variables.
+DATE = "date"
+#: What may be said about a column of each kind.
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "numeric": ("step", "rounds", "spikes", "missing"),
+    "category": ("classes", "missing", "unseen"),
+    "date": (),
+}
+#: The kind of an open column of each.
+OPEN_KINDS = {"numeric": NUMERIC, "category": "categorical", "date": DATE}
+#: Arguments that training rows set.
+FITTED = ("marginal", "grouping")
+
+
+def kind_of(column: Column) -> str:
+    """Return which of `KINDS` a column is.
+
+    Examples
+    --------
+    >>> kind_of(Column("sold", "bernoulli"))
+    'category'
+    """
+    if column.part is not None or column.kind == DATE:
+        return "date"
+    return "numeric" if column.kind == NUMERIC else "category"
+
+
+def check_settings(name: str, kind: str, settings: Mapping[str, Any]) -> None:
+    """Check a kind and what is said about a column of it.
+
+    Raises
+    ------
+    InputError
+        For what is not known or makes no sense; it names the column and what may stand there.
+
+    Examples
+    --------
+    >>> check_settings("age", "number", {})
+    Traceback (most recent call last):
+        ...
+    made.support.errors.InputError: column 'age': a kind is numeric, category or date, got 'number'
+    """
+    if kind not in KINDS:
+        raise InputError(f"column {name!r}: a kind is {_KINDS_IN_WORDS}, got {kind!r}")
+    known = SETTINGS[kind]
+    if settings and not known:
+        raise InputError(f"column {name!r}: a {kind} column has no settings: leave {', '.join(settings)} out")
+    for key, value in settings.items():
+        if key not in known:
+            raise InputError(f"column {name!r}: a {kind} column has no {key!r}: it has {', '.join(known)}")
+        complaint = _CHECKS[key](value)
+        if complaint:
+            raise InputError(f"column {name!r}: {key} {complaint}, got {_shown(value)}")
+    step, spikes = settings.get("step"), settings.get("spikes") or ()
+    off = [own for own in spikes if step is not None and abs(own / step - round(own / step)) > 1e-9]
+    if off:
+        raise InputError(f"column {name!r}: its spike {off[0]:g} is no multiple of its step {step:g}")
+
+
+def arguments_of(kind: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return kind and arguments of a `Column`, all of which is said.
+
+    Examples
+    --------
+    >>> arguments_of("category", {"classes": [0, 1]})
+    ('bernoulli', {})
+    >>> arguments_of("numeric", {"step": 1.0, "rounds": True, "spikes": []})
+    ('numeric', {'step': 1.0, 'rounds': True})
+    """
+    from made.variables.class_groups import default_coding
+
+    missing = {"missing": True} if settings.get("missing") else {}
+    if kind == "numeric":
+        step, spikes = settings.get("step"), settings.get("spikes")
+        return NUMERIC, {
+            **({} if step is None else {"step": float(step)}),
+            **({"rounds": True} if step is not None and settings.get("rounds") else {}),
+            **missing,
+            **({"spikes": sorted(map(float, spikes))} if spikes else {}),
+        }
+    classes = settings["classes"]
+    if not isinstance(classes, int):
+        classes = len(classes) if list(classes) == list(range(len(classes))) else list(classes)
+    n_classes = classes if isinstance(classes, int) else len(classes)
+    unseen = settings.get("unseen") or None
+    if classes == 2 and not missing and unseen is None:
+        return "bernoulli", {}
+    if unseen is not None and isinstance(classes, int):
+        classes = list(range(classes))
+    more = {} if unseen is None else {"unseen": float(unseen)}
+    return "categorical", {"classes": classes, "coding": default_coding(n_classes), **more, **missing}
+
+
+def settings_said(column: Column) -> dict[str, Any]:
+    """Return what would have to be said for a column to be as it is; of an open one what is said.
+
+    Examples
+    --------
+    >>> settings_said(Column("city", "categorical", {"classes": ["Oslo", "Rome"], "unseen": 0.01}))
+    {'classes': ['Oslo', 'Rome'], 'unseen': 0.01}
+    """
+    own = column.arguments
+    if column.part is not None:
+        return {}
+    if column.is_open:
+        return {name: value for name, value in own.items() if name in SETTINGS[kind_of(column)]}
+    missing = {"missing": True} if own.get("missing") else {}
+    if column.kind == NUMERIC:
+        step = own.get("step")
+        rounds = {} if step is None else {"rounds": bool(own.get("rounds"))}
+        return {"step": step, **rounds, "spikes": list(own.get("spikes", ())), **missing}
+    classes = own.get("classes", 2)
+    unseen = {"unseen": own["unseen"]} if own.get("unseen") is not None else {}
+    return {"classes": classes if isinstance(classes, int) else list(classes), **unseen, **missing}
+
+
+def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Column:
+    """Return a column of another kind, or with other settings; what has to follow from rows is left open."""
+    own_kind = kind_of(column)
+    kind = own_kind if kind is None else kind
+    name = column.name if column.part is None else column.part.column
+    check_settings(name, kind, settings)
+    if kind == own_kind == "date":
+        return column
+    said = settings_said(column)
+    is_open = column.is_open
+    if kind != own_kind:
+        if kind == "numeric" and any(isinstance(label, str) for label in column.labels or ()):
+            raise InputError(f"column {column.name!r} holds text: it cannot be numeric")
+        said, is_open = _missing_alone(said) if kind != "date" else {}, True
+    elif "step" in settings and settings["step"] != said.get("step"):
+        said = _missing_alone(said)
+        is_open = is_open or "spikes" not in settings
+        said |= {} if "rounds" in settings else {"rounds": False}
+    elif "classes" in settings:
+        is_open = is_open or (
+            "unseen" not in settings and any(isinstance(own, str) for own in _list(settings))
+        )
+        said = _missing_alone(said)
+    said |= settings
+    is_open = is_open or said.get("unseen") is True
+    check_settings(name, kind, said)
+    if is_open:
+        return Column(name, OPEN_KINDS[kind], said, column.note, is_open=True)
+    coding = column.arguments.get("coding")
+    kept = {"coding": coding} if coding in ("scaled", "raw") else {}
+    new_kind, arguments = arguments_of(kind, said)
+    return Column(column.name, new_kind, {**arguments, **kept}, column.note, found=column.found)
+
+
+def _missing_alone(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: own for name, own in said.items() if name == "missing"}
+
+
+def _list(settings: Mapping[str, Any]) -> Sequence[Any]:
+    classes = settings["classes"]
+    return () if isinstance(classes, int) else classes
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_classes(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "" if value >= 2 else "are at least two, or how many codes from 0 there are"
+    words = "are a list of texts, or of whole numbers, in their order; or how many codes from 0 there are"
+    if not isinstance(value, list | tuple) or len(value) < 2:
+        return words + ", two or more"
+    kinds = {type(own) for own in value}
+    if kinds not in ({str}, {int}):
+        return words
+    twice = (
+        next((own for own in value if value.count(own) > 1), None) if len(set(value)) < len(value) else None
+    )
+    return "" if twice is None else f"differ, and {twice!r} stands there twice"
+
+
+def _check_bool(value: Any) -> str:
+    return "" if isinstance(value, bool) else "is true or false"
+
+
+#: What is wrong with a value, to stand after its name; nothing where it is right.
+_CHECKS: Mapping[str, Callable[[Any], str]] = {
+    "step": lambda own: (
+        "" if own is None or (_is_number(own) and own > 0) else "is a number above 0, or null for none"
+    ),
+    "rounds": _check_bool,
+    "spikes": lambda own: (
+        ""
+        if isinstance(own, list | tuple) and all(map(_is_number, own)) and len(set(own)) == len(own)
+        else "are a list of numbers that differ"
+    ),
+    "missing": _check_bool,
+    "classes": _check_classes,
+    "unseen": lambda own: (
+        ""
+        if isinstance(own, bool) or own is None or (_is_number(own) and 0 < own < 1)
+        else "is true, false, or the probability of a label that is no class, between 0 and 1"
+    ),
+}
