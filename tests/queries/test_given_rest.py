@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import made
@@ -59,3 +62,16 @@ def test_a_value_beyond_the_points_of_a_grid_counts(randomize):
     assert found.log_prob[0] < -10
     assert found.log_prob[0] == pytest.approx(float(model.log_prob(some, per_variable=True)[0, 1]), abs=1e-5)
     assert found.surprise[0] > 5 > 1 > found.surprise[1]
+
+
+def test_a_date_that_is_missing_is_looked_at_without_a_warning():
+    draw = np.random.default_rng(0)
+    days = np.datetime64("2024-01-01") + draw.integers(0, 300, 200).astype("timedelta64[D]")
+    days[::10] = np.datetime64("NaT")
+    frame = pd.DataFrame({"day": days, "amount": draw.normal(size=200).round(1)})
+    model = made.auto_fit(frame, max_time=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = made.odd_entries(model, frame[:20])
+    assert np.isfinite(found.log_prob).all()
+    assert np.isfinite(found.surprise).all()

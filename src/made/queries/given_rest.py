@@ -161,11 +161,11 @@ class _Column:
         for density in self.densities:
             at_codes, at_bodies = self._values_at(density, u)
             joint, factor = self._scores(density, at_codes, at_bodies)
-            others = joint - factor + self._log_body(density)[:, None]
+            others = _less(joint, factor) + self._log_body(density)[:, None]
             total = np.logaddexp.reduce(others + log_kronrod, axis=1, keepdims=True)
             parts.append(others + log_kronrod - np.log(len(self.densities)))
-            log_f.append(joint - total)
-            errors.append(_error(np.exp(others - total), *rules))
+            log_f.append(_less(joint, total))
+            errors.append(_error(np.exp(_less(others, total)), *rules))
             codes, bodies = np.hstack([codes, at_codes]), np.hstack([bodies, at_bodies])
         nodes = np.concatenate(parts, axis=1)  # (n, K * M)
         of_body = np.logaddexp.reduce(nodes, axis=1)
@@ -176,7 +176,7 @@ class _Column:
             log_prob[poor] = self.log_prob[poor] - self._evidence(poor, particles)
         # A density within the body has other units than the masses of atoms: the two are compared apart.
         which = np.hstack([of_atoms, of_body[:, None]]) - log_rest[:, None]
-        within = _mean(np.exp(nodes - of_body[:, None]), np.hstack(log_f))
+        within = _mean(np.exp(_less(nodes, of_body[:, None])), np.hstack(log_f))
         typical = _mean(np.exp(which), which) + np.where(self._entries[0] == 0, within, 0.0)
         weights = np.exp(np.hstack([of_atoms, nodes]) - log_rest[:, None])
         return GivenRest(log_prob, typical - log_prob, codes, bodies, weights)
@@ -189,7 +189,7 @@ class _Column:
             codes, bodies = self._values_at(density, u)
             joint, factor = self._scores(density, codes, bodies)
             all_codes.append(codes)
-            parts.append(joint - factor)
+            parts.append(_less(joint, factor))
             joints.append(joint)
         others = np.hstack(parts)
         total = np.logaddexp.reduce(others, axis=1)
@@ -272,6 +272,12 @@ def _error(values: Floats, kronrod: Floats, gauss: Floats) -> Floats:
     panels = (values * (kronrod - gauss)).reshape(len(values), -1, len(kronrod) // (len(_EDGES) - 1))
     error: Floats = np.abs(panels.sum(axis=2)).sum(axis=1)
     return error
+
+
+def _less(logs: Floats, others: Floats) -> Floats:
+    """Return logs less others; what is impossible, -inf, stays so whatever the others are."""
+    difference: Floats = np.subtract(logs, others, where=logs > -np.inf, out=np.full(logs.shape, -np.inf))
+    return difference
 
 
 def _mean(weights: Floats, logs: Floats) -> Floats:
