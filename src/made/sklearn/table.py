@@ -205,7 +205,8 @@ def schema_of(table: Table, names: Any, target: Column | None = None, *, seed: i
         {"train": table},
         "X",
         None if names is None else [str(name) for name in names],
-        keeps_all=True,  # every feature is one of the model
+        keeps_all=True,  # every feature is one of the model, and one variable
+        finds_dates=False,
         train=lambda n: numbers_apart(n, seed)[0],
     )
     columns = [_with_unseen(column, table[:, d]) for d, column in enumerate(schema.columns)]

@@ -119,7 +119,7 @@ def dates_of(series: Any) -> list[Any]:
     if unit == "ns" and zone is None:
         return [None if np.isnat(value) else value for value in series.to_numpy()]
     is_fine = unit == "ns" or str(series.dtype) == "Time"
-    if is_fine and bool((series.dt.nanosecond() % 1000).any()):
+    if is_fine and bool((series.dt.nanosecond() % 1000 != 0).any()):
         raise InputError(
             f"column {series.name} has nanoseconds and a time zone, or no day: round it to microseconds"
         )
