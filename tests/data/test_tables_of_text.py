@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 import sys
@@ -116,7 +117,8 @@ def test_types_of_tables(tmp_path):
     )
     frame.write_parquet(tmp_path / "a.parquet")
     rows = read(tmp_path / "a.parquet").rows.tolist()
-    assert rows == [["x", 1, 0.1, "2020-01-31"], ["y", None, 0.2, "2020-01-31"], [None, 0, 0.3, "2020-01-31"]]
+    day = datetime.date(2020, 1, 31)
+    assert rows == [["x", 1, 0.1, day], ["y", None, 0.2, day], [None, 0, 0.3, day]]
 
 
 def test_numbers_of_tables_stay_arrays_of_numbers(tmp_path):
