@@ -52,7 +52,8 @@ def test_a_level_widens_the_interval(model):
 
 
 def test_a_frame_is_filled_and_conditions_hold(model):
-    frame = polars.DataFrame({"size": [None, 12.0], "kind": ["ship", None], "id": ["a", "b"]})
+    known = {"count": [1, 2], "amount": [0.0, 0.5]}
+    frame = polars.DataFrame({"size": [None, 12.0], "kind": ["ship", None], "id": ["a", "b"], **known})
     found = model.complete(frame, "mean", where="size >= 11")
     assert found.rows.columns == frame.columns
     assert found.rows["size"][0] > 11
