@@ -9,9 +9,10 @@ import numpy as np
 
 from made.data.choices import Choices
 from made.data.dates import date_form, date_variables
+from made.data.entries import check_entries
 from made.data.grid import numeric_arguments
 from made.data.image_shape import find_image_shape
-from made.data.remarks import left_out, remarks
+from made.data.remarks import EMPTY, left_out, remarks
 from made.support.errors import EntryError, InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
@@ -115,6 +116,8 @@ def infer_schema(
     if not kinds and complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values()):
         found = dict.fromkeys(kept, ("bernoulli", {}))  # at once, as there may be thousands
     else:
+        for split, table in arrays.items():
+            check_entries(table, kept, split_name(source, split), names)
         trained = np.arange(len(first)) if train is None else train(len(first))
         forms, said_of_dates = _forms(arrays, kept, called, kinds, source) if finds_dates else ({}, ())
         notes += said_of_dates
@@ -126,8 +129,11 @@ def infer_schema(
             }
             kept = [d for d in kept if d not in gone] or kept
             out = [(called[d], gone[d]) for d in gone if d not in kept and d not in dropped]
-            notes += tuple(f"column {own} {why}: left out; give it a kind to keep it" for own, why in out)
-        said = remarks(first, called)
+            notes += tuple(
+                f"column {own} {why}: left out" + ("" if why == EMPTY else "; give it a kind to keep it")
+                for own, why in out
+            )
+        said = remarks(first, called, kept)
         found = {
             d: _infer_column(arrays, d, source, names, trained, kinds.get(d)) for d in kept if d not in forms
         }
@@ -295,8 +301,12 @@ def _table(
     rows: Any, where: str, names: Sequence[str] | None
 ) -> tuple[np.ndarray[Any, Any], Sequence[str] | None]:
     if frames.is_frame(rows):
-        own = frames.names_of(rows)
-        return frames.values_of(rows, own if names is None else names), own if names is None else names
+        values = frames.values_of(rows, frames.names_of(rows) if names is None else names)
+        return values, [str(name) for name in rows.columns] if names is None else names
+    if isinstance(rows, np.ma.MaskedArray) and rows.mask.any() and rows.ndim == 2:
+        row, column = (int(i) for i in np.argwhere(np.ma.getmaskarray(rows))[0])
+        complaint = "is masked, which means unknown: mark what is missing as NaN or None, to model it"
+        raise EntryError(row, column, complaint, source=where, name=None if names is None else names[column])
     try:
         table = np.asarray(rows)
     except ValueError:
@@ -421,13 +431,7 @@ def _numbers(
 
 def told_apart(names: Sequence[str]) -> tuple[list[str], str]:
     """Return names that differ, and a sentence that says so: a, a becomes a, a_2."""
-    found: list[str] = []
-    for name in names:
-        number, own = 1, name
-        while own in found:
-            number += 1
-            own = f"{name}_{number}"
-        found.append(own)
+    found = frames.told_apart(names)
     changed = [own for own, name in zip(found, names, strict=True) if own != name]
     return found, f"columns that shared a name are renamed: {', '.join(changed)}"
 
