@@ -20,6 +20,8 @@ __all__ = ["Filled", "draw_rows", "fill_in", "oddest_row"]
 _LEVEL = 0.8
 # The least likely rows that are looked at for one with an odd entry.
 _LOOKED_AT = 2
+# Enough for an interval of two digits.
+_PARTICLES = 200
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def fill_in(
     found = []
     for name in names:
         place = columns.index(name)
-        answer = model.conditional(name, given, seed=seed)
+        answer = model.conditional(name, given, seed=seed, particles=_PARTICLES)
         if isinstance(answer, NumericConditional):
             low, high = answer.interval(_LEVEL)
             expected = f"{low:.4g} to {high:.4g}"
