@@ -90,7 +90,7 @@ def _table(job: RunConfig, *, force: bool) -> None:
     names = [column.name for column in model.schema.modelled]
 
     row = oddest_row(model, dataset)
-    odd = "; ".join(f"{names[d]} is {own.value}, expected {own.expected}" for d, own in row.odd.items())
+    odd = "; ".join(f"{name} is {own.value}, expected {own.expected}" for name, own in row.odd.items())
     typer.echo(
         f"\nThe oddest test row, of log p {row.log_prob:.1f} (less likely than {100 - row.percentile:.0f} % "
         f"of them): "
