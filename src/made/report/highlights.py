@@ -76,7 +76,9 @@ def fill_in(
     columns = [column.name for column in model.schema.modelled]
     given = {name: value for name, value in zip(columns, row.tolist(), strict=True) if name not in names}
     unknown = np.array([name in names for name in columns])
-    filled = model.complete(row[None, :], number=number, unknown=unknown, seed=seed).values
+    filled = model.complete(
+        row[None, :], number=number, unknown=unknown, seed=seed, particles=_PARTICLES
+    ).values
     assert filled is not None  # it is a completion
     found = []
     for name in names:
