@@ -5,17 +5,20 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults \
+.PHONY: help demo test test-long lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults \
 	bench-tables bench-heads clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
 
-demo: $(VENV)/installed  ## train on 8x8 digits, score exactly, draw samples (about a minute, the first time two)
+demo: $(VENV)/installed  ## fit 8x8 digits and a table, score them exactly, draw samples
 	@$(BIN)/made demo
 
 test: $(VENV)/installed-dev  ## run all tests
 	@$(BIN)/python -m pytest -n 2
+
+test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind (an hour)
+	@MADE_FUZZ_TABLES=2000 $(BIN)/python -m pytest -n 2 --hypothesis-profile long
 
 lint: $(VENV)/installed-dev  ## check style and types
 	@$(BIN)/ruff check

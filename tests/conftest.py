@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import made
@@ -21,6 +22,9 @@ from made.base import BaseModel
 from made.support.errors import InputError
 
 SMOOTH = ["tanh", "softplus", "sigmoid"]
+
+# Of `make test-long`, for properties that do not say how many examples they take.
+settings.register_profile("long", max_examples=1_000, deadline=None)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""``made fit`` and ``made demo``: every kind of data, what is reported, and runs that go on."""
+"""``made fit``: every kind of data, what is reported, and runs that go on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 import made
 from made.data import download
-from made.tuning import recipes as recipe
 
 
 def settings_of(folder):
@@ -284,24 +283,6 @@ def test_when_the_time_is_over_there_is_a_model_with_its_scores(here, call, tiny
     call("fit", "-o", "short", "--resume", "--quiet")
     call("fit", "rows.csv", "-o", "whole", *tiny)
     assert (here / "short/model.safetensors").read_bytes() == (here / "whole/model.safetensors").read_bytes()
-
-
-def test_demo_twice(here, call, monkeypatch):
-    monkeypatch.setitem(recipe._MODEL, "hidden", (8,))
-    for _ in range(2):
-        result = call("demo", "-o", "demo")
-        assert "digits: 64 variables" in result.out
-        for word in ("product of marginals", "Chow-Liu tree", "bits/dim", "Try next", "samples.png"):
-            assert word in result.out
-        assert (here / "demo" / "samples.png").exists()
-    assert result.code == 0
-
-
-def test_demo_replaces_nothing_else(here, call, snapshot):
-    before = snapshot(here)
-    result = call("demo", "-o", "run", code=2)
-    assert "already holds a run" in result.err
-    assert snapshot(here) == before
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -132,3 +132,12 @@ def test_rows_from_standard_input_are_not_there_again(here, call, frame, monkeyp
         assert "standard input" in call(*arguments, code=2).err
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
     call("evaluate", "piped", "-")
+
+
+def test_a_column_without_values_is_left_out_and_said(here, call, tiny):
+    (here / "gap.csv").write_text("a,b,c\n0,,10\n0,NA,20\n1,?,20\n")
+    result = call("fit", "gap.csv", "-o", "new", *tiny)
+    assert "  column b is missing in every row: left out\n" in result.out
+    assert "gap: 2 variables" in result.out
+    call("score", "new", "gap.csv", "-o", "scores.csv")
+    assert len(scores("scores.csv")) == 3

@@ -186,11 +186,26 @@ def test_a_column_without_any_value_is_refused(refused):
         infer_schema({"train": np.array([[np.nan, 1.0], [np.nan, 0.0]])})
 
 
+def test_a_column_with_a_name_and_without_any_value_is_left_out():
+    schema, notes = infer_schema({"train": np.array([[np.nan, 1.0], [np.nan, 0.0]])}, names=["a", "b"])
+    assert schema.names == ("b",)
+    assert notes == ("column a is missing in every row: left out",)
+
+
 def test_other_things_are_refused():
-    with pytest.raises(InputError, match=r"column 1 .* holds neither numbers nor text"):
+    with pytest.raises(
+        InputError, match=r"row 0, column 1 .* holds \[1\], which is neither a number nor text"
+    ):
         infer_schema({"train": np.array([["red", [1]], ["blue", {}]], dtype=object)})
     with pytest.raises(InputError, match="the rows, train: no rows; give at least one"):
         infer_schema({"train": np.zeros((0, 3))})
+
+
+def test_masked_entries_are_no_missing_values(refused):
+    rows = np.ma.MaskedArray([[1.5, 2.5], [3.5, 0.5]], mask=[[False, False], [False, True]])
+    with refused("the rows, train: row 1, column 1 (counted from 0) is masked", "NaN or None"):
+        infer_schema({"train": rows})
+    assert len(infer_schema({"train": rows[:1]})[0].columns) == 2
 
 
 def test_columns_of_one_name_are_told_apart():

@@ -21,6 +21,7 @@ DRAW = np.random.default_rng(0)
         (np.array([f"n{i}" for i in range(N)], dtype=object), "name", "200 different texts"),
         # Amounts, years and ordinary numbers stay.
         (DRAW.permutation(10**6)[:N], "price", None),
+        (np.array([np.datetime64("2020-01-01") + i for i in range(N)], dtype=object), "day", None),
         (np.arange(1800, 1800 + N), "year", None),
         (DRAW.normal(size=N), "id", None),
         (np.arange(N) // 2, "id", None),
@@ -47,3 +48,20 @@ def test_repeats_of_text_are_found_with_their_gaps():
     found = remarks(np.stack([a, b, a, np.full(4, None)], axis=1), ["a", "b", "c", "d"])
     assert found == {2: "the same as a"}
     assert remarks(np.array([["x", "x"], ["y", "y"]]), ["a", "b"]) == {1: "the same as a"}
+
+
+def test_a_column_without_a_value_is_left_out_of_few_rows_too():
+    empty = np.full(3, np.nan)
+    assert left_out(np.stack([empty, np.arange(3)], axis=1), ["a", "b"]) == {0: "is missing in every row"}
+    assert left_out(empty[:, None], ["a"]) == {}
+
+
+def test_large_whole_numbers_that_differ_are_no_repeats():
+    a = np.array([2**53, 1])
+    assert remarks(np.stack([a, a + 1, a], axis=1), ["a", "b", "c"]) == {2: "the same as a"}
+    zeros = np.array([0.0, 1.5])
+    assert remarks(np.stack([zeros, -zeros * [1, -1]], axis=1), ["a", "b"]) == {1: "the same as a"}
+    # What is not asked for may hold what has no equal.
+    odd = np.empty((2, 2), dtype=object)
+    odd[:, 0], odd[:, 1] = [np.arange(2), np.arange(3)], ["x", "x"]
+    assert remarks(odd, ["a", "b"], [1]) == {1: "one value only"}

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import made
 from made.report.run_report import STEPS, report_of
 from made.runs.config import RunConfig
 from made.runs.folder import RunFolder
@@ -56,6 +57,14 @@ def test_it_says_what_the_model_is_and_where_it_is_behind(folder):
 def test_the_same_run_gives_the_same_page(folder):
     pages = [report_of(folder, folder.load_model(), folder.load_data()).html() for _ in range(2)]
     assert pages[0] == pages[1]
+
+
+def test_a_mixture_has_one_too(folder):
+    """Of few rows, `made fit` ends with the mixture of two models."""
+    model = folder.load_model()
+    page = report_of(folder, made.Mixture([model, model]), folder.load_data()).html()
+    assert "mixture of 2 models" in page
+    assert re.search(r"layers\W.*?16\W", page, flags=re.S)
 
 
 def test_images_and_context_have_one_too(tmp_path):

@@ -70,7 +70,10 @@ REFUSED = {
     "three dimensions": (BASE[None], ["table", "(1, 60, 2)"]),
     "rows of different lengths": ([[1.0, 2.0], [3.0]], ["differ"]),
     "complex numbers": (BASE.astype(complex), ["complex128"]),
-    "other objects": (np.array([[{}, 1]] * 5, dtype=object), ["neither numbers nor text"]),
+    "other objects": (
+        np.array([[{}, 1]] * 5, dtype=object),
+        ["row 0, column 0", "{}", "neither a number nor text"],
+    ),
 }
 
 

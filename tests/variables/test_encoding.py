@@ -489,3 +489,11 @@ def test_numbers_may_be_labels(rows, codes):
 def test_a_number_that_is_no_label_is_refused(refused):
     with refused("row 1, column 0", "30", "3 labels"):
         encode(NUMBERED, [[20, NAN, NAN], [30, 0, NAN]])
+
+
+def test_what_stands_beside_text_is_read_as_it_is_written():
+    """A column of text and other values has labels of text alone."""
+    values = ["a", True, 1.5, np.float32(0.1), np.int8(3), Decimal("1.10"), 2.0]
+    row_type = RowType(made.Categorical([str(value) for value in values[:-1]] + ["2"]))
+    column = np.array(values, dtype=object)[:, None]
+    assert encode(row_type, column).codes[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]

@@ -56,6 +56,33 @@ def test_several_completions_of_a_row_follow_one_another(library):
     assert len(none) == 0
 
 
+def test_columns_of_one_name_are_told_apart():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[1, 2.5, "x"], [3, None, "y"]], columns=["a", "a", 1])
+    assert frames.names_of(frame) == ["a", "a_2", "1"]
+    assert frames.told_apart(["1", "1", "1_2", "1"]) == ["1", "1_2", "1_2_2", "1_3"]
+    values = frames.values_of(frame, ["a_2", "1"])
+    assert values[0].tolist() == [2.5, "x"]
+    filled = frames.fill(frame, ["a", "a_2"], np.array([[1, 2.5], [3, 7.5]]))
+    assert list(filled.columns) == ["a", "a", 1]
+    assert filled.iloc[:, 1].tolist() == [2.5, 7.5]
+    assert filled.iloc[:, 0].tolist() == [1, 3]
+
+
+def test_large_whole_numbers_stay_as_they_are(library):
+    entries = [2**60 + 1, None, 3]
+    own = library.Series(entries, dtype=object) if library.__name__ == "pandas" else entries
+    column = filled_column(library, own, [0.0, 2.0**60, 0.0])
+    assert column.to_list() == [2**60 + 1, 2**60, 3]
+
+
+@pytest.mark.parametrize("entry", [[1, 2], {"a": 1}])
+def test_an_entry_that_is_a_list_is_one_entry(library, entry):
+    values = frames.values_of(library.DataFrame({"x": [entry, entry], "y": [1, 2]}), ["y", "x"])
+    assert values.shape == (2, 2)
+    assert values[1, 0] == 2
+
+
 def test_rows_are_joined(library):
     frame = library.DataFrame({"x": [1, 2], "y": ["a", "b"]})
     joined = frames.join([frame, frame[:1]])

@@ -222,3 +222,17 @@ def test_html_says_that_rows_are_images():
     html = Schema.of_classes([2] * 6, image_shape=(2, 3))._repr_html_()
     assert "<caption>rows are images of 2 x 3</caption>" in html
     assert "<td>x0..x5</td>" in html
+
+
+def test_an_entry_is_named_by_its_column_and_counted_where_a_frame_has_it(refused):
+    pandas = pytest.importorskip("pandas")
+    schema = Schema.of_classes([2, 3], [("no", "yes"), None], names=["sold", "size"])
+    frame = pandas.DataFrame({"note": ["x", "y"], "size": [0, 7], "sold": ["yes", "no"]})
+    with refused("row 1, column 1 (size) (counted from 0) holds 7"):
+        schema.encode(frame)
+    with refused("row 0, column 0 (sold) (counted from 0) holds 'maybe'"):
+        schema.encode([["maybe", 0]])
+    with refused("row 0, column 1 (size) (counted from 0) is NaN or None"):
+        schema.encode_complete([["yes", None]])
+    with refused("row 0, column 0 (counted from 0) holds 2"):
+        Schema.of_classes([2]).encode([[2]])

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from made.cli import complete, data, evaluate, fit, report, reproduce, sample, schema, score, show
+from made.cli import complete, data, demo, evaluate, fit, report, reproduce, sample, schema, score, show
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 
@@ -19,7 +19,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="made",
     help=(
-        "Learn the joint distribution of rows of binary or categorical variables, exactly.\n\n"
+        "Learn the joint distribution of the rows of a table, or of images, exactly.\n\n"
         "Start with: made demo. Then: made fit DATA -o RUN, made evaluate RUN, made sample RUN -n 100."
     ),
     add_completion=False,
@@ -37,7 +37,7 @@ app.command()(show.summary)
 app.command()(data.data)
 app.command()(schema.schema)
 app.command()(fit.recipes)
-app.command()(fit.demo)
+app.command()(demo.demo)
 app.add_typer(reproduce.app, name="reproduce")
 
 

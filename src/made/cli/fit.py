@@ -1,4 +1,4 @@
-"""``made fit`` and ``made demo``: train a model and leave a run folder."""
+"""``made fit``: train a model and leave a run folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.console import command, parse_numbers, score_table, tell
+from made.cli.console import command, parse_numbers, score_table
 from made.cli.options import DataDir
 from made.cli.settings import with_settings
 from made.data.choices import Choices
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from made.runs.config import RunConfig
     from made.runs.run import RunResult
 
-__all__ = ["demo", "fit", "recipes"]
+__all__ = ["execute", "fit", "recipes", "show_figures", "show_files", "show_next"]
 
 _INTERRUPTED = 130
 _DATA = (
@@ -169,29 +169,10 @@ def fit(
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")
         job = replace(job, max_time=60 * minutes)
-    _run(job, resume=resume, force=force, progress=not quiet)
-
-
-def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder for the run.")] = Path(
-        "runs/demo"
-    ),
-) -> None:
-    """Train on 8x8 digits in under a minute: the exact likelihood of held-out images, and new ones."""
-    from made.runs.config import RunConfig
-    from made.runs.folder import RunFolder
-
-    job = RunConfig(
-        data="digits",
-        folder=out,
-        seed=0,
-        data_dir=None,
-        model={"dropout": 0.1},
-        training={"epochs": 40, "batch_size": 64, "patience": 20, "ema": 0.0},
-    )
-    again = RunFolder(out).holds_run and RunConfig.of(out).settings() == job.settings()
-    tell("A masked autoencoder learns the distribution of 8x8 images of digits, pixel by pixel.")
-    _run(job, resume=False, force=again, progress=True)
+    outcome = execute(job, resume=resume, force=force, progress=not quiet)
+    show_figures(job, outcome)
+    show_files(outcome)
+    show_next(job, outcome)
 
 
 def recipes() -> None:
@@ -216,7 +197,8 @@ def recipes() -> None:
     )
 
 
-def _run(job: RunConfig, *, resume: bool, force: bool, progress: bool) -> None:
+def execute(job: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = True) -> RunResult:
+    """Run a job; if it is interrupted, say how to go on and stop."""
     import logging
 
     from made.runs.run import run
@@ -224,14 +206,25 @@ def _run(job: RunConfig, *, resume: bool, force: bool, progress: bool) -> None:
     if not progress:
         logging.getLogger("made").setLevel(logging.WARNING)
     outcome = run(job, resume=resume, force=force, progress=progress)
-    _report(job, outcome)
     if outcome.history.ended == "interrupted":
+        _describe(job, outcome)
+        best = outcome.history.best_epoch
+        typer.echo(
+            f"Interrupted. {job.folder}/model.safetensors is usable: it has the weights of epoch {best}.\n"
+            f"Go on with:  {command()} fit -o {job.folder} --resume"
+        )
         raise typer.Exit(_INTERRUPTED)
+    return outcome
 
 
-def _report(job: RunConfig, outcome: RunResult) -> None:
-    folder, dataset = job.folder, outcome.dataset
-    unit = "row" if dataset.image_shape is None else "image"
+def _unit(dataset: Dataset) -> str:
+    return "row" if dataset.image_shape is None else "image"
+
+
+def _describe(job: RunConfig, outcome: RunResult) -> None:
+    """Show what the data are, what was decided about them, and what was fitted."""
+    dataset = outcome.dataset
+    unit = _unit(dataset)
     rows = ", ".join(f"{len(part):,} {split}" for split, part in dataset.splits.items())
     typer.echo(f"{dataset.name}: {dataset.n_variables:,} variables; {rows} {unit}s")
     for note in (*dataset.notes, *outcome.history.notes):
@@ -247,20 +240,29 @@ def _report(job: RunConfig, outcome: RunResult) -> None:
             f"  gone on from {job.update}: the rows it was fitted on were not seen again. For a model of all "
             f"rows, fit them together"
         )
-    if outcome.history.ended == "interrupted":
-        best = outcome.history.best_epoch
-        typer.echo(
-            f"Interrupted. {folder}/model.safetensors is usable: it has the weights of epoch {best}.\n"
-            f"Go on with:  {command()} fit -o {folder} --resume"
-        )
-        return
+
+
+def show_figures(job: RunConfig, outcome: RunResult) -> None:
+    """Show what was fitted, and its exact NLL on the test rows beside that of the baselines."""
+    dataset = outcome.dataset
+    unit = _unit(dataset)
+    _describe(job, outcome)
     if outcome.history.ended == "out of time":
-        typer.echo(f"The time is over; go on with:  {command()} fit -o {folder} --resume")
+        typer.echo(f"The time is over; go on with:  {command()} fit -o {job.folder} --resume")
     typer.echo(f"\nExact NLL of the {len(dataset.test):,} test {unit}s:\n")
     scores = {"this model": outcome.scores["test"]}
     scores |= {name: by_split["test"] for name, by_split in outcome.baselines.items()}
     typer.echo(score_table(scores, unit))
-    typer.echo("\nLook at:\n" + "\n".join(f"  {file}" for file in outcome.files))
+
+
+def show_files(outcome: RunResult, *others: Path) -> None:
+    """Name the files that a run has left."""
+    typer.echo("\nLook at:\n" + "\n".join(f"  {file}" for file in (*outcome.files, *others)))
+
+
+def show_next(job: RunConfig, outcome: RunResult) -> None:
+    """Show commands to try on a run."""
+    folder, dataset = job.folder, outcome.dataset
     made, ending = command(), "png" if dataset.image_shape else "csv"
     unknown = "--half top" if dataset.image_shape else "ROWS_WITH_GAPS.csv"
     typer.echo(

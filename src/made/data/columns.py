@@ -19,13 +19,14 @@ from made.data.classes import (
     why_numbers,
 )
 from made.data.dates import date_form, date_variables
+from made.data.entries import check_entries
 from made.data.grid import numeric_settings
 from made.data.image_shape import find_image_shape
 from made.data.protect import FEWEST, protected_columns, protected_rows
-from made.data.remarks import left_out, remarks
+from made.data.remarks import EMPTY, left_out, remarks
 from made.data.said import Said, as_labels
 from made.data.whole_numbers import refuse
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
 from made.variables import frames
 from made.variables.column import Column, Found, find_column
 from made.variables.column_settings import arguments_of
@@ -126,6 +127,8 @@ def infer_schema(
         about = None if names is None else Found("two values")
         found = {d: (Column(called[d], "bernoulli", found=about),) for d in kept}
     else:
+        for split, table in arrays.items():
+            check_entries(table, kept, split_name(source, split), names)
         forms, of_dates = _forms(arrays, kept, called, said, source) if finds_dates else ({}, ())
         notes += of_dates
         if names is not None and image_shape is None and choices.schema is None:
@@ -135,10 +138,12 @@ def infer_schema(
             out = {d: why for d, why in own.items() if d in kept and d not in said}
             out = out if len(out) < len(kept) else {}
             notes += tuple(
-                f"column {called[d]} {why}: left out; give it a kind to keep it" for d, why in out.items()
+                f"column {called[d]} {why}: left out"
+                + ("" if why == EMPTY else "; give it a kind to keep it")
+                for d, why in out.items()
             )
         kept = [d for d in kept if d not in out]
-        told = remarks(first, called)
+        told = remarks(first, called, kept)
         for d in kept:
             own_said, note = said.get(d, Said()), told.get(d, "")
             if d in forms:
@@ -254,8 +259,12 @@ def _table(
     rows: Any, where: str, names: Sequence[str] | None
 ) -> tuple[np.ndarray[Any, Any], Sequence[str] | None]:
     if frames.is_frame(rows):
-        own = frames.names_of(rows)
-        return frames.values_of(rows, own if names is None else names), own if names is None else names
+        values = frames.values_of(rows, frames.names_of(rows) if names is None else names)
+        return values, [str(name) for name in rows.columns] if names is None else names
+    if isinstance(rows, np.ma.MaskedArray) and rows.mask.any() and rows.ndim == 2:
+        row, column = (int(i) for i in np.argwhere(np.ma.getmaskarray(rows))[0])
+        complaint = "is masked, which means unknown: mark what is missing as NaN or None, to model it"
+        raise EntryError(row, column, complaint, source=where, name=None if names is None else names[column])
     try:
         table = np.asarray(rows)
     except ValueError:
@@ -399,13 +408,7 @@ def _numbers(
 
 def told_apart(names: Sequence[str]) -> tuple[list[str], str]:
     """Return names that differ, and a sentence that says so: a, a becomes a, a_2."""
-    found: list[str] = []
-    for name in names:
-        number, own = 1, name
-        while own in found:
-            number += 1
-            own = f"{name}_{number}"
-        found.append(own)
+    found = frames.told_apart(names)
     changed = [own for own, name in zip(found, names, strict=True) if own != name]
     return found, f"columns that shared a name are renamed: {', '.join(changed)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from made.variables.missing import marks_of
 
-__all__ = ["left_out", "remarks"]
+__all__ = ["EMPTY", "left_out", "remarks"]
+
+#: Why a column without a single value is left out.
+EMPTY = "is missing in every row"
 
 # Fewer rows than this say nothing about what names them.
 _FEWEST_ROWS = 50
@@ -25,7 +28,7 @@ def left_out(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
     """Return which columns name rows, by place, and why that is thought.
 
     Texts that nearly all differ; whole numbers that count the rows from 0 or 1; and whole numbers of a column
-    called id, index or the like, all of which differ.
+    called id, index or the like, all of which differ. A column without a single value is left out too.
 
     Parameters
     ----------
@@ -39,8 +42,6 @@ def left_out(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
     >>> left_out(np.stack([np.arange(60), np.arange(60) % 7], axis=1), ["row", "day"])
     {0: 'counts the rows'}
     """
-    if len(table) < _FEWEST_ROWS:
-        return {}
     found = {}
     for d, name in enumerate(names):
         reason = _reason(_observed(table[:, d]), name, len(table))
@@ -50,8 +51,19 @@ def left_out(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
     return found if len(found) < len(names) else {}
 
 
-def remarks(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
+def remarks(
+    table: NDArray[Any], names: Sequence[str], columns: Iterable[int] | None = None
+) -> dict[int, str]:
     """Return what is worth knowing of columns, by place: constants, and repeats.
+
+    Parameters
+    ----------
+    table : (n, D) array
+        Rows.
+    names : sequence of D str
+        Of the columns.
+    columns : iterable of int, optional
+        Which columns; by default all.
 
     Examples
     --------
@@ -60,7 +72,8 @@ def remarks(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
     {1: 'the same as a', 2: 'one value only'}
     """
     found, seen = {}, dict[bytes, str]()
-    for d, name in enumerate(names):
+    for d in range(len(names)) if columns is None else columns:
+        name = names[d]
         observed = _observed(table[:, d])
         said = []
         if len(observed) and all(value == observed[0] for value in observed):
@@ -77,8 +90,10 @@ def remarks(table: NDArray[Any], names: Sequence[str]) -> dict[int, str]:
 
 def _digest(column: NDArray[Any]) -> bytes:
     """Return what two columns of the same entries, gaps among them, have in common."""
-    text = "\0".join(map(str, column.tolist())) if column.dtype.kind in "OUS" else None
-    raw = column.astype(np.float64).tobytes() if text is None else text.encode(errors="surrogatepass")
+    if column.dtype.kind in "OUS":
+        raw = "\0".join(map(str, column.tolist())).encode(errors="surrogatepass")
+    else:  # no negative zero; float64 would round large whole numbers
+        raw = (column + 0.0 if column.dtype.kind == "f" else column).tobytes()
     return hashlib.sha256(raw).digest()
 
 
@@ -88,6 +103,8 @@ def _observed(column: NDArray[Any]) -> NDArray[Any]:
 
 
 def _reason(values: NDArray[Any], name: str, n: int) -> str | None:
+    if len(values) == 0:
+        return EMPTY
     if len(values) < _FEWEST_ROWS:
         return None
     if values.dtype.kind in "OUS" and any(isinstance(value, str) for value in values.tolist()):
@@ -98,11 +115,11 @@ def _reason(values: NDArray[Any], name: str, n: int) -> str | None:
         return None
     try:
         numbers = values.astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
+        if len(values) < n or not bool((numbers == np.rint(numbers)).all()):
+            return None
+        ordered = np.unique(values.astype(np.int64) if values.dtype.kind in "biuO" else numbers)
+    except (TypeError, ValueError, OverflowError):  # moments, say
         return None
-    if len(values) < n or not bool((numbers == np.rint(numbers)).all()):
-        return None
-    ordered = np.unique(values.astype(np.int64) if values.dtype.kind in "biuO" else numbers)
     if len(ordered) < n:
         return None
     if ordered[0] in (0, 1) and ordered[-1] - ordered[0] == n - 1:

@@ -67,7 +67,8 @@ def refuse_impossible(evidence: Evidence, numbers: IntArray) -> None:
     """Raise an `InputError` where what is given has probability 0: nothing follows from it."""
     impossible = np.flatnonzero(np.isneginf(evidence.log_prob))
     if len(impossible):
-        raise InputError(f"row {numbers[impossible[0]]}: the model gives what is known there probability 0")
+        row = f"row {numbers[impossible[0]]} (counted from 0)"
+        raise InputError(f"{row}: the model gives what is known there probability 0")
 
 
 def _frames_inside() -> int:

@@ -99,7 +99,8 @@ class Query:
             if not region.allows(codes[row], bodies[row]):
                 name = self.model.schema.modelled[d].name
                 raise InputError(
-                    f"row {first + row}: what is given as {name} does not meet the condition on {name}"
+                    f"row {first + row} (counted from 0): what is given as {name} does not meet the "
+                    f"condition on {name}"
                 )
 
     def evidence(self, rows: Rows, numbers: IntArray, next_variable: int | None = None) -> Evidence:

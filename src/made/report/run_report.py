@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from made import plots
 from made.data import Dataset
+from made.mixture import Mixture
 from made.model import MADE
 from made.report import calibration
 from made.report.association import MOST_CLASSES, associations, binned, edges_of
@@ -328,12 +329,13 @@ def _memorization(page: Report, subject: _Subject) -> None:
 def _card(page: Report, subject: _Subject) -> None:
     page.section("Model card")
     model, data = subject.model, subject.data
+    members = model.members if isinstance(model, Mixture) else [model]
     n_weights = sum(parameter.numel() for parameter in model.parameters())
     page.table(
         ["", ""],
         [
             ["kind", f"masked autoencoder: {model.mask_set.describe()}"],
-            ["layers", ", ".join(f"{width:,}" for width in model.hidden) or "none"],
+            ["layers", "; ".join(dict.fromkeys(map(_layers, members)))],
             ["parameters", f"{n_weights:,}"],
             ["rows", f"{len(data.train):,} train, {len(data.valid):,} valid, {len(data.test):,} test"],
             ["made for", "rows like those it was trained on: scoring, sampling, completing, predicting them"],
@@ -381,6 +383,10 @@ def _described(row: OddRow, names: list[str]) -> list[str]:
     odd = "; ".join(f"**{name}** = {own.value}, expected {own.expected}" for name, own in row.odd.items())
     values = ", ".join(f"{name} {value}" for name, value in zip(names, row.values, strict=True))
     return [f"{row.number:,}", f"{row.log_prob:.2f}", f"{row.percentile:.1f}", odd or "none", values]
+
+
+def _layers(model: MADE) -> str:
+    return ", ".join(f"{width:,}" for width in model.hidden) or "none"
 
 
 def _percent(value: float, error: float) -> str:

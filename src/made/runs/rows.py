@@ -62,7 +62,7 @@ class FoundRows:
     def place(self, row: int) -> str:
         """Return where a row, counted from 0, stands, for messages."""
         if self.raw is None or "all" not in self.raw.lines:
-            return f"row {row}"
+            return f"row {row} (counted from 0)"
         return f"line {_number(self.raw, int(self._kept[row]))}"
 
     @property

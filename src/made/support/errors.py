@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["EntryError", "InputError", "PoorEstimateWarning"]
+
+
+# A message of more characters is cut in its middle: it may quote a name, a path or a value of any length.
+_LONGEST, _LONGEST_NAME = 1_000, 80
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class InputError(ValueError):
     """Something given to ``made`` cannot be used; the message says what and how to mend it.
 
-    The command line prints the message as one line and exits with code 2. It is a ``ValueError``, so that
-    code which knows nothing of ``made`` catches it as it would any other bad argument.
+    The message is one line, whatever names and values it quotes: ends of lines are blanks, other control
+    characters are escaped, and the middle of a very long message is left out. The command line prints it and
+    exits with code 2. It is a ``ValueError``, so that code which knows nothing of ``made`` catches it as it
+    would any other bad argument.
 
     Examples
     --------
@@ -19,6 +28,9 @@ class InputError(ValueError):
         ...
     made.support.errors.InputError: hidden sizes must be at least 1, got 0
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(_one_line(str(message)))
 
 
 class EntryError(InputError):
@@ -46,10 +58,20 @@ class EntryError(InputError):
     def __init__(
         self, row: int, column: int, complaint: str, *, source: str = "", name: str | None = None
     ) -> None:
-        self.row, self.column, self.complaint = row, column, complaint
+        self.row, self.column, self.complaint, self.name = row, column, complaint, name
+        if name is not None and len(name) > _LONGEST_NAME:
+            name = f"{name[:_LONGEST_NAME]}..."
         where = f"row {row}, column {column}" + (f" ({name})" if name is not None else "")
         super().__init__(f"{f'{source}: ' if source else ''}{where} (counted from 0) {complaint}")
 
 
 class PoorEstimateWarning(UserWarning):
     """An answer that had to be estimated rests on few effective particles; the message says on how many."""
+
+
+def _one_line(text: str) -> str:
+    lines = " ".join(line.strip() for line in text.splitlines()) if len(text.splitlines()) > 1 else text
+    line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), lines).strip()
+    if len(line) <= _LONGEST:
+        return line
+    return f"{line[: _LONGEST * 2 // 3]} ... {line[-_LONGEST // 4 :]}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from made.support.errors import InputError
 
-__all__ = ["dates_of", "fill", "is_frame", "is_missing", "join", "names_of", "values_of"]
+__all__ = ["dates_of", "fill", "is_frame", "is_missing", "join", "names_of", "told_apart", "values_of"]
 
 _LIBRARIES = ("pandas", "polars")
 
@@ -22,8 +22,28 @@ def is_frame(x: Any) -> bool:
 
 
 def names_of(frame: Any) -> list[str]:
-    """Return the names of the columns, as text."""
-    return [str(name) for name in frame.columns]
+    """Return the names of the columns, as text; equal ones are told apart, see `told_apart`."""
+    return told_apart([str(name) for name in frame.columns])
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Return names that differ.
+
+    Examples
+    --------
+    >>> told_apart(["a", "b", "a"])
+    ['a', 'b', 'a_2']
+    """
+    if len(set(names)) == len(names):
+        return list(names)
+    found: dict[str, None] = {}
+    for name in names:
+        number, own = 1, name
+        while own in found:
+            number += 1
+            own = f"{name}_{number}"
+        found[own] = None
+    return list(found)
 
 
 def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
@@ -31,8 +51,8 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
 
     Missing entries are NaN or None, as the library has them.
     """
-    places = {str(name): name for name in frame.columns}
-    columns = [_values(frame[places[name]]) for name in names]
+    places = {name: place for place, name in enumerate(names_of(frame))}
+    columns = [_values(_column(frame, places[name])) for name in names]
     if not columns:
         return np.empty((len(frame), 0))
     if any(column.dtype.kind not in "biuf" for column in columns):
@@ -71,21 +91,21 @@ def fill(
     is_polars = library.__name__ == "polars"
     rows = np.repeat(np.arange(len(frame)), len(values) // max(len(frame), 1))
     filled = frame[rows] if is_polars else frame.iloc[rows].copy()
-    labels = {str(name): name for name in frame.columns}
+    places = {name: place for place, name in enumerate(names_of(frame))}
     if known is None:
         marks = [is_missing(value) for value in values_of(frame, names).flat]
         known = ~np.array(marks, dtype=bool).reshape(len(frame), len(names))
     for d, name in enumerate(names):
         if known[:, d].all():
             continue
-        own = filled[labels[name]]
+        own = _column(filled, places[name])
         column = (_full_polars if is_polars else _full_pandas)(
             library, own, values[:, d].tolist(), known[rows, d]
         )
         if is_polars:
             filled = filled.with_columns(column)
         else:
-            filled[labels[name]] = column
+            filled.isetitem(places[name], column)
     return filled
 
 
@@ -131,7 +151,16 @@ def _values(column: Any) -> NDArray[Any]:
     if hasattr(column.dtype, "is_temporal") and column.dtype.is_temporal():
         return np.array([*dates_of(column), None], dtype=object)[:-1]
     values: NDArray[Any] = np.asarray(column.to_numpy())
-    return values if values.dtype.kind in "biuf" else np.array(list(values), dtype=object)
+    if values.dtype.kind in "biuf" and values.ndim == 1:
+        return values
+    if values.ndim != 1:  # polars gives records and arrays more than one column
+        values = column.to_list()
+    return np.fromiter(values, dtype=object, count=len(values))  # a list is one entry, not several
+
+
+def _column(frame: Any, place: int) -> Any:
+    """Return a column by its place: of pandas, several may share a name."""
+    return frame.iloc[:, place] if hasattr(frame, "iloc") else frame.to_series(place)
 
 
 def _library_of(x: Any) -> Any:
@@ -176,9 +205,12 @@ def _full_pandas(pandas: Any, own: Any, values: list[Any], known: NDArray[np.boo
 
 
 def _entries(own: list[Any], values: list[Any], known: NDArray[np.bool_]) -> list[Any]:
-    """Return known entries of a column, and values elsewhere: truth values where the known ones are."""
+    """Return known entries of a column, and values elsewhere: truth values or whole where known ones are."""
     if any(isinstance(entry, bool) for entry in own):
         values = [bool(value) if value in (0, 1) else value for value in values]
+    elif all(isinstance(entry, int) for entry, is_known in zip(own, known, strict=True) if is_known):
+        # Beside a float, large whole numbers would be rounded.
+        values = [int(own) if isinstance(own, float) and own.is_integer() else own for own in values]
     return [entry if is_known else value for entry, value, is_known in zip(own, values, known, strict=True)]
 
 

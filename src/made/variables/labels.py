@@ -65,7 +65,11 @@ def _code_of_label(value: Any, codes: Mapping[Any, int]) -> int:
     except TypeError:  # a list, say, which is no label
         return -1
     if code is None and isinstance(value, int | float) and not isinstance(value, bool):
-        code = codes.get(f"{value:.17g}", codes.get(str(value)))
+        code = codes.get(f"{value:.17g}")
+    if code is None and not isinstance(
+        value, str
+    ):  # a truth value or a number beside text, as that is written
+        code = codes.get(str(value))
     return -1 if code is None else code
 
 

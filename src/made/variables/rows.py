@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.support.errors import InputError
+from made.support.errors import EntryError
 from made.variables.unseen import join_labels
 
 if TYPE_CHECKING:
@@ -86,13 +86,15 @@ class Rows:
         return torch.ones_like(self.codes, dtype=torch.bool) if self.known is None else self.known
 
     def check_complete(self, first: int = 0) -> None:
-        """Raise an `InputError` that names the first entry that is not known; rows count from `first`."""
+        """Raise an `EntryError` for the first entry that is not known; rows count from `first`."""
         if self.known is None or self.is_complete:
             return
         row, column = (int(i) for i in (~self.known).nonzero()[0])
-        raise InputError(
-            f"row {first + row}, column {column} (counted from 0) is NaN or None: every entry must be known; "
-            "drop or fill such rows, or give the variable missing=True"
+        raise EntryError(
+            first + row,
+            column,
+            "is NaN or None: every entry must be known; drop or fill such rows, or give the variable "
+            "missing=True",
         )
 
     def to(self, device: torch.device) -> Rows:

@@ -31,7 +31,7 @@ from made.variables.date_columns import (
 )
 from made.variables.dates import DatePart
 from made.variables.schema_edits import EditableColumns
-from made.variables.schema_parts import parts_of_table
+from made.variables.schema_parts import columns_named, parts_of_table
 from made.variables.schema_settings import columns_of, settings_of
 from made.variables.schema_table import schema_html, schema_table
 
@@ -284,7 +284,8 @@ class Schema(EditableColumns):
         if unknown is not None and self.has_dates:
             unknown = mask_of_parts(self.modelled, unknown)
         rounded: Counter[int] = Counter()
-        encoded = encoding.encode(self.row_type, modelled, unknown, to_fill=to_fill, rounded=rounded)
+        with columns_named(self, rows):
+            encoded = encoding.encode(self.row_type, modelled, unknown, to_fill=to_fill, rounded=rounded)
         self.tell_rounded(rounded)
         given = self.context.rows(own if context is None else context, len(encoded))
         return encoded if given is None else replace(encoded, context=given)
@@ -298,7 +299,8 @@ class Schema(EditableColumns):
         from made.variables import encoding
 
         rounded: Counter[int] = Counter()
-        encoded = encoding.encode_complete(self.row_type, self.table_of(rows)[0], rounded=rounded)
+        with columns_named(self, rows):
+            encoded = encoding.encode_complete(self.row_type, self.table_of(rows)[0], rounded=rounded)
         self.tell_rounded(rounded)
         return encoded
 

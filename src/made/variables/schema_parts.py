@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from made.support.errors import InputError
+from made.support.errors import EntryError, InputError
 from made.variables import frames
 from made.variables.column import Column
 from made.variables.date_columns import TableColumn, are_parts, has_dates, split, table_columns
 
-__all__ = ["parts_of_table"]
+__all__ = ["columns_named", "parts_of_table"]
 
 
 class _Schema(Protocol):
@@ -89,6 +90,20 @@ def _split(schema: _Schema, rows: Any) -> Any:
         return rows
     has_context = bool(schema.context_columns) and np.shape(rows)[-1:] == (len(schema.table),)
     return split(schema.columns if has_context else schema.modelled, rows)
+
+
+@contextmanager
+def columns_named(schema: _Schema, rows: Any) -> Iterator[None]:
+    """Errors about an entry of the modelled columns name its column, and count it where it is in a frame."""
+    try:
+        yield
+    except EntryError as error:
+        if not schema.is_named or error.name is not None:
+            raise
+        name = schema.modelled[error.column].name
+        names = frames.names_of(rows) if frames.is_frame(rows) else []
+        place = names.index(name) if name in names else error.column
+        raise EntryError(error.row, place, error.complaint, name=name) from None
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:
