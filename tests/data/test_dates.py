@@ -105,7 +105,7 @@ def test_a_column_of_dates_with_gaps_may_be_missing_and_says_so():
     )
     schema, _ = infer_schema({"train": rows}, names=["when", "sold"])
     assert all(own.arguments["missing"] for own in schema.columns[:2])
-    assert schema.columns[0].note == "25% missing"
+    assert schema.columns[0].found.missing == 0.25
     assert schema.decode(schema.encode(rows))[0].tolist() == [None, 0]
 
 
