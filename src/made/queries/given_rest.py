@@ -34,7 +34,7 @@ __all__ = ["GivenRest", "given_rest"]
 _EDGES = [-np.inf, -3.0, -1.5, 0.0, 1.5, 3.0, np.inf]
 _MOST_LISTED, _N_SAMPLED = 4096, 1024
 # Where an integral may be off by more, in nats, it is computed anew on finer panels.
-_TOLERANCE = 1e-4
+_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
