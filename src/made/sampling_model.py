@@ -21,8 +21,8 @@ from made.queries.given import sample_given
 from made.sampling import own_regions, sample_in_regions, sample_rows
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.variables import frames
 from made.variables.conditions import Where
+from made.variables.outputs import check_output, drawn
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["SamplingModel"]
@@ -44,6 +44,7 @@ class SamplingModel(MaskedModel):
         context: ArrayLike | Tensor | None = None,
         first: int = 0,
         method: str = "one-pass",
+        output: str | None = None,
     ) -> Any:
         """Draw n rows.
 
@@ -71,12 +72,42 @@ class SamplingModel(MaskedModel):
         method : "one-pass" or "plain"
             ``"plain"`` runs the whole network once per variable; ``"one-pass"`` does the arithmetic of one
             forward pass in all. Both draw the same rows up to rounding.
+        output : "numpy", "torch", "pandas" or "polars", optional
+            What to return the rows as. By default it follows from what the model was fitted on.
 
         Returns
         -------
-        (n, D) tensor of values, of the smallest type that holds them (uint8 for codes below 256); an object
-        array where labels are text. Of a given frame, a frame of all its columns
+        data frame, (n, D) tensor or array
+            Of a model that was fitted on a data frame, a frame of that library with the types of its columns;
+            of a given frame, one of all its columns. Else a tensor of values, of the smallest type that holds
+            them (uint8 for codes below 256), or an object array where labels are text.
+
+        Examples
+        --------
+        >>> import made, polars
+        >>> model = made.MADE([made.Bernoulli(1), made.Categorical(["no", "yes"])], hidden=(8,))
+        >>> model.sample(2, seed=0).shape
+        (2, 2)
+        >>> model.sample(2, seed=0, output="polars").schema
+        Schema({'x0': UInt8, 'x1': String})
         """
+        output = check_output(output)
+        rows = self.draw(n, seed, mask, given=given, where=where, context=context, first=first, method=method)
+        return drawn(self.schema, rows, output, given, self._values)
+
+    def draw(
+        self,
+        n: int,
+        seed: int | None = None,
+        mask: int | Sequence[int] | None = None,
+        *,
+        given: Mapping[Any, Any] | RowsLike | None = None,
+        where: Where | None = None,
+        context: ArrayLike | Tensor | None = None,
+        first: int = 0,
+        method: str = "one-pass",
+    ) -> Rows:
+        """Return what `sample` draws as encoded rows, which all methods take and do not check again."""
         n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
         key = (
             int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
@@ -87,14 +118,10 @@ class SamplingModel(MaskedModel):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
         masks = self.chosen_masks(mask)
         if given is not None or where is not None:
-            own = sample_given(
+            return sample_given(
                 self, n, given, where=where, seed=key, mask=masks, context=context, first=first
             )
-            if not frames.is_frame(given):
-                return self._values(own)
-            values = self.schema.decode(own.to(torch.device("cpu")))
-            return frames.fill(given, self.schema.modelled_in(given), values)
-        return self._values(self._sample(n, key, masks, self.context.rows(context, n), first, method))
+        return self._sample(n, key, masks, self.context.rows(context, n), first, method)
 
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""

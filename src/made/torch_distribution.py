@@ -12,7 +12,9 @@ from torch.distributions import Distribution, constraints
 
 from made.support.errors import InputError
 from made.variables.context import Context
+from made.variables.outputs import as_output
 from made.variables.row_type import RowType
+from made.variables.rows import Rows
 from made.variables.schema import Schema
 
 __all__ = ["RowDistribution"]
@@ -34,7 +36,7 @@ class _Model(Protocol):
         self, x: Any, per_variable: bool = ..., mask: Any = ..., *, context: Any = ..., grad: bool = ...
     ) -> Tensor: ...
 
-    def sample(self, n: int, seed: int | None = ..., mask: Any = ..., *, context: Any = ...) -> Any: ...
+    def draw(self, n: int, seed: int | None = ..., mask: Any = ..., *, context: Any = ...) -> Rows: ...
 
 
 class RowDistribution(Distribution):
@@ -129,12 +131,11 @@ class RowDistribution(Distribution):
         shape = torch.Size(sample_shape) + self.batch_shape
         seed = int(torch.randint(2**63 - 1, ()).item())
         context = self._rows_of_context(shape)
-        values = self.model.sample(math.prod(shape), seed, self.mask, context=context)
+        rows = self.model.draw(math.prod(shape), seed, self.mask, context=context)
         if self.model.variables.numbers is not None:
-            numbers: Tensor = values.to(self.model.device).double()
+            numbers: Tensor = as_output(self.model.schema, rows, "torch").to(self.model.device).double()
             return numbers.reshape(*shape, *self.event_shape)
-        rows = self.model.schema.encode_modelled(values) if self.model.variables.has_labels else values
-        return rows.to(self.model.device).long().reshape(*shape, *self.event_shape)
+        return rows.codes.to(self.model.device).long().reshape(*shape, *self.event_shape)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> RowDistribution:
         """Return the same distribution with another batch shape."""

@@ -140,10 +140,10 @@ def test_interrupted_sample_leaves_the_earlier_file(here, call, snapshot, monkey
     (here / "new.npy").write_bytes(b"earlier")
     before, own = snapshot(here), made.MADE.sample
 
-    def sample(model, n, seed=None, *, first=0):
+    def sample(model, n, seed=None, *, first=0, output=None):
         if first:
             raise KeyboardInterrupt
-        return own(model, n, seed, first=first)
+        return own(model, n, seed, first=first, output=output)
 
     monkeypatch.setattr("made.runs.samples.rows_per_portion", lambda model: 7)
     monkeypatch.setattr(made.MADE, "sample", sample)

@@ -141,3 +141,43 @@ def test_a_column_without_values_is_left_out_and_said(here, call, tiny):
     assert "gap: 2 variables" in result.out
     call("score", "new", "gap.csv", "-o", "scores.csv")
     assert len(scores("scores.csv")) == 3
+
+
+def test_samples_have_the_types_of_the_file(here, call, frame, monkeypatch):
+    """Parquet in, Parquet out; and text in the style of the table."""
+    monkeypatch.chdir(here)
+    table = frame.with_columns(
+        age=frame["age"].cast(polars.Int16),
+        paid=frame["paid"].cast(polars.Float32),
+        city=frame["city"].cast(polars.Categorical),
+        member=frame["age"] > 40,
+        sure=polars.when(frame["age"] % 5 > 0).then(frame["age"] % 2 > 0),
+    )
+    table.write_parquet("people.parquet")
+    call("fit", "people.parquet", "-o", "typed", "--hidden", "8", "--epochs", "2", "--quiet")
+    call("sample", "typed", "-n", "50", "-o", "drawn.parquet")
+    assert polars.read_parquet_schema("drawn.parquet") == table.schema
+    call("sample", "typed", "-n", "50", "-o", "drawn.csv")
+    drawn = polars.read_csv("drawn.csv")
+    assert drawn.schema == table.schema | {"age": polars.Int64, "paid": polars.Float64, "city": polars.String}
+    call("score", "typed", "drawn.csv", "-o", "of_text.csv")
+    call("score", "typed", "drawn.parquet", "-o", "of_table.csv")
+    np.testing.assert_allclose(scores("of_text.csv"), scores("of_table.csv"), rtol=1e-6)
+
+
+def test_text_is_written_as_it_was_read(here, call, frame, monkeypatch):
+    monkeypatch.chdir(here)
+    words = frame.select(
+        "age",
+        ok=polars.Series(["TRUE", "FALSE"] * 60),
+        tall=polars.Series([f"{i % 40}.0" for i in range(120)]),
+        kids=polars.Series([None if i % 7 == 0 else i % 3 for i in range(120)]),
+    )
+    words.write_csv("words.csv")
+    call("fit", "words.csv", "-o", "words", "--hidden", "8", "--epochs", "2", "--quiet")
+    drawn = call("sample", "words", "-n", "60").out
+    again = polars.read_csv(io.StringIO(drawn), infer_schema=False)
+    assert again["age"].str.contains(r"^-?\d+$").all()
+    assert set(again["ok"]) <= {"TRUE", "FALSE"}
+    assert again["tall"].str.contains(r"^-?\d+\.0$").all()
+    assert set(again["kids"]) <= {"0", "1", "2", None}

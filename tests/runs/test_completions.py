@@ -9,11 +9,11 @@ from PIL import Image
 
 import made
 from made.runs import completions
+from made.runs.completer import Completer
 from made.runs.completions import (
     HALVES,
     IncompleteRows,
     check_picture,
-    complete_portions,
     draw_completions,
     find_incomplete_rows,
     half_images,
@@ -173,32 +173,11 @@ def masked_codes():
     return np.where(generator.random(rows.shape) < 0.4, -1, rows)
 
 
-@pytest.mark.parametrize("most", [1, 7, 64])
-@pytest.mark.parametrize(
-    "settings", [{}, {"number": 3}, {"kind": "joint"}, {"method": "estimate", "particles": 9}]
-)
-@pytest.mark.filterwarnings("ignore::made.PoorEstimateWarning")
-def test_portions_are_one_answer(folder, masked_codes, monkeypatch, most, settings):
-    monkeypatch.setattr(completions, "_ROWS_PER_PORTION", most)
-    model, done = folder[1], []
-    parts = list(complete_portions(model, incomplete(masked_codes), done.append, seed=4, **settings))
-    whole = made.complete(model, values_of(model, masked_codes), unknown=masked_codes < 0, seed=4, **settings)
-    np.testing.assert_array_equal(np.concatenate([part.codes for part in parts]), whole.codes)
-    np.testing.assert_allclose(np.concatenate([part.ess for part in parts]), whole.ess, rtol=1e-5)
-    assert tuple(how for part in parts for how in part.how) == whole.how
-    assert done == [len(part) for part in parts]
-    assert done[:3] == [1, 1, min(most, 2)]
-    assert max(done) <= most
-    assert sum(done) == 60
-
-
-@pytest.mark.parametrize("most", [1, 64])
-def test_every_portion_has_its_own_context(given_b, masked_codes, monkeypatch, most):
-    monkeypatch.setattr(completions, "_ROWS_PER_PORTION", most)
+def test_every_portion_has_its_own_context(given_b, masked_codes):
     model, context = given_b[1], torch.arange(60)[:, None] % 3
     codes = masked_codes[:, [0, 2]]
     rows = incomplete(codes, context)
-    found = np.concatenate([part.rows for part in complete_portions(model, rows, seed=4)])
+    found = Completer(model, seed=4).complete(rows.rows)
     values = values_of(model, codes)
     whole = made.complete(model, values, unknown=codes < 0, context=context, seed=4)
     np.testing.assert_array_equal(found, whole.rows)
@@ -206,23 +185,8 @@ def test_every_portion_has_its_own_context(given_b, masked_codes, monkeypatch, m
     np.testing.assert_allclose(score_known(model, rows).log_prob, known.log_prob, rtol=1e-6)
 
 
-@pytest.mark.filterwarnings("error::made.PoorEstimateWarning")
-def test_poor_estimates_are_not_warned_of_portion_by_portion(folder, masked_codes):
-    parts = list(complete_portions(folder[1], incomplete(masked_codes), method="estimate", particles=3))
-    assert min(part.ess.min() for part in parts) <= 3
-
-
-def test_the_refused_row_is_called_by_its_number(randomize, refused):
-    model = randomize(made.MADE(made.Bernoulli(14), (8,)))
-    rows = np.zeros((6, 14), dtype=np.int64)
-    rows[5, :13] = -1
-    with refused("row 5 has no exact answer"):
-        list(complete_portions(model, incomplete(rows), method="exact"))
-
-
 def test_no_rows(folder):
     nothing = incomplete(np.zeros((0, 3), dtype=np.int64))
-    assert list(complete_portions(folder[1], nothing)) == []
     assert len(score_known(folder[1], nothing)) == 0
 
 
@@ -274,7 +238,7 @@ def test_poor_estimates_are_counted(ess, said):
 def test_draw_completions(images, tmp_path, refused):
     folder, model, _ = images
     rows = half_images(folder, model, "top", 10, seed=0)
-    filled = np.concatenate([part.codes for part in complete_portions(model, rows, number=2)])
+    filled = Completer(model, 2).complete(rows.rows).reshape(len(rows), 2, -1)
     for name, completed in (("two.png", filled), ("one.png", filled[:, 0])):
         draw_completions(tmp_path / name, rows, completed, model, model.schema.image_shape)
     with Image.open(tmp_path / "two.png") as two, Image.open(tmp_path / "one.png") as one:

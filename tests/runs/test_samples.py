@@ -228,7 +228,7 @@ def test_memory_is_that_of_a_portion(monkeypatch, tmp_path, ending):
     rows = model.sample(1000, seed=0).numpy()
     monkeypatch.setattr(samples, "rows_per_portion", lambda model: 1000)
     # The model's own arithmetic is not what is measured here; new rows of numpy's are.
-    monkeypatch.setattr(model, "sample", lambda n, seed=None, *, first=0: torch.from_numpy(rows[:n].copy()))
+    monkeypatch.setattr(model, "sample", lambda n, seed=None, *, first=0, output="": rows[:n].copy())
     write_drawn(tmp_path / f"warm.{ending}", model, 1000, 0)
 
     def peak(n):
@@ -252,11 +252,11 @@ def test_an_error_midway_leaves_the_earlier_file_and_no_other(model, monkeypatch
     path.write_bytes(b"earlier")
     own, during = model.sample, []
 
-    def sample(n, seed=None, *, first=0):
+    def sample(n, seed=None, *, first=0, output=None):
         during.append(len(list(tmp_path.iterdir())))
         if first >= 14:
             raise error
-        return own(n, seed, first=first)
+        return own(n, seed, first=first, output=output)
 
     monkeypatch.setattr(model, "sample", sample)
     with pytest.raises(type(error)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ from made.support.progress import counting
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from made.queries.results import Answer
+    from made.runs.completer import Completer
     from made.runs.completions import IncompleteRows
 
 __all__ = ["complete"]
@@ -83,16 +83,15 @@ def complete(
     import numpy as np
 
     from made.queries.questions import KINDS, METHODS
+    from made.runs.completer import Completer
     from made.runs.completions import (
         IMAGES,
         check_picture,
-        complete_portions,
         draw_completions,
         find_incomplete_rows,
         half_images,
-        intervals_of,
-        values_beside,
     )
+    from made.runs.row_source import portions_of_file
     from made.runs.samples import csv_text, write_rows
 
     if (rows is None) == (half is None):
@@ -112,55 +111,51 @@ def complete(
     if kind == "mean" and out is not None and out.suffix not in (".csv", ".parquet"):
         raise InputError(f"{out}: means have intervals beside them: write .csv or .parquet")
     folder, model = load_run(run, device)
-    if rows is not None:
-        found = find_incomplete_rows(model, rows)
-    else:
-        found = half_images(folder, model, half or "", IMAGES, seed, data_dir)
     is_picture = out is not None and out.suffix == ".png"
-    if out is not None and is_picture:
-        number = _PER_IMAGE if number is None and kind == "draw" else number
-        check_picture(out, found, number, model.schema.image_shape)
-        found = found[:IMAGES]
-
+    number = _PER_IMAGE if is_picture and number is None and kind == "draw" else number
+    images: IncompleteRows | None = None
+    if rows is None:
+        images = half_images(folder, model, half or "", IMAGES, seed, data_dir)
+    elif is_picture:
+        images = find_incomplete_rows(model, rows)
+    if out is not None and is_picture and images is not None:
+        check_picture(out, images, number, model.schema.image_shape)
+        images = images[:IMAGES]
+    source = portions_of_file(model, rows or "") if images is None else images.as_source(model)
     how: dict[str, Any] = {"where": where} if where else {}
-    how |= {"method": method, "particles": particles, "max_states": max_states, "seed": seed}
+    how |= {"method": method, "particles": particles, "max_states": max_states, "seed": seed, "kind": kind}
     how |= {} if level is None else {"level": level}
-    beside = intervals_of(model) if kind == "mean" else []
-    parts: list[Answer] = []
+    completer = Completer(model, number, **how)
 
     def portions() -> Iterator[NDArray[Any]]:
-        for part in complete_portions(model, found, advance, kind=kind, number=number, **how):
-            parts.append(part)
-            yield values_beside(model, part)
+        for found in source:
+            yield completer.complete(found.rows, found.first, advance)
 
-    with counting("completing", len(found)) as advance:
-        if out is None or is_picture:
-            flat = list(portions())
+    # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
+    with counting("completing", source.n_rows, hidden=out is None and sys.stdout.isatty()) as advance:
+        if out is None:
+            for text in csv_text(model, portions(), completer.beside):
+                typer.echo(text, nl=False)
+        elif is_picture or out.suffix == ".npy":  # these need all rows in memory
+            values = np.concatenate(list(portions()))
         else:
-            each = 1 if number is None else number
-            write_rows(out, model, len(found) * each, portions(), beside)
-    if out is None:
-        typer.echo("".join(csv_text(model, flat, beside)), nl=False)
-    elif is_picture:
-        filled = np.concatenate([part.codes for part in parts if part.codes is not None])
-        draw_completions(out, found, filled, model, model.schema.image_shape)
-    _tell_how(found, parts, KINDS[kind], number, out)
-    tell_rejected(found.rejected, out, "left out")
+            write_rows(out, model, None, portions(), completer.beside)
+    if out is not None and is_picture and images is not None:
+        codes = model.schema.encode_modelled(values).numpy().astype(np.int64)
+        filled = codes if number is None else codes.reshape(len(images), number, -1)
+        draw_completions(out, images, filled, model, model.schema.image_shape)
+    elif out is not None and out.suffix == ".npy":
+        write_rows(out, model, len(values), [values])
+    _tell_how(source.name, completer, KINDS[kind], out)
+    tell_rejected(source.rejected, out, "left out")
 
 
-def _tell_how(
-    found: IncompleteRows, parts: list[Answer], what: str, number: int | None, out: Path | None
-) -> None:
+def _tell_how(name: str, completer: Completer, what: str, out: Path | None) -> None:
     """Say what the completions are and how they were found; warn of poor estimates."""
-    import numpy as np
-
-    from made.runs.completions import poor_estimates
-
-    each = "" if number is None else f", {number:,} of each row"
+    each = "" if completer.number is None else f", {completer.number:,} of each row"
     place = "" if out is None else f": {out}"
-    tell(f"{found.name}: {len(found):,} rows, {found.n_unknown:,} unknown entries; {what}{each}{place}")
-    for how, count in Counter(how for part in parts for how in part.how).most_common():
+    tell(f"{name}: {completer.n_rows:,} rows, {completer.n_unknown:,} unknown entries; {what}{each}{place}")
+    for how, count in completer.how.most_common():
         tell(f"  {count:,} {'row' if count == 1 else 'rows'} {how}")
-    ess = np.concatenate([np.zeros(0), *(part.ess for part in parts)])
-    if poor := poor_estimates(ess):
+    if poor := completer.poor:
         tell(f"  {poor}, or use --method given-first with a model of several orderings")

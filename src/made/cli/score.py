@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,54 +74,52 @@ def score(
     Columns are found by their names, in any order. Others are passed over, and one that is not there is
     unknown. Rows that cannot be read have no score; FILE.rejected.csv, beside FILE, says why.
     """
-    import numpy as np
-
-    from made.runs.completions import poor_estimates
-    from made.runs.rows import find_rows
-    from made.runs.scoring import Scorer
-    from made.runs.table_out import columns_text, write_columns
-    from made.variables.unseen_entries import unseen_note
+    from made.runs.row_source import find_portions
+    from made.runs.scoring import Scorer, ScoreTally
+    from made.runs.table_out import ColumnsOut
 
     folder, model = load_run(run, device)
-    found = find_rows(folder, model, data, split, data_dir, whole_file=True, missing=True, lenient=True)
-    names = [column.name for column in model.schema.modelled]
-    if note := unseen_note(model.variables, names, found.rows, found.place):
-        tell(note)
-    has_gaps = not found.rows.is_complete
-    if has_gaps and per_variable:
-        raise InputError(
-            f"--per-variable needs complete rows, and {data} has unknown entries: --per-column does without"
-        )
+    source = find_portions(folder, model, data, split, data_dir)
     comparison = _comparison(folder, model, data_dir)
-    scorer = Scorer(model, has_gaps, comparison, per_column, per_variable, particles, parts)
-    with counting("scoring", len(found.rows)) as advance:
-        scores = scorer.score(found.rows, advance=advance)
-    if per_variable and model.n_masks > 1:
-        tell(
-            f"log_prob is that of the {model.mask_set.describe()}; the columns of variables are "
-            "under mask 0, each given those before it in its ordering, and add up to its log p"
-        )
-    columns = scores.columns
-    if found.rejected is not None:
-        columns = [(name, found.rejected.in_place(values)) for name, values in columns]
-    if out is None:
-        typer.echo(columns_text(columns), nl=False)
-    else:
-        write_columns(out, columns)
-    tell_rejected(found.rejected, out, "without a score")
+    # Whether any row has gaps is known at the end.
+    scorer = Scorer(model, True, comparison, per_column, per_variable, particles, parts)
+    tally = ScoreTally(model)
+    with ColumnsOut(out) as table:
+        with counting("scoring", source.n_rows) as advance:
+            for found in source:
+                if per_variable and not found.rows.is_complete:
+                    raise InputError(
+                        f"--per-variable needs complete rows, and {data} has unknown entries: --per-column "
+                        "does without"
+                    )
+                scores = scorer.score(found.rows, found.first, advance)
+                tally.add(found, scores)
+                columns = scores.columns
+                if found.rejected is not None:
+                    columns = [(name, found.rejected.in_place(values)) for name, values in columns]
+                table.add(columns)
+        if note := tally.unseen:
+            tell(note)
+        if per_variable and model.n_masks > 1:
+            tell(
+                f"log_prob is that of the {model.mask_set.describe()}; the columns of variables are "
+                "under mask 0, each given those before it in its ordering, and add up to its log p"
+            )
+        # The standard error, beside log p, is shown where any row has gaps.
+        table.finish(() if tally.has_gaps else (1,), partial(typer.echo, nl=False))
+    tell_rejected(source.rejected, out, "without a score")
     place = "" if out is None else f": {out}"
-    if has_gaps:
-        estimated = np.isfinite(scores.ess).sum()
+    if tally.has_gaps:
         tell(
-            f"log p of what is known in {len(found.rows):,} rows ({found.name}), "
-            f"{estimated:,} of them estimated{place}"
+            f"log p of what is known in {tally.n_rows:,} rows ({source.name}), "
+            f"{tally.n_estimated:,} of them estimated{place}"
         )
-        if poor := poor_estimates(scores.ess):
+        if poor := tally.poor:
             tell(f"  {poor}")
     elif out is not None:
         tell(
-            f"log p of {len(found.rows):,} rows ({found.name}, {found.split}), "
-            f"mean {scores.log_prob.mean():.3f} nats{place}"
+            f"log p of {tally.n_rows:,} rows ({source.name}, {source.split}), "
+            f"mean {tally.mean:.3f} nats{place}"
         )
     if comparison is not None and comparison.n_left_out:
         tell(

@@ -11,9 +11,9 @@ from pathlib import Path
 from made.data.suffixes import STANDARD_INPUT
 from made.support.errors import InputError
 
-__all__ = ["check_file", "read_content", "unreadable"]
+__all__ = ["GZIP", "ZSTANDARD", "check_file", "read_content", "unreadable"]
 
-_GZIP, _ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+GZIP, ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def read_content(path: Path) -> bytes:
@@ -39,12 +39,12 @@ def read_content(path: Path) -> bytes:
             content = path.read_bytes()
         except OSError as error:
             raise unreadable(path, error) from error
-    if content.startswith(_GZIP):
+    if content.startswith(GZIP):
         try:
             return gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: a damaged gzip file ({error}); compress it again") from error
-    if content.startswith(_ZSTANDARD):
+    if content.startswith(ZSTANDARD):
         return _of_zstandard(path, content)
     return content
 

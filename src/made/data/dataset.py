@@ -235,6 +235,9 @@ def build(
         choices=choices,
         train=partial(training_rows, values, own_seed) if numbers is None else lambda n: numbers["train"],
     )
+    names = columns or [f"x{d}" for d in range(len(raw.dtypes))]
+    dtypes = dict(zip(names, raw.dtypes, strict=False))
+    schema = schema.with_dtypes(dtypes, only_classes=choices.protect)
     plain = replace(schema, context_places=())
     called = [column.name for column in plain.table]
     if columns is not None and called != list(columns):

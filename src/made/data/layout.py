@@ -14,7 +14,7 @@ from made.data.suffixes import kind_of
 from made.data.words import as_number, is_gap
 from made.support.errors import InputError
 
-__all__ = ["Text", "open_text", "parse_lines"]
+__all__ = ["Text", "open_text", "parse_lines", "unified"]
 
 _WITH_HEADER = (".csv", ".tsv", "")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -39,6 +39,8 @@ class Text(NamedTuple):
         The header.
     first : int
         The number of the first line of the body, counted from 1.
+    width : int
+        How many columns there are, where that does not follow from the body: it is a portion of a file.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class Text(NamedTuple):
     separator: str
     columns: tuple[str, ...] | None
     first: int
+    width: int = 0
 
     @property
     def decimal_comma(self) -> bool:
@@ -79,11 +82,7 @@ def open_text(path: Path, missing: bool = False, content: bytes | None = None) -
     >>> text.separator, text.columns, text.first
     (';', ('age', 'size'), 2)
     """
-    data = (read_content(path) if content is None else content).removeprefix(_BYTE_ORDER_MARK)
-    if b"\0" in data:
-        raise InputError(f"{path}: not text in UTF-8 (it holds zero bytes); save it in that encoding")
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = unified(path, (read_content(path) if content is None else content).removeprefix(_BYTE_ORDER_MARK))
     suffix, _ = kind_of(path)
     if suffix == ".amat":
         data = _single_blanks(data)
@@ -101,6 +100,19 @@ def open_text(path: Path, missing: bool = False, content: bytes | None = None) -
                 below = data.find(b"\n", below) + 1 or len(data)
             return Text(path, data[below:], separator, names, skip + height + 1)
     return Text(path, data[start:], separator, None, skip + 1)
+
+
+def unified(path: Path, data: bytes) -> bytes:
+    """Return what a text file holds with lines that end in a line feed.
+
+    Raises
+    ------
+    InputError
+        If it is no text.
+    """
+    if b"\0" in data:
+        raise InputError(f"{path}: not text in UTF-8 (it holds zero bytes); save it in that encoding")
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
 def parse_lines(lines: Sequence[str], separator: str) -> Iterator[tuple[int, int, list[str] | None]]:

@@ -14,6 +14,7 @@ from made.data.columns import split_name
 from made.data.faults import Fault
 from made.data.text import TextFile
 from made.support.errors import EntryError, InputError
+from made.variables.column_types import ColumnType
 
 __all__ = ["LinesOf", "Raw"]
 
@@ -59,6 +60,10 @@ class Raw:
         Rows that could not be read and are in no array, where that is allowed; of a file of one array.
     parts : tuple of Raw
         The files that were read one after the other as one, where there are several.
+    dtypes : tuple of D str, mapping or None
+        The type of each column in a table, see `made.variables.column_types`; empty for arrays.
+    first : int
+        Number of the first row, where this is a portion of a file.
     """
 
     source: str
@@ -71,6 +76,8 @@ class Raw:
     text_files: Mapping[str, TextFile] = field(default_factory=dict, repr=False)
     faults: tuple[Fault, ...] = ()
     parts: tuple[Raw, ...] = field(default=(), repr=False)
+    dtypes: tuple[ColumnType, ...] = field(default=(), repr=False)
+    first: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -96,7 +103,7 @@ class Raw:
         if split in self.lines:
             row = int(self.kept[row]) if self.faults else row
             return f"line {self.lines[split].find()[row]}, column {column + 1}{name}"
-        return f"row {row}, column {column}{name} (counted from 0)"
+        return f"row {self.first + row}, column {column}{name} (counted from 0)"
 
     def located(self, error: EntryError, split: str | None = None) -> InputError:
         """Return an error about an entry of an array as one about the file that the array was read from.

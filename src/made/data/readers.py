@@ -7,8 +7,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +19,16 @@ from made.data.content import check_file, read_content
 from made.data.json_lines import read_json_lines
 from made.data.raw import LinesOf, Raw
 from made.data.registry import SPLITS
-from made.data.several import aligned
-from made.data.tables import as_array, plain, read_table
-from made.data.text import read_text
+from made.data.several import aligned, common_dtypes
+from made.data.tables import as_array, dtypes_of, plain, read_table
+from made.data.text import TextTable, read_text
 from made.data.two_dim import as_table, image_table
 from made.support.errors import InputError
 
-__all__ = ["read", "read_several", "read_with_siblings"]
+if TYPE_CHECKING:
+    import polars
+
+__all__ = ["of_frame", "of_text", "read", "read_several", "read_with_siblings"]
 
 _SPLIT_OF_WORD = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 
@@ -74,9 +78,10 @@ def read(path: str | os.PathLike[str], *, missing: bool = False, lenient: bool =
     check_file(path)
     suffix, compression = suffixes.kind_of(path)
     if str(path) == suffixes.STANDARD_INPUT:
-        return _from_text(Path("standard input"), missing, lenient, read_content(path))
+        content, path = read_content(path), Path("standard input")
+        return of_text(path, read_text(path, missing=missing, lenient=lenient, content=content))
     if suffix in suffixes.TEXT:
-        return _from_text(path, missing, lenient)
+        return of_text(path, read_text(path, missing=missing, lenient=lenient))
     if suffix in suffixes.JSON_LINES:
         return _from_json_lines(path, lenient)
     if compression:
@@ -85,7 +90,7 @@ def read(path: str | os.PathLike[str], *, missing: bool = False, lenient: bool =
             f"{', '.join((*suffixes.TEXT, *suffixes.JSON_LINES))}"
         )
     if suffix in suffixes.TABLES:
-        return _from_table(path, suffix)
+        return of_frame(path, read_table(path, suffix))
     if suffix in suffixes.IMAGES:
         note = f"the grey values of {path.name} are read as a joint table of row and column"
         return Raw(str(path), {}, table=image_table(path), notes=(note,))
@@ -127,6 +132,7 @@ def read_several(paths: Sequence[str | os.PathLike[str]], *, missing: bool = Fal
         columns=raws[0].columns,
         notes=(note, *own_notes),
         parts=tuple(raws),
+        dtypes=common_dtypes(raws),
     )
 
 
@@ -166,6 +172,7 @@ def read_with_siblings(path: str | os.PathLike[str], *, missing: bool = False) -
         notes=(note, *raws["train"].notes),
         lines={split: raw.lines["all"] for split, raw in raws.items()},
         text_files={split: raw.text_files["all"] for split, raw in raws.items()},
+        dtypes=common_dtypes(list(raws.values())),
     )
 
 
@@ -181,9 +188,9 @@ def _siblings(path: Path) -> dict[str, Path]:
     return found if "test" in found else {"train": path}
 
 
-def _from_text(path: Path, missing: bool, lenient: bool, content: bytes | None = None) -> Raw:
-    table = read_text(path, missing=missing, lenient=lenient, content=content)
-    lines = LinesOf(path, table.file.lines)
+def of_text(path: Path, table: TextTable) -> Raw:
+    """Return what was read of a text file, or of a portion of one."""
+    lines = LinesOf(path, cache(table.file.lines))
     names, notes = _names(table.columns)
     return Raw(
         str(path),
@@ -193,6 +200,7 @@ def _from_text(path: Path, missing: bool, lenient: bool, content: bytes | None =
         lines={"all": lines},
         text_files={"all": table.file},
         faults=table.faults,
+        dtypes=table.dtypes,
     )
 
 
@@ -205,12 +213,14 @@ def _from_json_lines(path: Path, lenient: bool) -> Raw:
         columns=tuple(frame.columns),
         lines={"all": LinesOf(path, lambda: table.lines)},
         faults=table.faults,
+        dtypes=dtypes_of(table.frame),
     )
 
 
-def _from_table(path: Path, suffix: str) -> Raw:
-    frame = plain(path, read_table(path, suffix))
-    return Raw(str(path), {"all": as_array(frame)}, columns=tuple(frame.columns))
+def of_frame(path: Path, table: polars.DataFrame) -> Raw:
+    """Return a table of polars that was read from a file, or a portion of one."""
+    frame = plain(path, table)
+    return Raw(str(path), {"all": as_array(frame)}, columns=tuple(frame.columns), dtypes=dtypes_of(table))
 
 
 def _names(header: tuple[str, ...] | None) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:

@@ -137,7 +137,7 @@ def _at_once(text: Text, width: int, n: int) -> polars.DataFrame | None:
 
 
 def _width(text: Text, found: int) -> int:
-    return found if text.columns is None else len(text.columns)
+    return (text.width or found) if text.columns is None else len(text.columns)
 
 
 def _ragged(text: Text, n: int, width: int) -> str:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from made.data.raw import Raw
 from made.data.words import is_gap
 from made.support.errors import InputError
+from made.variables.column_types import ColumnType
 
-__all__ = ["aligned", "expanded"]
+__all__ = ["aligned", "common_dtypes", "expanded"]
 
 
 def expanded(names: Sequence[str]) -> list[str]:
@@ -70,6 +71,17 @@ def aligned(raws: Sequence[Raw]) -> list[NDArray[Any]]:
                     table[:, column] = [None if is_gap(word) else word for word in words]
                     tables[number] = table
     return tables
+
+
+def common_dtypes(raws: Sequence[Raw]) -> tuple[ColumnType, ...]:
+    """Return the types of the columns of the first file; None where those of others differ."""
+    first = raws[0]
+    if not all(raw.dtypes for raw in raws):
+        return ()
+    own = [[raw.dtypes[place] for place in _places(raw, first)] for raw in raws]
+    return tuple(
+        column[0] if all(one == column[0] for one in column) else None for column in zip(*own, strict=True)
+    )
 
 
 def _is_text(column: NDArray[Any]) -> bool:

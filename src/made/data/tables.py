@@ -12,13 +12,23 @@ from numpy.typing import NDArray
 from made.data.words import are_gaps
 from made.support.errors import InputError
 from made.variables import frames
+from made.variables.column_types import ColumnType, described
 from made.variables.date_text import DAY
 from made.variables.dates import DateForm, instants_of
 
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["as_array", "date_series", "numbers_of", "plain", "read_table", "scan_parquet"]
+__all__ = [
+    "as_array",
+    "date_series",
+    "dtypes_of",
+    "numbers_of",
+    "plain",
+    "read_table",
+    "scan_arrow",
+    "scan_parquet",
+]
 
 # Days from 1970 whose nanoseconds an int64 holds.
 _DAYS_IN_NANOSECONDS = 106_000
@@ -49,6 +59,17 @@ def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
         return table, table.collect_schema(), table.select(polars.len()).collect().item()
     except (polars.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: not a Parquet file, or a damaged one; write it again") from error
+
+
+def scan_arrow(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int] | None:
+    """Open an Arrow file as `scan_parquet` opens Parquet; None if it is a stream, or none."""
+    import polars
+
+    try:
+        table = polars.scan_ipc(path, glob=False)
+        return table, table.collect_schema(), table.select(polars.len()).collect().item()
+    except (polars.exceptions.PolarsError, OSError, TypeError):
+        return None
 
 
 def numbers_of(
@@ -97,6 +118,13 @@ def read_table(path: Path, suffix: str) -> polars.DataFrame:
             return polars.read_ipc_stream(path)
     except (polars.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path}: not {kind} file, or a damaged one; write it again") from error
+
+
+def dtypes_of(frame: polars.DataFrame) -> tuple[ColumnType, ...]:
+    """Return the type of each column, as a schema remembers it."""
+    import polars
+
+    return tuple(described(polars, column) for column in frame)
 
 
 def plain(path: Path, frame: polars.DataFrame) -> polars.DataFrame:

@@ -5,6 +5,8 @@ Lines and columns of a file are counted from 1 in messages, as editors and sprea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,14 +16,15 @@ from numpy.typing import NDArray
 from made.data.faults import Fault, shortened
 from made.data.layout import Text, open_text
 from made.data.records import Records, read_records
-from made.data.tables import as_array
+from made.data.tables import as_array, dtypes_of
 from made.data.words import are_gaps, as_numbers
 from made.support.errors import InputError
+from made.variables.column_types import ColumnType
 
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["TextFile", "TextTable", "read_text"]
+__all__ = ["TextFile", "TextTable", "read_portion", "read_text", "refusing"]
 
 
 class TextTable(NamedTuple):
@@ -40,6 +43,8 @@ class TextTable(NamedTuple):
         Rows that could not be read, and are not in `rows`.
     notes : tuple of str
         What was decided in reading.
+    dtypes : tuple of D str
+        The type of each column, see `made.variables.column_types`.
     """
 
     rows: NDArray[Any]
@@ -47,6 +52,12 @@ class TextTable(NamedTuple):
     file: TextFile
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
+    dtypes: tuple[ColumnType, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.dtypes)
 
 
 class TextFile(NamedTuple):
@@ -65,6 +76,7 @@ class TextFile(NamedTuple):
     path: Path
     missing: bool = False
     content: bytes | None = None  # of standard input, which is not read twice
+    text: Text | None = None  # a portion of the file, which stands for all of it
 
     def line_of(self, row: int) -> int:
         """Return the number, counted from 1, of the line that a row, counted from 0, begins in."""
@@ -85,7 +97,7 @@ class TextFile(NamedTuple):
         return self._open().decimal_comma
 
     def _open(self) -> Text:
-        return open_text(self.path, self.missing, self.content)
+        return self.text or open_text(self.path, self.missing, self.content)
 
     def _records(self) -> Records:
         return read_records(self._open())
@@ -117,20 +129,45 @@ def read_text(
     InputError
         If the file is empty or ragged, or a number is infinite: with line and column counted from 1.
     """
-    import polars
-
-    try:
+    with refusing(path):
         text = open_text(path, missing, content)
+    # The file is read anew where lines or words are asked for, and not kept.
+    return read_portion(text, missing=missing, lenient=lenient)._replace(
+        file=TextFile(path, missing, content)
+    )
+
+
+def read_portion(text: Text, *, missing: bool = False, lenient: bool = False) -> TextTable:
+    """Read a text file whose layout is known, or a portion of one; lines are counted in the file.
+
+    Parameters
+    ----------
+    text : Text
+        Of a portion, lines below the header.
+    missing, lenient
+        As for `read_text`.
+    """
+    with refusing(text.path):
         frame = _quick(text)
         faults: tuple[Fault, ...] = ()
         notes: tuple[str, ...] = ()
         if frame is None:
             frame, faults, notes = _careful(text, missing, lenient)
+    file = TextFile(text.path, missing, text=text)
+    return TextTable(as_array(frame), text.columns, file, faults, notes, dtypes_of(frame))
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Turn errors about the content of a file into an `InputError`."""
+    import polars
+
+    try:
+        yield
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text in UTF-8; save it in that encoding") from error
     except polars.exceptions.PolarsError as error:
         raise InputError(f"{path}: not a table of text ({str(error).splitlines()[0]})") from error
-    return TextTable(as_array(frame), text.columns, TextFile(path, missing, content), faults, notes)
 
 
 def _quick(text: Text) -> polars.DataFrame | None:
@@ -142,7 +179,7 @@ def _quick(text: Text) -> polars.DataFrame | None:
         frame = polars.read_csv(body, has_header=False, separator=text.separator)
     except polars.exceptions.PolarsError:
         return None
-    if text.columns is not None and len(text.columns) != frame.width:
+    if frame.width != (text.width or frame.width if text.columns is None else len(text.columns)):
         return None
     for column in frame:
         if column.dtype not in (polars.Int64, polars.Float64) or column.null_count():

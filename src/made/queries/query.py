@@ -24,7 +24,7 @@ from made.variables.region import Region
 from made.variables.regions import regions_of
 from made.variables.rows import Rows, RowsLike
 
-__all__ = ["MAX_STATES", "METHODS", "N_PARTICLES", "Query", "encoded_given", "inference_of"]
+__all__ = ["MAX_STATES", "METHODS", "N_PARTICLES", "Query", "encoded_given", "inference_of", "row_numbers"]
 
 #: How a question may be answered.
 METHODS = ("auto", "exact", "estimate", "given-first")
@@ -169,6 +169,13 @@ class Query:
         if self.is_given_first:  # which several conditions may need more for
             routes[routes <= Route.SUMMED] = int(Route.GIVEN_FIRST)
         return Evidence(log_prob, error, ess, routes, mask_weights=np.zeros((0, n)))
+
+
+def row_numbers(first: int | IntArray, n: int) -> IntArray:
+    """Return the numbers of n rows: from the first on, or each as it is given."""
+    if isinstance(first, np.ndarray):
+        return first.astype(np.int64)
+    return np.arange(n) + check_int("first", first)
 
 
 def inference_of(

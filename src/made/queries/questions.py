@@ -22,7 +22,15 @@ from made.queries.inference import Inference
 from made.queries.many_classes import conditional_of_many
 from made.queries.means import means_of
 from made.queries.numeric_conditional import NumericConditional, numeric_conditional
-from made.queries.query import MAX_STATES, METHODS, N_PARTICLES, Query, encoded_given, inference_of
+from made.queries.query import (
+    MAX_STATES,
+    METHODS,
+    N_PARTICLES,
+    Query,
+    encoded_given,
+    inference_of,
+    row_numbers,
+)
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
@@ -31,6 +39,7 @@ from made.variables.conditions import Where
 from made.variables.encoding import check_variable
 from made.variables.many_classes import ManyClasses
 from made.variables.numeric import Numeric
+from made.variables.outputs import check_output
 from made.variables.rows import RowsLike
 
 __all__ = ["KINDS", "METHODS", "Questions"]
@@ -141,14 +150,17 @@ class Questions:
         seed: int = 0,
         particles: int = N_PARTICLES,
         max_states: int = MAX_STATES,
-        first: int = 0,
+        first: int | IntArray = 0,
+        output: str | None = None,
     ) -> Answer:
         """Fill in the unknown entries of rows.
 
         Parameters
         ----------
-        rows, unknown, where, context, method, mask, seed, particles, max_states, first
+        rows, unknown, where, context, method, mask, seed, particles, max_states
             As for `marginal`.
+        first : int or (n,) int array
+            Number of the first row, as for `marginal`; or of each.
         kind : "draw", "variable", "joint" or "mean"
             ``"draw"``: a sample from the distribution of all that is unknown given all that is known.
             ``"variable"``: the most probable value of each variable alone, which together may make an
@@ -159,6 +171,8 @@ class Questions:
             With ``"draw"``: how many completions of each row.
         level : float
             With ``"mean"``: the share of a number's distribution between `low` and `high`, in its middle.
+        output : "numpy", "torch", "pandas" or "polars", optional
+            What `rows` of the answer are; by default what came in.
 
         Returns
         -------
@@ -180,11 +194,13 @@ class Questions:
         """
         if kind not in KINDS:
             raise InputError(f"kind is one of {', '.join(map(repr, KINDS))}; got {kind!r}")
+        output = check_output(output)
         if number is not None and kind != "draw":
             raise InputError(f"number asks for several samples: with kind={kind!r} there is one completion")
         question = Query.of(self, method, mask, seed, particles, max_states, where, recorded=True)
-        encoded = question.under_conditions(self.rows(rows, context, unknown=unknown, to_fill=True), first)
-        numbers = np.arange(len(encoded)) + check_int("first", first)
+        encoded = self.rows(rows, context, unknown=unknown, to_fill=True)
+        numbers = row_numbers(first, len(encoded))
+        encoded = question.under_conditions(encoded, int(numbers[:1].sum()))
         each = 1 if number is None else check_int("number, of completions per row,", number)
         found = None
         if kind == "mean":
@@ -206,7 +222,9 @@ class Questions:
             low=None if found is None else found.low,
             high=None if found is None else found.high,
         )
-        return answer.in_frame(rows, self.schema, encoded) if frames.is_frame(rows) else answer
+        if frames.is_frame(rows):
+            answer = answer.in_frame(rows, self.schema, encoded)
+        return answer if output is None else answer.as_output(output, self.schema)
 
     def conditional(
         self: Askable,

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
@@ -17,6 +18,7 @@ from made.variables import frames
 from made.variables.column import Column
 from made.variables.date_columns import join, known_in_table
 from made.variables.encoding import decode
+from made.variables.outputs import as_output
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
@@ -114,8 +116,8 @@ class Answer:
         What the columns are: gives `values` their labels.
     in_own_orderings : bool
         False if the orderings were changed so that the given variables come first.
-    table : data frame, optional
-        The completed rows as a frame, where a frame was asked about.
+    table : data frame or tensor, optional
+        The completed rows as a frame, where a frame was asked about, or one was asked for.
     bodies : int64 array, optional
         Of numeric variables, (n * number, B), see `made.variables.rows.Rows`.
     labels : (n, D) object array, optional
@@ -144,6 +146,8 @@ class Answer:
     @property
     def rows(self) -> Any:
         """The completed rows as they came: a data frame where a frame came in, else the array `values`.
+
+        Or as they were asked for, with `output`.
 
         Of a frame, every column is there, those that are not modelled too. Where several completions were
         asked for, those of a row follow one another, n * number rows in all; see `made.variables.frames.fill`
@@ -185,6 +189,28 @@ class Answer:
         values = self.values.reshape(-1, len(names))
         mask = known_in_table(schema.modelled, known.mask.cpu().numpy())
         return replace(self, table=frames.fill(frame, names, values, mask))
+
+    def as_output(self, output: str, schema: Schema) -> Answer:
+        """Return the same completions with `rows` as what was asked for, see `made.variables.outputs`.
+
+        Parameters
+        ----------
+        output : str
+            ``"numpy"``, ``"torch"``, ``"pandas"`` or ``"polars"``.
+        schema : Schema
+            Of the model.
+        """
+        assert self.codes is not None  # it is a completion
+        if output == "numpy":
+            return replace(self, table=None)
+        if output in frames.LIBRARIES and self.table is not None:
+            return replace(self, table=frames.as_library(self.table, output))
+        codes = torch.from_numpy(self.codes.reshape(-1, self.codes.shape[-1]))
+        bodies = None if self.bodies is None else torch.from_numpy(self.bodies)
+        each = len(codes) // max(len(self), 1)
+        labels = None if self.labels is None else np.repeat(self.labels, each, axis=0)
+        table = as_output(schema, Rows(codes, bodies=bodies, labels=labels), output)
+        return replace(self, table=table.reshape(self.codes.shape) if output == "torch" else table)
 
     @property
     def method(self) -> tuple[Method, ...]:

@@ -74,7 +74,8 @@ class _Subject:
     def samples(self) -> Rows:
         """As many samples as `some`, under the same context."""
         context = self._of_all[1]
-        return self._encoded(self.model.sample(len(self.some), seed=self.seed, context=context), context)
+        values = self.model.sample(len(self.some), seed=self.seed, context=context, output="numpy")
+        return self._encoded(values, context)
 
     @cached_property
     def _of_all(self) -> tuple[NDArray[Any], NDArray[Any] | None]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from made import data, plots
+from made import plots
 from made.masks.ordering import IntArray
 from made.model import MADE
 from made.queries.evidence import POOR
@@ -20,7 +20,8 @@ from made.queries.query import MAX_STATES, Query
 from made.queries.results import Answer
 from made.runs.folder import RunFolder
 from made.runs.rejected import Rejected
-from made.runs.rows import encode_readable, find_rows
+from made.runs.row_source import RowSource
+from made.runs.rows import FoundRows, find_rows, readable_rows
 from made.runs.scores import score_model
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.encoding import encode_given
@@ -31,7 +32,6 @@ __all__ = [
     "IMAGES",
     "IncompleteRows",
     "check_picture",
-    "complete_portions",
     "draw_completions",
     "find_incomplete_rows",
     "half_images",
@@ -41,6 +41,7 @@ __all__ = [
     "score_known",
     "score_partly_known",
     "values_beside",
+    "with_ends",
 ]
 
 #: Halves of an image by name.
@@ -83,6 +84,10 @@ class IncompleteRows:
         truth = None if self.truth is None else self.truth[some]
         return IncompleteRows(self.rows[some], self.name, truth, self.rejected)
 
+    def as_source(self, model: MADE) -> RowSource:
+        """Return them as one portion."""
+        return RowSource(model, FoundRows(self.rows, self.name, "all", self.rejected), self.name, "all")
+
     @property
     def n_unknown(self) -> int:
         """How many entries are unknown, in all rows together."""
@@ -97,31 +102,8 @@ def find_incomplete_rows(model: MADE, path: str) -> IncompleteRows:
     InputError
         If there is no such file, none of its rows can be read, or its columns are not those of the model.
     """
-    raw = data.read(path, missing=True, lenient=True)
-    rows, rejected = encode_readable(model, raw, to_fill=True)
-    return IncompleteRows(rows, Path(raw.source).name, rejected=rejected)
-
-
-def complete_portions(
-    model: MADE,
-    rows: IncompleteRows,
-    advance: Callable[[int], None] = lambda n: None,
-    **settings: Any,
-) -> Iterator[Answer]:
-    """Complete rows portion by portion: together they are what `MADE.complete` answers.
-
-    Parameters
-    ----------
-    model : MADE
-        Completes them.
-    rows : IncompleteRows
-        What is known.
-    advance : callable
-        Told the number of rows of a portion once they are complete.
-    **settings
-        Of `MADE.complete`. Poor estimates are not warned of: `Answer.ess` has them.
-    """
-    return _in_portions(model.complete, rows, advance, **settings)
+    found = readable_rows(model, path, to_fill=True)
+    return IncompleteRows(found.rows, found.name, rejected=found.rejected)
 
 
 def intervals_of(model: MADE) -> list[str]:
@@ -136,7 +118,11 @@ def values_beside(model: MADE, part: Answer) -> NDArray[Any]:
     values = part.values.reshape(-1, part.values.shape[-1])
     if part.low is None or part.high is None:
         return values
-    ends = [own[:, d] for d in _places(model) for own in (part.low, part.high)]
+    return with_ends(values, [own[:, d] for d in _places(model) for own in (part.low, part.high)])
+
+
+def with_ends(values: NDArray[Any], ends: Sequence[NDArray[np.float64]]) -> NDArray[Any]:
+    """Return values (n, D) with columns of numbers beside them."""
     return np.hstack([values.astype(object), np.stack(ends, axis=1)]) if ends else values
 
 

@@ -192,11 +192,12 @@ def _typed(
     if labels is None or all(isinstance(label, int | float) for label in labels):
         if not are_words:
             return None
+        is_binary = labels is None and column.n_values == 2 + bool(column.arguments.get("missing"))
         at = [place for place, value in enumerate(entries) if isinstance(value, str)]
         for place, number in zip(
             at, parsed([entries[p] for p in at], decimal_comma=decimal_comma), strict=True
         ):
-            is_truth = column.n_values == 2 and labels is None and str(number).lower() in _TRUTHS
+            is_truth = is_binary and str(number).lower() in _TRUTHS
             entries[place] = _TRUTHS[str(number).lower()] if is_truth else number
         return _objects(entries)
     texts = {label for label in labels if isinstance(label, str)}

@@ -58,9 +58,10 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     # Chosen at random, since the rows of a file may be sorted: those of binarized MNIST begin with zeros.
     picked = np.random.default_rng(seed).permutation(len(data.test))[:n]
     context = data.context_of("test")
-    drawn = model.sample(n, seed=seed, context=None if context is None else context[picked])
+    own = None if context is None else context[picked]
+    drawn = model.sample(n, seed=seed, context=own, output="numpy")
     if data.is_protected:  # the rows themselves are not to be seen
-        return draw_rows(path, np.asarray(drawn), model)
+        return draw_rows(path, drawn, model)
     if model.variables.numbers is not None:
         tables = {data.name: data.test[picked], "samples of the model": _in_parts(model, drawn)}
         named = [column.name for column in model.schema.modelled]

@@ -89,6 +89,14 @@ class Rejected:
         full[self.kept] = values
         return full
 
+    @staticmethod
+    def together(parts: Sequence[Rejected]) -> Rejected | None:
+        """Return those of all portions of a file, to be described and written; None where there are none."""
+        if not parts:
+            return None
+        entries = [entry for part in parts for entry in part.entries]
+        return Rejected(sum(map(len, parts)), np.zeros(0, dtype=np.int64), parts[0].unit, entries)
+
     def write(self, path: Path) -> None:
         """Write the reasons as CSV: line or row, column, value, reason."""
         text = io.StringIO()

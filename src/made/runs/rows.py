@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from made.variables.missing import marks_of
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
-__all__ = ["FoundRows", "encode_file", "encode_readable", "find_rows"]
+__all__ = ["FoundRows", "Tally", "encode_file", "encode_readable", "find_rows", "readable_rows"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ class FoundRows:
     rejected : Rejected or None
         Rows of a file that could not be read and are not among these.
     raw : Raw or None
-        The file that these are all readable rows of.
+        The file, or the portion of a file, that these are all readable rows of.
+    first : int
+        Number of the first row among all that are read of the file.
     """
 
     rows: Rows
@@ -58,11 +60,12 @@ class FoundRows:
     split: str
     rejected: Rejected | None = None
     raw: data.Raw | None = None
+    first: int = 0
 
     def place(self, row: int) -> str:
         """Return where a row, counted from 0, stands, for messages."""
         if self.raw is None or "all" not in self.raw.lines:
-            return f"row {row} (counted from 0)"
+            return f"row {self.first + row} (counted from 0)"
         return f"line {_number(self.raw, int(self._kept[row]))}"
 
     @property
@@ -192,19 +195,78 @@ def encode_file(
     return rows
 
 
-def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tuple[Rows, Rejected | None]:
+def readable_rows(model: MADE, path: str, *, to_fill: bool = False) -> FoundRows:
+    """Return those rows of a file that can be read, as `encode_readable` does."""
+    raw = data.read(path, missing=True, lenient=True)
+    rows, rejected = encode_readable(model, raw, to_fill=to_fill)
+    return FoundRows(rows, Path(raw.source).name, "all", rejected, raw)
+
+
+@dataclass
+class Tally:
+    """What is said once of all portions of a file.
+
+    Attributes
+    ----------
+    n_rows : int
+        How many rows were read.
+    rejected : list of Rejected
+        Of each portion with rows that could not be read.
+    rounded : Counter
+        How many values of each modelled column were not on its grid.
+    """
+
+    n_rows: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    rounded: Counter[int] = field(default_factory=Counter)
+
+    def close(self, schema: Schema, raw: data.Raw) -> None:
+        """Say it, after the last portion.
+
+        Raises
+        ------
+        InputError
+            If no row could be read.
+        """
+        if self.n_rows == 0 and self.rejected:
+            first = self.rejected[0].entries[0]
+            reason = f"{first.place} {first.reason}"
+            is_one = sum(map(len, self.rejected)) == 1
+            raise InputError(f"{raw.source}: {reason if is_one else f'no row can be read: {reason}'}")
+        schema.tell_rounded(self.rounded)
+
+
+def encode_readable(
+    model: MADE, raw: data.Raw, *, to_fill: bool = False, tally: Tally | None = None
+) -> tuple[Rows, Rejected | None]:
     """Return those rows of a file that can be read, and which cannot; None where all can.
 
     Parameters
     ----------
     model, raw, to_fill
         As for `encode_file`.
+    tally : Tally, optional
+        Where this is one of several portions: what is said once is added to it, and said when it is closed.
 
     Raises
     ------
     InputError
         If no row can be read, or the columns do not fit the model.
     """
+    own = Tally() if tally is None else tally
+    if raw.first == 0:
+        _tell_columns(model.schema, raw.columns)
+    rows, rejected = _readable(model, raw, own.rounded, to_fill=to_fill)
+    own.n_rows += len(rows)
+    own.rejected += [] if rejected is None else [rejected]
+    if tally is None:
+        own.close(model.schema, raw)
+    return rows, rejected
+
+
+def _readable(
+    model: MADE, raw: data.Raw, rounded: Counter[int], *, to_fill: bool
+) -> tuple[Rows, Rejected | None]:
     schema = model.schema
     kept = raw.kept
     unit = "line" if raw.lines else "row"
@@ -214,7 +276,7 @@ def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tup
         entries.append(RejectedEntry(number, "", own.value, own.reason, f"{unit} {number}"))
     bad: dict[int, list[RejectedEntry]] = {}
     try:
-        rows = _encoded(model, raw, to_fill=to_fill)
+        rows = _encoded(model, raw, to_fill=to_fill, rounded=rounded)
     except EntryError:
         for fault in _faults(schema, _table(schema, raw), raw.columns):
             number, name = _number(raw, int(kept[fault.row])), _column_name(raw, fault.column)
@@ -222,18 +284,12 @@ def encode_readable(model: MADE, raw: data.Raw, *, to_fill: bool = False) -> tup
             entry = RejectedEntry(number, name, str(fault.value), fault.complaint, place)
             bad.setdefault(fault.row, []).append(entry)
         good = np.delete(np.arange(len(kept)), sorted(bad))
-        if len(good):
-            rows = _encoded(model, raw, None, good, to_fill=to_fill)
+        rows = _encoded(model, raw, None, good, to_fill=to_fill, rounded=rounded)
         kept = kept[good]
     entries = sorted(
         [*entries, *(entry for own in bad.values() for entry in own)], key=lambda own: own.number
     )
-    rejected = Rejected(raw.n_rows, kept, unit, entries) if entries else None
-    if len(kept) == 0 and rejected is not None:
-        first = f"{entries[0].place} {entries[0].reason}"
-        raise InputError(f"{raw.source}: {first if len(rejected) == 1 else f'no row can be read: {first}'}")
-    _tell_columns(schema, raw.columns)
-    return rows, rejected
+    return rows, Rejected(raw.n_rows, kept, unit, entries) if entries else None
 
 
 def _encoded(
@@ -243,10 +299,16 @@ def _encoded(
     numbers: NDArray[np.int64] | None = None,
     *,
     to_fill: bool = False,
+    rounded: Counter[int] | None = None,
 ) -> Rows:
-    """Return the rows of a file; an `EntryError` says where in the file the entry stands."""
+    """Return the rows of a file; an `EntryError` says where in the file the entry stands.
+
+    `rounded` is added to; without it what was rounded is said.
+    """
+    found: Counter[int] = Counter()
     try:
-        rows = _encode(model.schema, _table(model.schema, raw, split, numbers), raw.columns, to_fill=to_fill)
+        table = _table(model.schema, raw, split, numbers)
+        rows = _encode(model.schema, table, raw.columns, found, to_fill=to_fill)
     except EntryError as error:
         row = error.row if numbers is None else int(numbers[error.row])
         own = EntryError(row, error.column, error.complaint)
@@ -254,6 +316,10 @@ def _encoded(
         raise own from None
     except InputError as error:
         raise InputError(f"{raw.source}: {error}") from None
+    if rounded is None:
+        model.schema.tell_rounded(found)
+    else:
+        rounded.update(found)
     return rows.to(model.device)
 
 
@@ -276,15 +342,20 @@ def _table(
     return typed(schema, table, places, words, decimal_comma=decimal_comma)
 
 
-def _encode(schema: Schema, table: NDArray[Any], names: Sequence[str] | None, *, to_fill: bool) -> Rows:
+def _encode(
+    schema: Schema,
+    table: NDArray[Any],
+    names: Sequence[str] | None,
+    rounded: Counter[int],
+    *,
+    to_fill: bool,
+) -> Rows:
     """Return the rows of a table as codes; an `EntryError` counts columns as the table does."""
     values, context, unknown = part_table(schema, table, names)
     places = np.array([-1 if place is None else place for place in find_places(schema, names)])
     of_context = list(schema.context_places)
-    rounded: Counter[int] = Counter()
     with _columns_at(np.delete(places, of_context)):
         rows = encoding.encode(schema.row_type, values, unknown, to_fill=to_fill, rounded=rounded)
-    schema.tell_rounded(rounded)
     if context is None:
         return rows
     if schema.context.variables is None:
@@ -327,7 +398,7 @@ def _faults(schema: Schema, table: NDArray[Any], names: Sequence[str] | None) ->
 
 def _number(raw: data.Raw, row: int) -> int:
     """Return the line of a row, or its number, where a file has no lines."""
-    return int(raw.lines["all"].find()[row]) if raw.lines else row
+    return int(raw.lines["all"].find()[row]) if raw.lines else raw.first + row
 
 
 def _column_name(raw: data.Raw, column: int) -> str:

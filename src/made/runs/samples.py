@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,16 @@ from numpy.typing import NDArray
 
 from made.data.tables import date_series
 from made.model import MADE
+from made.runs.spool import write_parquet
 from made.runs.table_out import distinct
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.files import path_aside
 from made.variables.column import NUMERIC, Column
-from made.variables.frames import is_missing
+from made.variables.column_types import simple_name
+from made.variables.missing import is_missing
 from made.variables.rows import Rows
+from made.variables.schema_frames import frame_of_values
 
 if TYPE_CHECKING:
     import polars
@@ -28,6 +32,7 @@ __all__ = [
     "csv_text",
     "draw_portions",
     "rows_per_portion",
+    "typed_columns",
     "value_type",
     "write_rows",
 ]
@@ -35,6 +40,8 @@ __all__ = [
 # The most rows and the most values of a portion, unless a batch of the model is larger.
 _ROWS_PER_PORTION = 10_000
 _NUMBERS_PER_PORTION = 2**23
+# Types whose values a text file shows in a style of their own.
+_STYLED = ("bool", "float32", "float64")
 
 
 def rows_per_portion(model: MADE) -> int:
@@ -97,8 +104,7 @@ def draw_portions(
     conditions |= {"where": where} if where else {}
     for first in range(0, n, portion):
         rows = min(portion, n - first)
-        values = model.sample(rows, seed, first=first, **conditions)
-        yield values if isinstance(values, np.ndarray) else values.cpu().numpy()
+        yield model.sample(rows, seed, first=first, output="numpy", **conditions)
         advance(rows)
 
 
@@ -118,28 +124,29 @@ def csv_text(model: MADE, portions: Iterable[NDArray[Any]], beside: Sequence[str
     no
     """
     names = _names(model)
-    yield _csv(np.array([[*names, *beside]], dtype=object))
-    for values in portions:
-        own = _tidy(model, values[:, : len(names)])
-        if beside:
-            others = values[:, len(names) :]
-            own = np.hstack([own, np.where(np.isnan(others.astype(np.float64)), "", others)], dtype=object)
-        yield _csv(own)
+    texts = (_csv(_text_of(model, values, len(names))) for values in portions)
+    first = next(texts, "")  # before the header: an error at the first row is said, and nothing else
+    yield _csv(np.array([[*names, *beside]], dtype=object)) + first
+    yield from texts
 
 
 def write_rows(
-    path: str | Path, model: MADE, n: int, portions: Iterable[NDArray[Any]], beside: Sequence[str] = ()
+    path: str | Path,
+    model: MADE,
+    n: int | None,
+    portions: Iterable[NDArray[Any]],
+    beside: Sequence[str] = (),
 ) -> None:
     """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, to Parquet, or to CSV.
 
     Parameters
     ----------
     path : path
-        Its ending is the format. The values of a .parquet file are kept in memory until it is written.
+        Its ending is the format. Columns of a .parquet file have the types of the training table.
     model : MADE
         Knows the columns.
-    n : int
-        How many rows there are.
+    n : int or None
+        How many rows there are; a .npy file has to know.
     portions : iterable of (rows, D) arrays
         Values.
     beside : sequence of str, optional
@@ -150,18 +157,40 @@ def write_rows(
     InputError
         If the file cannot be written; one that was there before survives.
     """
-    n = check_int("n, the number of rows to draw,", n)
+    n = None if n is None else check_int("n, the number of rows to draw,", n)
     suffix = Path(path).suffix
     with path_aside(path) as aside:
         if suffix == ".npy":
+            assert n is not None
             _write_array(aside, model, n, portions)
         elif suffix == ".parquet":
-            names = distinct(path, [*_names(model), *beside])
-            _table(names, _columns(model, portions, len(beside))).write_parquet(aside)
+            distinct(path, [*_names(model), *beside])
+            write_parquet(aside, _tables(model, portions, beside))
         else:
             with aside.open("wb") as file:
                 for text in csv_text(model, portions, beside):
                     file.write(text.encode())
+
+
+def typed_columns(model: MADE, values: NDArray[Any]) -> polars.DataFrame:
+    """Return values (n, D) as a table of polars with the types of the training table, or those that fit.
+
+    Examples
+    --------
+    >>> import made
+    >>> model = made.MADE([made.Bernoulli(1), made.Categorical(["no", "yes"])], hidden=(4,))
+    >>> typed_columns(model, np.array([[1, "no"]], dtype=object)).schema
+    Schema({'x0': Int64, 'x1': String})
+    """
+    table: polars.DataFrame = frame_of_values(model.schema, list(values.T), "polars")
+    if model.schema.frame is not None:
+        return table
+    # Text has no types, but its dates are dates.
+    own = zip(model.schema.modelled_table, values.T, strict=True)
+    dates = [(column, part) for column, part in own if column.form is not None and column.form.text]
+    return table.with_columns(
+        date_series(part.tolist(), form).alias(name) for (name, _, form), part in dates if form
+    )
 
 
 def value_type(model: MADE) -> np.dtype[Any]:
@@ -193,27 +222,60 @@ def value_type(model: MADE) -> np.dtype[Any]:
     return np.result_type(*kinds)
 
 
+def _text_of(model: MADE, values: NDArray[Any], width: int) -> NDArray[Any]:
+    """Return values and what is beside them, from column `width` on, as a text file shows them."""
+    own = _tidy(model, values[:, :width])
+    others = values[:, width:]
+    if not others.size:
+        return own
+    return np.hstack([own, np.where(np.isnan(others.astype(np.float64)), "", others)], dtype=object)
+
+
 def _tidy(model: MADE, values: NDArray[Any]) -> NDArray[Any]:
-    """Return values as a text file shows them: whole numbers without a fraction, nothing where missing."""
-    if model.variables.numbers is None and not model.variables.has_missing:
+    """Return values as a text file shows them: in the style of the training table, nothing where missing."""
+    columns = model.schema.modelled
+    is_plain = model.variables.numbers is None and not model.variables.has_missing
+    if is_plain and not any(simple_name(column.dtype) in _STYLED for column in columns):
         return values
     table = values.astype(object)
+    frame = model.schema.frame
+    truths = ("False", "True") if frame is not None and frame.library == "pandas" else ("false", "true")
     for d, own in enumerate(model.schema.modelled_table):
-        column = model.schema.modelled[own.places[0]]
-        if own.form is not None:
-            table[:, d] = ["" if value is None else str(value) for value in table[:, d]]
-            continue
-        is_code = column.kind != NUMERIC and column.labels is None
-        if column.kind != NUMERIC and not is_code:  # labels are shown as they are
-            if column.arguments.get("missing"):
-                table[:, d] = ["" if is_missing(value) else value for value in table[:, d]]
-            continue
-        whole = is_code or _is_whole(column)
-        table[:, d] = [
-            "" if is_missing(value) else int(value) if whole and isinstance(value, float) else value
-            for value in table[:, d]
-        ]
+        show = str if own.form is not None else _shown(columns[own.places[0]], truths)
+        table[:, d] = ["" if is_missing(value) else show(value) for value in table[:, d]]
     return table
+
+
+def _shown(column: Column, truths: tuple[str, str]) -> Callable[[Any], Any]:
+    """Return how a value of a column is written."""
+    name = simple_name(column.dtype)
+    if column.kind != NUMERIC and column.labels is not None and name not in _STYLED:
+        return lambda value: value
+    if name == "bool":
+        return lambda value: truths[int(value)] if value in (0, 1) else value
+    if name == "float32":  # to its precision
+        return lambda value: str(np.float32(value))
+    if name == "float64":
+        return float
+    if column.kind != NUMERIC or _is_whole(column):
+        return lambda value: int(value) if isinstance(value, float) else value
+    return lambda value: value
+
+
+def _tables(
+    model: MADE, portions: Iterable[NDArray[Any]], beside: Sequence[str] = ()
+) -> Iterator[polars.DataFrame]:
+    """Yield portions as tables; one without rows where there is no portion."""
+    import polars
+
+    width, is_empty = len(model.schema.modelled_table), True
+    for values in chain(portions, [np.empty((0, width + len(beside)), dtype=object)]):
+        if len(values) == 0 and not is_empty:
+            continue
+        is_empty = False
+        ends = zip(beside, values[:, width:].T, strict=True)
+        others = [polars.Series(name, own.astype(np.float64)).fill_nan(None) for name, own in ends]
+        yield typed_columns(model, values[:, :width]).with_columns(others)
 
 
 def _is_whole(column: Column) -> bool:
@@ -258,36 +320,3 @@ def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any
         rows[first : first + len(values)] = values
         first += len(values)
     rows.flush()
-
-
-def _columns(model: MADE, portions: Iterable[NDArray[Any]], n_beside: int = 0) -> list[polars.Series]:
-    """Return the columns of all portions: dates, numbers if all values of a column are, else text."""
-    import polars
-
-    kept = list(portions)
-    code = polars.UInt8 if model.variables.n_values.max() <= 256 else polars.Int64
-    columns = []
-    for d, own in enumerate(model.schema.modelled_table):
-        values = [value for rows in kept for value in rows[:, d].tolist()]
-        column = model.schema.modelled[own.places[0]]
-        labels = column.labels
-        if own.form is not None:
-            columns.append(date_series(values, own.form))
-            continue
-        if column.kind == NUMERIC or column.arguments.get("missing"):
-            values = [None if is_missing(value) else value for value in values]
-        if column.kind == NUMERIC:
-            number = polars.Int64() if _is_whole(column) else polars.Float64()
-            columns.append(polars.Series(values, dtype=number, strict=False))
-        elif labels is None:
-            columns.append(polars.Series(values, dtype=code, strict=False))
-        elif all(isinstance(label, int | float) for label in labels):
-            kind = polars.Series(labels, strict=False).dtype
-            columns.append(polars.Series(values, dtype=kind, strict=False))
-        else:
-            texts = [None if value is None else str(value) for value in values]
-            columns.append(polars.Series(texts, dtype=polars.String))
-    for d in range(len(columns), len(columns) + n_beside):
-        ends = np.concatenate([np.zeros(0), *(rows[:, d].astype(np.float64) for rows in kept)])
-        columns.append(polars.Series(ends).fill_nan(None))
-    return columns

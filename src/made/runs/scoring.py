@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from made.model import MADE
+from made.queries.evidence import POOR
 from made.queries.odd_entries import odd_entries
 from made.queries.parts import log_prob_parts
-from made.runs.completions import score_partly_known
+from made.runs.completions import poor_estimates, score_partly_known
 from made.runs.held_out import Comparison
+from made.runs.rows import FoundRows
 from made.runs.scores import score_model
 from made.runs.table_out import Columns
 from made.variables.rows import Rows
-from made.variables.unseen_entries import are_unseen
+from made.variables.unseen_entries import are_unseen, first_unseen, unseen_words
 
-__all__ = ["Scorer", "Scores"]
+__all__ = ["ScoreTally", "Scorer", "Scores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,56 @@ class Scores:
     columns: Columns
     log_prob: NDArray[np.float64]
     ess: NDArray[np.float64]
+
+
+@dataclass
+class ScoreTally:
+    """What is said of the scores of all portions together.
+
+    Attributes
+    ----------
+    model : MADE
+        That scores them.
+    n_rows, n_estimated : int
+        How many rows there were, and of how many log p was estimated.
+    has_gaps : bool
+        Whether an entry of any of them is unknown.
+    """
+
+    model: MADE
+    n_rows: int = 0
+    n_estimated: int = 0
+    has_gaps: bool = False
+    _sum: float = 0.0
+    _poor: list[NDArray[np.float64]] = field(default_factory=list)
+    _n_unseen: int = 0
+    _first_unseen: str = ""
+
+    def add(self, found: FoundRows, scores: Scores) -> None:
+        """Add a portion."""
+        self.n_rows += len(found.rows)
+        self.n_estimated += int(np.isfinite(scores.ess).sum())
+        self.has_gaps |= not found.rows.is_complete
+        self._sum += float(scores.log_prob.sum())
+        self._poor.append(scores.ess[scores.ess < POOR])
+        names = [column.name for column in self.model.schema.modelled]
+        n, first = first_unseen(self.model.variables, names, found.rows, found.place)
+        self._n_unseen, self._first_unseen = self._n_unseen + n, self._first_unseen or first
+
+    @property
+    def mean(self) -> float:
+        """Of log p."""
+        return self._sum / max(self.n_rows, 1)
+
+    @property
+    def poor(self) -> str:
+        """How many estimates rest on few effective particles, in words."""
+        return poor_estimates(np.concatenate([np.zeros(0), *self._poor]))
+
+    @property
+    def unseen(self) -> str:
+        """How many entries are labels that no training row had, in words."""
+        return unseen_words(self._n_unseen, self._first_unseen)
 
 
 @dataclass(frozen=True, eq=False)

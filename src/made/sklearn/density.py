@@ -14,13 +14,7 @@ from made.sklearn.classifier import MADEClassifier
 from made.sklearn.imputer import MADEImputer
 from made.sklearn.outlier_detector import MADEOutlierDetector
 from made.sklearn.regressor import MADERegressor
-from made.sklearn.table import (
-    ScoredEstimator,
-    draw_seed,
-    empty_like,
-    frame_like,
-    to_numpy,
-)
+from made.sklearn.table import ScoredEstimator, draw_seed
 from made.support.errors import InputError
 from made.variables.encoding import check_variable
 
@@ -81,8 +75,7 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         self
         """
         table, seed = self._checked(X, reset=True), draw_seed(self.random_state)
-        self._frame = empty_like(X)
-        self._fit_scored(table, sample_weight, seed)
+        self._fit_scored(table, sample_weight, seed, X)
         return self
 
     def score_samples(self, X: Any) -> Floats:
@@ -114,10 +107,8 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         seed = draw_seed(self.random_state if random_state is None else random_state)
-        values = to_numpy(self.model_.sample(n_samples, seed=seed))
-        return (
-            values if self._frame is None else frame_like(self._frame, list(self.feature_names_in_), values)
-        )
+        output = "numpy" if self.model_.schema.frame is None else None
+        return self.model_.sample(n_samples, seed=seed, output=output)
 
     def classifier(self, column: int | str) -> MADEClassifier:
         """Return a fitted classifier of one column given all others, on the same model.

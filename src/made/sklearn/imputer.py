@@ -12,7 +12,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from made.sklearn.completions import expected
-from made.sklearn.table import Table, TableEstimator, as_frame_of, draw_seed, schema_of
+from made.sklearn.table import Table, TableEstimator, draw_seed, schema_of
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.rows import Rows
@@ -120,7 +120,8 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         values, known = self._completed(rows), rows.mask.cpu().numpy()
         if frames.is_frame(X):
             filled = frames.fill(X, frames.names_of(X), values, known)
-            return as_frame_of(_library_asked_for(self), filled)
+            asked_for = _library_asked_for(self)
+            return frames.as_library(filled, asked_for) if asked_for in frames.LIBRARIES else filled
         out = table.copy()
         if out.dtype.kind in "biu" and not known.all():  # the mark of a gap is none of these types
             out = out.astype(np.float64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -32,10 +31,7 @@ __all__ = [
     "Table",
     "TableEstimator",
     "TargetEstimator",
-    "as_frame_of",
     "draw_seed",
-    "empty_like",
-    "frame_like",
     "schema_of",
     "to_numpy",
     "with_target",
@@ -146,11 +142,15 @@ class ScoredEstimator(TableEstimator):
     held_out_scores_: Floats
     _as_density: bool
 
-    def _fit_scored(self, table: Table, sample_weight: ArrayLike | None, seed: int) -> None:
-        """Fit the model to all columns."""
+    def _fit_scored(
+        self, table: Table, sample_weight: ArrayLike | None, seed: int, frame: Any = None
+    ) -> None:
+        """Fit the model to all columns; those of a data frame, where it came in, keep their types."""
         names = getattr(self, "feature_names_in_", None)
         self._as_density = table.dtype.kind == "f"
-        held_out = self._fit_table(table, schema_of(table, names, seed=seed), sample_weight, seed)
+        schema = schema_of(table, names, seed=seed)
+        schema = schema.of_frame(frame) if frames.is_frame(frame) else schema
+        held_out = self._fit_table(table, schema, sample_weight, seed)
         self._places = np.arange(table.shape[1])
         self.held_out_scores_ = self._log_likelihood(self.model_.rows(table[held_out]))
 
@@ -234,53 +234,6 @@ def with_target(table: Table, target: NDArray[Any]) -> Table:
     if table.dtype.kind == "O":
         return np.column_stack([table, target.astype(object)])
     return np.column_stack([table, target])
-
-
-def frame_like(template: Any, names: Sequence[str], values: Table) -> Any:
-    """Return values as a data frame with the columns and, where they can hold them, types of another.
-
-    Parameters
-    ----------
-    template : data frame
-        Without rows.
-    names : sequence of D str
-        Of the columns.
-    values : (n, D) array
-        What it holds.
-    """
-    if hasattr(template, "clear"):  # polars
-        return frames.fill(template.clear(len(values)), names, values)
-    empty = template.reindex(range(len(values))).astype(object)
-    filled = frames.fill(empty, names, values)
-    for label, dtype in template.dtypes.items():
-        try:
-            typed = filled[label].astype(dtype)
-        except (TypeError, ValueError):
-            continue
-        if (typed.astype(object) == filled[label].astype(object)).all():
-            filled[label] = typed
-    return filled
-
-
-def empty_like(X: Any) -> Any:
-    """Return a data frame without its rows; None if it is no data frame."""
-    if not frames.is_frame(X):
-        return None
-    return X.clear() if hasattr(X, "clear") else X.iloc[:0].copy()
-
-
-def as_frame_of(library: str, frame: Any) -> Any:
-    """Return a frame as one of pandas or of polars; as it is where another library, or none, is named."""
-    is_polars = hasattr(frame, "clear")
-    if library == "polars" and not is_polars:
-        import polars
-
-        return polars.DataFrame({str(name): frame[name].tolist() for name in frame.columns}, strict=False)
-    if library == "pandas" and is_polars:
-        import pandas  # type: ignore[import-untyped]
-
-        return pandas.DataFrame(frame.to_dict(as_series=False))
-    return frame
 
 
 def _with_objects(X: Any) -> Any:

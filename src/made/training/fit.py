@@ -26,6 +26,7 @@ from made.training.interrupt import deadline_in, interruptible
 from made.training.progress import FitProgress
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.training.trainer import Trainer
+from made.variables import frames
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["fit"]
@@ -119,6 +120,8 @@ def fit(
     """
     if isinstance(model, Mixture):
         raise InputError(NOT_TRAINED)
+    if frames.is_frame(train) and model.schema.frame is None:
+        model.schema = model.schema.of_frame(train)
     settings = _settings(settings, changes)
     deadline = deadline_in(max_time)
     pause_after = None if pause_after is None else check_int("pause_after", pause_after)

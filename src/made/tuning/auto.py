@@ -113,7 +113,8 @@ def auto_fit(
     Returns
     -------
     MADE
-        Its `schema` describes the columns. Of few rows it may be a `Mixture` of two.
+        Its `schema` describes the columns. Of few rows it may be a `Mixture` of two. Fitted on a data frame,
+        it draws frames of that library with the types of its columns.
 
     Raises
     ------
@@ -211,6 +212,8 @@ def _pipeline(
             _log.info(note)
     elif not keeps_fitted:
         schema = schema.unfitted()  # these rows set it, whatever others have set
+    if frames.is_frame(train) and schema.frame is None:
+        schema = schema.of_frame(train, only_classes=choices.protect)
     if choices.protect:
         train, valid = _protected(schema, train), None if valid is None else _protected(schema, valid)
     rows = schema.encode(train)

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from made.support.errors import InputError
+from made.variables.column_types import ColumnType
 
 if TYPE_CHECKING:
     from made.variables.dates import DatePart
@@ -94,6 +95,8 @@ class Column:
         What the rows said about it.
     is_open : bool
         Whether what the arguments leave out is to follow from the rows of a fit: no model has such a column.
+    dtype : str, mapping or None
+        Its type in the table that the model was fitted on, see `made.variables.column_types`.
     """
 
     name: str
@@ -103,6 +106,7 @@ class Column:
     part: DatePart | None = None
     found: Found | None = None
     is_open: bool = False
+    dtype: ColumnType = None
 
     @property
     def labels(self) -> tuple[Any, ...] | None:

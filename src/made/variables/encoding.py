@@ -25,7 +25,15 @@ from made.variables.unseen_entries import are_unseen
 if TYPE_CHECKING:
     from made.variables.row_type import RowType
 
-__all__ = ["check_variable", "code_of", "decode", "encode", "encode_complete", "encode_given"]
+__all__ = [
+    "check_variable",
+    "code_of",
+    "decode",
+    "decode_columns",
+    "encode",
+    "encode_complete",
+    "encode_given",
+]
 
 # Types that torch cannot compare, and what they are read as.
 _ODD_TYPES = {
@@ -201,13 +209,20 @@ def decode(
     array([[30],
            [10]])
     """
-    table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.asarray(codes))
-    check_shape(variables, tuple(table.shape))
-    array = _checked(variables, table, 0, any_code=True).cpu().numpy()
-    columns = [_decoded(variables, d, block, array[:, d], bodies) for d, block in variables.columns()]
+    columns = decode_columns(variables, codes, bodies)
     if any(column.dtype == object for column in columns):
         columns = [column.astype(object) for column in columns]
     return np.stack(columns, axis=1)
+
+
+def decode_columns(
+    variables: RowType, codes: ArrayLike | Tensor, bodies: ArrayLike | Tensor | None = None
+) -> list[NDArray[Any]]:
+    """Return what `decode` does column by column, (n,) each, of the type that its values have."""
+    table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.asarray(codes))
+    check_shape(variables, tuple(table.shape))
+    array = _checked(variables, table, 0, any_code=True).cpu().numpy()
+    return [_decoded(variables, d, block, array[:, d], bodies) for d, block in variables.columns()]
 
 
 def _decoded(

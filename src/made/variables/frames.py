@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +11,81 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.support.errors import InputError
+from made.variables.column_types import cast, described, pandas_type, polars_type, series_of
+from made.variables.missing import is_missing
 
-__all__ = ["dates_of", "fill", "is_frame", "is_missing", "join", "names_of", "told_apart", "values_of"]
+__all__ = [
+    "LIBRARIES",
+    "as_library",
+    "column_of",
+    "dates_of",
+    "fill",
+    "import_library",
+    "is_frame",
+    "is_missing",
+    "join",
+    "library_of",
+    "names_of",
+    "told_apart",
+    "values_of",
+]
 
-_LIBRARIES = ("pandas", "polars")
+#: The libraries whose data frames are known.
+LIBRARIES = ("pandas", "polars")
 
 
 def is_frame(x: Any) -> bool:
     """Return whether something is a data frame of pandas or polars."""
-    return _library_of(x) is not None
+    return library_of(x) is not None
+
+
+def library_of(x: Any) -> Any:
+    """Return the library whose data frame something is; None if it is no data frame."""
+    for name in LIBRARIES:
+        library = sys.modules.get(name)  # a frame exists only where its library has been imported
+        if library is not None and isinstance(x, library.DataFrame):
+            return library
+    return None
+
+
+def import_library(name: str) -> Any:
+    """Return pandas or polars.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    if name not in LIBRARIES:
+        raise InputError(f"data frames are those of {' or '.join(LIBRARIES)}, got {name!r}")
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise InputError(f"{name} is not installed: pip install {name}") from None
+
+
+def as_library(frame: Any, name: str) -> Any:
+    """Return a frame as one of pandas or of polars; as it is, where it is one of that library.
+
+    Examples
+    --------
+    >>> import polars
+    >>> frame = polars.DataFrame({"age": [30, None]})
+    >>> as_library(frame, "polars") is frame
+    True
+    """
+    library, own = import_library(name), library_of(frame)
+    if own is library:
+        return frame
+    columns: dict[Any, Any] = {}
+    for place, label in enumerate(names_of(frame)):
+        column = column_of(frame, place)
+        about = described(own, column)
+        entries = series_of(library, label, column.to_list())
+        gaps = bool(column.null_count() if own.__name__ == "polars" else column.isna().any())
+        kind = polars_type(library, about) if name == "polars" else pandas_type(library, about, gaps=gaps)
+        columns[label] = cast(library, entries, [kind])
+    return library.DataFrame(columns)
 
 
 def names_of(frame: Any) -> list[str]:
@@ -52,7 +119,7 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
     Missing entries are NaN or None, as the library has them.
     """
     places = {name: place for place, name in enumerate(names_of(frame))}
-    columns = [_values(_column(frame, places[name])) for name in names]
+    columns = [_values(column_of(frame, places[name])) for name in names]
     if not columns:
         return np.empty((len(frame), 0))
     if any(column.dtype.kind not in "biuf" for column in columns):
@@ -87,7 +154,7 @@ def fill(
     >>> fill(frame, ["age"], np.array([[40], [50]])).rows()
     [('x', 30), ('y', 50)]
     """
-    library = _library_of(frame)
+    library = library_of(frame)
     is_polars = library.__name__ == "polars"
     rows = np.repeat(np.arange(len(frame)), len(values) // max(len(frame), 1))
     filled = frame[rows] if is_polars else frame.iloc[rows].copy()
@@ -98,10 +165,8 @@ def fill(
     for d, name in enumerate(names):
         if known[:, d].all():
             continue
-        own = _column(filled, places[name])
-        column = (_full_polars if is_polars else _full_pandas)(
-            library, own, values[:, d].tolist(), known[rows, d]
-        )
+        own = column_of(filled, places[name])
+        column = _full(library, own, values[:, d].tolist(), known[rows, d])
         if is_polars:
             filled = filled.with_columns(column)
         else:
@@ -111,26 +176,10 @@ def fill(
 
 def join(parts: Sequence[Any]) -> Any:
     """Return the rows of frames of one library, at least one, one after the other."""
-    library = _library_of(parts[0])
+    library = library_of(parts[0])
     if library.__name__ == "polars":
         return library.concat(parts, how="vertical_relaxed")
     return library.concat(parts)
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a single value marks an entry as unknown: None, NaN, NaT or ``pd.NA``.
-
-    Examples
-    --------
-    >>> [is_missing(value) for value in (None, float("nan"), 0, "")]
-    [True, True, False, False]
-    """
-    if value is None:
-        return True
-    differs = value != value
-    if isinstance(differs, bool | np.bool_):
-        return bool(differs)  # only NaN and NaT differ from themselves
-    return differs is value  # a comparison with pd.NA is pd.NA, which has no truth value
 
 
 def dates_of(series: Any) -> list[Any]:
@@ -158,50 +207,25 @@ def _values(column: Any) -> NDArray[Any]:
     return np.fromiter(values, dtype=object, count=len(values))  # a list is one entry, not several
 
 
-def _column(frame: Any, place: int) -> Any:
+def column_of(frame: Any, place: int) -> Any:
     """Return a column by its place: of pandas, several may share a name."""
     return frame.iloc[:, place] if hasattr(frame, "iloc") else frame.to_series(place)
 
 
-def _library_of(x: Any) -> Any:
-    """Return the library whose data frame something is; None if it is no data frame."""
-    for name in _LIBRARIES:
-        library = sys.modules.get(name)  # a frame exists only where its library has been imported
-        if library is not None and isinstance(x, library.DataFrame):
-            return library
-    return None
-
-
-def _full_polars(polars: Any, own: Any, values: list[Any], known: NDArray[np.bool_]) -> Any:
-    """Return a column of polars with the entries that are not known filled in."""
-    entries = _entries(own.to_list(), values, known)
-    column = polars.Series(own.name, entries, strict=False)
-    try:
-        typed = column.cast(own.dtype)
-    except polars.exceptions.PolarsError:
-        return column
-    return typed if _same(typed.to_list(), entries) else column
-
-
-def _full_pandas(pandas: Any, own: Any, values: list[Any], known: NDArray[np.bool_]) -> Any:
-    """Return a column of pandas with the entries that are not known filled in."""
-    entries = _entries(own.tolist(), values, known)
-    column = pandas.Series(entries, index=own.index, name=own.name)
+def _full(library: Any, own: Any, values: list[Any], known: NDArray[np.bool_]) -> Any:
+    """Return a column with the entries that are not known filled in."""
+    is_polars = library.__name__ == "polars"
+    before = own.to_list() if is_polars else own.tolist()
+    entries = _entries(before, values, known)
+    column = series_of(library, own.name, entries, None if is_polars else own.index)
+    if is_polars:
+        return cast(library, column, [own.dtype])
     if own.dtype == object and column.dtype.kind in "biuf":
         return column
     kinds = [own.dtype]
     if own.dtype in (np.float32, np.float64) and all(isinstance(value, int) for value in values):
         kinds = ["int64", own.dtype]  # NaN makes a float column of whole numbers
-    elif own.dtype == "category" and not set(entries) <= set(own.cat.categories):
-        return column
-    for kind in kinds:
-        try:
-            typed = column.astype(kind)
-        except (TypeError, ValueError, OverflowError):
-            continue
-        if _same(typed.tolist(), entries):
-            return typed
-    return column
+    return cast(library, column, kinds)
 
 
 def _entries(own: list[Any], values: list[Any], known: NDArray[np.bool_]) -> list[Any]:
@@ -212,8 +236,3 @@ def _entries(own: list[Any], values: list[Any], known: NDArray[np.bool_]) -> lis
         # Beside a float, large whole numbers would be rounded.
         values = [int(own) if isinstance(own, float) and own.is_integer() else own for own in values]
     return [entry if is_known else value for entry, value, is_known in zip(own, values, known, strict=True)]
-
-
-def _same(column: list[Any], entries: list[Any]) -> bool:
-    """Return whether a column of another type holds the same entries."""
-    return all(a == b or str(a) == str(b) for a, b in zip(column, entries, strict=True))

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from made.support.errors import InputError
-from made.variables.frames import is_missing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["MISSING", "are_missing", "as_mask", "marks_of"]
+__all__ = ["MISSING", "are_missing", "as_mask", "is_missing", "marks_of"]
 
 BoolArray = NDArray[np.bool_]
 
@@ -36,6 +35,22 @@ class _Missing:
 
 #: The value of an entry that was not recorded, where None or NaN would say that it is unknown.
 MISSING = _Missing()
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a single value marks an entry as unknown: None, NaN, NaT or ``pd.NA``.
+
+    Examples
+    --------
+    >>> [is_missing(value) for value in (None, float("nan"), 0, "")]
+    [True, True, False, False]
+    """
+    if value is None:
+        return True
+    differs = value != value
+    if isinstance(differs, bool | np.bool_):
+        return bool(differs)  # only NaN and NaT differ from themselves
+    return differs is value  # a comparison with pd.NA is pd.NA, which has no truth value
 
 
 def marks_of(array: NDArray[Any]) -> BoolArray | None:

@@ -31,6 +31,13 @@ from made.variables.date_columns import (
 )
 from made.variables.dates import DatePart
 from made.variables.schema_edits import EditableColumns
+from made.variables.schema_frames import (
+    frame_of,
+    types_from_dict,
+    types_of_frame,
+    types_to_dict,
+    without_others,
+)
 from made.variables.schema_parts import columns_named, parts_of_table
 from made.variables.schema_settings import columns_of, settings_of
 from made.variables.schema_table import schema_html, schema_table
@@ -38,6 +45,7 @@ from made.variables.schema_table import schema_html, schema_table
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from made.variables.column_types import ColumnType
     from made.variables.context import Context
     from made.variables.row_type import RowType
     from made.variables.rows import Rows
@@ -63,6 +71,8 @@ class Schema(EditableColumns):
         Whether the names are the user's, and not x0, x1, ... for want of any.
     left_out : tuple of (str, str)
         Columns of the table that are not modelled, each with the reason.
+    frame : FrameKind, optional
+        Which data frame a model was fitted on, where it was one.
 
     Examples
     --------
@@ -193,6 +203,54 @@ class Schema(EditableColumns):
         if all(column.kind == NUMBER for column in self.context_columns):
             return Context(len(self.context_columns))
         return Context(RowType.from_settings(settings_of(self.context_columns)).blocks)
+
+    def of_frame(self, frame: Any, *, only_classes: bool = False) -> Schema:
+        """Return the schema with the library and the types of columns of a data frame of rows.
+
+        Columns that have no names of their own are called as those of the frame.
+
+        Parameters
+        ----------
+        frame : data frame
+            Of pandas or polars.
+        only_classes : bool
+            As for `with_dtypes`.
+        """
+        names = frames.names_of(frame)
+        if not (self.is_named or len(names) == len(self.table)):
+            return self
+        named = self if self.is_named else self.rename(names)
+        kind, dtypes = types_of_frame([own.name for own in named.table], frame)
+        return replace(named.with_dtypes(dtypes, only_classes=only_classes), frame=kind)
+
+    def with_dtypes(self, dtypes: Mapping[str, ColumnType], *, only_classes: bool = False) -> Schema:
+        """Return the schema with the types of columns of the table; see `made.variables.column_types`.
+
+        With `only_classes` the categories of a type that are no class of their column are left out: files of
+        models name them.
+        """
+        names = {place: own.name for own in self.table for place in own.places}
+        columns = [replace(own, dtype=dtypes.get(names[d], own.dtype)) for d, own in enumerate(self.columns)]
+        if only_classes:
+            columns = list(map(without_others, columns))
+        return replace(self, columns=tuple(columns))
+
+    def as_frame(self, rows: Rows, library: str | None = None) -> Any:
+        """Return encoded rows as a data frame of the modelled columns, of the types of the training table.
+
+        Parameters
+        ----------
+        rows : Rows
+            Encoded.
+        library : "pandas" or "polars", optional
+            By default that of the training table, else polars.
+
+        Raises
+        ------
+        InputError
+            If the library is not installed.
+        """
+        return frame_of(self, rows, library)
 
     def variable(self, name: str | int) -> int:
         """Return the number of a modelled column among the variables, by its name or that number itself."""
@@ -425,6 +483,7 @@ class Schema(EditableColumns):
             **({"parts": parts} if parts else {}),
             **({"found": found} if found else {}),
             **({"left_out": [list(own) for own in self.left_out]} if self.left_out else {}),
+            **types_to_dict(self.columns, self.frame),
         }
 
     @classmethod
@@ -436,14 +495,15 @@ class Schema(EditableColumns):
         notes, parts, found = (entries.get(key, {}) for key in ("notes", "parts", "found"))
         dates = {name: DatePart.from_dict(own) for name, own in parts.items()}
         facts = {name: Found(**own) for name, own in found.items()}
+        dtypes, frame = types_from_dict(entries, len(columns))
         named = (
-            Column(name, *column, notes.get(name, ""), dates.get(name), facts.get(name))
-            for column, name in zip(columns, names, strict=True)
+            Column(name, *column, notes.get(name, ""), dates.get(name), facts.get(name), dtype=dtype)
+            for column, name, dtype in zip(columns, names, dtypes, strict=True)
         )
         shape = entries.get("image_shape")
         left_out = tuple((name, why) for name, why in entries.get("left_out", ()))
         shape = None if shape is None else tuple(shape)
-        return cls(tuple(named), places, shape, entries["is_named"], left_out)
+        return cls(tuple(named), places, shape, entries["is_named"], left_out, frame)
 
     def __str__(self) -> str:
         """Lay the columns out as a table; runs of numbered columns that are alike take one line."""

@@ -11,6 +11,7 @@ from made.support.errors import InputError
 from made.variables.column import Column, find_column
 from made.variables.column_settings import FITTED, edited
 from made.variables.date_columns import TableColumn, renamed, table_columns
+from made.variables.schema_frames import FrameKind
 
 __all__ = ["EditableColumns"]
 
@@ -26,6 +27,7 @@ class EditableColumns:
     image_shape: tuple[int, int] | None = None
     is_named: bool = True
     left_out: tuple[tuple[str, str], ...] = ()
+    frame: FrameKind | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from made.variables.rows import Rows
 if TYPE_CHECKING:
     from made.variables.row_type import RowType
 
-__all__ = ["are_unseen", "restored", "unseen_note"]
+__all__ = ["are_unseen", "first_unseen", "restored", "unseen_note", "unseen_words"]
 
 
 def are_unseen(variables: RowType, rows: Rows) -> NDArray[np.bool_]:
@@ -50,17 +50,27 @@ def unseen_note(
     >>> unseen_note(variables, ["city"], encode(variables, [["Rome"], ["Bern"]]))
     "1 entry is a label that no training row had, scored as any such: row 1, column city, 'Bern'"
     """
+    return unseen_words(*first_unseen(variables, names, rows, place))
+
+
+def first_unseen(
+    variables: RowType, names: Sequence[str], rows: Rows, place: Callable[[int], str] = "row {}".format
+) -> tuple[int, str]:
+    """Return how many entries are labels that no training row had, and where the first is, in words."""
     places = np.argwhere(are_unseen(variables, rows))
     if len(places) == 0:
-        return ""
+        return 0, ""
     row, column = places[0].tolist()
     label = "" if rows.labels is None else f", {rows.labels[row, column]!r}"
-    what = "1 entry is a label" if len(places) == 1 else f"{len(places):,} entries are labels"
-    first = "" if len(places) == 1 else "the first is "
-    return (
-        f"{what} that no training row had, scored as any such: {first}{place(row)}, "
-        f"column {names[column]}{label}"
-    )
+    return len(places), f"{place(row)}, column {names[column]}{label}"
+
+
+def unseen_words(n: int, first: str) -> str:
+    """Say what `first_unseen` found; nothing of none."""
+    if n == 0:
+        return ""
+    what = "1 entry is a label" if n == 1 else f"{n:,} entries are labels"
+    return f"{what} that no training row had, scored as any such: {'' if n == 1 else 'the first is '}{first}"
 
 
 def restored(

@@ -1,0 +1,114 @@
+"""Tables one after the other, of which few are in memory: what is written once all of it is known."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars
+
+__all__ = ["Spool", "write_parquet"]
+
+# So many entries are kept in memory before they go into a file.
+_ENTRIES = 2**22
+
+
+class Spool:
+    """Tables of the same columns, in their order.
+
+    What does not fit into memory goes into files of a folder, which is gone at the end of the block.
+    Only when all tables are there it is known which type holds the values of a column.
+
+    Parameters
+    ----------
+    beside : Path, optional
+        A file that the folder is made beside; by default it is among the temporary files of the system.
+
+    Examples
+    --------
+    >>> import polars
+    >>> with Spool() as spool:
+    ...     spool.add(polars.DataFrame({"n": [1]}))
+    ...     spool.add(polars.DataFrame({"n": [0.5]}))
+    ...     [table["n"].to_list() for table in spool]
+    [[1.0, 0.5]]
+    """
+
+    def __init__(self, beside: Path | None = None) -> None:
+        self._beside = beside
+        self._tables: list[polars.DataFrame] = []
+        self._files: list[Path] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Spool:
+        """Begin without a table."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Delete the files."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def add(self, table: polars.DataFrame) -> None:
+        """Append a table."""
+        self._tables.append(table)
+        if sum(own.height for own in self._tables) * max(table.width, 1) >= _ENTRIES:
+            self._set_down()
+
+    def __iter__(self) -> Iterator[polars.DataFrame]:
+        """Go through the rows, in tables of some size."""
+        import polars
+
+        for file in self._files:
+            yield polars.read_parquet(file, glob=False)
+        if self._tables:
+            yield self._joined()
+
+    def lazy(self) -> polars.LazyFrame:
+        """Return all rows as one table, which is not in memory; there is a table at least."""
+        import polars
+
+        parts = [polars.scan_parquet(file, glob=False) for file in self._files]
+        parts += [self._joined().lazy()] if self._tables else []
+        return parts[0] if len(parts) == 1 else polars.concat(parts, how="vertical_relaxed")
+
+    def _joined(self) -> polars.DataFrame:
+        import polars
+
+        return polars.concat(self._tables, how="vertical_relaxed")
+
+    def _set_down(self) -> None:
+        """Write what is in memory into a file."""
+        if self._folder is None:
+            folder, name = (
+                (None, "made.") if self._beside is None else (self._beside.parent, self._beside.name)
+            )
+            self._folder = tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.")
+        file = Path(self._folder.name, f"{len(self._files)}.parquet")
+        self._joined().write_parquet(file, compression="lz4")
+        self._files.append(file)
+        self._tables = []
+
+
+def write_parquet(path: Path, tables: Iterable[polars.DataFrame]) -> None:
+    """Write tables of the same columns, at least one, as one Parquet file with the memory of a few of them.
+
+    Examples
+    --------
+    >>> import polars
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "rows.parquet")
+    ...     write_parquet(path, [polars.DataFrame({"n": [1]}), polars.DataFrame({"n": [0.5]})])
+    ...     polars.read_parquet(path)["n"].to_list()
+    [1.0, 0.5]
+    """
+    with Spool(path) as spool:
+        for table in tables:
+            spool.add(table)
+        spool.lazy().sink_parquet(path)
