@@ -104,7 +104,8 @@ class _Kind(NamedTuple):
 
 
 def _whole(low: int, high: int) -> Callable[[np.random.Generator, int], list[Any]]:
-    return lambda generator, n: generator.integers(low, high, n, endpoint=True).tolist()
+    dtype = np.uint64 if high >= 2**63 else np.int64
+    return lambda generator, n: generator.integers(low, high, n, dtype=dtype, endpoint=True).tolist()
 
 
 def _within(dtype: str) -> tuple[Any, ...]:
