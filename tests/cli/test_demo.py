@@ -50,7 +50,7 @@ def test_both_halves_twice(here, call):
     commands = [line.split("made ", 1)[1] for line in result.out.splitlines() if line.startswith("  made ")]
     scored = next(own for own in commands if own.startswith("score demo-table"))
     call(*shlex.split(scored))
-    assert len(polars.read_csv("demo-table/scores.csv")) == 442
+    assert len(polars.read_csv("demo-table/scores.csv", infer_schema_length=None)) == 442
     filled = result.out[result.out.index("filled in") :].splitlines()
     assert [filled[place].split()[0] for place in (3, 4)] == list(demo._TAKEN_AWAY)
     people = result.out[result.out.index("5 new people") :].splitlines()
@@ -75,6 +75,6 @@ def test_the_table_is_that_of_scikit_learn(tmp_path):
 
     found = load_diabetes(scaled=False)
     assert write_example(tmp_path / "rows.csv") == 442
-    table = polars.read_csv(tmp_path / "rows.csv")
+    table = polars.read_csv(tmp_path / "rows.csv", infer_schema_length=None)
     assert table.columns == list(NAMES)
     np.testing.assert_array_equal(table.to_numpy(), np.column_stack([found.data, found.target]))
