@@ -1,8 +1,9 @@
-"""``made demo``: both halves, twice, in folders of their own; with small models, so that it is quick."""
+"""``made demo``: both halves, in folders of their own; with small models, so that it is quick."""
 
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import numpy as np
 import polars
@@ -35,18 +36,18 @@ def quick(monkeypatch):
 
 
 @pytest.mark.usefixtures("quick")
-def test_both_halves_twice(here, call):
-    for _ in range(2):
-        result = call("demo", "-o", "demo")
-        places = [(result.out + result.err).find(section) for section in SECTIONS]
-        assert -1 not in places
-        for word in ("product of marginals", "Chow-Liu tree", "bits/dim", "Try next", "samples.png"):
-            assert word in result.out
-        assert (
-            result.out.index("digits: 64") < result.out.index("diabetes: 11") < result.out.index("new people")
-        )
+def test_both_halves(here, call):
+    result = call("demo", "-o", "demo")
+    places = [(result.out + result.err).find(section) for section in SECTIONS]
+    assert -1 not in places
+    for word in ("product of marginals", "Chow-Liu tree", "bits/dim", "Try next", "samples.png"):
+        assert word in result.out
+    assert result.out.index("digits: 64") < result.out.index("diabetes: 11") < result.out.index("new people")
     for file in ("demo/samples.png", "demo-table/report.html", "demo-table/diabetes.csv"):
         assert (here / file).exists()
+    # A second demo replaces both, and no others.
+    assert all(demo._is_again(job) for job in demo._jobs(Path("demo")))
+    assert not any(demo._is_again(job) for job in demo._jobs(Path("other")))
     commands = [line.split("made ", 1)[1] for line in result.out.splitlines() if line.startswith("  made ")]
     scored = next(own for own in commands if own.startswith("score demo-table"))
     call(*shlex.split(scored))
