@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +12,13 @@ from made.data.two_dim import as_table, draw, flower_table, image_table
 from made.support.errors import InputError
 
 TABLE = np.array([[0.5, 0.0], [0.25, 0.125], [0.0, 0.125]])
+
+
+def test_numbers_too_large_to_be_added_are_no_table():
+    largest = 1.7e308
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert as_table(np.array([[largest, largest], [0.5, -largest]]), "t.npy") is None
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -6,6 +6,7 @@ import copy
 import tempfile
 import warnings
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def same(a: Any, b: Any) -> bool:
     """Return whether entries are the same, also where a column of polars had to take another type."""
     if frames.is_missing(a) or frames.is_missing(b):
         return frames.is_missing(a) and frames.is_missing(b)
-    return str(a) == str(b) or (isinstance(a, Decimal) and float(a) == b) or bool(np.all(a == b))
+    return str(a) == str(b) or (isinstance(a, Decimal | Fraction) and float(a) == b) or bool(np.all(a == b))
 
 
 @pytest.mark.parametrize("kind", ["x\ny", "long " * 1_000])

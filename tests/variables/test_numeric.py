@@ -27,6 +27,16 @@ def test_whole_numbers_beyond_64_bits_are_refused(value):
     assert Numeric(step=1).encode(np.array([0, value], dtype=object)).wrong.tolist() == [False, True]
 
 
+def test_the_least_body_comes_back_as_a_float():
+    """Samples beside other numbers are floats, and are rows of the model."""
+    column = Numeric(step=1)
+    values = column.floats_of(np.array([-(2**63), -(2**63) + 1024]))
+    found = column.encode(values)
+    assert not found.wrong.any()
+    assert found.bodies.tolist() == [-(2**63), -(2**63) + 1024]
+    assert column.encode(np.array([2.0**63, -(2.0**63) - 2048])).wrong.all()
+
+
 def test_unsigned_numbers_beyond_64_bits_with_a_sign_are_refused():
     values = np.array([0, LARGEST, 2**63, 2**64 - 1], dtype=np.uint64)
     assert Numeric(step=1).encode(values).wrong.tolist() == [False, False, True, True]

@@ -34,6 +34,18 @@ def demo(
     Both are fitted and scored on rows that the fit has not seen. Of the table, the oddest row, a row with
     gaps filled in, new rows and a report are shown as well.
     """
+    images, table = _jobs(out)
+    again = [_is_again(job) for job in (images, table)]
+    tell("A masked autoencoder learns the distribution of 8x8 images of digits, pixel by pixel.")
+    outcome = execute(images, force=again[0])
+    show_figures(images, outcome)
+    show_files(outcome)
+    show_next(images, outcome)
+    _table(table, force=again[1])
+
+
+def _jobs(out: Path) -> tuple[RunConfig, RunConfig]:
+    """Return the jobs of both halves: on images, with settings that take seconds; on a table, with none."""
     from made.runs.config import RunConfig
 
     images = RunConfig(
@@ -48,13 +60,7 @@ def demo(
     table = RunConfig(
         data=str(folder / "diabetes.csv"), folder=folder, seed=0, data_dir=None, model={}, training={}
     )
-    again = [_is_again(job) for job in (images, table)]
-    tell("A masked autoencoder learns the distribution of 8x8 images of digits, pixel by pixel.")
-    outcome = execute(images, force=again[0])
-    show_figures(images, outcome)
-    show_files(outcome)
-    show_next(images, outcome)
-    _table(table, force=again[1])
+    return images, table
 
 
 def _is_again(job: RunConfig) -> bool:

@@ -60,7 +60,8 @@ def as_table(array: np.ndarray[Any, Any], source: str) -> np.ndarray[Any, Any] |
             f"{source}: shape {array.shape} with fractions such as {array[fractions][0]:g}: "
             "a joint table has two dimensions, and images are whole numbers; round or bin them"
         )
-    total = float(array.sum(dtype=np.float64, where=finite))
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers that large are no probabilities
+        total = float(array.sum(dtype=np.float64, where=finite))
     misses_entries = not finite.all() and total <= 1 and bool((array[finite] >= 0).all())
     if abs(total - 1) > _SUM_TOLERANCE and not misses_entries:
         return None

@@ -218,6 +218,7 @@ class Numeric(Variable):
 
     def _numbers_anywhere(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
         """Return the same without bounds."""
+        were_floats = values.dtype.kind == "f"
         if values.dtype.kind not in "biuf":
             values = _as_numbers(values)
         if self.step is None:
@@ -236,7 +237,8 @@ class Numeric(Variable):
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = floats * self.inverse if self.inverse else floats / self.step
             near = np.rint(scaled)
-            wrong = ~(np.abs(near) < 2.0**63)
+            # An array of floats means the least body by -2^63; an object may have been rounded to it.
+            wrong = ~((np.abs(near) < 2.0**63) | ((near == -(2.0**63)) & were_floats))
             is_off = np.abs(scaled - near) > _ULPS * eps * np.abs(scaled)
         if not self.rounds:
             wrong |= is_off
