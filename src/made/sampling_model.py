@@ -88,8 +88,8 @@ class SamplingModel(MaskedModel):
         >>> model = made.MADE([made.Bernoulli(1), made.Categorical(["no", "yes"])], hidden=(8,))
         >>> model.sample(2, seed=0).shape
         (2, 2)
-        >>> model.sample(2, seed=0, output="polars").schema
-        Schema({'x0': UInt8, 'x1': String})
+        >>> dict(model.sample(2, seed=0, output="polars").schema)
+        {'x0': UInt8, 'x1': String}
         """
         output = check_output(output)
         rows = self.draw(n, seed, mask, given=given, where=where, context=context, first=first, method=method)

@@ -179,8 +179,8 @@ def typed_columns(model: MADE, values: NDArray[Any]) -> polars.DataFrame:
     --------
     >>> import made
     >>> model = made.MADE([made.Bernoulli(1), made.Categorical(["no", "yes"])], hidden=(4,))
-    >>> typed_columns(model, np.array([[1, "no"]], dtype=object)).schema
-    Schema({'x0': Int64, 'x1': String})
+    >>> dict(typed_columns(model, np.array([[1, "no"]], dtype=object)).schema)
+    {'x0': Int64, 'x1': String}
     """
     table: polars.DataFrame = frame_of_values(model.schema, list(values.T), "polars")
     if model.schema.frame is not None:
