@@ -56,7 +56,7 @@ def test_unsigned_values_beyond_63_bits_are_refused():
         ([0, 3, 1], 4, None),  # half of 0..3 and more
         ([0, 5, 1], 6, None),  # 3 of 6 values: just codes
         ([0, 6, 1], 3, (0, 1, 6)),  # 3 of 7 values: labels
-        ([1, 2, 3], 4, None),
+        ([1, 2, 3], 3, (1, 2, 3)),  # there is no 0: labels
         ([10, 30, 20], 3, (10, 20, 30)),
         ([-1, 1, 1], 2, (-1, 1)),
         ([0, 0, 0], 2, None),
@@ -209,6 +209,6 @@ def test_masked_entries_are_no_missing_values(refused):
 
 
 def test_columns_of_one_name_are_told_apart():
-    schema, notes = infer_schema({"all": np.array([[0, 1, 2], [1, 0, 1]])}, "a.csv", ["a", "a", "a_2"])
+    schema, notes = infer_schema({"all": np.array([[0, 1, 2], [1, 0, 0]])}, "a.csv", ["a", "a", "a_2"])
     assert schema.names == ("a", "a_2", "a_2_2")
     assert notes[-1] == "columns that shared a name are renamed: a_2, a_2_2"

@@ -30,12 +30,12 @@ _MOST_CLASSES_OF_NUMBERS, _ROWS_PER_CLASS = 32, 20
 def classes_of(column: np.ndarray[Any, Any]) -> tuple[int, tuple[int, ...] | None]:
     """Return the number of classes of a column of whole numbers, and its labels.
 
-    Values 0..K-1 of which at least half occur are codes already. Any others are labels: the distinct values
-    in ascending order become the codes. A constant column gets a second class: a variable has at least 2.
+    Values 0..K-1 of which 0 and at least half occur are codes already. Any others are labels: the distinct
+    values in ascending order become the codes. A constant column gets a second class: a variable has at least 2.
     """
     distinct = _distinct(column)
     low, high = int(distinct[0]), int(distinct[-1])
-    if low >= 0 and high + 1 <= 2 * len(distinct):
+    if (low == 0 or (low, high) == (1, 1)) and high + 1 <= 2 * len(distinct):
         return max(2, high + 1), None
     values = tuple(int(v) for v in distinct) if low < high else _with_neighbour(low)
     return len(values), values
