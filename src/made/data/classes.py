@@ -31,7 +31,8 @@ def classes_of(column: np.ndarray[Any, Any]) -> tuple[int, tuple[int, ...] | Non
     """Return the number of classes of a column of whole numbers, and its labels.
 
     Values 0..K-1 of which 0 and at least half occur are codes already. Any others are labels: the distinct
-    values in ascending order become the codes. A constant column gets a second class: a variable has at least 2.
+    values in ascending order become the codes. A constant column gets a second class: a variable has at
+    least 2.
     """
     distinct = _distinct(column)
     low, high = int(distinct[0]), int(distinct[-1])
