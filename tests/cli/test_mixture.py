@@ -29,11 +29,11 @@ def test_score(mixed, call, parse):
     rows = np.loadtxt("rows.csv", delimiter=",", skiprows=1)
     expected = made.load("run").log_prob(rows)
     names, table = parse(call("score", "run", "rows.csv").out)
-    assert names == ["log_prob"]
+    assert names == ["log_prob", "percentile"]
     assert table[:, 0] == pytest.approx(expected.numpy(), abs=1e-5)
     result = call("score", "run", "rows.csv", "--per-variable")
     assert "mixture of 2 models" in result.err
-    assert parse(result.out)[1].shape == (60, 4)
+    assert parse(result.out)[1].shape == (60, 5)
 
 
 def test_sample(mixed, call, parse):

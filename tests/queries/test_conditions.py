@@ -182,7 +182,7 @@ def test_what_is_no_condition_is_said_in_a_line(small, where, message):
 
 
 def test_a_known_value_that_does_not_meet_a_condition_is_named(small):
-    with pytest.raises(InputError, match="row 1: what is given as x1 does not meet"):
+    with pytest.raises(InputError, match=r"row 1 \(counted from 0\): what is given as x1 does not meet"):
         small.marginal([[0, 1.0, 1], [0, -1.0, 1]], where="x1 > 0")
 
 

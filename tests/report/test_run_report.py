@@ -61,8 +61,8 @@ def test_the_same_run_gives_the_same_page(folder):
 
 def test_a_mixture_has_one_too(folder):
     """Of few rows, `made fit` ends with the mixture of two models."""
-    model = folder.load_model()
-    page = report_of(folder, made.Mixture([model, model]), folder.load_data()).html()
+    members = [folder.load_model(), folder.load_model()]
+    page = report_of(folder, made.Mixture(members), folder.load_data()).html()
     assert "mixture of 2 models" in page
     assert re.search(r"layers\W.*?16\W", page, flags=re.S)
 

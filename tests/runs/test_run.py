@@ -26,6 +26,7 @@ ALL = {
     "results.json",
     "model.safetensors",
     "checkpoint.safetensors",
+    "held_out.json",
     "loss.png",
     "samples.png",
 }

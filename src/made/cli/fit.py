@@ -15,7 +15,6 @@ import typer
 from made.cli.console import command, parse_numbers, score_table
 from made.cli.options import DataDir
 from made.cli.settings import with_settings
-from made.data.choices import Choices
 from made.data.registry import REGISTRY
 from made.data.suffixes import STANDARD_INPUT, in_words
 from made.network.settings import NETWORK_SETTINGS, NetworkSettings
@@ -25,6 +24,7 @@ from made.tuning.defaults import IN_WORDS
 
 if TYPE_CHECKING:
     from made.data import Dataset
+    from made.data.choices import Choices
     from made.runs.config import RunConfig
     from made.runs.run import RunResult
 
@@ -292,6 +292,7 @@ def _context_example(dataset: Dataset) -> str:
 
 
 def _choices(column: list[str] | None, drop: list[str] | None, schema: Path | None, **others: Any) -> Choices:
+    from made.data.choices import Choices
     from made.variables.schema import Schema
 
     said = None if schema is None else Schema.read(schema)

@@ -125,7 +125,8 @@ def csv_text(model: MADE, portions: Iterable[NDArray[Any]], beside: Sequence[str
     """
     names = _names(model)
     texts = (_csv(_text_of(model, values, len(names))) for values in portions)
-    first = next(texts, "")  # before the header: an error at the first row is said, and nothing else
+    # Before the header: where no row can be read that is said, and nothing else.
+    first = next((text for text in texts if text), "")
     yield _csv(np.array([[*names, *beside]], dtype=object)) + first
     yield from texts
 
