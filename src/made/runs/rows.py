@@ -254,9 +254,9 @@ def encode_readable(
         If no row can be read, or the columns do not fit the model.
     """
     own = Tally() if tally is None else tally
-    if raw.first == 0:
-        _tell_columns(model.schema, raw.columns)
     rows, rejected = _readable(model, raw, own.rounded, to_fill=to_fill)
+    if own.n_rows == 0 and (len(rows) or rejected is None):
+        _tell_columns(model.schema, raw.columns)
     own.n_rows += len(rows)
     own.rejected += [] if rejected is None else [rejected]
     if tally is None:
