@@ -129,7 +129,9 @@ def complete(
 
     def portions() -> Iterator[NDArray[Any]]:
         for found in source:
-            yield completer.complete(found.rows, found.first, advance)
+            values = completer.complete(found.rows, found.first, advance)
+            if len(values):  # else nothing is to be shown yet: there may be no row that can be read
+                yield values
 
     # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
     with counting("completing", source.n_rows, hidden=out is None and sys.stdout.isatty()) as advance:
@@ -137,7 +139,8 @@ def complete(
             for text in csv_text(model, portions(), completer.beside):
                 typer.echo(text, nl=False)
         elif is_picture or out.suffix == ".npy":  # these need all rows in memory
-            values = np.concatenate(list(portions()))
+            nothing = np.empty((0, len(model.schema.modelled_table)), dtype=object)
+            values = np.concatenate(list(portions()) or [nothing])
         else:
             write_rows(out, model, None, portions(), completer.beside)
     if out is not None and is_picture and images is not None:

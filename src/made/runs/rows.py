@@ -255,7 +255,7 @@ def encode_readable(
     """
     own = Tally() if tally is None else tally
     rows, rejected = _readable(model, raw, own.rounded, to_fill=to_fill)
-    if own.n_rows == 0 and len(rows):
+    if own.n_rows == 0 and (len(rows) or rejected is None):
         _tell_columns(model.schema, raw.columns)
     own.n_rows += len(rows)
     own.rejected += [] if rejected is None else [rejected]
