@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 # Columns that are taken away from a row: the first nearly follows from the others, the second does not.
-_TAKEN_AWAY = ("ldl", "progression")
+_TAKEN_AWAY = ("progression",)
 _SAMPLES = 5
 
 
