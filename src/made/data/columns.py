@@ -27,6 +27,7 @@ from made.data.remarks import EMPTY, left_out, remarks
 from made.data.said import Said, as_labels
 from made.data.whole_numbers import refuse
 from made.support.errors import EntryError, InputError
+from made.support.listing import listed
 from made.variables import frames
 from made.variables.column import Column, Found, find_column
 from made.variables.column_settings import arguments_of
@@ -227,8 +228,7 @@ def _passed_over(called: Sequence[str], known: Collection[str]) -> tuple[str, ..
     others = [name for name in called if name not in known]
     if not others:
         return ()
-    more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-    return (f"passed over, as the schema does not name them: {', '.join(others[:8])}{more}",)
+    return (f"passed over, as the schema does not name them: {listed(others)}",)
 
 
 def _label_notes(found: Mapping[int, tuple[Column, ...]], columns: Sequence[str] | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.data.classes import outside_mass
+from made.support.listing import listed
 from made.variables.column import NUMERIC, Column, Found
 from made.variables.column_settings import arguments_of, settings_said
 from made.variables.date_columns import split
@@ -97,10 +98,10 @@ def protected_columns(
     notes = []
     if ranges:
         notes.append(
-            f"protected: numbers and dates lie in ranges that five rows are at or beyond: {_few(ranges)}"
+            f"protected: numbers and dates lie in ranges that five rows are at or beyond: {listed(ranges)}"
         )
     if labels:
-        notes.append(f"protected: labels of fewer than five rows are one event, by column: {_few(labels)}")
+        notes.append(f"protected: labels of fewer than five rows are one event, by column: {listed(labels)}")
     return found, out, tuple(notes)
 
 
@@ -241,7 +242,3 @@ def _marked(column: Column, values: NDArray[Any]) -> NDArray[Any] | None:
     objects = np.empty(len(out), dtype=object)
     objects[:] = out
     return objects
-
-
-def _few(items: list[str], most: int = 8) -> str:
-    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

@@ -24,6 +24,7 @@ from made.report.page import Report
 from made.runs.folder import RunFolder
 from made.runs.scores import fit_baselines, score_rows
 from made.support.figures import with_error
+from made.support.listing import listed
 from made.training.trainer import mean_and_error
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
@@ -262,8 +263,7 @@ def _calibration(page: Report, subject: _Subject) -> None:
         if abs(found[level][0] - level) > _ERRORS * found[level][1]
     ]
     if off:
-        listed = ", ".join(off[:8]) + (f" and {len(off) - 8} more" if len(off) > 8 else "")
-        page.note(f"Off by more than three standard errors: {listed}.")
+        page.note(f"Off by more than three standard errors: {listed(off)}.")
 
 
 def _rows(page: Report, subject: _Subject) -> None:

@@ -22,6 +22,7 @@ from made.runs.file_columns import find_places, in_parts, part_table, typed
 from made.runs.folder import RunFolder
 from made.runs.rejected import Rejected, RejectedEntry
 from made.support.errors import EntryError, InputError
+from made.support.listing import listed
 from made.variables import encoding
 from made.variables.faulty_entries import FaultyEntry, faulty_entries
 from made.variables.missing import marks_of
@@ -414,14 +415,9 @@ def _tell_columns(schema: Schema, names: Sequence[str] | None) -> None:
     extra = [name for name in names if name not in [column.name for column in schema.table]]
     absent = [column.name for column in schema.modelled_table if column.name not in names]
     if extra:
-        _log.info("passed over, as the run has no such column: %s", _listed(extra))
+        _log.info("passed over, as the run has no such column: %s", listed(extra))
     if absent:
-        _log.info("unknown in every row, as the file has no such column: %s", _listed(absent))
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+        _log.info("unknown in every row, as the file has no such column: %s", listed(absent))
 
 
 @contextmanager
