@@ -10,7 +10,7 @@ import pytest
 from made.data.choices import Choices
 from made.data.columns import infer_schema
 from made.variables.schema import Schema
-from made.variables.schema_file import entries_of, schema_of
+from made.variables.schema_file import entries_of
 
 N = 400
 DRAW = np.random.default_rng(0)
@@ -98,7 +98,9 @@ def test_said_classes_have_their_order_and_others_are_unseen(file):
 
 
 def test_columns_that_are_not_named_are_passed_over_and_options_count_first():
-    said = schema_of([{"name": "zip", "kind": "category"}, {"name": "age", "kind": "numeric", "step": 0.5}])
+    said = Schema.of_entries(
+        [{"name": "zip", "kind": "category"}, {"name": "age", "kind": "numeric", "step": 0.5}]
+    )
     schema, notes = inferred(said)
     assert schema.names == ("zip", "age")
     assert schema.columns[1].arguments == {"step": 0.5}
@@ -114,16 +116,18 @@ def test_dates_are_one_entry():
     plain, _ = infer_schema({"all": table}, names=["day", "size"])
     entries = entries_of(plain)
     assert entries[0] == {"name": "day", "kind": "date", "why": "dates, as 2024-01-31"}
-    again, _ = infer_schema({"all": table}, names=["day", "size"], choices=Choices(schema=schema_of(entries)))
+    again, _ = infer_schema(
+        {"all": table}, names=["day", "size"], choices=Choices(schema=Schema.of_entries(entries))
+    )
     assert again.same_columns(plain)
     entries[0]["kind"] = "category"
-    said = Choices(schema=schema_of(entries))
+    said = Choices(schema=Schema.of_entries(entries))
     assert infer_schema({"all": table}, names=["day", "size"], choices=said)[0].names == ("day", "size")
 
 
 def test_context_and_notes_go_through_files():
     schema = inferred()[0].with_context(["city"]).with_note("age", "at the interview")
-    again, _ = inferred(schema_of(entries_of(schema)))
+    again, _ = inferred(Schema.of_entries(entries_of(schema)))
     assert [own.name for own in again.context_columns] == ["city"]
     assert again.columns[0].note == "at the interview"
 
@@ -157,8 +161,8 @@ def test_a_file_that_is_not_there_and_a_column_that_is_not(refused, tmp_path):
     with refused("nowhere.json", "made schema DATA -o FILE"):
         Schema.read(tmp_path / "nowhere.json")
     with refused("people.csv lacks a column of the schema", "'agee'", "age"):
-        inferred(schema_of([{"name": "agee", "kind": "numeric"}]))
+        inferred(Schema.of_entries([{"name": "agee", "kind": "numeric"}]))
     with refused("city", "holds text"):
-        inferred(schema_of([{"name": "city", "kind": "numeric"}]))
+        inferred(Schema.of_entries([{"name": "city", "kind": "numeric"}]))
     with refused("price", "fractions"):
-        inferred(schema_of([{"name": "price", "kind": "category"}]))
+        inferred(Schema.of_entries([{"name": "price", "kind": "category"}]))

@@ -107,13 +107,13 @@ class Choices:
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Choices:
         """Read what `as_dict` returned."""
-        from made.variables.schema_file import schema_of
+        from made.variables.schema import Schema
 
         entries = settings.get("schema")
         return cls(
             dict(settings.get("kinds", {})),
             tuple(settings.get("drop", ())),
-            None if entries is None else schema_of(entries),
+            None if entries is None else Schema.of_entries(entries),
             settings.get("group"),
             settings.get("time"),
             settings.get("protect", False),

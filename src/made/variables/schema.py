@@ -31,6 +31,7 @@ from made.variables.date_columns import (
 )
 from made.variables.dates import DatePart
 from made.variables.schema_edits import EditableColumns
+from made.variables.schema_file import parts_said, read_entries, write_schema
 from made.variables.schema_frames import (
     frame_of,
     types_from_dict,
@@ -449,8 +450,6 @@ class Schema(EditableColumns):
 
     def write(self, path: str | Path) -> None:
         """Write the schema to a JSON file to be edited by hand, without what rows have set; see `read`."""
-        from made.variables.schema_file import write_schema
-
         write_schema(self, path)
 
     @classmethod
@@ -464,9 +463,23 @@ class Schema(EditableColumns):
         InputError
             If it is none; the message names the column and the key.
         """
-        from made.variables.schema_file import read_schema
+        return cls.of_entries(read_entries(path), str(path))
 
-        return read_schema(path)
+    @classmethod
+    def of_entries(cls, entries: Sequence[Mapping[str, Any]], source: str = "the schema") -> Schema:
+        """Return what the entries of a schema file say; the rest follows from the rows of the fit.
+
+        Raises
+        ------
+        InputError
+            For what is not known or makes no sense; it names the column and the key.
+        """
+        columns, context, left_out = parts_said(entries, source)
+        try:
+            is_named = [column.name for column in columns] != _numbered(len(columns))
+            return cls(columns, context, None, is_named, left_out)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the schema, JSON-ready; columns that are alike but for their names are written once."""

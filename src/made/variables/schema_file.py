@@ -5,26 +5,40 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from made.support.errors import InputError
 from made.support.files import write_aside
 from made.variables.column import NUMBER, Column
 from made.variables.column_settings import KINDS, OPEN_KINDS, check_settings, kind_of, settings_said
-from made.variables.schema import Schema
+from made.variables.date_columns import TableColumn
 
-__all__ = ["entries_of", "read_schema", "schema_of", "write_schema"]
+__all__ = ["entries_of", "parts_said", "read_entries", "write_schema"]
 
 _DROP = "drop"
 # What any entry may hold beside the settings of its kind; why is for people, and not read.
 _COMMON = ("name", "kind", "note", "context", "why")
 
 
-def entries_of(schema: Schema) -> list[dict[str, Any]]:
+class _Schema(Protocol):
+    """What of a schema a file holds."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+    @property
+    def context_places(self) -> tuple[int, ...]: ...
+    @property
+    def left_out(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def table(self) -> tuple[TableColumn, ...]: ...
+
+
+def entries_of(schema: _Schema) -> list[dict[str, Any]]:
     """Return what a file holds of a schema, an entry for each column; those left out are dropped.
 
     Examples
     --------
+    >>> from made.variables.schema import Schema
     >>> columns = (Column("age", "numeric", {"step": 1.0, "rounds": True}),)
     >>> entries_of(Schema(columns, left_out=(("id", "counts the rows"),)))  # doctest: +NORMALIZE_WHITESPACE
     [{'name': 'age', 'kind': 'numeric', 'step': 1.0, 'rounds': True, 'spikes': []},
@@ -45,8 +59,10 @@ def entries_of(schema: Schema) -> list[dict[str, Any]]:
     return [*entries, *({"name": name, "kind": _DROP, "why": why} for name, why in schema.left_out)]
 
 
-def schema_of(entries: Sequence[Mapping[str, Any]], source: str = "the schema") -> Schema:
-    """Read what `entries_of` returned, or a person wrote; what an entry does not say follows from the rows.
+def parts_said(
+    entries: Sequence[Mapping[str, Any]], source: str
+) -> tuple[tuple[Column, ...], tuple[int, ...], tuple[tuple[str, str], ...]]:
+    """Return columns, places of context and columns left out, as entries say; see `Schema.of_entries`.
 
     Raises
     ------
@@ -76,15 +92,11 @@ def schema_of(entries: Sequence[Mapping[str, Any]], source: str = "the schema") 
         if entry.get("context"):
             context.append(len(columns))
         columns.append(Column(name, OPEN_KINDS[kind], settings, str(entry.get("note", "")), is_open=True))
-    try:
-        is_named = [column.name for column in columns] != [f"x{d}" for d in range(len(columns))]
-        return Schema(tuple(columns), tuple(context), None, is_named, tuple(left_out))
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from None
+    return tuple(columns), tuple(context), tuple(left_out)
 
 
-def read_schema(path: str | Path) -> Schema:
-    """Read a schema file; see `Schema.read`."""
+def read_entries(path: str | Path) -> list[Any]:
+    """Return the entries of a schema file; see `Schema.read`."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -100,10 +112,10 @@ def read_schema(path: str | Path) -> Schema:
     others = [key for key in content if key != "columns"]
     if others:
         raise InputError(f'{path}: {others[0]!r} is not known beside "columns": leave it out')
-    return schema_of(entries, str(path))
+    return entries
 
 
-def write_schema(schema: Schema, path: str | Path) -> None:
+def write_schema(schema: _Schema, path: str | Path) -> None:
     """Write a schema file, a line for each column; see `Schema.write`."""
     lines = ",\n".join("  " + json.dumps(entry, ensure_ascii=False) for entry in entries_of(schema))
     write_aside(path, f'{{"columns": [\n{lines}\n]}}\n'.encode())
