@@ -82,7 +82,7 @@ def _table(job: RunConfig, *, force: bool) -> None:
     from made.report.highlights import draw_rows, fill_in, oddest_row
     from made.report.run_report import report_of
     from made.runs.folder import RunFolder
-    from made.support.files import write_aside
+    from made.support.writing import write_aside
 
     path = Path(str(job.data))
     path.parent.mkdir(parents=True, exist_ok=True)

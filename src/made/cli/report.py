@@ -22,7 +22,7 @@ def report(
 ) -> None:
     """Write a page about a run: figures, columns, calibration, odd rows, what it gives away of its rows."""
     from made.report.run_report import STEPS, report_of
-    from made.support.files import writing_aside
+    from made.support.writing import writing_aside
 
     folder, model = load_run(run)
     target = out or folder.path / "report.html"

@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from made.support.files import write_aside
+from made.support.writing import write_aside
 
 __all__ = ["NAMES", "write_example"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from made.support.errors import InputError
-from made.support.files import write_aside
+from made.support.writing import write_aside
 
 if TYPE_CHECKING:
     from markupsafe import Markup

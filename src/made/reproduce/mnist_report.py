@@ -16,8 +16,8 @@ from made.report.page import Report
 from made.reproduce.mnist import MnistPlan, VariantResult
 from made.runs.scores import Score
 from made.support.figures import with_error
-from made.support.files import write_aside
 from made.support.versions import environment
+from made.support.writing import write_aside
 
 __all__ = ["write_mnist"]
 

@@ -18,8 +18,8 @@ from made.reproduce.two_dim_pictures import joint_tables, log_ratios, slices
 from made.runs.pictures import draw_figure_6
 from made.runs.scores import Score, score_rows
 from made.support.figures import with_error
-from made.support.files import write_aside
 from made.support.versions import environment
+from made.support.writing import write_aside
 
 __all__ = ["write_two_dim"]
 

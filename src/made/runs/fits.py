@@ -13,7 +13,7 @@ from made.model import MADE
 from made.runs.best_model import BestModel
 from made.runs.config import RunConfig
 from made.runs.folder import RunFolder
-from made.support.files import write_aside
+from made.support.writing import write_aside
 from made.training.checkpoint import history_of
 from made.training.divergence import TrainingDivergedError
 from made.training.history import History

@@ -15,7 +15,7 @@ from made.data.suffixes import STANDARD_INPUT
 from made.loading import load
 from made.model import MADE
 from made.support.errors import InputError
-from made.support.files import write_aside
+from made.support.writing import write_aside
 from made.variables.schema import Schema
 
 __all__ = ["RunFolder"]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from made.support.files import write_aside
+from made.support.writing import write_aside
 
 __all__ = ["Rejected", "RejectedEntry", "forget_side_file", "side_file"]
 

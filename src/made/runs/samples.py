@@ -18,7 +18,7 @@ from made.runs.spool import write_parquet
 from made.runs.table_out import distinct
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.support.files import path_aside
+from made.support.writing import path_aside
 from made.variables.column import NUMERIC, Column
 from made.variables.column_types import simple_name
 from made.variables.missing import is_missing

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from made.runs.spool import Spool
 from made.support.errors import InputError
-from made.support.files import path_aside, write_aside
+from made.support.writing import path_aside, write_aside
 
 if TYPE_CHECKING:
     import polars

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from made.support.files import write_aside
+from made.support.writing import write_aside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

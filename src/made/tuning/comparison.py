@@ -21,8 +21,8 @@ from pathlib import Path
 
 from made.model import MADE
 from made.support.errors import InputError
-from made.support.files import write_aside
 from made.support.progress import duration
+from made.support.writing import write_aside
 from made.training.history import History
 from made.training.interrupt import interruptible, time_left
 from made.tuning.candidates import Candidate

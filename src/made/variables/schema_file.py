@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from made.support.errors import InputError
-from made.support.files import write_aside
+from made.support.writing import write_aside
 from made.variables.column import NUMBER, Column
 from made.variables.column_settings import KINDS, OPEN_KINDS, check_settings, kind_of, settings_said
 from made.variables.date_columns import TableColumn

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from made.support.errors import InputError
-from made.support.files import write_aside
+from made.support.writing import write_aside
 
 __all__ = ["compiled_functions", "forget_stale_code", "say_if_compiling"]
 
