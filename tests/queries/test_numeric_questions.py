@@ -236,3 +236,16 @@ def test_a_class_of_very_many_under_a_condition_on_it():
     both = np.array([whole.pmf("c0"), whole.pmf("c3")])
     assert [found.pmf("c0"), found.pmf("c3")] == pytest.approx(both / both.sum(), rel=1e-4)
     assert found.pmf("c1") == 0
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0])
+def test_the_mean_of_an_amount_whose_tail_has_none_is_that_of_all_but_the_last_millionths(sigma):
+    z = np.random.default_rng(0).normal(size=3000)
+    model = made.MADE(made.Numeric(2), hidden=(16,), seed=0)
+    model.set_marginals(np.column_stack([np.exp(sigma * z), z]))
+    given = model.conditional(0, {1: 0.3})
+    low, high = given.quantile(np.array([1e-6, 1 - 1e-6]))
+    uniforms = (torch.arange(1_000_000, dtype=torch.float64) + 0.5) / 1_000_000
+    scores = model.variables.numbers.alone(0).scores  # before training, F is the marginal G
+    values = scores.values(torch.special.ndtri(uniforms)[None])[0]
+    assert given.mean == pytest.approx(float(values.clip(low, high).mean()), rel=0.02)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NumericConditional", "numeric_conditional"]
 
+# The share of a distribution, at either end, whose values count as the quantile there in its mean.
+_FAR = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class NumericConditional:
@@ -143,12 +146,18 @@ class NumericConditional:
 
     @property
     def mean(self) -> float:
-        """The mean of the values, given that it is not missing."""
-        of_atoms = sum(value * p for value, p in self.atoms.items())
+        """The mean of the values, given that it is not missing.
+
+        The one value in a million at either end counts as the quantile there: the tails of a skewed column decay
+        so slowly, far beyond all training rows, that they alone would decide.
+        """
+        low, high = self.quantile(np.array([_FAR, 1 - _FAR]))
+        of_atoms = sum(min(max(value, low), high) * p for value, p in self.atoms.items())
         if self.is_grid:
-            return float((of_atoms + self.nodes @ self.heights) / self._there)
-        x, h, width = self.nodes, self.heights, np.diff(self.nodes)
-        a, b = x[:-1], x[1:]
+            return float((of_atoms + self.nodes.clip(low, high) @ self.heights) / self._there)
+        x = np.unique(np.concatenate([self.nodes, np.clip([low, high], self.nodes[0], self.nodes[-1])]))
+        h, width = self.pdf(x), np.diff(x)
+        a, b = x.clip(low, high)[:-1], x.clip(low, high)[1:]
         of_body = (width * ((2 * a + b) * h[:-1] + (a + 2 * b) * h[1:]) / 6).sum()
         return float((of_atoms + of_body) / self._there)
 
