@@ -80,6 +80,9 @@ def _draw(axes: Axes, columns: Mapping[str, list[Any]]) -> None:
         style: dict[str, Any] = {"color": _FILLED} if i == 0 else {"histtype": "step", "color": _OUTLINED}
         inside = np.clip(values, edges[0], edges[-1])
         axes.hist(inside, list(edges), weights=share, label=name, linewidth=1.8, **style)
+    axes.ticklabel_format(axis="x", useOffset=False)  # 10003, not 3 beside "+1e4"
+    if high >= 1000:
+        axes.locator_params(axis="x", nbins=5)
     if any(gaps.values()):
         text = ", ".join(f"{gap:.0%}" for gap in gaps.values())
         axes.set_title(f"missing: {text}", fontsize=LETTERS - 3, loc="right")

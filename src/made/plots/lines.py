@@ -119,8 +119,6 @@ def stroke(place: int) -> dict[str, Any]:
 
 def draw_horizontals(axes: Axes, horizontals: Mapping[str, float]) -> None:
     """Dashed horizontal lines with their names on them; of two close ones the lower is named underneath."""
-    from matplotlib.patheffects import withStroke
-
     above = np.inf
     ordered = sorted(horizontals.items(), key=lambda item: -item[1])
     for place, (name, value) in enumerate(ordered):
@@ -139,7 +137,7 @@ def draw_horizontals(axes: Axes, horizontals: Mapping[str, float]) -> None:
             va="top" if crowded else "bottom",
             fontsize=LETTERS - 2,
             color="0.15",
-            path_effects=[withStroke(linewidth=3, foreground="white")],
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
             zorder=6,
         )
         above = height

@@ -13,14 +13,17 @@ import torch
 
 from made.masks.ordering import IntArray
 from made.queries.density import Floats
+from made.queries.results import Method
 from made.variables.normal_score import NormalScores
 from made.variables.numeric import Numeric
 from made.variables.region import Region
 
 __all__ = ["Parts", "parts_of"]
 
-# Nodes to begin with, and at most; fewer where each is an estimate or an integral itself.
-_FIRST, _MOST, _FIRST_ESTIMATED, _MOST_ESTIMATED = 129, 1025, 25, 65
+# Nodes to begin with, and at most: where the density at each is known, is an integral, or is estimated.
+_NUMBERS = {Method.EXACT: (129, 1025), Method.QUADRATURE: (65, 257), Method.ESTIMATED: (25, 65)}
+# Nodes that are integrals are enough where their bound on the relative error is below this.
+_ACCURATE = 1e-4
 # Mass of the marginal left out on each side, and how many points of a grid are gone through one by one.
 _TAIL, _MOST_POINTS = 1e-9, 1025
 # How far a part that lies beyond those tails is followed, in normal scores.
@@ -56,7 +59,7 @@ class Parts:
         return self._values(torch.tensor([sum(self.spans[0]) / 2], dtype=torch.float64), 0)
 
     def refined(
-        self, at: Callable[[Floats], Floats], first: Floats, *, is_exact: bool
+        self, at: Callable[[Floats], Floats], first: Floats, method: Method
     ) -> tuple[Floats, Floats, float]:
         """Return nodes (m,), the log density at each, and a bound on the relative error of its integral.
 
@@ -66,12 +69,12 @@ class Parts:
             Returns the log density at values.
         first : (1,) array
             That at `middle`.
-        is_exact : bool
-            Whether it is exact and quick.
+        method : Method
+            How these are found: what takes long is done at fewer nodes.
         """
         all_nodes, all_heights, errors = [], [], []
-        n = (_FIRST if is_exact else _FIRST_ESTIMATED) // len(self.spans) + 2
-        most = (_MOST if is_exact else _MOST_ESTIMATED) // len(self.spans)
+        n, most = _NUMBERS[method][0] // len(self.spans) + 2, _NUMBERS[method][1] // len(self.spans)
+        enough = _ACCURATE if method is Method.QUADRATURE else 0.0
         for part, (low, high) in enumerate(self.spans):
             z = torch.cat([_evenly(low, high, n), torch.linspace(low, high, n, dtype=torch.float64)])
             nodes = np.unique(self._values(z, part))
@@ -80,7 +83,7 @@ class Parts:
                 nodes, log_heights = _sorted([nodes, self.middle], [at(nodes), first])
             else:
                 log_heights = at(nodes)
-            while len(nodes) < most:
+            while len(nodes) < most and _error(nodes, log_heights) > enough:
                 more = _between(nodes, np.exp(log_heights - log_heights.max()), most - len(nodes))
                 if not len(more):
                     break

@@ -148,8 +148,8 @@ class NumericConditional:
     def mean(self) -> float:
         """The mean of the values, given that it is not missing.
 
-        The one value in a million at either end counts as the quantile there: the tails of a skewed column decay
-        so slowly, far beyond all training rows, that they alone would decide.
+        The last millionth of the values at either end counts as the quantile there: the tails of a skewed
+        column decay so slowly, far beyond all training rows, that they alone would decide.
         """
         low, high = self.quantile(np.array([_FAR, 1 - _FAR]))
         of_atoms = sum(min(max(value, low), high) * p for value, p in self.atoms.items())
@@ -261,8 +261,7 @@ def numeric_conditional(
         log_heights = at(nodes) if len(nodes) else np.zeros(0)
     else:
         first = at(parts.middle)
-        is_exact = bool((found[-1].routes != Route.PARTICLES).all() and (found[-1].error < 1e-4).all())
-        nodes, log_heights, error = parts.refined(at, first, is_exact=is_exact)
+        nodes, log_heights, error = parts.refined(at, first, Route(int(found[-1].routes.max())).method)
         if column.step is not None:
             log_heights = log_heights - np.log(column.step)
     top = max(float(log_heights.max(initial=-np.inf)), float(atoms.max(initial=-np.inf)))

@@ -199,6 +199,10 @@ def _schema(page: Report, subject: _Subject) -> None:
     groups = groups_of(schema.columns, schema.context_places, joins_runs=not schema.is_named)
     rows = [cells_of(own, is_context=is_context) for own, is_context in groups]
     header = ["column", "kind", "values", "missing", "measure", "why, and notes"]
+    if not any(row[header.index("missing")] for row in rows):
+        kept = [place for place, name in enumerate(header) if name != "missing"]
+        rows = [tuple(row[place] for place in kept) for row in rows]
+        header.remove("missing")
     page.table(header, rows[:_COLUMNS], caption=_some(len(rows), _COLUMNS))
     page.text(
         "A **mass** is a probability; a **density** is per unit of the column, so that its logarithm depends "
