@@ -25,7 +25,7 @@ from made.variables.context import Context
 from made.variables.fitting import counts_of, is_fitted, marginals_of
 from made.variables.marginal_fit import RowSample
 from made.variables.missing_together import MissingTogether
-from made.variables.row_type import RowType
+from made.variables.row_type import LogLikelihood, RowType
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 from made.variables.unseen_entries import unseen_note
@@ -165,6 +165,7 @@ class BaseModel(nn.Module):
         weight: Tensor | None = None,
         generator: torch.Generator | None = None,
         multiply: Product | None = None,
+        log_likelihood: LogLikelihood | None = None,
     ) -> Tensor:
         """Return what training minimizes: the mean cross entropy of the rows, in nats per row.
 
@@ -179,7 +180,10 @@ class BaseModel(nn.Module):
                 f"weight must hold one number per row, ({len(rows)},), got {tuple(weight.shape)}"
             )
         product = self.training_product(0) if multiply is None else multiply
-        return self._loss(rows, product, weight, generator)
+        total = self.variables.log_likelihood if log_likelihood is None else log_likelihood
+        rows = self.variables.scored(rows)
+        log_prob = total(self._outputs(rows, product, drop=True, generator=generator), rows)
+        return -(log_prob if weight is None else log_prob * weight).mean()
 
     def training_product(self, draw: int) -> Product | PreMasked:
         """Return how the network multiplies for the given draw of training (draws are counted from 0)."""
@@ -214,14 +218,6 @@ class BaseModel(nn.Module):
         if rows.context is not None:
             rows = replace(rows, context=self.context.features(rows.context))
         return self.variables.scored(rows)
-
-    def _loss(
-        self, rows: Rows, multiply: Product, weight: Tensor | None, generator: torch.Generator | None
-    ) -> Tensor:
-        rows = self.variables.scored(rows)
-        outputs = self._outputs(rows, multiply, drop=True, generator=generator)
-        log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).sum(dim=1)
-        return -(log_prob if weight is None else log_prob * weight).mean()
 
     def _values(self, rows: Rows | Tensor) -> Any:
         """Return what rows, or codes, stand for: a tensor, or an object array where labels are text."""

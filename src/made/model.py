@@ -26,6 +26,7 @@ from made.support.errors import InputError
 from made.support.following import is_followed
 from made.torch_distribution import RowDistribution
 from made.variables.base import Variable
+from made.variables.row_type import LogLikelihood
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
@@ -307,6 +308,7 @@ class MADE(Questions, SamplingModel):
         weight: Tensor | None = None,
         generator: torch.Generator | None = None,
         multiply: Product | None = None,
+        log_likelihood: LogLikelihood | None = None,
     ) -> Tensor:
         """Return what training minimizes: the mean NLL of the rows under one mask, in nats per row.
 
@@ -326,6 +328,8 @@ class MADE(Questions, SamplingModel):
             Decides which units are dropped.
         multiply : Product, optional
             How the network multiplies, in place of `mask`.
+        log_likelihood : callable, optional
+            What finds log p of rows, (n,), from outputs (n, n_outputs) and rows, in place of the variables.
 
         Examples
         --------
@@ -350,6 +354,7 @@ class MADE(Questions, SamplingModel):
             weight=weight,
             generator=generator,
             multiply=self._product(mask) if multiply is None else multiply,
+            log_likelihood=log_likelihood,
         )
 
     def distribution(

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from made.kernels.jit.threads import as_many_threads_as_torch
 from made.kernels.jit.vector import VECTOR
+from made.kernels.likelihood.log_likelihood import CompiledLikelihood
 from made.kernels.masked_adam.active_weight import ActiveWeight, AdamNumbers
 from made.masks.ordering import IntArray
 from made.masks.tensors import DIRECT, Place, matrices_of
@@ -24,7 +25,7 @@ __all__ = ["CompiledStep"]
 
 
 class CompiledStep(PlainStep):
-    """The plain step with another product: in the backward pass it also updates its weight.
+    """The plain step with another product, which updates its weight in the backward pass, and likelihood.
 
     Only biases, and weights that no mask limits, have gradients that are left to torch's optimizer. All
     moments are in its state, as if it had updated everything.
@@ -36,6 +37,7 @@ class CompiledStep(PlainStep):
         super().__init__(model, settings)
         self._anchor = torch.zeros((), requires_grad=True)
         self._steps = 0
+        self._log_likelihood = CompiledLikelihood(model.variables)
         self._take_over()
 
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:

@@ -14,6 +14,7 @@ from made.training.batches import Batch
 from made.training.checkpoint import Weights, optimizer_tensors, restore_optimizer
 from made.training.optimizer import make_optimizer
 from made.training.settings import TrainingSettings
+from made.variables.row_type import LogLikelihood
 
 __all__ = ["PlainStep", "Step"]
 
@@ -62,6 +63,8 @@ class Step(ABC):
 class PlainStep(Step):
     """Loss, gradient and optimizer as in a plain torch loop: for every model, on every device."""
 
+    _log_likelihood: LogLikelihood | None = None
+
     def __init__(self, model: BaseModel, settings: TrainingSettings) -> None:
         self.model = model
         self.optimizer = make_optimizer(model, settings)
@@ -81,7 +84,13 @@ class PlainStep(Step):
         weights = [None] if batch.weight is None else torch.split(batch.weight, size)
         losses = []
         for part, weight in zip(rows, cycle(weights)):
-            loss = self.model.loss(part, weight=weight, generator=generator, multiply=multiply)
+            loss = self.model.loss(
+                part,
+                weight=weight,
+                generator=generator,
+                multiply=multiply,
+                log_likelihood=self._log_likelihood,
+            )
             if size < n:
                 loss = loss * (len(part) / n)
             loss.backward()  # type: ignore[no-untyped-call]

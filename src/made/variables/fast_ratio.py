@@ -18,12 +18,12 @@ from made.variables import normal_mixture
 from made.variables.joint_softmax import as_slice
 from made.variables.normal_mixture import BEND, LINEAR, N_COMPONENTS, NARROWEST, SHARE, WIDEST
 
-__all__ = ["FARTHEST", "FastRatio"]
+__all__ = ["FARTHEST", "WIDE", "FastRatio"]
 
 #: Normal scores up to here: densities relative to the marginal are then floats, in single precision too.
 FARTHEST = 6.0
-# The mean over a cell less wide than this, in widths of a component, follows from derivatives in its middle.
-_WIDE = 0.05
+#: The mean over a cell less wide than this, in widths of a component, follows from derivatives in its middle.
+WIDE = 0.05
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 _SQRT_HALF = math.sqrt(0.5)
 _RANGE = WIDEST - NARROWEST
@@ -108,10 +108,13 @@ class _LogRatio(torch.autograd.Function):
     ) -> Tensor:
         n, owners = columns.n_points, columns.owners
         logits, positions, sharpness = columns.parameters(outputs).unbind(1)
-        weights, inner = torch.softmax(logits, 1), positions.clamp(-LINEAR, LINEAR)
-        bend = torch.tanh((positions - inner).div_(BEND))
+        weights = torch.softmax(logits, 1)
         widths = torch.sigmoid(sharpness - math.log(2)).mul_(_RANGE).add_(NARROWEST)
-        place = torch.add(inner, bend, alpha=BEND)
+        place, bend = positions, None
+        if bool(positions.abs().amax() > LINEAR):  # few outputs are so large: mostly it is not worth the work
+            inner = positions.clamp(-LINEAR, LINEAR)
+            bend = torch.tanh((positions - inner).div_(BEND))
+            place = torch.add(inner, bend, alpha=BEND)
         distance = (z.unsqueeze(1) - place).div_(widths)
         parts = []
         if n > 0:
@@ -128,7 +131,8 @@ class _LogRatio(torch.autograd.Function):
         total = each.sum(1).add_(SHARE)
         if ctx.needs_input_grad[0]:
             share.div_(widths)
-            of_position = means[1].mul_(columns.with_spikes(share * (bend * bend).neg_().add_(1)))
+            slope = share if bend is None else share * (bend * bend).neg_().add_(1)
+            of_position = means[1].mul_(columns.with_spikes(slope))
             slope = (widths - NARROWEST).mul_(WIDEST - widths).div_(_RANGE)
             of_sharpness = means[2].mul_(columns.with_spikes(share.mul_(slope)))
             ctx.columns = columns
@@ -161,14 +165,14 @@ def _at_points(y: Tensor, z: Tensor) -> list[Tensor]:
 
 def _over_cells(y: Tensor, half: Tensor, factor: Tensor) -> list[Tensor]:
     """Return the means of phi, y phi and (y^2 - 1) phi over cells [y - half, y + half], times factors."""
-    is_wide = half > _WIDE / 2
+    is_wide = half > WIDE / 2
     if bool(is_wide.all()):
         return [mean.mul_(factor) for mean in _over_wide_cells(y, half)]
     # Weights, for `where` takes ten times as long.
     of_wide = is_wide.to(y.dtype)
     of_narrow = (1 - of_wide).mul_(factor)
     of_wide.mul_(factor)
-    wide = _over_wide_cells(y, half.clamp(min=_WIDE / 2))
+    wide = _over_wide_cells(y, half.clamp(min=WIDE / 2))
     narrow = _over_narrow_cells(y, half)
     return [a.mul_(of_wide).addcmul_(b, of_narrow) for a, b in zip(wide, narrow, strict=True)]
 

@@ -26,7 +26,10 @@ from made.variables.numeric_columns import NumericColumns
 from made.variables.rows import Rows
 from made.variables.sparse_one_hot import SparseOneHot
 
-__all__ = ["RowType"]
+__all__ = ["LogLikelihood", "RowType"]
+
+#: Maps outputs (n, n_outputs) and rows to log p of the rows in nats, (n,).
+LogLikelihood = Callable[[Tensor, Rows], Tensor]
 
 #: The kinds of variable by the name that model files give them.
 VARIABLE_KINDS: dict[str, Any] = {kind.kind: kind for kind in (Bernoulli, Categorical, Numeric)}
@@ -140,15 +143,18 @@ class RowType:
 
     def _table_of_codes(self) -> CodeTable | None:
         """Return what log p adds for the codes of all columns; None where codes are outcomes."""
-        own = [block.entries if isinstance(block, Discrete) else None for block in self.blocks]
-        if all(entries is None for entries in own):
+        if all(not isinstance(block, Discrete) or block.entries is None for block in self.blocks):
             return None
-        tables = [
+        return CodeTable(self.entries_of_codes())
+
+    def entries_of_codes(self) -> list[Entries]:
+        """Return what log p adds for the codes of each column."""
+        own = [block.entries if isinstance(block, Discrete) else None for block in self.blocks]
+        return [
             Entries.plain(block.n_values) if entries is None else entries
             for entries, block in zip(own, self.blocks, strict=True)
             for _ in range(block.n)
         ]
-        return CodeTable(tables)
 
     def columns(self) -> Iterator[tuple[int, Variable]]:
         """Go through the columns: the number of each, and the block that it belongs to."""
@@ -260,6 +266,10 @@ class RowType:
         if numbers.has_grid_spikes:
             of_body = self._log_prob_of_codes(outputs, numbers.as_bodies(codes), plainly).double()
         return numbers.add_bodies(of_codes, of_body, codes, bodies)
+
+    def log_likelihood(self, outputs: Tensor, rows: Rows) -> Tensor:
+        """Return log p of complete rows with their scores in nats, (n,): the sum over variables."""
+        return self.log_prob(outputs, rows.codes, rows.scores).sum(dim=1)
 
     def log_steps(self, rows: Rows) -> Tensor:
         """Return the logarithm of the step of the grid that each entry is a point of, (n, D); else 0."""

@@ -1,0 +1,153 @@
+"""Training steps, log_prob and sampling of tables of 50 columns, by kind of column.
+
+Run with ``python benchmarks/bench_mixed.py``; ``--quick`` takes few repeats. The baseline has categories of
+as many classes as a number has outputs, so that layers are as large. Set ``NUMBA_CPU_NAME=haswell``,
+``ATEN_CPU_CAPABILITY=avx2`` and ``ONEDNN_MAX_CPU_ISA=AVX2`` to measure as on a processor without AVX-512.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import made
+from made.training.batches import Batch
+from made.training.make_step import make_step
+from made.training.settings import TrainingSettings
+from made.variables.rows import Rows
+from measure import interleaved, machine, report, write
+
+_HERE = Path(__file__).parent
+_COLUMNS, _ROWS, _BATCH = 50, 10_000, 128
+_HIDDEN = (512, 512)
+_BASELINE = "categories"
+_FORCED = ("NUMBA_CPU_NAME", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
+
+
+def main() -> None:
+    """Measure, print, write."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--quick", action="store_true", help="few repeats, for a check that it runs")
+    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "mixed.json")
+    options = arguments.parse_args()
+    torch.set_num_threads(options.threads)
+    repeats, steps = (3, 5) if options.quick else (15, 40)
+    models = {name: _fitted(columns) for name, columns in _kinds().items()}
+    forced = {name: os.environ[name] for name in _FORCED if name in os.environ}
+    results: dict[str, Any] = {"machine": machine() | forced, "repeats": repeats}
+    for is_compiled in (True, False):
+        rivals = {name: _steps(*own, is_compiled, steps) for name, own in models.items()}
+        title = f"Training, {'compiled' if is_compiled else 'plain'} steps, batch {_BATCH}"
+        results[title] = report(
+            title, "steps per s", steps, interleaved(rivals, repeats=repeats), baseline=_BASELINE
+        )
+    rivals = {name: _scoring(*own) for name, own in models.items()}
+    title = f"log_prob of {_ROWS:,} rows"
+    results[title] = report(title, "rows per s", _ROWS, interleaved(rivals, repeats=repeats), _BASELINE)
+    for name, (model, rows) in models.items():
+        results[f"100 rows of {name}"] = _sampling(name, model, rows, repeats)
+    write(options.out, results)
+
+
+def _kinds() -> dict[str, list[Any]]:
+    """Return the columns of each table: lists of variables, 50 in all."""
+    n_classes = made.Numeric().output_size
+    mixed = [
+        made.Numeric(15),
+        made.Numeric(10, step=1.0),
+        made.Numeric(5, step=0.01, missing=True),
+        made.Numeric(5, spikes=[0.0]),
+        made.Categorical(2, n=5),
+        made.Categorical(n_classes, n=7),
+        made.Categorical(30, n=3, missing=True),
+    ]
+    return {
+        _BASELINE: [made.Categorical(n_classes, n=_COLUMNS)],
+        "mixed": mixed,
+        "continuous": [made.Numeric(_COLUMNS)],
+        "grid": [made.Numeric(_COLUMNS, step=1.0)],
+        "spikes inside": [made.Numeric(_COLUMNS, spikes=[0.0])],
+    }
+
+
+def _fitted(blocks: list[Any]) -> tuple[made.MADE, Rows]:
+    """Return a model with its marginals, and rows of made-up values that hang together."""
+    random = np.random.default_rng(0)
+    common = random.normal(size=(_ROWS, 1))
+    z = 0.7 * common + 0.7 * random.normal(size=(_ROWS, _COLUMNS))
+    columns: list[Any] = []
+    for block in blocks:
+        for _ in range(block.n):
+            columns.append(_column(block, z[:, len(columns)], random))
+    model = made.MADE(blocks, hidden=_HIDDEN, seed=0)
+    values = np.empty((_ROWS, _COLUMNS), dtype=object)
+    for d, column in enumerate(columns):
+        values[:, d] = column
+    model.set_marginals(values)
+    return model, model.rows(values)
+
+
+def _column(block: Any, z: np.ndarray, random: np.random.Generator) -> list[Any]:
+    """Return values of one column, of what its normal scores are."""
+    if isinstance(block, made.Numeric):
+        values = 20 * z if block.step is None else np.rint(20 * z / block.step) * block.step
+        if block.spikes:
+            values = np.where(random.random(len(z)) < 0.1, block.spikes[0], values)
+        column = values.tolist()
+    else:
+        n_classes = block.n_values - block.missing
+        column = np.clip((z + 2.5) / 5 * n_classes, 0, n_classes - 1).astype(int).tolist()
+    if not block.missing:
+        return column
+    gaps = random.random(len(z)) < 0.1
+    return [None if gap else value for gap, value in zip(gaps, column, strict=True)]
+
+
+def _steps(model: made.MADE, rows: Rows, is_compiled: bool, number: int) -> Callable[[], object]:
+    """Return what takes some training steps, on a model of its own."""
+    settings = TrainingSettings(optimizer="adam", learning_rate=1e-3, compiled=is_compiled)
+    stepping = make_step(model, settings, n_steps=1)
+    generator = torch.Generator()
+    scored = model.scored(rows)  # once, as a fit does
+    batches = cycle([Batch.of(part) for part in scored.batches(_BATCH) if len(part) == _BATCH])
+
+    def run() -> None:
+        for _ in range(number):
+            stepping.take(next(batches), 0, 1e-3, generator)
+        stepping.sync()
+
+    return run
+
+
+def _scoring(model: made.MADE, rows: Rows) -> Callable[[], object]:
+    return lambda: model.log_prob(rows)
+
+
+def _sampling(name: str, model: made.MADE, rows: Rows, repeats: int) -> dict[str, Any]:
+    """Time drawing 100 rows against one forward pass of as many."""
+    some = rows[:100]
+    with torch.no_grad():
+        rivals = {
+            "forward": lambda: model.outputs(some),
+            "log_prob": lambda: model.log_prob(some),
+            "sample": lambda: model.sample(100, seed=0),
+        }
+        return report(
+            f"100 rows of {name}",
+            "rows per s",
+            100,
+            interleaved(rivals, repeats=3 * repeats, warmups=3),
+            "forward",
+        )
+
+
+if __name__ == "__main__":
+    main()

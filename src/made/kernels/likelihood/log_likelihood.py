@@ -1,0 +1,80 @@
+"""What the loop finds, as a function that torch differentiates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from made.kernels.jit.stale import compiled_functions, forget_stale_code, say_if_compiling
+from made.kernels.jit.threads import as_many_threads_as_torch
+from made.kernels.likelihood import loop, mixture
+from made.kernels.likelihood.plan import Plan, make_plan
+from made.variables.fast_ratio import FARTHEST
+from made.variables.row_type import RowType
+from made.variables.rows import Rows
+
+__all__ = ["CompiledLikelihood"]
+
+forget_stale_code(*compiled_functions(loop, mixture))
+
+
+class CompiledLikelihood:
+    """Log p of rows under the outputs of a network, as `RowType.log_prob` summed over variables.
+
+    What the compiled loop has no part for goes that way: float64, logits that are averaged over neighbouring
+    classes, normal scores beyond `FARTHEST`.
+
+    Parameters
+    ----------
+    variables : RowType
+    """
+
+    def __init__(self, variables: RowType) -> None:
+        self._variables = variables
+        self._plan = make_plan(variables)
+        say_if_compiling(loop.log_likelihood, "the likelihood: once on this machine, about ten seconds")
+
+    def __call__(self, outputs: Tensor, rows: Rows) -> Tensor:
+        """Return log p of rows in nats, (n,); it can be differentiated once.
+
+        Parameters
+        ----------
+        outputs : (n, n_outputs) tensor
+            Of the network.
+        rows : Rows
+            Complete, with their scores.
+        """
+        codes, scores = rows.codes, rows.scores
+        plan = self._plan
+        if plan is None or outputs.dtype != torch.float32 or (scores is not None and _is_far(scores)):
+            return self._variables.log_prob(outputs, codes, scores).sum(dim=1)
+        if scores is None:
+            scores = torch.zeros(0, 0, 3, dtype=torch.float64)
+        total: Tensor = _Function.apply(outputs, codes, scores, plan)  # type: ignore[no-untyped-call]
+        return total
+
+
+def _is_far(scores: Tensor) -> bool:
+    return bool(scores[:, :, 0].abs().amax() > FARTHEST)
+
+
+class _Function(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, codes: Tensor, scores: Tensor, plan: Plan) -> Tensor:
+        outputs = outputs.detach().contiguous()
+        log_prob = torch.empty(codes.shape[1], len(codes), dtype=torch.float64)
+        slopes = torch.empty_like(outputs)
+        with as_many_threads_as_torch():
+            loop.log_likelihood(
+                plan, outputs.numpy(), codes.long().numpy(), scores.numpy(), log_prob.numpy(), slopes.numpy()
+            )
+        ctx.save_for_backward(slopes)
+        return log_prob.sum(dim=0)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (slopes,) = ctx.saved_tensors
+        return slopes * gradients[0].to(slopes.dtype)[:, None], None, None, None
