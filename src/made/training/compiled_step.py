@@ -34,10 +34,9 @@ class CompiledStep(PlainStep):
     model: MADE
 
     def __init__(self, model: MADE, settings: TrainingSettings) -> None:
-        super().__init__(model, settings)
+        super().__init__(model, settings, CompiledLikelihood(model.variables))
         self._anchor = torch.zeros((), requires_grad=True)
         self._steps = 0
-        self._log_likelihood = CompiledLikelihood(model.variables)
         self._take_over()
 
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:

@@ -61,12 +61,21 @@ class Step(ABC):
 
 
 class PlainStep(Step):
-    """Loss, gradient and optimizer as in a plain torch loop: for every model, on every device."""
+    """Loss, gradient and optimizer as in a plain torch loop: for every model, on every device.
 
-    _log_likelihood: LogLikelihood | None = None
+    Parameters
+    ----------
+    model, settings
+        As for `make_step`.
+    log_likelihood : callable, optional
+        What finds log p of rows, in place of the model's variables.
+    """
 
-    def __init__(self, model: BaseModel, settings: TrainingSettings) -> None:
+    def __init__(
+        self, model: BaseModel, settings: TrainingSettings, log_likelihood: LogLikelihood | None = None
+    ) -> None:
         self.model = model
+        self._log_likelihood = log_likelihood
         self.optimizer = make_optimizer(model, settings)
 
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:

@@ -33,8 +33,11 @@ class CompiledLikelihood:
 
     def __init__(self, variables: RowType) -> None:
         self._variables = variables
-        self._plan = make_plan(variables)
-        say_if_compiling(loop.log_likelihood, "the likelihood: once on this machine, about ten seconds")
+        # Variables of one kind of class are one call of torch, which takes less time.
+        is_one_call = variables.numbers is None and len(variables.blocks) == 1
+        self._plan = None if is_one_call else make_plan(variables)
+        if self._plan is not None:
+            say_if_compiling(loop.log_likelihood, "the likelihood: once on this machine, about ten seconds")
 
     def __call__(self, outputs: Tensor, rows: Rows) -> Tensor:
         """Return log p of rows in nats, (n,); it can be differentiated once.
@@ -68,7 +71,12 @@ class _Function(torch.autograd.Function):
         slopes = torch.empty_like(outputs)
         with as_many_threads_as_torch():
             loop.log_likelihood(
-                plan, outputs.numpy(), codes.long().numpy(), scores.numpy(), log_prob.numpy(), slopes.numpy()
+                plan,
+                outputs.numpy(),
+                codes.t().long().contiguous().numpy(),
+                scores.numpy(),
+                log_prob.numpy(),
+                slopes.numpy(),
             )
         ctx.save_for_backward(slopes)
         return log_prob.sum(dim=0)

@@ -34,6 +34,8 @@ from made.variables.normal_mixture import N_COMPONENTS, N_PARAMETERS
 
 __all__ = ["log_likelihood"]
 
+# How far apart outputs lie in working memory: at a power of two they would push each other out of the cache.
+_APART = ROWS + 16
 _F = np.float32
 _ZERO, _HALF, _ONE = _F(0), _F(0.5), _F(1)
 _compiled = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
@@ -49,7 +51,7 @@ def log_likelihood(plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: A
         Of the variables.
     outputs : (n, n_outputs) float32 array
         Of the network.
-    codes : (n, D) int array
+    codes : (D, n) int array
         Of the entries.
     scores : (n, B, 3) float64 array
         Of the numbers; z at most `FARTHEST` from 0.
@@ -58,115 +60,139 @@ def log_likelihood(plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: A
     slopes : (n, n_outputs) float32 array
         Filled in.
     """
-    for variable in numba.prange(len(plan.first)):
-        own: Any = borrow(plan)  # type: ignore[call-arg]
-        if own.number[variable] < 0:
-            _of_classes(variable, own, outputs, codes, log_prob, slopes)
-        else:
-            _of_number(variable, own, outputs, codes, scores, log_prob, slopes)
+    n_groups = len(plan.groups) - 1
+    for task in numba.prange(n_groups * ((codes.shape[1] + ROWS - 1) // ROWS)):
+        row, group = task // n_groups * ROWS, task % n_groups
+        _one_group(group, row, borrow(plan), outputs, codes, scores, log_prob, slopes)  # type: ignore[call-arg]
 
 
 @_compiled
-def _of_classes(variable: Any, plan: Any, outputs: Any, codes: Any, log_prob: Any, slopes: Any) -> None:
-    first, n_logits, codes_of = plan.first[variable], plan.n_logits[variable], plan.code_starts[variable]
-    logits = np.empty(n_logits * ROWS, dtype=np.float32)
+def _one_group(
+    group: Any, row: Any, plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: Any, slopes: Any
+) -> None:
+    """Go through neighbouring variables of some rows: their outputs become slopes in working memory."""
+    n, first, end = min(ROWS, codes.shape[1] - row), plan.groups[group], plan.groups[group + 1]
+    begin, n_outputs = plan.first[first], plan.first[end] - plan.first[first]
+    own = np.empty(n_outputs * _APART, dtype=np.float32)
     total, most = np.empty(ROWS, dtype=np.float32), np.empty(ROWS, dtype=np.float32)
-    for row in range(0, len(codes), ROWS):
-        n = min(ROWS, len(codes) - row)
-        _read(outputs, row, first, n_logits, logits, n)
-        if plan.has_zero[variable]:
-            for i in range(n):
-                logit, is_one = logits[i], codes[row + i, variable] == 1
-                own = logit if is_one else -logit
-                log_prob[variable, row + i] = min(own, _ZERO) - log(_ONE + exp(-abs(own)))
-                logits[i] = (_ONE if is_one else _ZERO) - _ONE / (_ONE + exp(-logit))
+    for i in range(n):
+        for j in range(n_outputs):
+            own[j * _APART + i] = outputs[row + i, begin + j]
+    for variable in range(first, end):
+        logits = own[(plan.first[variable] - begin) * _APART : (plan.first[variable + 1] - begin) * _APART]
+        if plan.number[variable] >= 0:
+            _of_number(variable, plan, logits, row, n, codes, scores, log_prob, total, most)
+        elif plan.has_zero[variable]:
+            _of_bit(variable, logits, row, n, codes, log_prob)
         else:
-            _find_log_sum(logits, n_logits, n, total, most)
-            for i in range(n):
-                code = codes_of + codes[row + i, variable]
-                own = float(logits[plan.outcomes[code] * ROWS + i] - total[i])
-                log_prob[variable, row + i] = plan.added[code] + (0.0 if plan.is_unseen[code] else own)
-            _to_slopes(logits, n_logits, n, total)
-            for i in range(n):
-                code = codes_of + codes[row + i, variable]
-                if plan.is_unseen[code]:
-                    for j in range(n_logits):
-                        logits[j * ROWS + i] = _ZERO
-                else:
-                    logits[plan.outcomes[code] * ROWS + i] += _ONE
-        _write(logits, n_logits, n, slopes, row, first)
+            _of_classes(variable, plan, logits, row, n, codes, log_prob, total, most)
+    for i in range(n):
+        for j in range(n_outputs):
+            slopes[row + i, begin + j] = own[j * _APART + i]
+
+
+@_compiled
+def _of_bit(variable: Any, logits: Any, row: Any, n: Any, codes: Any, log_prob: Any) -> None:
+    for i in range(n):
+        logit, is_one = logits[i], codes[variable, row + i] == 1
+        own = logit if is_one else -logit
+        log_prob[variable, row + i] = min(own, _ZERO) - log(_ONE + exp(-abs(own)))
+        logits[i] = (_ONE if is_one else _ZERO) - _ONE / (_ONE + exp(-logit))
+
+
+@_compiled
+def _of_classes(
+    variable: Any, plan: Any, logits: Any, row: Any, n: Any, codes: Any, log_prob: Any, total: Any, most: Any
+) -> None:
+    n_logits, codes_of = plan.n_logits[variable], plan.code_starts[variable]
+    _find_log_sum(logits, n_logits, n, total, most)
+    for i in range(n):
+        code = codes_of + codes[variable, row + i]
+        own = float(logits[plan.outcomes[code] * _APART + i] - total[i])
+        log_prob[variable, row + i] = plan.added[code] + (0.0 if plan.is_unseen[code] else own)
+    _to_slopes(logits, n_logits, n, total)
+    for i in range(n):
+        code = codes_of + codes[variable, row + i]
+        if plan.is_unseen[code]:
+            for j in range(n_logits):
+                logits[j * _APART + i] = _ZERO
+        else:
+            logits[plan.outcomes[code] * _APART + i] += _ONE
 
 
 @_compiled
 def _of_number(
-    variable: Any, plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: Any, slopes: Any
+    variable: Any,
+    plan: Any,
+    logits: Any,
+    row: Any,
+    n: Any,
+    codes: Any,
+    scores: Any,
+    log_prob: Any,
+    total: Any,
+    most: Any,
 ) -> None:
-    first, n_logits, number = plan.first[variable], plan.n_logits[variable], plan.number[variable]
+    """Do the same of a number, whose logits are followed by the outputs of its mixture."""
+    n_logits, number = plan.n_logits[variable], plan.number[variable]
     begin, end = plan.spike_starts[number], plan.spike_starts[number + 1]
-    logits = np.empty(n_logits * ROWS, dtype=np.float32)
-    total, most = np.empty(ROWS, dtype=np.float32), np.empty(ROWS, dtype=np.float32)
     of_spikes = np.empty((end - begin) * N_PARAMETERS * ROWS, dtype=np.float32)
     work = np.empty(SIZE, dtype=np.float32)
     of_body = np.empty(ROWS, dtype=np.float32)  # the share of log p that comes from the body
-    for row in range(0, len(codes), ROWS):
-        n = min(ROWS, len(codes) - row)
-        _read(outputs, row, first, n_logits, logits, n)
+    for j in range(N_PARAMETERS):
+        at, own = _place(j, OUTPUT), (n_logits + j) * _APART
+        for i in range(n):
+            work[at + i] = logits[own + i]
+    read_mixture(work, n)
+    for s in range(begin, end):
+        for i in range(n):
+            work[Z + i] = plan.spike_scores[s]
+        at_points(work, n)
+        logit = plan.spike_codes[s] * _APART
+        for i in range(n):
+            logits[logit + i] += work[RATIO + i]
         for j in range(N_PARAMETERS):
-            at = _place(j, OUTPUT)
+            at, to = _place(j, BY_OUTPUT), ((s - begin) * N_PARAMETERS + j) * ROWS
             for i in range(n):
-                work[at + i] = outputs[row + i, first + n_logits + j]
-        read_mixture(work, n)
-        for s in range(begin, end):
-            for i in range(n):
-                work[Z + i] = plan.spike_scores[s]
-            at_points(work, n)
-            for i in range(n):
-                logits[plan.spike_codes[s] * ROWS + i] += work[RATIO + i]
-            for j in range(N_PARAMETERS):
-                at, to = _place(j, BY_OUTPUT), ((s - begin) * N_PARAMETERS + j) * ROWS
-                for i in range(n):
-                    of_spikes[to + i] = work[at + i]
-        _read_scores(scores, row, number, plan.is_cell[number], work, n)
-        if plan.is_cell[number]:
-            over_cells(work, n)
-        else:
-            at_points(work, n)
-        if n_logits == 0:
-            for i in range(n):
+                of_spikes[to + i] = work[at + i]
+    _read_scores(scores, row, number, plan.is_cell[number], work, n)
+    if plan.is_cell[number]:
+        over_cells(work, n)
+    else:
+        at_points(work, n)
+    if n_logits == 0:
+        for i in range(n):
+            of_body[i] = _ONE
+            log_prob[variable, row + i] = scores[row + i, number, 2] + work[RATIO + i]
+    else:
+        _find_log_sum(logits, n_logits, n, total, most)
+        for i in range(n):
+            code = codes[variable, row + i]
+            log_p = float(logits[code * _APART + i] - total[i])
+            body = scores[row + i, number, 2] + work[RATIO + i]
+            of_body[i] = _ZERO
+            if code == 0:
+                log_p += body
                 of_body[i] = _ONE
-                log_prob[variable, row + i] = scores[row + i, number, 2] + work[RATIO + i]
-        else:
-            _find_log_sum(logits, n_logits, n, total, most)
+            elif plan.is_cell[number] and code != plan.missing[number]:
+                # A spike on a grid is a point of that grid, which the body has a mass for as well.
+                body += float(logits[i] - total[i])
+                larger = max(log_p, body)
+                log_p = larger + math.log(math.exp(log_p - larger) + math.exp(body - larger))
+                of_body[i] = math.exp(body - log_p)
+            log_prob[variable, row + i] = log_p
+        _to_slopes(logits, n_logits, n, total)
+        for i in range(n):
+            logits[codes[variable, row + i] * _APART + i] += _ONE - of_body[i]
+            logits[i] += of_body[i]
+    for j in range(N_PARAMETERS):
+        at, own = _place(j, BY_OUTPUT), (n_logits + j) * _APART
+        for i in range(n):
+            logits[own + i] = work[at + i] * of_body[i]
+        for s in range(begin, end):
+            logit, of = plan.spike_codes[s] * _APART, ((s - begin) * N_PARAMETERS + j) * ROWS
             for i in range(n):
-                code = codes[row + i, variable]
-                log_p = float(logits[code * ROWS + i] - total[i])
-                body = scores[row + i, number, 2] + work[RATIO + i]
-                of_body[i] = _ZERO
-                if code == 0:
-                    log_p += body
-                    of_body[i] = _ONE
-                elif plan.is_cell[number] and code != plan.missing[number]:
-                    # A spike on a grid is a point of that grid, which the body has a mass for as well.
-                    body += float(logits[i] - total[i])
-                    larger = max(log_p, body)
-                    log_p = larger + math.log(math.exp(log_p - larger) + math.exp(body - larger))
-                    of_body[i] = math.exp(body - log_p)
-                log_prob[variable, row + i] = log_p
-            _to_slopes(logits, n_logits, n, total)
-            for i in range(n):
-                logits[codes[row + i, variable] * ROWS + i] += _ONE - of_body[i]
-                logits[i] += of_body[i]
-            _write(logits, n_logits, n, slopes, row, first)
-        for j in range(N_PARAMETERS):
-            at = _place(j, BY_OUTPUT)
-            for i in range(n):
-                work[at + i] *= of_body[i]
-            for s in range(begin, end):
-                own, logit = ((s - begin) * N_PARAMETERS + j) * ROWS, plan.spike_codes[s] * ROWS
-                for i in range(n):
-                    work[at + i] += logits[logit + i] * of_spikes[own + i]
-            for i in range(n):
-                slopes[row + i, first + n_logits + j] = work[at + i]
+                logits[own + i] += logits[logit + i] * of_spikes[of + i]
 
 
 @_compiled
@@ -188,30 +214,16 @@ def _read_scores(scores: Any, row: Any, number: Any, is_cell: Any, work: Any, n:
 
 
 @_compiled
-def _read(outputs: Any, row: Any, first: Any, n_logits: Any, logits: Any, n: Any) -> None:
-    for j in range(n_logits):
-        for i in range(n):
-            logits[j * ROWS + i] = outputs[row + i, first + j]
-
-
-@_compiled
-def _write(logits: Any, n_logits: Any, n: Any, slopes: Any, row: Any, first: Any) -> None:
-    for j in range(n_logits):
-        for i in range(n):
-            slopes[row + i, first + j] = logits[j * ROWS + i]
-
-
-@_compiled
 def _find_log_sum(logits: Any, n_logits: Any, n: Any, total: Any, most: Any) -> None:
     """Find the logarithm of the sum of exp over logits."""
     for i in range(n):
         total[i], most[i] = _ZERO, logits[i]
     for j in range(1, n_logits):
-        at = j * ROWS
+        at = j * _APART
         for i in range(n):
             most[i] = max(most[i], logits[at + i])
     for j in range(n_logits):
-        at = j * ROWS
+        at = j * _APART
         for i in range(n):
             total[i] += exp(logits[at + i] - most[i])
     for i in range(n):
@@ -222,6 +234,6 @@ def _find_log_sum(logits: Any, n_logits: Any, n: Any, total: Any, most: Any) -> 
 def _to_slopes(logits: Any, n_logits: Any, n: Any, total: Any) -> None:
     """Turn logits into what the logarithm of their sum takes from their slopes."""
     for j in range(n_logits):
-        at = j * ROWS
+        at = j * _APART
         for i in range(n):
             logits[at + i] = -exp(logits[at + i] - total[i])

@@ -16,14 +16,21 @@ __all__ = ["Plan", "make_plan"]
 
 Ints = NDArray[np.int64]
 
+# Outputs that are gone through together: as many as lie on some lines of the cache for each row.
+_TOGETHER = 64
+
 
 class Plan(NamedTuple):
     """The variables of a row as arrays.
 
     Attributes
     ----------
-    first, n_logits : (D,) int arrays
-        The first output of each variable, and how many outputs are logits of classes.
+    groups : (G + 1,) int array
+        Where groups of neighbouring variables begin, which are gone through together, and D.
+    first : (D + 1,) int array
+        The first output of each variable, and their number.
+    n_logits : (D,) int array
+        How many of its outputs are logits of classes.
     has_zero : (D,) bool array
         Whether the one logit is that of class 1, and that of class 0 is 0.
     number : (D,) int array
@@ -40,6 +47,7 @@ class Plan(NamedTuple):
         Their codes and normal scores.
     """
 
+    groups: Ints
     first: Ints
     n_logits: Ints
     has_zero: NDArray[np.bool_]
@@ -62,7 +70,7 @@ def make_plan(variables: RowType) -> Plan | None:
     --------
     >>> plan = make_plan(RowType([Bernoulli(2)]))
     >>> plan.first.tolist(), plan.has_zero.tolist()
-    ([0, 1], [True, True])
+    ([0, 1, 2], [True, True])
     """
     if any(block.output_map is not None for block in variables.blocks):
         return None
@@ -80,7 +88,8 @@ def make_plan(variables: RowType) -> Plan | None:
     inside = [np.flatnonzero(np.abs(own) < INSIDE) for own in scores]
     missing = [-1 if own.missing_code is None else own.missing_code for own in columns]
     return Plan(
-        first=(variables.output_sizes.cumsum() - variables.output_sizes).astype(np.int64),
+        groups=_groups(variables.output_sizes),
+        first=np.concatenate([[0], variables.output_sizes.cumsum()]).astype(np.int64),
         n_logits=n_logits,
         has_zero=np.array([isinstance(block, Bernoulli) for _, block in variables.columns()]),
         number=number,
@@ -96,3 +105,14 @@ def make_plan(variables: RowType) -> Plan | None:
             [np.zeros(0), *(own[some] for own, some in zip(scores, inside, strict=True))]
         ).astype(np.float32),
     )
+
+
+def _groups(sizes: Ints) -> Ints:
+    """Return where groups of neighbours with `_TOGETHER` outputs or more begin, and how many there are."""
+    starts, n_outputs = [0], 0
+    for variable, size in enumerate(sizes.tolist(), start=1):
+        n_outputs += size
+        if n_outputs >= _TOGETHER and variable < len(sizes):
+            starts.append(variable)
+            n_outputs = 0
+    return np.array([*starts, len(sizes)], dtype=np.int64)
