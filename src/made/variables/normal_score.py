@@ -127,6 +127,7 @@ class NormalScores(OnDevices):
         self.last = counts - 1
         self.centre = torch.tensor([own.centre for own in splines], dtype=torch.float64)[:, None]
         self.scale = torch.tensor([own.scale for own in splines], dtype=torch.float64)[:, None]
+        self._has_skewed = any(own.scale > 0 for own in splines)
         # The tails continue the density at the end knots: log of the mass beyond, and of the rate of decay.
         ends = torch.cat([torch.zeros_like(counts), self.last], dim=1)
         self._end_knots, self._end_scores = self.knots.gather(1, ends), self.scores.gather(1, ends)
@@ -163,13 +164,14 @@ class NormalScores(OnDevices):
         log_slope = secant.log() + ((d1 * place**2 + 2 * both + d0 * (1 - place) ** 2) / below**2).log()
         for side, sign in ((0, -1.0), (1, 1.0)):
             beyond = sign * (t - self._end_knots[:, side : side + 1])
-            excess = (beyond.clamp(min=0) * self.end_rate[:, side : side + 1].exp()).clamp(max=_LARGEST)
-            decay = torch.log1p(TAIL_SHAPE * excess)
-            log_mass = self.end_mass[:, side : side + 1] - decay / TAIL_SHAPE
-            tail = -sign * ndtri_exp(log_mass)
-            log_density = log_mass + self.end_rate[:, side : side + 1] - decay
-            z = torch.where(beyond > 0, tail, z)
-            log_slope = torch.where(beyond > 0, log_density - log_phi(tail), log_slope)
+            mass, rate = self.end_mass[:, side : side + 1], self.end_rate[:, side : side + 1]
+            if is_followed() or values.device.type != "cpu":
+                tail, log_slope_there = _in_tail(beyond.clamp(min=0), mass, rate, sign)
+                z = torch.where(beyond > 0, tail, z)
+                log_slope = torch.where(beyond > 0, log_slope_there, log_slope)
+                continue
+            at = (beyond > 0).nonzero(as_tuple=True)  # few values: tails cost more than all the rest
+            z[at], log_slope[at] = _in_tail(beyond[at], mass[at[0], 0], rate[at[0], 0], sign)
         return z, log_slope + log_t
 
     def values(self, z: Tensor) -> Tensor:
@@ -205,6 +207,8 @@ class NormalScores(OnDevices):
     def _to_t(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return t and log dt/dx."""
         offset = (values - self.centre).clamp(-_LARGEST, _LARGEST)
+        if not self._has_skewed:
+            return offset, torch.zeros_like(offset)
         is_skewed = self.scale > 0
         scale = torch.where(is_skewed, self.scale, 1.0)
         ratio = offset / scale
@@ -218,6 +222,15 @@ class NormalScores(OnDevices):
         is_skewed = self.scale > 0
         offset = torch.where(is_skewed, self.scale * torch.sinh(torch.where(is_skewed, t, 0.0)), t)
         return (self.centre + offset).clamp(-_LARGEST, _LARGEST)
+
+
+def _in_tail(beyond: Tensor, end_mass: Tensor, end_rate: Tensor, sign: float) -> tuple[Tensor, Tensor]:
+    """Return z and log dz/dt at a distance from the last knot of a side."""
+    excess = (beyond * end_rate.exp()).clamp(max=_LARGEST)
+    decay = torch.log1p(TAIL_SHAPE * excess)
+    log_mass = end_mass - decay / TAIL_SHAPE
+    z = -sign * ndtri_exp(log_mass)
+    return z, log_mass + end_rate - decay - log_phi(z)
 
 
 def log_phi(z: Tensor) -> Tensor:
