@@ -224,8 +224,9 @@ def test_context_is_read_from_the_file(here, call):
     model = made.load("conditional/model.safetensors")
     rows = [[None, None], [1, None], [None, 20]]
     expected = made.complete(model, rows, number=4, context=[[0], [2], [1]]).codes
-    assert header == ["sex", "size"]
-    np.testing.assert_array_equal(found, values(model, expected))
+    assert header == ["sex", "size", "kind"]  # context passes through
+    np.testing.assert_array_equal(found[:, :2], values(model, expected))
+    assert [float(kind) for kind in found[:, 2]] == [0] * 4 + [2] * 4 + [1] * 4
 
 
 def test_a_model_file_without_its_run(incomplete, call):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from made.runs.completer import Completer
     from made.runs.completions import IncompleteRows
+    from made.variables.column_types import ColumnType
 
 __all__ = ["complete"]
 
@@ -76,9 +77,9 @@ def complete(
 ) -> None:
     """Fill in the unknown entries of rows, and say how: exactly, or estimated.
 
-    Columns are found by their names, in any order. Others are passed over, and one that is not there is
-    filled in; what is written has the columns of the run, in its order. Rows that cannot be read are left
-    out; FILE.rejected.csv, beside FILE, says why.
+    Columns are found by their names, in any order. Others pass through, and one that is not there is
+    filled in; what is written has the columns of the run, in its order, then the others as they are. Rows
+    that cannot be read are left out; FILE.rejected.csv, beside FILE, says why.
     """
     import numpy as np
 
@@ -91,6 +92,7 @@ def complete(
         find_incomplete_rows,
         half_images,
     )
+    from made.runs.other_columns import other_columns, other_values
     from made.runs.row_source import portions_of_file
     from made.runs.samples import csv_text, write_rows
 
@@ -127,22 +129,29 @@ def complete(
     how |= {} if level is None else {"level": level}
     completer = Completer(model, number, **how)
 
+    has_names = out is None or out.suffix in (".csv", ".parquet")
+    beside: dict[str, ColumnType] = dict.fromkeys(completer.beside, "float64")
+
     def portions() -> Iterator[NDArray[Any]]:
         for found in source:
             values = completer.complete(found.rows, found.first, advance)
+            if has_names:
+                beside.update(other_columns(model.schema, found))
+                others = np.repeat(other_values(model.schema, found), completer.each, axis=0)
+                values = np.hstack([values, others], dtype=object) if others.shape[1] else values
             if len(values):  # else nothing is to be shown yet: there may be no row that can be read
                 yield values
 
     # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
     with counting("completing", source.n_rows, hidden=out is None and sys.stdout.isatty()) as advance:
         if out is None:
-            for text in csv_text(model, portions(), completer.beside):
+            for text in csv_text(model, portions(), beside):
                 typer.echo(text, nl=False)
         elif is_picture or out.suffix == ".npy":  # these need all rows in memory
             nothing = np.empty((0, len(model.schema.modelled_table)), dtype=object)
             values = np.concatenate(list(portions()) or [nothing])
         else:
-            write_rows(out, model, None, portions(), completer.beside)
+            write_rows(out, model, None, portions(), beside)
     if out is not None and is_picture and images is not None:
         codes = model.schema.encode_modelled(values).numpy().astype(np.int64)
         filled = codes if number is None else codes.reshape(len(images), number, -1)

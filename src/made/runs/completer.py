@@ -57,6 +57,11 @@ class Completer:
         self._at_once = 1
 
     @property
+    def each(self) -> int:
+        """How many completions each row has."""
+        return 1 if self.number is None else self.number
+
+    @property
     def poor(self) -> str:
         """How many estimates rest on few effective particles, in words."""
         return poor_estimates(np.concatenate([np.zeros(0), *self._poor]))
@@ -77,7 +82,7 @@ class Completer:
         """
         known = rows.mask.cpu().numpy()
         asked = np.flatnonzero(~known.all(axis=1)) if self._passes_through else np.arange(len(rows))
-        each = 1 if self.number is None else self.number
+        each = self.each
         self.n_rows += len(rows)
         self.n_unknown += int((~known).sum())
         advance(len(rows) - len(asked))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.writing import path_aside
 from made.variables.column import NUMERIC, Column
-from made.variables.column_types import simple_name
+from made.variables.column_types import ColumnType, cast, polars_type, series_of, simple_name
 from made.variables.missing import is_missing
 from made.variables.rows import Rows
 from made.variables.schema_frames import frame_of_values
@@ -40,6 +40,8 @@ __all__ = [
 # The most rows and the most values of a portion, unless a batch of the model is larger.
 _ROWS_PER_PORTION = 10_000
 _NUMBERS_PER_PORTION = 2**23
+# Nothing beside the columns of the model.
+_NONE: Mapping[str, ColumnType] = {}
 # Types whose values a text file shows in a style of their own.
 _STYLED = ("bool", "float32", "float64")
 
@@ -108,10 +110,12 @@ def draw_portions(
         advance(rows)
 
 
-def csv_text(model: MADE, portions: Iterable[NDArray[Any]], beside: Sequence[str] = ()) -> Iterator[str]:
+def csv_text(
+    model: MADE, portions: Iterable[NDArray[Any]], beside: Mapping[str, ColumnType] = _NONE
+) -> Iterator[str]:
     """Yield portions of values as CSV text, the header first.
 
-    `beside` names columns of numbers that follow those of the model; NaN is nothing.
+    `beside` has the columns that follow those of the model, with their types; None and NaN are nothing.
 
     Examples
     --------
@@ -136,7 +140,7 @@ def write_rows(
     model: MADE,
     n: int | None,
     portions: Iterable[NDArray[Any]],
-    beside: Sequence[str] = (),
+    beside: Mapping[str, ColumnType] = _NONE,
 ) -> None:
     """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, to Parquet, or to CSV.
 
@@ -150,8 +154,9 @@ def write_rows(
         How many rows there are; a .npy file has to know.
     portions : iterable of (rows, D) arrays
         Values.
-    beside : sequence of str, optional
-        Names of columns of numbers that follow those of the model; not for .npy.
+    beside : mapping of str to ColumnType, optional
+        The columns that follow those of the model, with their types; not for .npy. It may be filled in up to
+        the first portion.
 
     Raises
     ------
@@ -165,8 +170,7 @@ def write_rows(
             assert n is not None
             _write_array(aside, model, n, portions)
         elif suffix == ".parquet":
-            distinct(path, [*_names(model), *beside])
-            write_parquet(aside, _tables(model, portions, beside))
+            write_parquet(aside, _tables(path, model, portions, beside))
         else:
             with aside.open("wb") as file:
                 for text in csv_text(model, portions, beside):
@@ -229,7 +233,8 @@ def _text_of(model: MADE, values: NDArray[Any], width: int) -> NDArray[Any]:
     others = values[:, width:]
     if not others.size:
         return own
-    return np.hstack([own, np.where(np.isnan(others.astype(np.float64)), "", others)], dtype=object)
+    shown = [["" if is_missing(value) else value for value in row] for row in others.tolist()]
+    return np.hstack([own, np.array(shown, dtype=object)], dtype=object)
 
 
 def _tidy(model: MADE, values: NDArray[Any]) -> NDArray[Any]:
@@ -264,18 +269,23 @@ def _shown(column: Column, truths: tuple[str, str]) -> Callable[[Any], Any]:
 
 
 def _tables(
-    model: MADE, portions: Iterable[NDArray[Any]], beside: Sequence[str] = ()
+    path: str | Path, model: MADE, portions: Iterable[NDArray[Any]], beside: Mapping[str, ColumnType] = _NONE
 ) -> Iterator[polars.DataFrame]:
     """Yield portions as tables; one without rows where there is no portion."""
     import polars
 
     width, is_empty = len(model.schema.modelled_table), True
-    for values in chain(portions, [np.empty((0, width + len(beside)), dtype=object)]):
+    nothing = (np.empty((0, width + len(beside)), dtype=object) for _ in range(1))  # made when it is needed
+    for values in chain(portions, nothing):
         if len(values) == 0 and not is_empty:
             continue
-        is_empty = False
-        ends = zip(beside, values[:, width:].T, strict=True)
-        others = [polars.Series(name, own.astype(np.float64)).fill_nan(None) for name, own in ends]
+        if is_empty:
+            distinct(path, [*_names(model), *beside])
+            is_empty = False
+        others = [
+            cast(polars, series_of(polars, name, own), [polars_type(polars, kind)])
+            for (name, kind), own in zip(beside.items(), values[:, width:].T, strict=True)
+        ]
         yield typed_columns(model, values[:, :width]).with_columns(others)
 
 
