@@ -1,14 +1,13 @@
 """Training steps, log_prob and sampling of tables of 50 columns, by kind of column.
 
-Run with ``python benchmarks/bench_mixed.py``; ``--quick`` takes few repeats. The baseline has categories of
-as many classes as a number has outputs, so that layers are as large. Set ``NUMBA_CPU_NAME=haswell``,
-``ATEN_CPU_CAPABILITY=avx2`` and ``ONEDNN_MAX_CPU_ISA=AVX2`` to measure as on a processor without AVX-512.
+Run with ``python benchmarks/bench_mixed.py``; ``--quick`` takes small networks, ``--like avx2`` measures as on a
+processor without AVX-512. The baseline has categories of as many classes as a number has outputs, so that
+layers are as large.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
@@ -23,26 +22,27 @@ from made.training.make_step import make_step
 from made.training.settings import TrainingSettings
 from made.variables.rows import Rows
 from measure import interleaved, machine, report, write
+from processors import add_like, take_like
 
 _HERE = Path(__file__).parent
-_COLUMNS, _ROWS, _BATCH = 50, 10_000, 128
-_HIDDEN = (512, 512)
+_COLUMNS, _BATCH = 50, 128
 _BASELINE = "categories"
-_FORCED = ("NUMBA_CPU_NAME", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
 
 
 def main() -> None:
     """Measure, print, write."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="few repeats, for a check that it runs")
+    arguments.add_argument("--quick", action="store_true", help="small networks, for a check that it runs")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "mixed.json")
+    add_like(arguments)
     options = arguments.parse_args()
+    take_like(options.like)
     torch.set_num_threads(options.threads)
     repeats, steps = (3, 5) if options.quick else (15, 40)
-    models = {name: _fitted(columns) for name, columns in _kinds().items()}
-    forced = {name: os.environ[name] for name in _FORCED if name in os.environ}
-    results: dict[str, Any] = {"machine": machine() | forced, "repeats": repeats}
+    width, n_rows = (32, 500) if options.quick else (512, 10_000)
+    models = {name: _fitted(columns, width, n_rows) for name, columns in _kinds().items()}
+    results: dict[str, Any] = {"machine": machine(), "repeats": repeats}
     for is_compiled in (True, False):
         rivals = {name: _steps(*own, is_compiled, steps) for name, own in models.items()}
         title = f"Training, {'compiled' if is_compiled else 'plain'} steps, batch {_BATCH}"
@@ -50,8 +50,8 @@ def main() -> None:
             title, "steps per s", steps, interleaved(rivals, repeats=repeats), baseline=_BASELINE
         )
     rivals = {name: _scoring(*own) for name, own in models.items()}
-    title = f"log_prob of {_ROWS:,} rows"
-    results[title] = report(title, "rows per s", _ROWS, interleaved(rivals, repeats=repeats), _BASELINE)
+    title = f"log_prob of {n_rows:,} rows"
+    results[title] = report(title, "rows per s", n_rows, interleaved(rivals, repeats=repeats), _BASELINE)
     for name, (model, rows) in models.items():
         results[f"100 rows of {name}"] = _sampling(name, model, rows, repeats)
     write(options.out, results)
@@ -78,17 +78,17 @@ def _kinds() -> dict[str, list[Any]]:
     }
 
 
-def _fitted(blocks: list[Any]) -> tuple[made.MADE, Rows]:
+def _fitted(blocks: list[Any], width: int, n_rows: int) -> tuple[made.MADE, Rows]:
     """Return a model with its marginals, and rows of made-up values that hang together."""
     random = np.random.default_rng(0)
-    common = random.normal(size=(_ROWS, 1))
-    z = 0.7 * common + 0.7 * random.normal(size=(_ROWS, _COLUMNS))
+    common = random.normal(size=(n_rows, 1))
+    z = 0.7 * common + 0.7 * random.normal(size=(n_rows, _COLUMNS))
     columns: list[Any] = []
     for block in blocks:
         for _ in range(block.n):
             columns.append(_column(block, z[:, len(columns)], random))
-    model = made.MADE(blocks, hidden=_HIDDEN, seed=0)
-    values = np.empty((_ROWS, _COLUMNS), dtype=object)
+    model = made.MADE(blocks, hidden=(width, width), seed=0)
+    values = np.empty((n_rows, _COLUMNS), dtype=object)
     for d, column in enumerate(columns):
         values[:, d] = column
     model.set_marginals(values)

@@ -21,6 +21,7 @@ from torch import Tensor
 from made.plots.style import LETTERS, grow_letters, new_figure, save
 from measure import interleaved, machine, report, write
 from peers import RIVALS, Rival
+from processors import add_like, take_like
 
 _HERE = Path(__file__).parent
 _BASELINE = next(iter(RIVALS))
@@ -62,7 +63,9 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--repeats", type=int, help="9 by default; 3 with --quick")
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "peers.json")
+    add_like(arguments)
     options = arguments.parse_args()
+    take_like(options.like)
     torch.set_num_threads(options.threads)
     repeats = options.repeats or (3 if options.quick else 9)
     results: dict[str, Any] = {

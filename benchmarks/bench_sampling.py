@@ -27,6 +27,7 @@ from made.kernels.one_pass.plan import make_plan
 from made.plots.style import LETTERS, grow_letters, new_figure, save
 from made.support.uniforms import row_uniforms
 from measure import interleaved, machine, report, write
+from processors import add_like, take_like
 from seed_port import SeedMADE, sample
 
 _HERE = Path(__file__).parent
@@ -44,7 +45,9 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "sampling.json")
     arguments.add_argument("--large", action="store_true", help="only the large model, in this process")
+    add_like(arguments)
     options = arguments.parse_args()
+    take_like(options.like)
     torch.set_num_threads(options.threads)
     if options.large:
         print(json.dumps(_large(quick=options.quick)))

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from processors import taken
+
 __all__ = ["add", "interleaved", "machine", "report", "write"]
 
 
@@ -63,6 +65,7 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "processor": _processor(),
+        **({} if taken() is None else {"like": taken()}),
     }
 
 
