@@ -1,6 +1,6 @@
 """Training steps, log_prob and sampling of tables of 50 columns, by kind of column.
 
-Run with ``python benchmarks/bench_mixed.py``; ``--quick`` takes small networks, ``--like avx2`` measures as on a
+Run with ``python benchmarks/bench_mixed.py``; ``--quick`` takes small networks, ``--like avx2`` is as on a
 processor without AVX-512. The baseline has categories of as many classes as a number has outputs, so that
 layers are as large.
 """
