@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -393,9 +394,13 @@ def _numbers(
         if numbers.dtype.kind not in "biuf":
             numbers = numbers.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(
-            f"{source}: column {d}{_named(d, names)} (counted from 0) holds neither numbers nor text"
-        ) from None
+        place = f"{source}: column {d}{_named(d, names)} (counted from 0)"
+        if any(isinstance(value, datetime.date | datetime.time | np.datetime64) for value in column.tolist()):
+            raise InputError(
+                f"{place} holds dates, which arrays and scikit-learn's estimators do not take: give "
+                "made.auto_fit a data frame, or turn them into numbers"
+            ) from None
+        raise InputError(f"{place} holds neither numbers nor text") from None
     if numbers.dtype.kind == "b":
         return numbers.astype(np.uint8)
     if numbers.dtype.kind in "iu":
