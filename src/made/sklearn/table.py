@@ -237,7 +237,12 @@ def with_target(table: Table, target: NDArray[Any]) -> Table:
 
 
 def _with_objects(X: Any) -> Any:
-    """Return lists with text among their numbers as objects: NumPy would turn all into text."""
+    """Return lists with text among their numbers as objects: NumPy would turn all into text.
+
+    So are frames of pandas with dates: scikit-learn finds no type that holds them beside numbers.
+    """
+    if frames.is_frame(X) and any(getattr(own, "kind", "") in ("m", "M") for own in getattr(X, "dtypes", ())):
+        return X.astype(object) if frames.library_of(X).__name__ == "pandas" else X
     if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) == 1:
         kinds = {np.asarray(value).dtype.kind for row in X for value in row}
         if kinds & set("USO"):
