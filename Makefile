@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults \
+.PHONY: help demo test test-long test-processors lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults \
 	bench-tables bench-heads clean
 
 help:  ## list the targets
@@ -19,6 +19,10 @@ test: $(VENV)/installed-dev  ## run all tests
 
 test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind (an hour)
 	@MADE_FUZZ_TABLES=2000 $(BIN)/python -m pytest -n 2 --hypothesis-profile long
+
+test-processors: $(VENV)/installed-dev  ## run the tests of the compiled loops as on processors with AVX2 or less
+	@$(BIN)/python benchmarks/processors.py avx2 -m pytest -n 2 tests/kernels
+	@$(BIN)/python benchmarks/processors.py baseline -m pytest -n 2 tests/kernels
 
 lint: $(VENV)/installed-dev  ## check style and types
 	@$(BIN)/ruff check

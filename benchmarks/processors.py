@@ -1,6 +1,7 @@
 """Other processors than the one at hand: numba, torch and its libraries are limited to what they have.
 
-Numba takes the features of the host even where it is given the name of another processor: both are set.
+``python benchmarks/processors.py avx2 -m pytest tests/kernels`` runs any program of Python so. Numba takes the
+features of the host even where it is given the name of another processor: both are set.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 __all__ = ["LIKE", "add_like", "take_like", "taken"]
 
@@ -49,10 +51,20 @@ def take_like(like: str | None) -> None:
     """Begin this program again under the limits, unless it is: libraries read them when they load."""
     if like is None or os.environ.get(_TAKEN) == like:
         return
+    _begin(like, sys.argv)
+
+
+def _begin(like: str, program: Sequence[str]) -> None:
+    """Let Python begin a program under the limits, in place of this one."""
     os.environ.update(LIKE[like] | {_TAKEN: like})
-    os.execv(sys.executable, [sys.executable, *sys.argv])
+    os.execv(sys.executable, [sys.executable, *program])
 
 
 def taken() -> str | None:
     """Return the limits that this program is under."""
     return os.environ.get(_TAKEN)
+
+
+if __name__ == "__main__":
+    like, *program = sys.argv[1:]
+    _begin(like, program)
