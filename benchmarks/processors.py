@@ -1,7 +1,7 @@
 """Other processors than the one at hand: numba, torch and its libraries are limited to what they have.
 
-``python benchmarks/processors.py avx2 -m pytest tests/kernels`` runs any program of Python so. Numba takes the
-features of the host even where it is given the name of another processor: both are set.
+``python benchmarks/processors.py avx2 -m pytest tests/kernels`` runs any program of Python so. Numba takes
+the features of the host even where it is given the name of another processor: both are set.
 """
 
 from __future__ import annotations
