@@ -33,6 +33,15 @@ def test_it_prints_a_line_for_each_column_and_writes_a_file(place, call):
     assert entries[-1] == {"name": "kind", "kind": "drop", "why": "dropped"}
 
 
+def test_protected_it_shows_neither_rare_labels_nor_the_first_day(place, call):
+    path = place / "rare.csv"
+    path.write_text((place / "visits.csv").read_text() + "p40,2019-01-01,9.99,rare\n")
+    found = call("schema", path, "--protect", "-o", place / "protected.json")
+    for said in (found.out, found.err, (place / "protected.json").read_text()):
+        assert not any(word in said for word in ("rare,", "'rare'", "2019-01-01", "9.99"))
+    assert "--protect" in found.err.splitlines()[-1]
+
+
 def test_a_fit_with_an_edited_file_goes_on_without_it(place, call, tiny):
     call("schema", place / "visits.csv", "-o", place / "mine.json")
     content = json.loads((place / "mine.json").read_text())
@@ -99,5 +108,8 @@ def test_what_makes_no_sense_is_one_line(place, call, options, words):
 
 def test_options_of_a_table_are_not_those_of_a_run(place, call, tiny):
     call("fit", place / "visits.csv", "-o", place / "plain", *tiny)
-    assert "leave --column and --drop out" in call("schema", place / "plain", "--drop", "day", code=2).err
+    assert (
+        "leave --column, --drop and --protect out"
+        in call("schema", place / "plain", "--drop", "day", code=2).err
+    )
     assert "brings its own splits" in call("fit", "digits", "--group", "x3", "-o", place / "no", code=2).err

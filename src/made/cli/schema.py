@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,9 @@ def schema(
     drop: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="As of made fit; repeatable.")
     ] = None,
+    protect: Annotated[
+        bool, typer.Option("--protect", help="What made fit --protect takes them for.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the split: classes of text come from training rows.")] = 0,
     data_dir: DataDir = None,
 ) -> None:
@@ -45,12 +49,14 @@ def schema(
 
     place = Path(data)
     is_run = sets.known(data) is None and (RunFolder(place).holds_run or place.suffix == ".safetensors")
-    if is_run and (column or drop):
-        raise InputError(f"the columns of {data} are those of its model: leave --column and --drop out")
+    if is_run and (column or drop or protect):
+        raise InputError(
+            f"the columns of {data} are those of its model: leave --column, --drop and --protect out"
+        )
     if is_run:
         found = RunFolder(place).load_model().schema
     else:
-        choices = Choices.parse(column or (), drop or ())
+        choices = replace(Choices.parse(column or (), drop or ()), protect=protect)
         dataset = sets.load(data, data_dir=data_dir, seed=seed, choices=choices, progress=True)
         found = dataset.schema
     if out is not None:
@@ -60,4 +66,4 @@ def schema(
         tell(note)
     if out is not None:
         fitted = "DATA" if is_run else data
-        tell(f"{out} holds it: edit it, then {command()} fit {fitted} --schema {out}")
+        tell(f"{out} holds it: edit it, then {command()} fit {fitted} --schema {out}{' --protect' * protect}")
