@@ -75,6 +75,7 @@ def work(
     model = model_at(name, fold, folder)
     target = list(frame).index(column)
     twin = list(frame).index(TWINS[column]) if column in TWINS else None
+    pairs = None if twin is None else _pairs(model, own.train, target, twin)
     there = own.test[column].notna().to_numpy()
     test = own.test[there]
     features, wanted = features_of(frame), frame[column]
@@ -83,18 +84,23 @@ def work(
     features = features.drop(columns=[column, *([TWINS[column]] if twin is not None else [])])
     about = {"numbers": own.numbers[there], "n_train": len(own.train)}
     if pd.api.types.is_numeric_dtype(wanted):
-        mine = means(model, model.rows(test), target, twin)
+        mine = means(model, model.rows(test), target, twin, pairs)
         other = _boosted(features, wanted, own.train.index, test.index, None)
         return {OURS: mine, THEIRS: other, "wanted": test[column].to_numpy(np.float64), **about}
     classes = np.array(sorted(wanted.dropna().unique()), dtype=object)
-    mine = probabilities(model, model.rows(test), target, twin, classes)
+    mine = probabilities(model, model.rows(test), target, twin, pairs, classes)
     other = _boosted(features, wanted, own.train.index, test.index, classes)
     codes = np.searchsorted(classes.astype(str), wanted[test.index].to_numpy(str))
     return {OURS: mine, THEIRS: other, "wanted": codes, **about}
 
 
 def probabilities(
-    model: Askable, rows: Rows, target: int, twin: int | None, classes: NDArray[np.object_]
+    model: Askable,
+    rows: Rows,
+    target: int,
+    twin: int | None,
+    pairs: States | None,
+    classes: NDArray[np.object_],
 ) -> Floats:
     """Return the probability of each class of a column given the others, (n, K)."""
     values = [None if each is None else str(each) for each in model.variables.discrete(target).values]
@@ -102,7 +108,7 @@ def probabilities(
     places = [values.index(each) if each in values else len(values) for each in classes]
     parts = []
     for part in rows.batches(_ROWS_AT_ONCE):
-        found = _given_others(model, part, target, twin)
+        found = _given_others(model, part, target, twin, pairs)
         shares = np.zeros((len(part), max(len(values), int(found.codes.max())) + 1))
         np.add.at(shares, (np.arange(len(part))[:, None], found.codes), found.weights)
         parts.append(shares[:, places])
@@ -110,12 +116,12 @@ def probabilities(
     return whole / whole.sum(axis=1, keepdims=True)
 
 
-def means(model: Askable, rows: Rows, target: int, twin: int | None) -> Floats:
+def means(model: Askable, rows: Rows, target: int, twin: int | None, pairs: States | None) -> Floats:
     """Return the mean of a number given the other columns, (n,)."""
     block = model.variables.block_of(target)
     parts = []
     for part in rows.batches(_ROWS_AT_ONCE):
-        found = _given_others(model, part, target, twin)
+        found = _given_others(model, part, target, twin, pairs)
         weights = found.weights
         if isinstance(block, Numeric):
             if block.missing_code is not None:
@@ -143,28 +149,37 @@ class _Weighted:
     weights: Floats
 
 
-def _given_others(model: Askable, rows: Rows, target: int, twin: int | None) -> _Weighted:
-    """Return the distribution of a column given all others, but for its twin: it is summed over."""
-    sets = value_sets(model.variables, None)
-    own = sets[target]
-    if twin is None:
+def _pairs(model: Askable, train: pd.DataFrame, target: int, twin: int) -> States:
+    """Return the states of one training row for each pair of values that two columns have together."""
+    names = [train.columns[d] for d in (target, twin)]
+    return States.of(model.rows(train[~train.duplicated(subset=names)]))
+
+
+def _given_others(
+    model: Askable, rows: Rows, target: int, twin: int | None, pairs: States | None
+) -> _Weighted:
+    """Return the distribution of a column given all others, or all but its twin.
+
+    Over the twin is summed, within the pairs of values that training rows have: one follows from the other.
+    """
+    own = value_sets(model.variables, None)[target]
+    if twin is None or pairs is None:
         found = given_rest(model, rows, target, own, model.log_prob(rows).numpy())
         return _Weighted(found.codes, found.bodies, found.weights)
-    other = sets[twin]
-    if own.has_nodes or other.has_nodes:
-        raise ValueError("only columns of few values can be summed over together")
-    n = len(rows)
-    states = States.of(rows.repeat(len(own) * len(other)))
-    for d, values, each in ((target, own, len(other)), (twin, other, 1)):
-        codes, bodies = (np.repeat(one, each) for one in (values.codes, values.bodies))
-        again = len(states.codes) // len(codes)
-        states.codes[:, d] = np.tile(codes, again)
-        if values.place is not None:
-            states.bodies[:, values.place] = np.tile(bodies, again)
-    log_prob = model.log_prob(states.rows(rows.repeat(len(own) * len(other)))).numpy()
-    joint = np.logaddexp.reduce(log_prob.reshape(n, len(own), len(other)), axis=2)
+    numbers, shape = model.variables.numbers, (len(rows), len(pairs.codes))
+    repeated = rows.repeat(shape[1])
+    states = States.of(repeated)
+    bodies = np.zeros(shape, dtype=np.int64)
+    for d in (target, twin):
+        states.codes[:, d] = np.tile(pairs.codes[:, d], shape[0])
+        if numbers is not None and isinstance(model.variables.block_of(d), Numeric):
+            place = numbers.number_of(d)
+            states.bodies[:, place] = np.tile(pairs.bodies[:, place], shape[0])
+            if d == target:
+                bodies = np.broadcast_to(pairs.bodies[:, place], shape)
+    joint = model.log_prob(states.rows(repeated)).numpy().reshape(shape)
     weights = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
-    return _Weighted(*(np.broadcast_to(one, joint.shape) for one in (own.codes, own.bodies)), weights)
+    return _Weighted(np.broadcast_to(pairs.codes[:, target], shape), bodies, weights)
 
 
 def _boosted(
