@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import made
-from fitted import add_options, features_of, fit, fit_job, fold_at, model_at
+from fitted import add_options, features_of, fit, fit_job, fold_at, model_at, versions
 from jobs import Job, read, run_jobs
 from measure import machine, write
 from ranking import auc, bootstrap_counts, compared
@@ -56,7 +56,7 @@ def main() -> None:
                     jobs.append(Job(f"{name}/{part}-{fold}", {"part": part, **about, **more}, 60.0, needs))
         failed = run_jobs(jobs, work, options.jobs, options.processes)
     found = {name: own for name in options.tables if (own := _summary(options.jobs, name, options.folds))}
-    write(options.out, {"tables": found, "machine": machine()})
+    write(options.out, {"tables": found, "versions": versions(), "machine": machine()})
     options.out.with_suffix(".md").write_text(_table_of(found))
     print(_table_of(found))
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)

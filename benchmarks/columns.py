@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fitted import add_options, features_of, fit, fit_job, fold_at, model_at
+from fitted import add_options, features_of, fit, fit_job, fold_at, model_at, versions
 from jobs import Job, read, run_jobs
 from made.queries.density import Askable, States
 from made.queries.given_rest import given_rest
@@ -59,7 +59,7 @@ def main() -> None:
         failed = run_jobs(jobs, work, options.jobs, options.processes)
     found = {column: _summary(options.jobs, column, options.folds) for column in options.columns}
     there = {column: own for column, own in found.items() if own is not None}
-    write(options.out, {"columns": there, "machine": machine()})
+    write(options.out, {"columns": there, "versions": versions(), "machine": machine()})
     options.out.with_suffix(".md").write_text(_table_of(there))
     print(_table_of(there))
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import made
 from jobs import Job
 from table_data import TABLES, Fold, fold_of, load, schema_of
 
-__all__ = ["add_options", "features_of", "fit", "fit_job", "fold_at", "model_at"]
+__all__ = ["add_options", "features_of", "fit", "fit_job", "fold_at", "model_at", "versions"]
 
 #: Rows of a fold that are scored.
 MOST_TEST = 2_000
@@ -88,6 +89,11 @@ def features_of(frame: pd.DataFrame) -> pd.DataFrame:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
         found[name] = frame[name].astype(np.float64 if numeric else "category")
     return pd.DataFrame(found)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what was measured."""
+    return {"made": made.__version__} | {name: version(name) for name in ("numpy", "pandas", "scikit-learn")}
 
 
 def _file(folder: Path, name: str, fold: int) -> Path:
