@@ -23,6 +23,7 @@ from jobs import Job, read, run_jobs
 from made.queries.density import Askable, States
 from made.queries.given_rest import given_rest
 from made.queries.value_sets import value_sets
+from made.queries.weighted import weighted_quantiles
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 from measure import machine, write
@@ -39,6 +40,9 @@ _COLUMNS = (
 )
 # Classes of fewer test rows are no part of the mean; rows asked together; a shortfall that hardly matters.
 _FEWEST, _ROWS_AT_ONCE, _CLOSE = 10, 100, 0.01
+_ENDS = (1e-6, 1 - 1e-6)
+# They serve the log-probability of the entry that is there, which is not looked at.
+_PARTICLES = 16
 
 
 def main() -> None:
@@ -117,7 +121,10 @@ def probabilities(
 
 
 def means(model: Askable, rows: Rows, target: int, twin: int | None, pairs: States | None) -> Floats:
-    """Return the mean of a number given the other columns, (n,)."""
+    """Return the mean of a number given the other columns, (n,).
+
+    As in `made.conditional` the last millionth at either end counts as the quantile there.
+    """
     block = model.variables.block_of(target)
     parts = []
     for part in rows.batches(_ROWS_AT_ONCE):
@@ -136,7 +143,10 @@ def means(model: Askable, rows: Rows, target: int, twin: int | None, pairs: Stat
             ]
             values = np.array(of_codes)[found.codes]
         weights = np.where(np.isnan(values), 0.0, weights)
-        parts.append((weights * np.nan_to_num(values)).sum(axis=1) / weights.sum(axis=1))
+        weights = weights / weights.sum(axis=1, keepdims=True)
+        values = np.nan_to_num(values)
+        low, high = weighted_quantiles(values, weights, np.array(_ENDS), interpolated=False).T
+        parts.append((weights * np.clip(values, low[:, None], high[:, None])).sum(axis=1))
     return np.concatenate(parts)
 
 
@@ -164,7 +174,7 @@ def _given_others(
     """
     own = value_sets(model.variables, None)[target]
     if twin is None or pairs is None:
-        found = given_rest(model, rows, target, own, model.log_prob(rows).numpy())
+        found = given_rest(model, rows, target, own, model.log_prob(rows).numpy(), _PARTICLES)
         return _Weighted(found.codes, found.bodies, found.weights)
     numbers, shape = model.variables.numbers, (len(rows), len(pairs.codes))
     repeated = rows.repeat(shape[1])
