@@ -75,6 +75,7 @@ def _options() -> argparse.Namespace:
     arguments.add_argument("--systems", nargs="+", choices=_SYSTEMS, default=list(_SYSTEMS))
     arguments.add_argument("--folds", type=int, default=FOLDS, help="the first so many of the five")
     arguments.add_argument("--completed", type=int, default=500, help="test rows that are completed, at most")
+    arguments.add_argument("--minutes", type=float, default=60, help="that a peer may take for a fold")
     arguments.add_argument("--quick", action="store_true", help="400 rows of each table, to see that it runs")
     arguments.add_argument("--report", action="store_true", help="only join what jobs have found")
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "synthetic.json")
@@ -87,6 +88,7 @@ def _jobs(table: str, system: str, fold: int, options: argparse.Namespace) -> li
     """Return the job that fits a system to a fold, and the one that measures what it draws and completes."""
     own = {"table": table, "system": system, "fold": fold, "data": options.data_dir, "quick": options.quick}
     own |= {"folder": options.jobs, "environments": options.environments, "most": options.completed}
+    own["minutes"] = options.minutes
     fitted, found = (_name(table, system, fold, part) for part in ("fitted", "measured"))
     cost = _COSTS.get(system, 10)
     return [
@@ -122,6 +124,7 @@ def work(
     folder: Path,
     environments: Path,
     most: int,
+    minutes: float,
     quick: bool,
 ) -> dict[str, Any]:
     """Do a job: fit, draw and complete; or measure that."""
@@ -132,7 +135,7 @@ def work(
         if system == REAL:
             return {"drawn": code.encode(parts.other)}
         try:
-            return answers(system, parts, code, fold, environments, most)
+            return answers(system, parts, code, fold, environments, most, minutes)
         except PeerError as error:
             print(f"{table}, {system}: {error}", flush=True)
             return {"failed": str(error)}

@@ -133,7 +133,7 @@ class Code:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.names = [str(name) for name in frame]
-        self.is_class = [frame[name].dtype == object for name in frame]
+        self.is_class = [not pd.api.types.is_numeric_dtype(frame[name]) for name in frame]
         self.labels = [
             [str(label) for label in frame[name].value_counts().index] if own else []
             for name, own in zip(frame, self.is_class, strict=True)

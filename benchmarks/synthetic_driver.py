@@ -42,7 +42,11 @@ def main() -> None:
     about = About(**json.loads((folder / "about.json").read_text()))
     np.random.seed(about.seed)  # noqa: NPY002 - arfpy draws from the global generator
     warnings.simplefilter("ignore")
-    found: dict[str, Any] = {"size": installed_size(PACKAGES[name])}
+    package = PACKAGES[name]
+    found: dict[str, Any] = {
+        "size": installed_size(package),
+        "version": f"{package} {importlib.metadata.version(package)}",
+    }
     _SYSTEMS[name](_read(folder / "train.csv", about), about, folder, found)
     (folder / "found.json").write_text(json.dumps(found))
 

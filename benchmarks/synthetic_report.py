@@ -34,7 +34,7 @@ _OF_ROWS = (
 )
 _OF_COMPLETIONS = (
     "*Accuracy* of labels, and *RMSE* of numbers in standard deviations, of cells of test rows that were "
-    "hidden at random."
+    "hidden at random. Means of numbers, of TabularARGN those of 20 draws; CTGAN and arfpy complete no rows."
 )
 _OF_COSTS = (
     "On one core: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and rows completed of "
@@ -141,9 +141,15 @@ def summary(
     for system in systems:
         own = {k: each for k in range(FOLDS) if (each := results(system, k)) is not None}
         folds[system] = {k: each for k, each in own.items() if "failed" not in each}
-        for each in own.values():
-            if "failed" in each:
-                found["failed"][system] = str(each["failed"])
+        failed = [f"fold {k + 1}: {each['failed']}" for k, each in own.items() if "failed" in each]
+        failed += [
+            f"fold {k + 1}, {key}: {each[key]}"
+            for k, each in own.items()
+            for key in ("no score", "no completion")
+            if key in each
+        ]
+        if failed:
+            found["failed"][system] = "; ".join(failed)
     for system, done in folds.items():
         if not done:
             continue
@@ -161,11 +167,11 @@ def _of_system(
 ) -> dict[str, Any]:
     """Return the figures of a system, and the differences from ours."""
     found: dict[str, Any] = {
-        what: round(float(np.mean([float(own[what]) for own in done])), 2)
+        what: round(float(np.mean([float(own[what]) for own in done if what in own])), 2)
         for what in _TIMES
         if what in done[0]
     }
-    found |= {key: str(done[0][key]) for key in ("no score", "no completion") if key in done[0]}
+    found |= {key: str(done[0][key]) for key in ("version",) if key in done[0]}
     if "association" in done[0]:
         for name, measure in _MEASURES.items():
             found[name] = _figures(
@@ -175,8 +181,10 @@ def _of_system(
             )
         found |= _audit(done)
     for percent in hidden:
-        if f"right_{percent}" in done[0]:
-            found[f"completed {percent} %"] = _completed(done, pairs, percent)
+        key = f"right_{percent}"
+        if have := [own for own in done if key in own]:
+            both = [pair for pair in pairs if all(key in side for side in pair)]
+            found[f"completed {percent} %"] = _completed(have, both, percent)
     return found
 
 
@@ -210,7 +218,10 @@ def _completed(
     done: Sequence[Results], pairs: Sequence[tuple[Results, Results]], percent: int
 ) -> dict[str, Any]:
     """Return the share of labels that are right and the error of numbers, by a bootstrap over rows."""
-    found: dict[str, Any] = {"rows": sum(len(own[f"right_{percent}"]) for own in done)}
+    found: dict[str, Any] = {
+        "rows": sum(len(own[f"right_{percent}"]) for own in done),
+        "rows of a fold": len(done[0][f"right_{percent}"]),
+    }
     if f"complete_{percent}" in done[0]:
         found["seconds"] = round(float(np.mean([float(own[f"complete_{percent}"]) for own in done])), 2)
     for name, of, lower in (("accuracy", _accuracy, False), ("RMSE", _rmse, True)):
@@ -327,6 +338,6 @@ def _costs(tables: Mapping[str, Any]) -> str:
                 continue
             times = " | ".join(f"{own[what]:.1f}" if what in own else "" for what in _TIMES[:-1])
             done = own.get("completed 30 %")
-            filled = "" if done is None else f"{done['seconds']:.1f} ({done['rows'] // len(own['folds'])})"
+            filled = "" if done is None else f"{done['seconds']:.1f} ({done['rows of a fold']})"
             lines.append(f"| {table} | {system} | {times} | {filled} | {own['size']:,.0f} |")
     return "\n".join(lines)

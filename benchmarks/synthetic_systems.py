@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def set_up(folder: Path, constraints: Path) -> None:
 
 
 def answers(
-    system: str, parts: Parts, code: Code, fold: int, environments: Path, most_completed: int
+    system: str, parts: Parts, code: Code, fold: int, environments: Path, most_completed: int, minutes: float
 ) -> Arrays:
     """Fit a system, and return what it draws and completes, as numbers, with the seconds that it took.
 
@@ -92,6 +93,8 @@ def answers(
         Of the peers.
     most_completed : int
         How many of the test rows are completed.
+    minutes : float
+        That a peer may take.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def answers(
     if system == OURS:
         return _ours(parts, code, gaps, fold)
     if system in PEERS:
-        return _peer(PEERS[system], parts, code, gaps, fold, environments)
+        return _peer(PEERS[system], parts, code, gaps, fold, environments, minutes)
     return _imputer(system, code.encode(parts.train), {p: code.encode(own) for p, own in gaps.items()}, code)
 
 
@@ -130,7 +133,7 @@ def _ours(parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int)
         )
         found[f"completed_{percent}"] = filled
     own = sum(file.stat().st_size for file in Path(made.__file__).parent.rglob("*.py")) / 1e6
-    return {**found, "size": installed_size("made") + own}
+    return {**found, "size": installed_size("made") + own, "version": f"made {made.__version__}"}
 
 
 def _filled(model: Any, rows: pd.DataFrame, code: Code, train: pd.DataFrame) -> Floats:
@@ -160,10 +163,16 @@ def _timed(found: Arrays, what: str, call: Any) -> Any:
 
 
 def _peer(
-    name: str, parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int, environments: Path
+    name: str,
+    parts: Parts,
+    code: Code,
+    gaps: Mapping[int, pd.DataFrame],
+    fold: int,
+    where: Path,
+    minutes: float,
 ) -> Arrays:
-    python = environments / name / "bin" / "python"
-    if (reason := environments / name / "failed.txt").exists():
+    python = where / name / "bin" / "python"
+    if (reason := where / name / "failed.txt").exists():
         raise PeerError(f"not installed: {reason.read_text()}")
     if not python.exists():
         raise PeerError("not installed: there is no environment of it; --set-up makes one")
@@ -176,13 +185,13 @@ def _peer(
         about = {"classes": classes, "n_rows": len(parts.train), "seed": fold, "hidden": list(gaps)}
         (folder / "about.json").write_text(json.dumps(about))
         driver = Path(__file__).with_name("synthetic_driver.py")
-        done = subprocess.run(
-            [str(python), str(driver), name, str(folder)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=folder,
-        )
+        command = [str(python), str(driver), name, str(folder)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, cwd=folder, timeout=60 * minutes
+            )
+        except subprocess.TimeoutExpired as error:
+            raise PeerError(f"not done within {minutes:g} minutes") from error
         if done.returncode:
             raise PeerError(_reason(done.stderr))
         found: Arrays = json.loads((folder / "found.json").read_text())
@@ -208,8 +217,12 @@ def _imputer(system: str, train: Floats, gaps: Mapping[int, Floats], code: Code)
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
-    features = _Features(code, train)
-    found: Arrays = {"size": installed_size("scikit-learn")}
+    # Columns of a class that sum to 1 follow from each other: iterations never leave their start.
+    features = _Features(code, train, first=1 if system == "IterativeImputer" else 0)
+    found: Arrays = {
+        "size": installed_size("scikit-learn"),
+        "version": f"scikit-learn {version('scikit-learn')}",
+    }
     if system == "IterativeImputer":
         # It learns from rows with gaps; of complete rows it learns no more than their means.
         train = np.where(hidden_cells(train, _HIDDEN_OF_TRAINING, 0), np.nan, train)
@@ -223,10 +236,13 @@ def _imputer(system: str, train: Floats, gaps: Mapping[int, Floats], code: Code)
 
 
 class _Features:
-    """Rows as standardized numbers and one-hot classes, and back."""
+    """Rows as standardized numbers and one-hot classes, and back.
 
-    def __init__(self, code: Code, train: Floats) -> None:
-        self.code = code
+    A class has a column for each label, from the first or the second on.
+    """
+
+    def __init__(self, code: Code, train: Floats, first: int) -> None:
+        self.code, self.first = code, first
         self.numbers = [d for d, own in enumerate(code.is_class) if not own]
         self.classes = [d for d, own in enumerate(code.is_class) if own]
         self.mean = np.nanmean(train[:, self.numbers], axis=0)
@@ -239,7 +255,7 @@ class _Features:
         """Return features."""
         columns = [(rows[:, self.numbers] - self.mean) / self.scale]
         for d in self.classes:
-            ones = (rows[:, d, None] == self.labels[d]).astype(np.float64)
+            ones = (rows[:, d, None] == self.labels[d][self.first :]).astype(np.float64)
             ones[np.isnan(rows[:, d])] = np.nan
             columns.append(ones)
         return np.concatenate(columns, axis=1)
@@ -250,7 +266,10 @@ class _Features:
         first = len(self.numbers)
         found[:, self.numbers] = features[:, :first] * self.scale + self.mean
         for d in self.classes:
-            after = first + len(self.labels[d])
-            found[:, d] = self.labels[d][features[:, first:after].argmax(axis=1)]
+            after = first + len(self.labels[d]) - self.first
+            shares = features[:, first:after]
+            if self.first:
+                shares = np.column_stack([1 - shares.sum(axis=1), shares])
+            found[:, d] = self.labels[d][shares.argmax(axis=1)]
             first = after
         return found
