@@ -20,7 +20,7 @@ _ERRORS_APART = 2.0
 _N_BOOTSTRAP = 500
 # Of the share of rows that are close: that of held-out rows.
 _CLOSE = 0.05
-_TIMES = ("fit", "first draw", "draw", "first score", "score", "size")
+_TIMES = ("fit", "first draw", "draw", "first score", "score")
 _WORD = (
     "A word after a figure says where `{ours}` stands beside that system: ahead or behind by more than two "
     "standard errors of the difference, else level."
@@ -37,8 +37,8 @@ _OF_COMPLETIONS = (
     "hidden at random. Means of numbers, of TabularARGN those of 20 draws; CTGAN and arfpy complete no rows."
 )
 _OF_COSTS = (
-    "On one core: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and rows completed of "
-    "which 30 % is hidden. Size is that of all that is installed for it."
+    "Seconds of the processor, one thread: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and "
+    "rows completed of which 30 % is hidden. Size is that of all that is installed for it."
 )
 
 
@@ -167,10 +167,10 @@ def _of_system(
 ) -> dict[str, Any]:
     """Return the figures of a system, and the differences from ours."""
     found: dict[str, Any] = {
-        what: round(float(np.mean([float(own[what]) for own in done if what in own])), 2)
-        for what in _TIMES
-        if what in done[0]
+        what: round(seconds, 2) for what in _TIMES if (seconds := _seconds(done, what)) is not None
     }
+    if "size" in done[0]:
+        found["size"] = round(float(done[0]["size"]), 1)
     found |= {key: str(done[0][key]) for key in ("version",) if key in done[0]}
     if "association" in done[0]:
         for name, measure in _MEASURES.items():
@@ -186,6 +186,12 @@ def _of_system(
             both = [pair for pair in pairs if all(key in side for side in pair)]
             found[f"completed {percent} %"] = _completed(have, both, percent)
     return found
+
+
+def _seconds(done: Sequence[Results], what: str) -> float | None:
+    """Return the mean seconds of the processor over folds; None where they were not noted."""
+    noted = [float(own[what]) for own in done if f"{what}, clock" in own]
+    return float(np.mean(noted)) if noted else None
 
 
 def _mean(figures: Sequence[_Figure]) -> _Figure:
@@ -223,7 +229,7 @@ def _completed(
         "rows of a fold": len(done[0][f"right_{percent}"]),
     }
     if f"complete_{percent}" in done[0]:
-        found["seconds"] = round(float(np.mean([float(own[f"complete_{percent}"]) for own in done])), 2)
+        found["seconds"] = _seconds(done, f"complete_{percent}")
     for name, of, lower in (("accuracy", _accuracy, False), ("RMSE", _rmse, True)):
         values, again = of(done, percent)
         if math.isnan(values):
@@ -334,10 +340,14 @@ def _costs(tables: Mapping[str, Any]) -> str:
     ]
     for table, found in tables.items():
         for system, own in found["systems"].items():
-            if "fit" not in own:
+            if "size" not in own:
                 continue
-            times = " | ".join(f"{own[what]:.1f}" if what in own else "" for what in _TIMES[:-1])
+            times = " | ".join(f"{own[what]:.1f}" if what in own else "" for what in _TIMES)
             done = own.get("completed 30 %")
-            filled = "" if done is None else f"{done['seconds']:.1f} ({done['rows of a fold']})"
+            filled = (
+                ""
+                if done is None or done["seconds"] is None
+                else f"{done['seconds']:.1f} ({done['rows of a fold']})"
+            )
             lines.append(f"| {table} | {system} | {times} | {filled} | {own['size']:,.0f} |")
     return "\n".join(lines)

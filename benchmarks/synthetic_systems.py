@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 import made
 from synthetic_data import Code, Parts
-from synthetic_driver import PACKAGES, installed_size
+from synthetic_driver import PACKAGES, installed_size, timed
 from synthetic_measures import hidden_cells
 
 __all__ = ["HIDDEN", "IMPUTERS", "OURS", "PEERS", "PeerError", "answers", "set_up"]
@@ -117,18 +116,18 @@ def _with_gaps(rows: pd.DataFrame, code: Code, percent: int, fold: int) -> pd.Da
 
 def _ours(parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int) -> Arrays:
     found: Arrays = {}
-    model = _timed(found, "fit", lambda: made.auto_fit(parts.train))
+    model = timed(found, "fit", lambda: made.auto_fit(parts.train))
     # The first time a process does so, it prepares what it compiles.
-    _timed(found, "first draw", lambda: model.sample(_N_TIMED, seed=fold))
-    drawn = _timed(found, "draw", lambda: model.sample(_N_TIMED, seed=fold))
+    timed(found, "first draw", lambda: model.sample(_N_TIMED, seed=fold))
+    drawn = timed(found, "draw", lambda: model.sample(_N_TIMED, seed=fold))
     if len(parts.train) > len(drawn):
         drawn = model.sample(len(parts.train), seed=fold)
     found["drawn"] = code.encode(drawn.iloc[: len(parts.train)])
-    timed = parts.train.iloc[np.arange(_N_TIMED) % len(parts.train)].reset_index(drop=True)
-    _timed(found, "first score", lambda: model.log_prob(timed))
-    _timed(found, "score", lambda: model.log_prob(timed))
+    rows = parts.train.iloc[np.arange(_N_TIMED) % len(parts.train)].reset_index(drop=True)
+    timed(found, "first score", lambda: model.log_prob(rows))
+    timed(found, "score", lambda: model.log_prob(rows))
     for percent, rows in gaps.items():
-        filled = _timed(
+        filled = timed(
             found, f"complete_{percent}", lambda rows=rows: _filled(model, rows, code, parts.train)
         )
         found[f"completed_{percent}"] = filled
@@ -153,13 +152,6 @@ def _filled(model: Any, rows: pd.DataFrame, code: Code, train: pd.DataFrame) -> 
         empty = np.isnan(rows.iloc[:, places].to_numpy(np.float64))
         filled[:, places] = np.where(empty, drawn.mean(axis=1), filled[:, places])
     return filled
-
-
-def _timed(found: Arrays, what: str, call: Any) -> Any:
-    began = time.monotonic()
-    answer = call()
-    found[what] = time.monotonic() - began
-    return answer
 
 
 def _peer(
@@ -228,9 +220,9 @@ def _imputer(system: str, train: Floats, gaps: Mapping[int, Floats], code: Code)
         train = np.where(hidden_cells(train, _HIDDEN_OF_TRAINING, 0), np.nan, train)
     models = {"SimpleImputer": SimpleImputer, "KNNImputer": KNNImputer}
     model = IterativeImputer(random_state=0) if system == "IterativeImputer" else models[system]()
-    _timed(found, "fit", lambda: model.fit(features.of(train)))
+    timed(found, "fit", lambda: model.fit(features.of(train)))
     for percent, rows in gaps.items():
-        filled = _timed(found, f"complete_{percent}", lambda rows=rows: model.transform(features.of(rows)))
+        filled = timed(found, f"complete_{percent}", lambda rows=rows: model.transform(features.of(rows)))
         found[f"completed_{percent}"] = np.where(np.isnan(rows), features.back(filled), rows)
     return found
 
