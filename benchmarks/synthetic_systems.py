@@ -37,8 +37,6 @@ _NOT_NEEDED = {"argn": ("torchvision",)}
 IMPUTERS = ("SimpleImputer", "KNNImputer", "IterativeImputer")
 #: Percent of the cells that are hidden.
 HIDDEN = (10, 30, 50)
-# Of the training rows of an imputer that learns from rows with gaps.
-_HIDDEN_OF_TRAINING = 30
 # Rows that are drawn, and scored, on the clock; completions of a row, of which the mean is taken.
 _N_TIMED, _N_DRAWS = 10_000, 20
 _MOST_OF_REASON = 300
@@ -215,14 +213,24 @@ def _imputer(system: str, train: Floats, gaps: Mapping[int, Floats], code: Code)
         "size": installed_size("scikit-learn"),
         "version": f"scikit-learn {version('scikit-learn')}",
     }
-    if system == "IterativeImputer":
-        # It learns from rows with gaps; of complete rows it learns no more than their means.
-        train = np.where(hidden_cells(train, _HIDDEN_OF_TRAINING, 0), np.nan, train)
-    models = {"SimpleImputer": SimpleImputer, "KNNImputer": KNNImputer}
-    model = IterativeImputer(random_state=0) if system == "IterativeImputer" else models[system]()
-    timed(found, "fit", lambda: model.fit(features.of(train)))
+    if system != "IterativeImputer":
+        model = {"SimpleImputer": SimpleImputer, "KNNImputer": KNNImputer}[system]()
+        timed(found, "fit", lambda: model.fit(features.of(train)))
     for percent, rows in gaps.items():
-        filled = timed(found, f"complete_{percent}", lambda rows=rows: model.transform(features.of(rows)))
+        if system == "IterativeImputer":
+            # It learns from rows with gaps, as many as it is to fill: of complete rows it learns only means.
+            # Values stay within those of the training rows.
+            whole = features.of(train)
+            model = IterativeImputer(
+                random_state=0, min_value=np.nanmin(whole, axis=0), max_value=np.nanmax(whole, axis=0)
+            )
+            gappy = features.of(np.where(hidden_cells(train, percent, 0), np.nan, train))
+            timed(found, "fit", lambda gappy=gappy, model=model: model.fit(gappy))
+        filled = timed(
+            found,
+            f"complete_{percent}",
+            lambda rows=rows, model=model: model.transform(features.of(rows)),
+        )
         found[f"completed_{percent}"] = np.where(np.isnan(rows), features.back(filled), rows)
     return found
 
