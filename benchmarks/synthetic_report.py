@@ -230,19 +230,28 @@ def _completed(
     }
     if f"complete_{percent}" in done[0]:
         found["seconds"] = _seconds(done, f"complete_{percent}")
+    sides = list(zip(*(_same_rows(*pair, percent) for pair in pairs), strict=True))
     for name, of, lower in (("accuracy", _accuracy, False), ("RMSE", _rmse, True)):
         values, again = of(done, percent)
         if math.isnan(values):
             continue
         apart = None
         if pairs:
-            (mine, mine_again), (other, other_again) = (
-                of([pair[side] for pair in pairs], percent) for side in (0, 1)
-            )
+            (mine, mine_again), (other, other_again) = (of(side, percent) for side in sides)
             apart = _Figure(other - mine, float((other_again - mine_again).std(ddof=1)))
         own = _Figure(values, float(again.std(ddof=1)))
         found[name] = _figures(own, apart, lower_is_better=lower)
     return found
+
+
+def _same_rows(ours: Results, theirs: Results, percent: int) -> tuple[Results, Results]:
+    """Return the completions of the rows that both systems have: the first of a fold, with the same gaps."""
+    keys = [f"{key}_{percent}" for key in ("right", "labels", "squares", "numbers")]
+    n = min(len(own[keys[0]]) for own in (ours, theirs))
+    if not np.array_equal(ours[keys[1]][:n], theirs[keys[1]][:n]):
+        raise ValueError("the completions are of different rows: begin anew in an empty folder of jobs")
+    first, second = ({key: own[key][:n] for key in keys} for own in (ours, theirs))
+    return first, second
 
 
 def _accuracy(done: Sequence[Results], percent: int) -> tuple[float, Floats]:
