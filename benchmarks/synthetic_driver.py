@@ -1,0 +1,195 @@
+"""Fit one peer of `synthetic.py` to rows, draw and complete rows. Runs in the environment of that peer.
+
+    python synthetic_driver.py NAME FOLDER
+
+FOLDER holds `train.csv`, `about.json` (columns that are classes, how many rows, seed) and the rows to be
+completed, `hidden_NUMBER.csv`. What is drawn and completed goes there as CSV, and `found.json` says how many
+seconds it took. It imports nothing of made, which is not installed there.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["PACKAGES", "installed_size", "timed"]
+
+# Rows that are drawn, and scored, on the clock; completions of a row, of which the mean or the mode is taken.
+_N_TIMED, _N_DRAWS = 10_000, 20
+
+
+class About(NamedTuple):
+    """What is asked for."""
+
+    classes: list[str]
+    n_rows: int
+    seed: int
+    hidden: list[int]
+
+
+def main() -> None:
+    """Do as the folder says."""
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    about = About(**json.loads((folder / "about.json").read_text()))
+    np.random.seed(about.seed)  # noqa: NPY002 - arfpy draws from the global generator
+    warnings.simplefilter("ignore")
+    package = PACKAGES[name]
+    found: dict[str, Any] = {
+        "size": installed_size(package),
+        "version": f"{package} {importlib.metadata.version(package)}",
+    }
+    _SYSTEMS[name](_read(folder / "train.csv", about), about, folder, found)
+    (folder / "found.json").write_text(json.dumps(found))
+
+
+def _read(file: Path, about: About) -> pd.DataFrame:
+    kinds = dict.fromkeys(about.classes, str)
+    frame = pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=[""])
+    # Text as objects: not every peer knows newer kinds of text.
+    return frame.astype(dict.fromkeys(about.classes, object))
+
+
+def timed(found: dict[str, Any], what: str, call: Callable[[], Any]) -> Any:
+    """Call, and note the seconds of the processor, with those of processes it started, and of the clock.
+
+    On a machine that does other work as well, only the former say what it costs.
+    """
+    began, used = time.monotonic(), sum(os.times()[:4])
+    answer = call()
+    found[what] = sum(os.times()[:4]) - used
+    found[f"{what}, clock"] = time.monotonic() - began
+    return answer
+
+
+def _draw(draw: Callable[[int], pd.DataFrame], about: About, folder: Path, found: dict[str, Any]) -> None:
+    """Draw 10,000 rows on the clock, twice, and keep as many as are asked for."""
+    timed(found, "first draw", lambda: draw(_N_TIMED))
+    rows = timed(found, "draw", lambda: draw(_N_TIMED))
+    if about.n_rows > len(rows):
+        rows = draw(about.n_rows)
+    rows.iloc[: about.n_rows].to_csv(folder / "drawn.csv", index=False)
+
+
+def _argn(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]) -> None:
+    """TabularARGN as it is by default, except that rare values are not kept out: nor does made by default."""
+    from mostlyai.engine import TabularARGN
+
+    model = TabularARGN(value_protection=False, random_state=about.seed, device="cpu")
+    timed(found, "fit", lambda: model.fit(train))
+    _draw(lambda n: model.sample(n_samples=n), about, folder, found)
+    try:
+        rows = train.iloc[np.arange(_N_TIMED) % len(train)].reset_index(drop=True)
+        timed(found, "first score", lambda: model.log_prob(rows))
+        timed(found, "score", lambda: model.log_prob(rows))
+    except Exception as error:  # scoring has no part in the rest
+        found["no score"] = repr(error)[:200]
+    try:
+        for hidden in about.hidden:
+            rows = _read(folder / f"hidden_{hidden}.csv", about)
+            filled = timed(found, f"complete_{hidden}", lambda rows=rows: _argn_filled(model, rows, about))
+            filled.to_csv(folder / f"completed_{hidden}.csv", index=False)
+    except Exception as error:
+        found["no completion"] = repr(error)[:200]
+
+
+def _argn_filled(model: Any, rows: pd.DataFrame, about: About) -> pd.DataFrame:
+    """Return the means of numbers and the most frequent labels of 20 completions.
+
+    They are asked for in one call: `n_draws` goes through all patterns of gaps anew for every draw.
+    """
+    many = rows.loc[np.repeat(rows.index, _N_DRAWS)].reset_index(drop=True)
+    drawn = model.impute(many).reset_index(drop=True)
+    for name in rows:
+        known = many[name].notna().to_numpy()
+        if not (
+            drawn[name][known].astype(str).str.strip() == many[name][known].astype(str).str.strip()
+        ).all():
+            moved = pd.to_numeric(drawn[name][known], errors="coerce") - pd.to_numeric(
+                many[name][known], errors="coerce"
+            )
+            if not (moved.abs() < 1e-9).all():
+                raise ValueError(f"what is known of {name} was changed, or rows came back in another order")
+    own = drawn.groupby(np.repeat(np.arange(len(rows)), _N_DRAWS))
+    columns = {
+        name: own[name].agg(lambda part: part.mode().iloc[0] if len(part.mode()) else None)
+        if name in about.classes
+        else own[name].mean()
+        for name in rows
+    }
+    return pd.DataFrame(columns)
+
+
+def _ctgan(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]) -> None:
+    """CTGAN as it is by default, 300 epochs."""
+    from ctgan import CTGAN
+
+    model = CTGAN(enable_gpu=False)
+    model.set_random_state(about.seed)
+    timed(found, "fit", lambda: model.fit(train, discrete_columns=about.classes))
+    _draw(model.sample, about, folder, found)
+
+
+def _arf(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]) -> None:
+    """Adversarial random forests as arfpy has them by default."""
+    from arfpy import arf
+
+    def fit() -> Any:
+        model = arf.arf(x=train, verbose=False, random_state=about.seed)
+        model.forde()
+        return model
+
+    model = timed(found, "fit", fit)
+    _draw(model.forge, about, folder, found)
+
+
+_SYSTEMS = {"argn": _argn, "ctgan": _ctgan, "arf": _arf}
+PACKAGES = {"argn": "mostlyai-engine", "ctgan": "ctgan", "arf": "arfpy"}
+
+
+def installed_size(package: str) -> float:
+    """Return the megabytes of the files of an installed package and of all that it needs."""
+    total, waiting, seen = 0, [(package, frozenset[str]())], set()
+    while waiting:
+        name, extras = waiting.pop()
+        if (name, extras) in seen:
+            continue
+        first = name not in {own for own, _ in seen}
+        seen.add((name, extras))
+        try:
+            own = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if first:
+            files = [Path(str(own.locate_file(file))) for file in own.files or []]
+            total += sum(file.stat().st_size for file in files if file.exists())
+        waiting += _needs(own, extras)
+    return total / 1e6
+
+
+def _needs(own: importlib.metadata.Distribution, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
+    """Return what a distribution needs here, each with the extras that are asked for."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        from pip._vendor.packaging.requirements import Requirement
+    found = []
+    for line in own.requires or []:
+        need = Requirement(line)
+        asked = [{"extra": extra} for extra in ("", *extras)]
+        if need.marker is None or any(need.marker.evaluate(own_extra) for own_extra in asked):
+            found.append((need.name.lower().replace("_", "-"), frozenset(need.extras)))
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,362 @@
+"""What `synthetic.py` reports: figures of every system, and where ours stands beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from table_data import FOLDS
+
+__all__ = ["REAL", "page_of", "summary"]
+
+Floats = NDArray[np.float64]
+Results = Mapping[str, Any]
+REAL = "other real rows"
+_ERRORS_APART = 2.0
+_N_BOOTSTRAP = 500
+# Of the share of rows that are close: that of held-out rows.
+_CLOSE = 0.05
+_TIMES = ("fit", "first draw", "draw", "first score", "score")
+_WORD = (
+    "A word after a figure says where `{ours}` stands beside that system: ahead or behind by more than two "
+    "standard errors of the difference, else level."
+)
+_OF_ROWS = (
+    "*Two-sample AUC*: boosted trees tell drawn rows from test rows; 0.5 is perfect. *Predicts*: trees that "
+    "are fitted to drawn rows predict a column of test rows; in the line of real rows they are fitted to the "
+    "training rows. *Associations*: mean absolute error of Cramer's V of all pairs of columns. *Close*: "
+    "drawn rows that are closer to a training row than 95 % of test rows are; 5 % is chance. *Distance*: "
+    "median distance to the closest training row. *Copies*: drawn rows that equal a training row."
+)
+_OF_COMPLETIONS = (
+    "*Accuracy* of labels, and *RMSE* of numbers in standard deviations, of cells of test rows that were "
+    "hidden at random. Means of numbers, of TabularARGN those of 20 draws; CTGAN and arfpy complete no rows."
+)
+_OF_COSTS = (
+    "Seconds of the processor, one thread: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and "
+    "rows completed of which 30 % is hidden. Size is that of all that is installed for it."
+)
+
+
+class _Figure(NamedTuple):
+    """A number with its standard error."""
+
+    value: float
+    error: float
+
+
+class _Measure(NamedTuple):
+    """One measure of the results of a fold.
+
+    Attributes
+    ----------
+    of
+        Returns it of one system.
+    apart
+        Returns by how much that of the second system is the higher one, over the same test rows.
+    lower_is_better
+    """
+
+    of: Callable[[Results], _Figure]
+    apart: Callable[[Results, Results], _Figure]
+    lower_is_better: bool
+
+
+def _part(values: Floats) -> tuple[float, float]:
+    """Return a mean and its variance."""
+    return float(values.mean()), float(values.var(ddof=1) / len(values))
+
+
+def _two(own: Results) -> _Figure:
+    (mean, first), (_, second) = _part(own["two drawn"]), _part(own["two test"])
+    return _Figure(mean, math.sqrt(first + second))
+
+
+def _two_apart(ours: Results, theirs: Results) -> _Figure:
+    moved, of_test = _part(theirs["two test"] - ours["two test"])
+    of_drawn = _part(ours["two drawn"])[1] + _part(theirs["two drawn"])[1]
+    return _Figure(moved, math.sqrt(of_test + of_drawn))
+
+
+def _utility(own: Results) -> _Figure:
+    if "R2" in own:
+        mean, variance = _part(own["R2 errors"])
+        return _Figure(1 - mean / float(own["R2 variance"]), math.sqrt(variance) / float(own["R2 variance"]))
+    (mean, first), (_, second) = _part(own["utility higher"]), _part(own["utility lower"])
+    return _Figure(mean, math.sqrt(first + second))
+
+
+def _utility_apart(ours: Results, theirs: Results) -> _Figure:
+    if "R2" in ours:
+        mean, variance = _part(ours["R2 errors"] - theirs["R2 errors"])
+        return _Figure(mean / float(ours["R2 variance"]), math.sqrt(variance) / float(ours["R2 variance"]))
+    mean, first = _part(theirs["utility higher"] - ours["utility higher"])
+    return _Figure(mean, math.sqrt(first + _part(theirs["utility lower"] - ours["utility lower"])[1]))
+
+
+_RESAMPLED = "association, resampled"
+
+
+def _association(own: Results) -> _Figure:
+    return _Figure(float(own["association"]), float(own[_RESAMPLED].std(ddof=1)))
+
+
+def _association_apart(ours: Results, theirs: Results) -> _Figure:
+    moved = theirs[_RESAMPLED] - ours[_RESAMPLED]
+    return _Figure(float(theirs["association"] - ours["association"]), float(moved.std(ddof=1)))
+
+
+_MEASURES = {
+    "two-sample AUC": _Measure(_two, _two_apart, lower_is_better=True),
+    "predicts": _Measure(_utility, _utility_apart, lower_is_better=False),
+    "association error": _Measure(_association, _association_apart, lower_is_better=True),
+}
+
+
+def summary(
+    results: Callable[[str, int], dict[str, Any] | None],
+    systems: Sequence[str],
+    ours: str,
+    hidden: Sequence[int],
+) -> dict[str, Any]:
+    """Join the results of jobs on one table.
+
+    Parameters
+    ----------
+    results : callable
+        Returns those of a system and a fold; None where there are none.
+    systems : sequence of str
+        Their names.
+    ours : str
+        The system that the others are held against, on the folds that both have.
+    hidden : sequence of int
+        Percent of the cells that were hidden.
+    """
+    found: dict[str, Any] = {"systems": {}, "failed": {}}
+    folds: dict[str, dict[int, Results]] = {}
+    for system in systems:
+        own = {k: each for k in range(FOLDS) if (each := results(system, k)) is not None}
+        folds[system] = {k: each for k, each in own.items() if "failed" not in each}
+        failed = [f"fold {k + 1}: {each['failed']}" for k, each in own.items() if "failed" in each]
+        failed += [
+            f"fold {k + 1}, {key}: {each[key]}"
+            for k, each in own.items()
+            for key in ("no score", "no completion")
+            if key in each
+        ]
+        if failed:
+            found["failed"][system] = "; ".join(failed)
+    for system, done in folds.items():
+        if not done:
+            continue
+        first = next(iter(done.values()))
+        found |= {key: int(first[key]) for key in ("n_train", "n_columns", "n_test")}
+        found["predicts"] = "R2" if "R2" in first else found.get("predicts", "AUC")
+        both = [k for k in done if k in folds[ours] and system != ours]
+        pairs = [(folds[ours][k], done[k]) for k in both]
+        found["systems"][system] = _of_system(list(done.values()), pairs, hidden) | {"folds": sorted(done)}
+    return found
+
+
+def _of_system(
+    done: Sequence[Results], pairs: Sequence[tuple[Results, Results]], hidden: Sequence[int]
+) -> dict[str, Any]:
+    """Return the figures of a system, and the differences from ours."""
+    found: dict[str, Any] = {
+        what: round(seconds, 2) for what in _TIMES if (seconds := _seconds(done, what)) is not None
+    }
+    if "size" in done[0]:
+        found["size"] = round(float(done[0]["size"]), 1)
+    found |= {key: str(done[0][key]) for key in ("version",) if key in done[0]}
+    if "association" in done[0]:
+        for name, measure in _MEASURES.items():
+            found[name] = _figures(
+                _mean([measure.of(own) for own in done]),
+                _mean([measure.apart(*pair) for pair in pairs]) if pairs else None,
+                lower_is_better=measure.lower_is_better,
+            )
+        found |= _audit(done)
+    for percent in hidden:
+        key = f"right_{percent}"
+        if have := [own for own in done if key in own]:
+            both = [pair for pair in pairs if all(key in side for side in pair)]
+            found[f"completed {percent} %"] = _completed(have, both, percent)
+    return found
+
+
+def _seconds(done: Sequence[Results], what: str) -> float | None:
+    """Return the mean seconds of the processor over folds; None where they were not noted."""
+    noted = [float(own[what]) for own in done if f"{what}, clock" in own]
+    return float(np.mean(noted)) if noted else None
+
+
+def _mean(figures: Sequence[_Figure]) -> _Figure:
+    """Return the mean over folds."""
+    n = len(figures)
+    return _Figure(sum(own.value for own in figures) / n, math.sqrt(sum(own.error**2 for own in figures)) / n)
+
+
+def _figures(own: _Figure, apart: _Figure | None, *, lower_is_better: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"value": own.value, "error": own.error}
+    if apart is not None:
+        better = apart.value if lower_is_better else -apart.value
+        is_level = not abs(better) > _ERRORS_APART * apart.error
+        found |= {"difference": apart.value, "difference error": apart.error}
+        found["ours is"] = "level" if is_level else "ahead" if better > 0 else "behind"
+    return found
+
+
+def _audit(done: Sequence[Results]) -> dict[str, Any]:
+    """Return how close drawn rows are to training rows."""
+    means = {
+        key: float(np.mean([float(own[key]) for own in done]))
+        for key in ("closest", "closest, test", "close", "copies", "copies, test")
+    }
+    n = sum(int(own["close, rows"]) for own in done)
+    return {"audit": {**means, "close error": math.sqrt(2 * _CLOSE * (1 - _CLOSE) / n)}}
+
+
+def _completed(
+    done: Sequence[Results], pairs: Sequence[tuple[Results, Results]], percent: int
+) -> dict[str, Any]:
+    """Return the share of labels that are right and the error of numbers, by a bootstrap over rows."""
+    found: dict[str, Any] = {
+        "rows": sum(len(own[f"right_{percent}"]) for own in done),
+        "rows of a fold": len(done[0][f"right_{percent}"]),
+    }
+    if f"complete_{percent}" in done[0]:
+        found["seconds"] = _seconds(done, f"complete_{percent}")
+    sides = list(zip(*(_same_rows(*pair, percent) for pair in pairs), strict=True))
+    for name, of, lower in (("accuracy", _accuracy, False), ("RMSE", _rmse, True)):
+        values, again = of(done, percent)
+        if math.isnan(values):
+            continue
+        apart = None
+        if pairs:
+            (mine, mine_again), (other, other_again) = (of(side, percent) for side in sides)
+            apart = _Figure(other - mine, float((other_again - mine_again).std(ddof=1)))
+        own = _Figure(values, float(again.std(ddof=1)))
+        found[name] = _figures(own, apart, lower_is_better=lower)
+    return found
+
+
+def _same_rows(ours: Results, theirs: Results, percent: int) -> tuple[Results, Results]:
+    """Return the completions of the rows that both systems have: the first of a fold, with the same gaps."""
+    keys = [f"{key}_{percent}" for key in ("right", "labels", "squares", "numbers")]
+    n = min(len(own[keys[0]]) for own in (ours, theirs))
+    if not np.array_equal(ours[keys[1]][:n], theirs[keys[1]][:n]):
+        raise ValueError("the completions are of different rows: begin anew in an empty folder of jobs")
+    first, second = ({key: own[key][:n] for key in keys} for own in (ours, theirs))
+    return first, second
+
+
+def _accuracy(done: Sequence[Results], percent: int) -> tuple[float, Floats]:
+    return _ratio(done, f"right_{percent}", f"labels_{percent}")
+
+
+def _rmse(done: Sequence[Results], percent: int) -> tuple[float, Floats]:
+    value, again = _ratio(done, f"squares_{percent}", f"numbers_{percent}")
+    return math.sqrt(value), np.sqrt(again)
+
+
+def _ratio(done: Sequence[Results], above: str, below: str) -> tuple[float, Floats]:
+    """Return a ratio of sums over rows, and of rows drawn with replacement; NaN where nothing is summed."""
+    top, bottom = (np.concatenate([own[key] for own in done]).astype(np.float64) for key in (above, below))
+    if not bottom.sum():
+        return math.nan, np.full(_N_BOOTSTRAP, np.nan)
+    n = len(top)
+    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=_N_BOOTSTRAP)
+    return float(top.sum() / bottom.sum()), (counts @ top) / (counts @ bottom)
+
+
+def page_of(tables: Mapping[str, Any], ours: str, hidden: Sequence[int]) -> str:
+    """Return all figures in Markdown."""
+    parts = [
+        _WORD.format(ours=ours),
+        "## Synthetic rows",
+        _OF_ROWS,
+        _synthetic(tables),
+        "## Completed rows",
+        _OF_COMPLETIONS,
+        _completions(tables, hidden),
+        "## Seconds and size",
+        _OF_COSTS,
+        _costs(tables),
+    ]
+    if failed := [
+        f"- {table}, {system}: {reason}"
+        for table, found in tables.items()
+        for system, reason in found["failed"].items()
+    ]:
+        parts += ["## What failed", "\n".join(failed) + "\n"]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _cell(figures: Mapping[str, Any] | None) -> str:
+    if figures is None:
+        return ""
+    word = f", {figures['ours is']}" if "ours is" in figures else ""
+    return f"{figures['value']:.3f} ± {figures['error']:.3f}{word}"
+
+
+def _named(system: str, own: Mapping[str, Any]) -> str:
+    n = len(own["folds"])
+    return f"{system} ({n} fold{'s' if n > 1 else ''})"
+
+
+def _synthetic(tables: Mapping[str, Any]) -> str:
+    lines = [
+        "| table | training rows x columns | system | two-sample AUC | predicts | associations | close "
+        "| distance (test rows) | copies (test rows) |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for table, found in tables.items():
+        for system, own in found["systems"].items():
+            if "audit" not in own:
+                continue
+            audit = own["audit"]
+            lines.append(
+                f"| {table} | {found['n_train']:,} x {found['n_columns']} | {_named(system, own)} "
+                f"| {_cell(own['two-sample AUC'])} | {found['predicts']} {_cell(own['predicts'])} "
+                f"| {_cell(own['association error'])} | {audit['close']:.1%} ± {audit['close error']:.1%} "
+                f"| {audit['closest']:.4f} ({audit['closest, test']:.4f}) "
+                f"| {audit['copies']:.2%} ({audit['copies, test']:.2%}) |"
+            )
+    return "\n".join(lines)
+
+
+def _completions(tables: Mapping[str, Any], hidden: Sequence[int]) -> str:
+    lines = ["| table | hidden | rows | system | accuracy | RMSE |", "|---|---|---|---|---|---|"]
+    for table, found in tables.items():
+        for percent in hidden:
+            for system, own in found["systems"].items():
+                if (each := own.get(f"completed {percent} %")) is not None:
+                    lines.append(
+                        f"| {table} | {percent} % | {each['rows']:,} | {_named(system, own)} "
+                        f"| {_cell(each.get('accuracy'))} | {_cell(each.get('RMSE'))} |"
+                    )
+    return "\n".join(lines)
+
+
+def _costs(tables: Mapping[str, Any]) -> str:
+    lines = [
+        "| table | system | fit | first draw | draw | first score | score | complete (rows) | MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for table, found in tables.items():
+        for system, own in found["systems"].items():
+            if "size" not in own:
+                continue
+            times = " | ".join(f"{own[what]:.1f}" if what in own else "" for what in _TIMES)
+            done = own.get("completed 30 %")
+            filled = (
+                ""
+                if done is None or done["seconds"] is None
+                else f"{done['seconds']:.1f} ({done['rows of a fold']})"
+            )
+            lines.append(f"| {table} | {system} | {times} | {filled} | {own['size']:,.0f} |")
+    return "\n".join(lines)

@@ -1,0 +1,137 @@
+"""The bench of synthetic rows: parts of an AUC sum to it, real rows look real, and a run ends in figures."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.fixture
+def frame():
+    """Rows of a label, two numbers that depend on it, and a target, one number in ten missing."""
+    draw = np.random.default_rng(0)
+    kind = draw.integers(3, size=500)
+    size = (kind + draw.normal(size=500)).round(1)
+    size[draw.random(500) < 0.1] = np.nan
+    target = np.where(kind + draw.normal(size=500) > 1, "yes", "no").astype(object)
+    label = np.array(["a", "b", "c"], dtype=object)[kind]
+    return pd.DataFrame({"kind": label, "size": size, "age": 20 + 9 * kind, "target": target})
+
+
+def test_parts_of_a_fold_are_disjoint_and_cover_the_table(bench):
+    data = bench("synthetic_data")
+    frame = pd.DataFrame({"row": np.arange(103)})
+    parts = data.parts_of(frame, 4)
+    assert len(parts.test) == len(parts.other) == 20
+    rows = np.concatenate([part["row"] for part in parts])
+    assert len(np.unique(rows)) == len(rows) >= 101
+
+
+def test_rows_are_codes_and_points_of_their_grid(bench, frame):
+    code = bench("synthetic_data").Code(frame)
+    assert code.is_class == [True, False, False, True]
+    rows = code.encode(
+        pd.DataFrame(
+            {"kind": ["b", "z"], "size": [1.26, None], "age": ["29", "31.4"], "target": ["no", None]}
+        )
+    )
+    assert rows[:, 1:3].tolist() == [[1.3, 29.0], pytest.approx([np.nan, 31.0], nan_ok=True)]
+    assert code.labels[0][int(rows[0, 0])] == "b"
+    assert rows[1, 0] == -1
+    assert np.isnan(rows[1, 3])
+
+
+def test_parts_of_rows_have_the_auc_as_their_mean(bench):
+    measures = bench("synthetic_measures")
+    draw = np.random.default_rng(2)
+    is_higher = draw.random(300) < 0.3
+    scores = (draw.normal(size=300) + is_higher).round(1)
+    parts = measures._placements(scores, is_higher)
+    auc = roc_auc_score(is_higher, scores)
+    assert parts[is_higher].mean() == pytest.approx(auc)
+    assert parts[~is_higher].mean() == pytest.approx(auc)
+
+
+def test_shuffled_columns_are_found_out_and_real_rows_are_not(bench, frame):
+    data, measures = bench("synthetic_data"), bench("synthetic_measures")
+    code, parts = data.Code(frame), data.parts_of(frame, 0)
+    train, test, other = (code.encode(part) for part in parts)
+    draw = np.random.default_rng(3)
+    shuffled = np.stack([draw.permutation(column) for column in train.T], axis=1)
+    real = measures.measured(code, "target", other, (train, test), train)
+    bad = measures.measured(code, "target", shuffled, (train, test), shuffled)
+    assert real["two test"].mean() < 0.65 < 0.75 < bad["two test"].mean()
+    assert real["association"] < 0.15 < bad["association"]
+    assert real["utility higher"].mean() > 0.7 > bad["utility higher"].mean()
+    same = measures.measured(code, "target", train[: len(test)], (train, test), train)
+    assert (same["copies"], same["closest"]) == (1, 0)
+
+
+def test_completed_entries_are_counted_by_row(bench, frame):
+    data, measures = bench("synthetic_data"), bench("synthetic_measures")
+    code = data.Code(frame)
+    rows = code.encode(frame)
+    hidden = measures.hidden_cells(rows, 30, 0)
+    assert abs(hidden[:, 2].mean() - 0.3) < 0.07
+    assert not (hidden & np.isnan(rows)).any()
+    scale = np.nanstd(rows, axis=0)
+    found = measures.completed(code, np.where(hidden, rows + 2 * scale, rows), rows, hidden, scale)
+    assert found["squares"].sum() == pytest.approx(4 * found["numbers"].sum())
+    assert found["right"].sum() == 0
+    with pytest.raises(ValueError, match="empty"):
+        measures.completed(code, np.where(hidden, np.nan, rows), rows, hidden, scale)
+
+
+def test_a_run_ends_in_figures_and_names_what_failed(bench, frame, monkeypatch, tmp_path, capsys):
+    synthetic, data, jobs = bench("synthetic"), bench("synthetic_data"), bench("jobs")
+    monkeypatch.setitem(data.SETS, "own", data.Set(lambda _folder: frame, "target"))
+
+    def run_here(own, work, folder, _processes):
+        for job in own:
+            file = folder / f"{job.name}.npz"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(file, seconds=1.0, **work(**job.arguments))
+        return []
+
+    monkeypatch.setattr(synthetic, "run_jobs", run_here)
+    assert jobs.read(tmp_path, "none") is None
+    systems = ["CTGAN", "other real rows", "SimpleImputer", "KNNImputer", "IterativeImputer"]
+    out = tmp_path / "synthetic.json"
+    command = [
+        "synthetic.py",
+        "--tables",
+        "own",
+        "--folds",
+        "2",
+        "--jobs",
+        str(tmp_path / "jobs"),
+        "-o",
+        str(out),
+    ]
+    monkeypatch.setattr("sys.argv", [*command, "--environments", str(tmp_path), "--systems", *systems])
+    with pytest.raises(SystemExit) as ended:
+        synthetic.main()
+    assert ended.value.code == 0
+    own = json.loads(out.read_text())["tables"]["own"]
+    assert "not installed" in own["failed"]["CTGAN"]
+    assert own["systems"]["other real rows"]["folds"] == [0, 1]
+    guess, learned = (
+        own["systems"][name]["completed 30 %"] for name in ("SimpleImputer", "IterativeImputer")
+    )
+    assert guess["accuracy"]["value"] < learned["accuracy"]["value"]
+    assert guess["RMSE"]["value"] > learned["RMSE"]["value"]
+    assert "| own | 30 % | 200 | KNNImputer (2 folds) |" in capsys.readouterr().out
