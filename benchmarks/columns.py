@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fitted import add_options, features_of, fit, fit_job, fold_at, model_at, versions
 from jobs import Job, read, run_jobs
 from made.queries.density import Askable, States
-from made.queries.given_rest import given_rest
+from made.queries.given_rest import _Column
 from made.queries.value_sets import value_sets
 from made.queries.weighted import weighted_quantiles
 from made.variables.numeric import Numeric
@@ -41,8 +41,6 @@ _COLUMNS = (
 # Classes of fewer test rows are no part of the mean; rows asked together; a shortfall that hardly matters.
 _FEWEST, _ROWS_AT_ONCE, _CLOSE = 10, 100, 0.01
 _ENDS = (1e-6, 1 - 1e-6)
-# They serve the log-probability of the entry that is there, which is not looked at.
-_PARTICLES = 16
 
 
 def main() -> None:
@@ -159,6 +157,13 @@ class _Weighted:
     weights: Floats
 
 
+class _Distribution(_Column):
+    """What `made.queries.given_rest` asks, less what only serves log p of the entry that is there."""
+
+    def _evidence(self, some: NDArray[np.int64], particles: int) -> Floats:
+        return np.zeros(len(some))
+
+
 def _pairs(model: Askable, train: pd.DataFrame, target: int, twin: int) -> States:
     """Return the states of one training row for each pair of values that two columns have together."""
     names = [train.columns[d] for d in (target, twin)]
@@ -174,7 +179,8 @@ def _given_others(
     """
     own = value_sets(model.variables, None)[target]
     if twin is None or pairs is None:
-        found = given_rest(model, rows, target, own, model.log_prob(rows).numpy(), _PARTICLES)
+        asked = _Distribution(model, rows, target, own, model.log_prob(rows).numpy())
+        found = asked.integrated(0) if own.has_nodes else asked.listed()
         return _Weighted(found.codes, found.bodies, found.weights)
     numbers, shape = model.variables.numbers, (len(rows), len(pairs.codes))
     repeated = rows.repeat(shape[1])
