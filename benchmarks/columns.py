@@ -228,16 +228,29 @@ def _boosted(
     }
     known = wanted[train].notna()
     if classes is None:
-        fitted = HistGradientBoostingRegressor(**settings).fit(
-            features.loc[train][known], wanted[train][known]
+        fitted = _converged(
+            HistGradientBoostingRegressor, settings, features.loc[train][known], wanted[train][known]
         )
         return fitted.predict(features.loc[test])
     sizes = wanted[train].value_counts()
     known &= wanted[train].isin(sizes.index[sizes > 1])  # of one row no part can be set apart for validation
-    fitted = HistGradientBoostingClassifier(**settings).fit(features.loc[train][known], wanted[train][known])
+    fitted = _converged(
+        HistGradientBoostingClassifier, settings, features.loc[train][known], wanted[train][known]
+    )
     out = np.zeros((len(test), len(classes)))
     out[:, [list(classes).index(each) for each in fitted.classes_]] = fitted.predict_proba(features.loc[test])
     return out
+
+
+def _converged(kind: Any, settings: dict[str, Any], features: pd.DataFrame, wanted: pd.Series) -> Any:
+    """Return a fitted model; where no step was better than the start on validation rows, a penalized one.
+
+    With classes of few rows the first steps of the defaults can be far too long.
+    """
+    found = kind(**settings).fit(features, wanted)
+    if found.validation_score_.argmax() == 0:
+        found = kind(**settings, l2_regularization=10.0).fit(features, wanted)
+    return found
 
 
 def _job(column: str, fold: int) -> str:
