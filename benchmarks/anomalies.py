@@ -122,7 +122,7 @@ def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
 def _encoded(frames: list[pd.DataFrame]) -> list[Floats]:
     """Return standardized numbers beside one-hot coded classes, scaled as the first of the tables."""
     whole = pd.concat(frames, ignore_index=True)
-    coded = pd.get_dummies(features_of(whole), dummy_na=False, dtype=float).to_numpy(np.float64)
+    coded = pd.get_dummies(features_of(whole), dummy_na=False, dtype=float).to_numpy(np.float64, copy=True)
     numeric = [name for name in whole if pd.api.types.is_numeric_dtype(whole[name])]
     first = coded[: len(frames[0]), : len(numeric)]
     mean, scale = first.mean(axis=0), first.std(axis=0)
