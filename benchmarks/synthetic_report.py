@@ -150,6 +150,9 @@ def summary(
         ]
         if failed:
             found["failed"][system] = "; ".join(failed)
+    if any(folds.values()):
+        absent = [system for system in systems if not folds[system] and system not in found["failed"]]
+        found["failed"] |= dict.fromkeys(absent, "not measured")
     for system, done in folds.items():
         if not done:
             continue
@@ -292,7 +295,7 @@ def page_of(tables: Mapping[str, Any], ours: str, hidden: Sequence[int]) -> str:
         for table, found in tables.items()
         for system, reason in found["failed"].items()
     ]:
-        parts += ["## What failed", "\n".join(failed) + "\n"]
+        parts += ["## What failed, or was not measured", "\n".join(failed) + "\n"]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
