@@ -38,7 +38,8 @@ _OF_COMPLETIONS = (
 )
 _OF_COSTS = (
     "Seconds of the processor, one thread: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and "
-    "rows completed of which 30 % is hidden. Size is that of all that is installed for it."
+    "rows completed of which 30 % is hidden. A star marks seconds of the clock, on a busy machine. Size is "
+    "that of all that is installed for it."
 )
 
 
@@ -150,6 +151,9 @@ def summary(
         ]
         if failed:
             found["failed"][system] = "; ".join(failed)
+    if any(folds.values()):
+        absent = [system for system in systems if not folds[system] and system not in found["failed"]]
+        found["failed"] |= dict.fromkeys(absent, "not measured")
     for system, done in folds.items():
         if not done:
             continue
@@ -171,6 +175,7 @@ def _of_system(
     }
     if "size" in done[0]:
         found["size"] = round(float(done[0]["size"]), 1)
+        found["seconds are of"] = "processor" if any("fit, clock" in own for own in done) else "clock"
     found |= {key: str(done[0][key]) for key in ("version",) if key in done[0]}
     if "association" in done[0]:
         for name, measure in _MEASURES.items():
@@ -189,8 +194,9 @@ def _of_system(
 
 
 def _seconds(done: Sequence[Results], what: str) -> float | None:
-    """Return the mean seconds of the processor over folds; None where they were not noted."""
+    """Return the mean seconds over folds, those of the processor where there are any; None without any."""
     noted = [float(own[what]) for own in done if f"{what}, clock" in own]
+    noted = noted or [float(own[what]) for own in done if what in own]
     return float(np.mean(noted)) if noted else None
 
 
@@ -292,7 +298,7 @@ def page_of(tables: Mapping[str, Any], ours: str, hidden: Sequence[int]) -> str:
         for table, found in tables.items()
         for system, reason in found["failed"].items()
     ]:
-        parts += ["## What failed", "\n".join(failed) + "\n"]
+        parts += ["## What failed, or was not measured", "\n".join(failed) + "\n"]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
@@ -358,5 +364,6 @@ def _costs(tables: Mapping[str, Any]) -> str:
                 if done is None or done["seconds"] is None
                 else f"{done['seconds']:.1f} ({done['rows of a fold']})"
             )
-            lines.append(f"| {table} | {system} | {times} | {filled} | {own['size']:,.0f} |")
+            star = " *" if own["seconds are of"] == "clock" else ""
+            lines.append(f"| {table} | {system}{star} | {times} | {filled} | {own['size']:,.0f} |")
     return "\n".join(lines)
