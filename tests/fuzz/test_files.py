@@ -145,4 +145,5 @@ def check_run(folder: Path, path: Path) -> None:
     assert code == 0, err
     filled = polars.read_parquet(folder / "filled.parquet")
     assert len(filled) == len(scores)
-    assert not any(filled.null_count().row(0)) if len(filled) else True
+    own = filled.select(names)  # what the run left out passes through with its gaps
+    assert not any(own.null_count().row(0)) if len(filled) else True

@@ -46,7 +46,7 @@ def test_it_starts_from_what_context_says(is_number):
     train = schema.encode(np.hstack([x, c]))
     model = build_as_copula(schema.fitted(train), {"hidden": (8,), "direct": True}, train)
     own = model.log_prob(np.hstack([x, c]), per_variable=True)[:, 0].mean()
-    assert float(own) == pytest.approx(-np.log(2 * np.sqrt(2 * np.pi * np.e)), abs=0.1)
+    assert float(own) == pytest.approx(-np.log(2 * np.sqrt(2 * np.pi * np.e)), abs=0.15)
 
 
 def test_one_number_given_others_can_start_as_a_copula():

@@ -20,10 +20,21 @@ from made.support.devices import OnDevices
 from made.support.errors import InputError
 from made.support.following import is_followed, searched
 
-__all__ = ["NARROW_CELL", "TAIL_SHAPE", "NormalScores", "Score", "Spline", "log_cell", "log_phi", "ndtri_exp"]
+__all__ = [
+    "NARROW_CELL",
+    "SKEWED_TAIL",
+    "TAIL_SHAPE",
+    "NormalScores",
+    "Score",
+    "Spline",
+    "log_cell",
+    "log_phi",
+    "ndtri_exp",
+]
 
 #: Shape of the tails: a value far beyond all that were seen costs a finite number of nats, whatever its size.
-TAIL_SHAPE = 0.1
+#: The second is that of skewed columns, whose tails in t are nearly exponential: those in x are powers of x.
+TAIL_SHAPE, SKEWED_TAIL = 0.1, 0.02
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 #: A cell narrower than this in z is as good as a point times its width.
 NARROW_CELL = 1e-5
@@ -128,6 +139,8 @@ class NormalScores(OnDevices):
         self.centre = torch.tensor([own.centre for own in splines], dtype=torch.float64)[:, None]
         self.scale = torch.tensor([own.scale for own in splines], dtype=torch.float64)[:, None]
         self._has_skewed = any(own.scale > 0 for own in splines)
+        shapes = [SKEWED_TAIL if own.scale > 0 else TAIL_SHAPE for own in splines]
+        self.tail_shape = torch.tensor(shapes, dtype=torch.float64)[:, None]
         # The tails continue the density at the end knots: log of the mass beyond, and of the rate of decay.
         ends = torch.cat([torch.zeros_like(counts), self.last], dim=1)
         self._end_knots, self._end_scores = self.knots.gather(1, ends), self.scores.gather(1, ends)
@@ -166,12 +179,13 @@ class NormalScores(OnDevices):
             beyond = sign * (t - self._end_knots[:, side : side + 1])
             mass, rate = self.end_mass[:, side : side + 1], self.end_rate[:, side : side + 1]
             if is_followed() or values.device.type != "cpu":
-                tail, log_slope_there = _in_tail(beyond.clamp(min=0), mass, rate, sign)
+                tail, log_slope_there = _in_tail(beyond.clamp(min=0), mass, rate, self.tail_shape, sign)
                 z = torch.where(beyond > 0, tail, z)
                 log_slope = torch.where(beyond > 0, log_slope_there, log_slope)
                 continue
             at = (beyond > 0).nonzero(as_tuple=True)  # few values: tails cost more than all the rest
-            z[at], log_slope[at] = _in_tail(beyond[at], mass[at[0], 0], rate[at[0], 0], sign)
+            d = at[0]
+            z[at], log_slope[at] = _in_tail(beyond[at], mass[d, 0], rate[d, 0], self.tail_shape[d, 0], sign)
         return z, log_slope + log_t
 
     def values(self, z: Tensor) -> Tensor:
@@ -188,8 +202,8 @@ class NormalScores(OnDevices):
         for side, sign in ((0, -1.0), (1, 1.0)):
             end = self._end_scores[:, side : side + 1]
             log_mass = log_ndtr(-sign * torch.where(sign * (z - end) > 0, z, end))
-            decay = TAIL_SHAPE * (self.end_mass[:, side : side + 1] - log_mass)
-            excess = torch.expm1(decay) / TAIL_SHAPE / self.end_rate[:, side : side + 1].exp()
+            decay = self.tail_shape * (self.end_mass[:, side : side + 1] - log_mass)
+            excess = torch.expm1(decay) / self.tail_shape / self.end_rate[:, side : side + 1].exp()
             tail = self._end_knots[:, side : side + 1] + sign * excess
             t = torch.where(sign * (z - end) > 0, tail, t)
         return self._from_t(t)
@@ -224,11 +238,13 @@ class NormalScores(OnDevices):
         return (self.centre + offset).clamp(-_LARGEST, _LARGEST)
 
 
-def _in_tail(beyond: Tensor, end_mass: Tensor, end_rate: Tensor, sign: float) -> tuple[Tensor, Tensor]:
+def _in_tail(
+    beyond: Tensor, end_mass: Tensor, end_rate: Tensor, shape: Tensor, sign: float
+) -> tuple[Tensor, Tensor]:
     """Return z and log dz/dt at a distance from the last knot of a side."""
     excess = (beyond * end_rate.exp()).clamp(max=_LARGEST)
-    decay = torch.log1p(TAIL_SHAPE * excess)
-    log_mass = end_mass - decay / TAIL_SHAPE
+    decay = torch.log1p(shape * excess)
+    log_mass = end_mass - decay / shape
     z = -sign * ndtri_exp(log_mass)
     return z, log_mass + end_rate - decay - log_phi(z)
 

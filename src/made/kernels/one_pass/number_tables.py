@@ -34,7 +34,7 @@ class NumberTables(NamedTuple):
         Of each marginal; see `normal_score.Spline`.
     last : (B,) int array
         The place of its last knot.
-    centre, scale : (B,) float64 arrays
+    centre, scale, tail_shape : (B,) float64 arrays
     end_mass, end_rate : (B, 2) float64 arrays
         Of the tails; see `normal_score.NormalScores`.
     bump_mean, bump_deviation : (N_BUMPS,) float32 arrays
@@ -55,6 +55,7 @@ class NumberTables(NamedTuple):
     last: Ints
     centre: Doubles
     scale: Doubles
+    tail_shape: Doubles
     end_mass: Doubles
     end_rate: Doubles
     bump_mean: NDArray[np.float32]
@@ -85,6 +86,7 @@ def make_tables(variables: RowType) -> NumberTables | None:
         last=marginals.last[:, 0].numpy(),
         centre=marginals.centre[:, 0].numpy(),
         scale=marginals.scale[:, 0].numpy(),
+        tail_shape=marginals.tail_shape[:, 0].numpy(),
         end_mass=marginals.end_mass.numpy(),
         end_rate=marginals.end_rate.numpy(),
         bump_mean=numbers.bump_mean.numpy(),

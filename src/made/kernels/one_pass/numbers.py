@@ -25,7 +25,7 @@ from made.variables.normal_mixture import (
     SHARE,
     WIDEST,
 )
-from made.variables.normal_score import NARROW_CELL, TAIL_SHAPE
+from made.variables.normal_score import NARROW_CELL
 from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMPS
 
 __all__ = [
@@ -278,8 +278,8 @@ def value_of(numbers: Any, i: Any, z: Any) -> Any:
     first, end = numbers.scores[i, 0], numbers.scores[i, last]
     if z < first or z > end:
         side, sign = (0, -1.0) if z < first else (1, 1.0)
-        decay = TAIL_SHAPE * (numbers.end_mass[i, side] - _log_ndtr(-sign * z))
-        excess = math.expm1(decay) / TAIL_SHAPE / math.exp(numbers.end_rate[i, side])
+        decay = numbers.tail_shape[i] * (numbers.end_mass[i, side] - _log_ndtr(-sign * z))
+        excess = math.expm1(decay) / numbers.tail_shape[i] / math.exp(numbers.end_rate[i, side])
         t = numbers.knots[i, last if side else 0] + sign * excess
     else:
         right = _right_of(numbers.scores, i, last, z)
@@ -311,7 +311,8 @@ def z_of(numbers: Any, i: Any, value: Any) -> Any:
     if t < first or t > end:
         side, sign, beyond = (0, -1.0, first - t) if t < first else (1, 1.0, t - end)
         excess = min(beyond * math.exp(numbers.end_rate[i, side]), _LARGEST)
-        log_mass = numbers.end_mass[i, side] - math.log1p(TAIL_SHAPE * excess) / TAIL_SHAPE
+        shape = numbers.tail_shape[i]
+        log_mass = numbers.end_mass[i, side] - math.log1p(shape * excess) / shape
         return -sign * _ndtri_exp(log_mass)
     right = _right_of(numbers.knots, i, last, t)
     t0, t1 = numbers.knots[i, right - 1], numbers.knots[i, right]
