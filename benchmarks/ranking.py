@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from table_report import verdict
+
 __all__ = ["auc", "bootstrap_counts", "compared", "macro_auc", "r2"]
 
 Floats = NDArray[np.float64]
 _RESAMPLES = 500
-_ERRORS_APART = 2.0
 
 
 def bootstrap_counts(n: int, seed: int = 0) -> Floats:
@@ -80,13 +81,10 @@ def compared(measure: Callable[[str], Floats], ours: str, theirs: str) -> dict[s
     mine, other = measure(ours), measure(theirs)
     each = mine - other
     difference, error = float(each[0]), float(np.nanstd(each[1:], ddof=1))
-    verdict = (
-        "level" if not abs(difference) > _ERRORS_APART * error else "ahead" if difference > 0 else "behind"
-    )
     return {
         ours: float(mine[0]),
         theirs: float(other[0]),
         "difference": difference,
         "error": error,
-        "verdict": verdict,
+        "verdict": verdict(difference, error),
     }

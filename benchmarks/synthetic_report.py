@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from table_data import FOLDS
+from table_report import verdict
 
 __all__ = ["REAL", "page_of", "summary"]
 
 Floats = NDArray[np.float64]
 Results = Mapping[str, Any]
 REAL = "other real rows"
-_ERRORS_APART = 2.0
 _N_BOOTSTRAP = 500
 # Of the share of rows that are close: that of held-out rows.
 _CLOSE = 0.05
@@ -210,9 +210,8 @@ def _figures(own: _Figure, apart: _Figure | None, *, lower_is_better: bool) -> d
     found: dict[str, Any] = {"value": own.value, "error": own.error}
     if apart is not None:
         better = apart.value if lower_is_better else -apart.value
-        is_level = not abs(better) > _ERRORS_APART * apart.error
         found |= {"difference": apart.value, "difference error": apart.error}
-        found["ours is"] = "level" if is_level else "ahead" if better > 0 else "behind"
+        found["ours is"] = verdict(better, apart.error)
     return found
 
 

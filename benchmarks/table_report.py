@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from table_data import FOLDS
 
-__all__ = ["difference", "summary", "table_of"]
+__all__ = ["difference", "summary", "table_of", "verdict"]
 
 Floats = NDArray[np.float64]
 _ERRORS_APART = 2.0
@@ -28,8 +28,18 @@ def difference(ours: Floats, theirs: Floats) -> dict[str, Any]:
     """
     each = ours - theirs
     mean, error = float(each.mean()), float(each.std(ddof=1) / math.sqrt(len(each)))
-    verdict = "level" if not abs(mean) > _ERRORS_APART * error else "ahead" if mean > 0 else "behind"
-    return {"difference": mean, "error": error, "verdict": verdict}
+    return {"difference": mean, "error": error, "verdict": verdict(mean, error)}
+
+
+def verdict(better_by: float, error: float) -> str:
+    """Say whether a difference is beyond two standard errors.
+
+    Examples
+    --------
+    >>> verdict(0.5, 0.2), verdict(-0.5, 0.2), verdict(0.5, 0.3)
+    ('ahead', 'behind', 'level')
+    """
+    return "level" if not abs(better_by) > _ERRORS_APART * error else "ahead" if better_by > 0 else "behind"
 
 
 def summary(

@@ -92,7 +92,7 @@ def complete(
         find_incomplete_rows,
         half_images,
     )
-    from made.runs.other_columns import other_columns, other_values
+    from made.runs.other_columns import other_columns
     from made.runs.row_source import portions_of_file
     from made.runs.samples import csv_text, write_rows
 
@@ -136,9 +136,10 @@ def complete(
         for found in source:
             values = completer.complete(found.rows, found.first, advance)
             if has_names:
-                beside.update(other_columns(model.schema, found))
-                others = np.repeat(other_values(model.schema, found), completer.each, axis=0)
-                values = np.hstack([values, others], dtype=object) if others.shape[1] else values
+                kinds, others = other_columns(model.schema, found)
+                beside.update(kinds)
+                if kinds:
+                    values = np.hstack([values, np.repeat(others, completer.each, axis=0)], dtype=object)
             if len(values):  # else nothing is to be shown yet: there may be no row that can be read
                 yield values
 

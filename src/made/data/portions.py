@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,7 +37,7 @@ ROWS = 3 * 2**14
 _ENTRIES, _BYTES, _MOST_BYTES = 2**21, 2**22, 2**26
 
 
-class Portions:
+class Portions(ABC):
     """The rows of a file, portion by portion; `open_portions` makes one.
 
     Attributes
@@ -47,9 +48,9 @@ class Portions:
 
     n_rows: int
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Raw]:
         """Read the file from its beginning; the first row of each portion says its number."""
-        raise NotImplementedError
 
 
 def open_portions(path: Path, *, missing: bool = False, lenient: bool = False) -> Portions | None:

@@ -28,7 +28,7 @@ from made.support.listing import listed
 from made.training.trainer import mean_and_error
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
-from made.variables.schema_table import cells_of, groups_of
+from made.variables.schema_table import schema_lines
 
 __all__ = ["STEPS", "report_of"]
 
@@ -196,13 +196,8 @@ def _held_out(page: Report, subject: _Subject) -> None:
 def _schema(page: Report, subject: _Subject) -> None:
     page.section("What the columns are")
     schema = subject.model.schema
-    groups = groups_of(schema.columns, schema.context_places, joins_runs=not schema.is_named)
-    rows = [cells_of(own, is_context=is_context) for own, is_context in groups]
-    header = ["column", "kind", "values", "missing", "measure", "why, and notes"]
-    if not any(row[header.index("missing")] for row in rows):
-        kept = [place for place, name in enumerate(header) if name != "missing"]
-        rows = [tuple(row[place] for place in kept) for row in rows]
-        header.remove("missing")
+    words, *rows = schema_lines(schema.columns, schema.context_places, joins_runs=not schema.is_named)
+    header = ["why, and notes" if word == "why" else word for word in words]
     page.table(header, rows[:_COLUMNS], caption=_some(len(rows), _COLUMNS))
     page.text(
         "A **mass** is a probability; a **density** is per unit of the column, so that its logarithm depends "

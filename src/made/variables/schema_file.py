@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from made.support.errors import InputError
 from made.support.writing import write_aside
 from made.variables.column import NUMBER, Column
 from made.variables.column_settings import KINDS, OPEN_KINDS, check_settings, kind_of, settings_said
-from made.variables.date_columns import TableColumn
+from made.variables.schema_edits import EditableColumns
 
 __all__ = ["entries_of", "parts_said", "read_entries", "write_schema"]
 
@@ -20,20 +20,7 @@ _DROP = "drop"
 _COMMON = ("name", "kind", "note", "context", "why")
 
 
-class _Schema(Protocol):
-    """What of a schema a file holds."""
-
-    @property
-    def columns(self) -> tuple[Column, ...]: ...
-    @property
-    def context_places(self) -> tuple[int, ...]: ...
-    @property
-    def left_out(self) -> tuple[tuple[str, str], ...]: ...
-    @property
-    def table(self) -> tuple[TableColumn, ...]: ...
-
-
-def entries_of(schema: _Schema) -> list[dict[str, Any]]:
+def entries_of(schema: EditableColumns) -> list[dict[str, Any]]:
     """Return what a file holds of a schema, an entry for each column; those left out are dropped.
 
     Examples
@@ -115,7 +102,7 @@ def read_entries(path: str | Path) -> list[Any]:
     return entries
 
 
-def write_schema(schema: _Schema, path: str | Path) -> None:
+def write_schema(schema: EditableColumns, path: str | Path) -> None:
     """Write a schema file, a line for each column; see `Schema.write`."""
     lines = ",\n".join("  " + json.dumps(entry, ensure_ascii=False) for entry in entries_of(schema))
     write_aside(path, f'{{"columns": [\n{lines}\n]}}\n'.encode())

@@ -8,7 +8,7 @@ from html import escape
 
 from made.variables.column import Column
 
-__all__ = ["cells_of", "groups_of", "schema_html", "schema_table"]
+__all__ = ["schema_html", "schema_lines", "schema_table"]
 
 _HEADER: tuple[str, ...] = ("column", "kind", "values", "missing", "measure", "why")
 # What kinds of dates are called.
@@ -40,7 +40,7 @@ def schema_table(
     column  kind       values  measure
     x0..x1  bernoulli  0..1    mass
     """
-    lines = _lines(columns, context_places, joins_runs, left_out)
+    lines = schema_lines(columns, context_places, joins_runs, left_out)
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     text = [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -82,7 +82,7 @@ def schema_html(
     """
     about = [caption] if caption else []
     about += [] if image_shape is None else [_about_images(image_shape)]
-    header, *lines = _lines(columns, context_places, joins_runs, left_out)
+    header, *lines = schema_lines(columns, context_places, joins_runs, left_out)
     return "\n".join(
         [
             "<table>",
@@ -104,22 +104,22 @@ def _about_images(shape: tuple[int, int]) -> str:
     return f"rows are images of {shape[0]} x {shape[1]}"
 
 
-def _lines(
+def schema_lines(
     columns: Sequence[Column],
     context_places: Collection[int],
     joins_runs: bool,
-    left_out: Sequence[tuple[str, str]],
+    left_out: Sequence[tuple[str, str]] = (),
 ) -> list[tuple[str, ...]]:
     """Return the cells of the header and of every line, without those that are empty in every line."""
     lines = [_HEADER]
-    for own, is_context in groups_of(columns, context_places, joins_runs=joins_runs):
-        lines.append(cells_of(own, is_context=is_context))
+    for own, is_context in _groups_of(columns, context_places, joins_runs=joins_runs):
+        lines.append(_cells_of(own, is_context=is_context))
     lines += [(name, "left out", "", "", "", why) for name, why in left_out]
     filled = [i for i, cells in enumerate(zip(*lines, strict=True)) if any(cells[1:])]
     return [tuple(line[i] for i in filled) for line in lines]
 
 
-def cells_of(group: Sequence[Column], *, is_context: bool) -> tuple[str, ...]:
+def _cells_of(group: Sequence[Column], *, is_context: bool) -> tuple[str, ...]:
     """Return what a group of neighbours that are alike has under each word of the header."""
     first = group[0]
     if first.part is None and any(own.found != first.found for own in group):
@@ -159,7 +159,7 @@ def _name_of(group: Sequence[Column]) -> str:
     return group[0].name if len(group) == 1 else f"{group[0].name}..{group[-1].name}"
 
 
-def groups_of(
+def _groups_of(
     columns: Sequence[Column], context_places: Collection[int], *, joins_runs: bool
 ) -> list[tuple[list[Column], bool]]:
     """Return neighbouring columns that print as one line, and whether they are context.

@@ -70,7 +70,7 @@ def log_likelihood(plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: A
 def _one_group(
     group: Any, row: Any, plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: Any, slopes: Any
 ) -> None:
-    """Go through neighbouring variables of some rows: their outputs become slopes in working memory."""
+    """Compute log p of adjacent variables of up to `ROWS` rows, and replace their outputs by the slopes."""
     n, first, end = min(ROWS, codes.shape[1] - row), plan.groups[group], plan.groups[group + 1]
     begin, n_outputs = plan.first[first], plan.first[end] - plan.first[first]
     own = np.empty(n_outputs * _APART, dtype=np.float32)
