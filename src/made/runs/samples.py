@@ -155,8 +155,7 @@ def write_rows(
     portions : iterable of (rows, D) arrays
         Values.
     beside : mapping of str to ColumnType, optional
-        The columns that follow those of the model, with their types; not for .npy. It may be filled in up to
-        the first portion.
+        The columns that follow those of the model, with their types; not for .npy.
 
     Raises
     ------
