@@ -88,7 +88,7 @@ def test_small_signed_types_do_not_overflow():
 def test_labels_are_noted():
     rows = np.array([[7, 0, 70], [9, 1, 90]])
     (note,) = infer_schema({"all": rows}, names=("a", "b", "c"))[1]
-    assert note.startswith("columns 0 (a) and 2 (c) (counted from 0) hold labels that are not 0 to K-1")
+    assert note.startswith("columns 0 (a), 2 (c) (counted from 0) hold labels that are not 0 to K-1")
     (note,) = infer_schema({"all": rows[:, :1]})[1]
     assert note.startswith("column 0 (counted from 0) holds labels")
     (note,) = infer_schema({"all": np.tile(rows[:, :1], 9)})[1]

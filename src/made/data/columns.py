@@ -227,15 +227,9 @@ def _label_notes(found: Mapping[int, tuple[Column, ...]], columns: Sequence[str]
     ]
     if not made:
         return ()
-    if len(made) > 5:
-        made = [*made[:5], f"{len(made) - 5} more"]
-    listed = made[0] if len(made) == 1 else ", ".join(made[:-1]) + " and " + made[-1]
-    subject = (
-        f"column {listed} (counted from 0) holds"
-        if len(made) == 1
-        else f"columns {listed} (counted from 0) hold"
-    )
-    return (f"{subject} labels that are not 0 to K-1: coded in ascending order",)
+    column, hold = ("column", "holds") if len(made) == 1 else ("columns", "hold")
+    which = f"{column} {listed(made, 5)} (counted from 0)"
+    return (f"{which} {hold} labels that are not 0 to K-1: coded in ascending order",)
 
 
 def _table(
