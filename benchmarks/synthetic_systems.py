@@ -38,7 +38,7 @@ IMPUTERS = ("SimpleImputer", "KNNImputer", "IterativeImputer")
 #: Percent of the cells that are hidden.
 HIDDEN = (10, 30, 50)
 # Rows that are drawn, and scored, on the clock; completions of a row, of which the mean is taken.
-_N_TIMED, _N_DRAWS = 10_000, 20
+_N_TIMED = 10_000
 _MOST_OF_REASON = 300
 
 
@@ -125,32 +125,20 @@ def _ours(parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int)
     timed(found, "first score", lambda: model.log_prob(rows))
     timed(found, "score", lambda: model.log_prob(rows))
     for percent, rows in gaps.items():
-        filled = timed(
-            found, f"complete_{percent}", lambda rows=rows: _filled(model, rows, code, parts.train)
-        )
+        filled = timed(found, f"complete_{percent}", lambda rows=rows: _filled(model, rows, code))
         found[f"completed_{percent}"] = filled
     own = sum(file.stat().st_size for file in Path(made.__file__).parent.rglob("*.py")) / 1e6
     return {**found, "size": installed_size("made") + own, "version": f"made {made.__version__}"}
 
 
-def _filled(model: Any, rows: pd.DataFrame, code: Code, train: pd.DataFrame) -> Floats:
-    """Return rows completed by means and most probable labels.
-
-    Of whole numbers that the model takes as labels the mean is that of draws: `complete` fills in the most
-    probable one. Among them, a number that no training row has is refused: it is left unknown.
-    """
-    kinds = {name: column.kind for name, column in zip(code.names, model.schema.columns, strict=True)}
-    places = [d for d, name in enumerate(code.names) if not code.is_class[d] and kinds[name] != "numeric"]
-    for d in places:
-        name = code.names[d]
-        rows = rows.assign(**{name: rows[name].where(rows[name].isin(train[name]))})
-    filled = code.encode(model.complete(rows, "mean").rows)
-    empty = rows.iloc[:, places].isna().to_numpy()
-    if (some := np.flatnonzero(empty.any(axis=1))).size:
-        # By particles: what draws are exact takes minutes where other numbers are unknown as well.
-        answer = model.complete(rows.iloc[some], number=_N_DRAWS, method="estimate")
-        drawn = answer.values[:, :, places].astype(np.float64)
-        filled[np.ix_(some, places)] = np.where(empty[some], drawn.mean(axis=1), filled[np.ix_(some, places)])
+def _filled(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
+    """Return rows completed by means, not rounded to a grid, and most probable labels."""
+    answer = model.complete(rows, "mean")
+    filled = code.encode(answer.rows)
+    for d, name in enumerate(code.names):
+        means = answer.means[:, model.schema.variable(name)]
+        if not code.is_class[d]:
+            filled[:, d] = np.where(np.isnan(means), filled[:, d], means)
     return filled
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -78,10 +79,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savetxt(place / "rows.csv", rows, fmt="%d", delimiter=",", header="sex,kind,size", comments="")
     np.savetxt(place / "other.csv", rows[::-1], fmt="%d", delimiter=",", header="sex,kind,size", comments="")
     np.save(place / "images.npy", (generator.random((40, 3, 4)) < 0.3).astype(np.uint8))
-    assert run_made("fit", place / "rows.csv", "-o", place / "run", *TINY).code == 0
+    # Other numbers are refused, so that there is something that is refused.
+    refusing = [{"name": name, "kind": "category", "unseen": False} for name in ("sex", "kind", "size")]
+    (place / "refusing.json").write_text(json.dumps({"columns": refusing}))
+    settings = ("--schema", place / "refusing.json", *TINY)
+    assert run_made("fit", place / "rows.csv", "-o", place / "run", *settings).code == 0
     assert run_made("fit", place / "images.npy", "-o", place / "pictures", *TINY).code == 0
     conditional = ("--context", "kind", "-o", place / "conditional")
-    assert run_made("fit", place / "rows.csv", *conditional, *TINY, "--epochs", "8").code == 0
+    assert run_made("fit", place / "rows.csv", *conditional, *settings, "--epochs", "8").code == 0
     return place
 
 

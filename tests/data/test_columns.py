@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from made.data.choices import Choices
 from made.data.columns import infer_schema
 from made.data.whole_numbers import whole_numbers
 from made.support.errors import InputError
@@ -87,7 +88,7 @@ def test_small_signed_types_do_not_overflow():
 def test_labels_are_noted():
     rows = np.array([[7, 0, 70], [9, 1, 90]])
     (note,) = infer_schema({"all": rows}, names=("a", "b", "c"))[1]
-    assert note.startswith("columns 0 (a) and 2 (c) (counted from 0) hold labels that are not 0 to K-1")
+    assert note.startswith("columns 0 (a), 2 (c) (counted from 0) hold labels that are not 0 to K-1")
     (note,) = infer_schema({"all": rows[:, :1]})[1]
     assert note.startswith("column 0 (counted from 0) holds labels")
     (note,) = infer_schema({"all": np.tile(rows[:, :1], 9)})[1]
@@ -99,7 +100,11 @@ def test_labels_are_noted():
     [
         (np.arange(100), "numeric", {"step": 1.0, "rounds": True}),
         (np.arange(700) % 33, "numeric", {"step": 1.0, "rounds": True}),
-        (np.arange(640) % 32, "categorical", {"classes": 32, "coding": "one-hot"}),
+        (
+            np.arange(640) % 32,
+            "categorical",
+            {"classes": 32, "coding": "one-hot", "ordered": True},
+        ),
         (np.arange(639) % 32, "numeric", {"step": 1.0, "rounds": True}),
         (np.arange(60) / 4, "numeric", {"step": 0.01, "rounds": True}),
         (np.sqrt(np.arange(2.0, 60)), "numeric", {}),
@@ -116,7 +121,30 @@ def test_what_numbers_are(column, kind, arguments):
     found = infer_schema({"train": column[:, None]})[0].columns[0]
     assert (found.kind, found.arguments) == (kind, arguments)
     as_objects = infer_schema({"train": column.astype(object)[:, None]})[0].columns[0]
-    assert (as_objects.kind, as_objects.arguments) == (kind, arguments)
+    if arguments.get("ordered"):  # objects are a table, of which whole numbers may be unseen
+        assert as_objects.arguments == {**arguments, "classes": list(range(32)), "unseen": 1 / 673}
+    else:
+        assert (as_objects.kind, as_objects.arguments) == (kind, arguments)
+
+
+def test_whole_numbers_of_a_table_are_in_order_and_others_have_a_mass():
+    column = np.repeat([1, 2, 4, 7], [30, 30, 30, 1])[:, None]
+    (own,) = infer_schema({"train": column}, names=["n"])[0].columns
+    assert own.arguments["classes"] == [1, 2, 4, 7]
+    assert (own.arguments["unseen"], own.arguments["ordered"]) == (1 / 91, True)
+    (apart,) = infer_schema({"train": column}, names=["n"], train=lambda n: np.arange(90))[0].columns
+    assert apart.labels == (1, 2, 4)
+    (said,) = infer_schema({"train": column}, names=["n"], choices=Choices({"n": "category"}))[0].columns
+    assert (said.arguments["unseen"], said.arguments.get("ordered")) == (1 / 91, None)
+
+
+def test_rows_of_codes_refuse_other_numbers():
+    column = np.repeat([0, 1, 2], 30)[:, None]
+    assert "unseen" not in infer_schema({"train": column})[0].columns[0].arguments
+    table = infer_schema(
+        {"train": np.tile(column, 64)}, image_shape=(8, 8), names=[f"p{d}" for d in range(64)]
+    )
+    assert "unseen" not in table[0].columns[0].arguments
 
 
 def test_a_grid_holds_the_values_of_all_rows():

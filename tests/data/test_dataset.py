@@ -52,13 +52,14 @@ def test_given_splits_are_kept():
     assert data.n_variables == 2
 
 
-def test_coding_is_shared_by_the_splits():
-    splits = {"train": np.array([[10]] * 60), "valid": np.array([[30]]), "test": np.array([[20]])}
+def test_coding_is_that_of_the_training_rows():
+    splits = {"train": np.array([[10], [20], [20]] * 20), "valid": np.array([[30]]), "test": np.array([[20]])}
     data = build(Raw("a.csv", splits, columns=("age",)), "a")
-    assert data.classes == (3,)
-    assert data.schema.labels == ((10, 20, 30),)
-    assert [part.tolist() for part in data.splits.values()] == [[[10]] * 60, [[30]], [[20]]]
-    assert [data.codes(split).tolist() for split in data.splits] == [[[0]] * 60, [[2]], [[1]]]
+    assert data.classes == (2,)
+    assert data.schema.labels == ((10, 20),)
+    assert [part.tolist() for part in data.splits.values()] == [[[10], [20], [20]] * 20, [[30]], [[20]]]
+    assert [data.codes(split).tolist() for split in data.splits] == [[[0], [1], [1]] * 20, [[2]], [[1]]]
+    assert data.schema.unseen(data.splits["valid"]).tolist() == [[True]]
     assert data.notes == (
         "column 0 (age) (counted from 0) holds labels that are not 0 to K-1: coded in ascending order",
     )
@@ -140,7 +141,7 @@ def test_with_context(people, names):
     assert [column.name for column in given] == ["size", "sex"]
     assert (parted.n_variables, len(given)) == (2, 2)
     assert (parted.classes, tuple(column.n_values for column in given)) == ((3, 2), (3, 2))
-    assert parted.schema.labels == (None, None)
+    assert parted.schema.labels == ((0, 1, 2), None)
     assert [column.labels for column in given] == [(10, 20, 40), None]
     for split, rows in people.splits.items():
         np.testing.assert_array_equal(parted.splits[split], rows[:, [1, 3]])

@@ -46,12 +46,26 @@ def write(frame, path):
     elif path.suffix in (".arrow", ".feather"):
         frame.write_ipc(path)
     else:
-        text = frame.write_csv(line_terminator="\r\n").encode()
+        if ".jsonl" in path.suffixes:
+            text = b"\n" + frame.write_ndjson().replace("\n", "\n\n", 100).encode()
+        else:
+            marks = {"tsv": "\t", "semicolons": ";", "commas": ";"}
+            name = path.name.split(".")[0]
+            mark = "\t" if ".tsv" in path.suffixes else marks.get(name, ",")
+            text = frame.write_csv(
+                line_terminator="\r\n", separator=mark, decimal_comma=name == "commas"
+            ).encode()
         path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.parquet", "x.arrow", "x.feather"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x.csv", "x.csv.gz", "x.parquet", "x.arrow", "x.feather"),
+        *("x.tsv", "x.tsv.gz", "semicolons.csv", "commas.csv", "commas.csv.gz", "x.jsonl", "x.jsonl.gz"),
+    ],
+)
 def test_portions_are_the_whole(frame, tmp_path, name):
     write(frame, tmp_path / name)
     whole = data.read(tmp_path / name, missing=True)
@@ -65,7 +79,12 @@ def test_portions_are_the_whole(frame, tmp_path, name):
         )
         assert {part.columns for part in parts} == {whole.columns}
     assert N <= found.n_rows < 1.5 * N
-    if "csv" in name:
+    if "jsonl" in name:
+        lines = np.concatenate([part.lines["all"].find() for part in parts])
+        np.testing.assert_array_equal(lines, whole.lines["all"].find())
+        assert {part.dtypes for part in parts} == {whole.dtypes}
+        assert parts[3].place(5, 1) == whole.place(3 * 64 + 5, 1)
+    elif "csv" in name or "tsv" in name:
         lines = np.concatenate([part.lines["all"].find() for part in parts])
         np.testing.assert_array_equal(lines, whole.lines["all"].find())
         words = [word for part in parts for word in part.text_files["all"].words(1)]
@@ -114,6 +133,10 @@ def test_without_a_header_the_first_row_says_the_width(tmp_path):
         ("x.csv", b"a,b\n1,2,3\n", ["line 2", "has 3 columns"]),
         ("x.csv.gz", gzip.compress(b"a,b\n1,2\n" * 9, mtime=0)[:-9], ["damaged gzip"]),
         ("x.parquet", b"no table", ["not a Parquet file"]),
+        ("x.jsonl", b"\n", ["empty"]),
+        ("x.jsonl", b'{"a": 1}\n[]\n', ["line 2", "is no object"]),
+        ("x.jsonl", b'{"a": "\xff"}\n', ["UTF-8"]),
+        ("x.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9, mtime=0)[:-9], ["damaged gzip"]),
     ],
 )
 def test_what_is_refused(tmp_path, refused, name, content, words):
@@ -130,11 +153,34 @@ def test_other_files_are_read_as_a_whole(tmp_path):
 
 
 @pytest.mark.usefixtures("small")
-def test_text_with_decimal_commas_is_one_portion(tmp_path):
-    (tmp_path / "x.csv").write_text("a;b\n" + "1,5;2\n" * 200)
-    (part,) = open_portions(tmp_path / "x.csv")
-    assert part.rows.shape == (200, 2)
-    assert part.rows[0, 0] == 1.5
+def test_all_of_a_file_decides_whether_commas_are_decimal(tmp_path):
+    """One number with a decimal point, far below, makes all others of its column text."""
+    lines = [f"{i},5;{i},5;{i}" for i in range(200)]
+    lines[150] = "150,5;150.5;150"
+    (tmp_path / "x.csv").write_text("\n".join(["a;b;c", *lines]))
+    parts = list(open_portions(tmp_path / "x.csv"))
+    whole = data.read(tmp_path / "x.csv")
+    assert len(parts) == 4
+    rows = np.concatenate([part.rows.astype(object) for part in parts])
+    assert rows[:3].tolist() == [[0.5, "0,5", 0], [1.5, "1,5", 1], [2.5, "2,5", 2]]
+    assert rows.astype(str).tolist() == whole.rows.astype(str).tolist()
+
+
+@pytest.mark.usefixtures("small")
+def test_all_of_a_file_decides_what_columns_json_lines_have(tmp_path):
+    lines = [f'{{"a": {i}, "b": {i}}}' for i in range(200)]
+    lines[90], lines[91], lines[150] = "{", '{"a": [1]}', '{"c": true, "b": "x", "a": 0.5}'
+    lines[170] = "\n"
+    (tmp_path / "x.jsonl").write_text("\n".join(lines))
+    parts = list(open_portions(tmp_path / "x.jsonl", lenient=True))
+    whole = data.read(tmp_path / "x.jsonl", lenient=True)
+    assert len(parts) == 4
+    assert {part.columns for part in parts} == {("a", "b", "c")}
+    assert {part.dtypes for part in parts} == {whole.dtypes}
+    assert np.concatenate([part.rows for part in parts]).tolist() == whole.rows.tolist()
+    faults = [(part.first + own.row, own.value, own.reason) for part in parts for own in part.faults]
+    assert faults == [(own.row, own.value, own.reason) for own in whole.faults]
+    assert [part.lines["all"].find()[0] for part in parts] == [1, 65, 129, 195]
 
 
 def test_a_mark_without_a_partner_ends_with_its_line(tmp_path, monkeypatch):

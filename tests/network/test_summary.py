@@ -98,7 +98,7 @@ def test_layers_narrower_than_the_input_lose_variables():
     """The seed's discussion: what comes after the largest degree enters nowhere."""
     narrow = made.MADE(made.Bernoulli(100), (3,), connectivity=[[1, 1, 2]]).summary()
     assert len(narrow.unseen_inputs) == 97
-    assert "x9, ..." in str(narrow)
+    assert "x9 and 89 more" in str(narrow)
 
 
 def test_units_that_nothing_reaches_and_that_lead_nowhere():

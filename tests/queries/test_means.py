@@ -45,6 +45,76 @@ def test_numbers_are_filled_with_their_mean_and_classes_with_the_most_probable(m
     assert found.kind == "mean"
 
 
+@pytest.fixture(scope="module")
+def family():
+    """Columns "home" and "children" that follows it, which are whole numbers in order."""
+    draw = np.random.default_rng(1)
+    home = draw.choice(["flat", "house"], 900)
+    children = np.minimum(draw.poisson(np.where(home == "house", 2.5, 0.6)), 6)
+    children[children == 5] = 4
+    children[:30] = 6
+    frame = polars.DataFrame({"home": home, "children": children})
+    settings = {"network": {"hidden": (8,)}, "training": {"epochs": 30}}
+    return frame, made.auto_fit(frame, seed=0, **settings)
+
+
+def test_ordered_classes_have_a_mean_and_the_nearest_class_is_filled_in(family):
+    frame, model = family
+    asked = polars.DataFrame({"home": ["house", "flat", None], "children": [None, None, 6]})
+    found = model.complete(asked, "mean")
+    assert found.rows.schema == asked.schema
+    for i, home in enumerate(["house", "flat"]):
+        own = frame.filter(frame["home"] == home)["children"]
+        chances = model.conditional("children", {"home": home})
+        assert found.means[i, 1] == pytest.approx(np.dot(chances, chances.values), abs=0.1)
+        assert found.means[i, 1] == pytest.approx(own.mean(), abs=0.3)
+        assert found.low[i, 1] <= found.means[i, 1] <= found.high[i, 1]
+        assert abs(found.values[i, 1] - found.means[i, 1]) <= 0.5
+        assert isinstance(found.rows["children"][i], int)
+    assert np.isnan(found.means[:, 0]).all()
+    assert np.isnan(found.means[2, 1])
+
+
+def test_names_that_are_numbers_have_none(family):
+    frame, _ = family
+    schema = made.infer_schema(frame).with_column("children", ordered=False)
+    settings = {"network": {"hidden": (8,)}, "training": {"epochs": 1}}
+    found = made.auto_fit(frame, schema=schema, seed=0, **settings).complete([["flat", None]], "mean")
+    assert np.isnan(found.means).all()
+    assert found.values[0, 1] == 0
+
+
+def test_the_mean_of_a_pandas_column_of_whole_numbers_is_whole(family):
+    pandas = pytest.importorskip("pandas")
+    asked = pandas.DataFrame({"home": ["house", "flat"], "children": pandas.array([None, 2], "Int64")})
+    found = family[1].complete(asked, "mean").rows
+    assert str(found["children"].dtype) == "Int64"
+    asked["children"] = [None, 2.0]
+    assert str(family[1].complete(asked, "mean").rows["children"].dtype) == "int64"
+
+
+def test_a_number_that_no_training_row_had_is_known_and_stays(family):
+    _, model = family
+    asked = polars.DataFrame({"home": [None, "flat"], "children": [9, None]})
+    for kind in ("draw", "variable", "joint", "mean"):
+        found = model.complete(asked, kind)
+        assert found.rows["children"][0] == 9
+        assert found.rows["home"][0] in ("flat", "house")
+        assert found.rows["children"][1] in (0, 1, 2, 3, 4, 6)
+    assert model.schema.unseen(asked).tolist() == [[False, True], [False, False]]
+    unseen = model.schema.unseen_masses[1]
+    assert model.marginal(asked[:1]).log_prob[0] == pytest.approx(np.log(unseen), abs=1e-5)
+    assert model.log_prob(asked[:1]).item() == pytest.approx(np.log(unseen), abs=1e-5)
+    assert set(model.sample(50, given={"children": 9}, seed=0)["children"]) == {9}
+    assert model.conditional("home", {"children": 9}).probabilities.sum() == pytest.approx(1)
+    assert 9 not in model.sample(200, seed=0)["children"].to_list()
+
+
+def test_a_word_among_numbers_is_refused(family, refused):
+    with refused("many", "labels"):
+        family[1].complete([["flat", "many"]])
+
+
 def test_a_level_widens_the_interval(model):
     narrow, wide = (model.complete(ROWS[:1], "mean", level=level) for level in (0.5, 0.95))
     assert wide.low[0, 1] < narrow.low[0, 1] < narrow.high[0, 1] < wide.high[0, 1]

@@ -37,7 +37,9 @@ def write_csv() -> Callable[..., Path]:
     """A function that writes rows to a CSV file, with the header a,b,c unless told otherwise."""
 
     def write(path: Path, rows: Any, header: str = "a,b,c") -> Path:
-        np.savetxt(path, np.asarray(rows), fmt="%d", delimiter=",", header=header, comments="")
+        table = np.asarray(rows)
+        fmt = "%s" if table.dtype.kind == "U" else "%d"
+        np.savetxt(path, table, fmt=fmt, delimiter=",", header=header, comments="")
         return path
 
     return write

@@ -94,8 +94,8 @@ def test_rows_without_gaps_are_all_known(folder, finished):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (",3,10", ["h.csv: line 3, column 2 (b) holds 3: "]),
-        (",2,30", ["h.csv: line 3, column 3 (c) holds 30, which is none of its 3 labels"]),
+        (",two,10", ["h.csv: line 3, column 2 (b) holds 'two', which is none of its 3 labels"]),
+        (",2,inf", ["h.csv: line 3, column 3 (c) holds inf, which is none of its 3 labels"]),
         ("2,,10", ["h.csv: line 3, column 1 (a) holds 2: "]),
         ("-1,,10", ["h.csv: line 3, column 1 (a) holds -1: "]),
         ("0.5,,10", ["h.csv: line 3, column 1 (a) holds 0.5: "]),
@@ -109,6 +109,13 @@ def test_known_entries_are_checked(folder, tmp_path, refused, line, words):
     assert found.rejected is not None
     assert len(found.rejected) == 1
     assert f"h.csv: {found.rejected.entries[0].place} {found.rejected.entries[0].reason}".startswith(words[0])
+
+
+def test_a_number_that_no_training_row_had_is_known(folder, tmp_path):
+    found = find_incomplete_rows(folder[1], write(tmp_path / "h.csv", "a,b,c\n,3,10\n1,,30\n"))
+    assert marked(found) == [[-1, 3, 0], [1, -1, 3]]
+    assert folder[1].complete(found.rows, seed=0).values[:, 1:].tolist()[0] == [3, 10]
+    assert folder[1].complete(found.rows, seed=0).values[1, 2] == 30
 
 
 def test_columns_are_checked(folder, tmp_path, refused):
@@ -130,8 +137,8 @@ def test_context_is_parted_by_place_and_must_be_known(given_b, tmp_path, refused
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", ",10\n1,20\n"))
     with refused("h.csv: there is no column 'b': context must be known"):
         find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,c\n,10\n"))
-    with refused("h.csv: line 2, column 2 (b) holds 3: "):
-        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,3,\n"))
+    with refused("h.csv: line 2, column 2 (b) holds 'two'"):
+        find_incomplete_rows(given_b[1], write(tmp_path / "h.csv", "a,b,c\n,two,\n"))
 
 
 # halves of images

@@ -8,7 +8,7 @@ import polars
 import pytest
 
 import made
-from made.runs.other_columns import other_columns
+from made.runs.other_columns import OtherColumns
 from made.runs.row_source import portions_of_file
 
 DAY = datetime.date(2024, 1, 31)
@@ -25,7 +25,8 @@ def test_text_is_as_it_is_written_and_rows_that_cannot_be_read_are_not_there(mod
     path.write_text('id,kind,price\n007,a,1.50\n008,nobody,2\n009,?,"3,20"\n')
     (found,) = portions_of_file(model, str(path))
     assert len(found.rows) == 2
-    kinds, values = other_columns(model.schema, found)
+    others = OtherColumns.of(model.schema, found)
+    kinds, values = others.kinds, others.values(found)
     assert kinds == {"id": "str", "price": "str"}
     assert values.tolist() == [["007", "1.50"], ["009", "3,20"]]
 
@@ -35,7 +36,8 @@ def test_columns_of_parquet_keep_their_types(model, tmp_path):
     frame = polars.DataFrame({"when": [DAY, None], "sold": ["yes", None], "n": [1, 2]})
     frame.write_parquet(path)
     (found,) = portions_of_file(model, str(path))
-    kinds, values = other_columns(model.schema, found)
+    others = OtherColumns.of(model.schema, found)
+    kinds, values = others.kinds, others.values(found)
     assert list(kinds) == ["when", "n"]
     assert values.tolist() == [[DAY, 1], [None, 2]]
 
@@ -44,6 +46,7 @@ def test_arrays_have_none(model, tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"sold": "yes", "kind": "a"}\n')
     (found,) = portions_of_file(model, str(path))
-    kinds, values = other_columns(model.schema, found)
+    others = OtherColumns.of(model.schema, found)
+    kinds, values = others.kinds, others.values(found)
     assert kinds == {}
     assert values.shape == (1, 0)

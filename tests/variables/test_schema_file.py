@@ -74,7 +74,8 @@ def test_what_is_taken_out_follows_from_the_values(file):
             entries["price"].pop(key, None)
         del entries["city"]["classes"], entries["city"]["unseen"]
         entries["zip"] = entries["zip"].update(kind="numeric") or entries["zip"]
-        del entries["zip"]["classes"]
+        for key in ("classes", "unseen", "ordered"):
+            del entries["zip"][key]
         entries["id"]["kind"] = "numeric"
 
     schema, _ = inferred(Schema.read(file(edit)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,7 +93,7 @@ def complete(
         find_incomplete_rows,
         half_images,
     )
-    from made.runs.other_columns import other_columns
+    from made.runs.other_columns import OtherColumns
     from made.runs.row_source import portions_of_file
     from made.runs.samples import csv_text, write_rows
 
@@ -130,16 +131,19 @@ def complete(
     completer = Completer(model, number, **how)
 
     has_names = out is None or out.suffix in (".csv", ".parquet")
-    beside: dict[str, ColumnType] = dict.fromkeys(completer.beside, "float64")
+    rest = iter(source)
+    first = next(rest)
+    others = OtherColumns.of(model.schema, first) if has_names else OtherColumns()
+    parts = chain([first], rest)
+    del first  # it is not kept
+    beside: dict[str, ColumnType] = {**dict.fromkeys(completer.beside, "float64"), **others.kinds}
 
     def portions() -> Iterator[NDArray[Any]]:
-        for found in source:
+        for found in parts:
             values = completer.complete(found.rows, found.first, advance)
-            if has_names:
-                kinds, others = other_columns(model.schema, found)
-                beside.update(kinds)
-                if kinds:
-                    values = np.hstack([values, np.repeat(others, completer.each, axis=0)], dtype=object)
+            if others.kinds:
+                own = np.repeat(others.values(found), completer.each, axis=0)
+                values = np.hstack([values, own], dtype=object)
             if len(values):  # else nothing is to be shown yet: there may be no row that can be read
                 yield values
 

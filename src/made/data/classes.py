@@ -14,6 +14,7 @@ from made.variables.unseen import unseen_mass
 __all__ = [
     "classes_of",
     "is_category",
+    "number_settings",
     "outside_mass",
     "text_settings",
     "texts_of",
@@ -121,6 +122,29 @@ def outside_mass(labels: Sequence[Any], classes: Sequence[Any]) -> float:
     n_outside = sum(label not in known for label in labels)
     least = 1 / (len(labels) + len(known) + 1)
     return min(max(n_outside / max(len(labels), 1), least), 1 - least)
+
+
+def number_settings(
+    observed: np.ndarray[Any, Any], trained: np.ndarray[Any, Any], *, refuses: bool
+) -> dict[str, Any]:
+    """Return what is to be said of a column of whole numbers that are classes: all, and the training rows'.
+
+    Of more than two values the classes are those of the training rows, and others have a probability; unless
+    the column `refuses` them, as one of codes does. The classes are then those of all rows.
+
+    Examples
+    --------
+    >>> number_settings(np.array([1, 2, 4, 7]), np.array([1, 2, 2, 4]), refuses=False)
+    {'classes': [1, 2, 4], 'unseen': 0.5}
+    >>> number_settings(np.array([1, 2, 4, 7]), np.array([1, 2, 2, 4]), refuses=True)
+    {'classes': [1, 2, 4, 7]}
+    """
+    n_values, labels = classes_of(observed)
+    more: dict[str, Any] = {}
+    if n_values > 2 and len(trained) and not refuses:
+        n_values, labels = classes_of(trained)
+        more = {"unseen": unseen_mass(trained)}
+    return {"classes": list(labels or []) or n_values, **more}
 
 
 def text_settings(distinct: Sequence[str], trained: Sequence[str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,36 +9,21 @@ from typing import Any
 import numpy as np
 
 from made.data.choices import Choices
-from made.data.classes import (
-    classes_of,
-    is_category,
-    outside_mass,
-    text_settings,
-    texts_of,
-    why_classes,
-    why_numbers,
-)
 from made.data.dates import date_form, date_variables
 from made.data.entries import check_entries
-from made.data.grid import numeric_settings
 from made.data.image_shape import find_image_shape
+from made.data.one_column import Table, infer_column, split_name
 from made.data.protect import FEWEST, protected_columns, protected_rows
 from made.data.remarks import EMPTY, left_out, remarks
-from made.data.said import Said, as_labels
-from made.data.whole_numbers import refuse
+from made.data.said import Said
 from made.support.errors import EntryError, InputError
 from made.support.listing import listed
 from made.variables import frames
 from made.variables.column import Column, Found, find_column
-from made.variables.column_settings import arguments_of
 from made.variables.dates import DateForm
-from made.variables.missing import marks_of
 from made.variables.schema import Schema
 
-__all__ = ["infer_schema", "split_name", "told_apart"]
-
-_Inferred = tuple[str, dict[str, Any], Found]
-"""Kind and arguments of a column, see `Column`, and what its rows say."""
+__all__ = ["infer_schema", "told_apart"]
 
 # Number of rows from which the shape of images is detected.
 _ROWS_OF_IMAGES = 2_000
@@ -121,6 +105,8 @@ def infer_schema(
     choices = choices or Choices()
     said, kept = _said(choices, names, called, source)
     trained = np.arange(len(first)) if train is None else train(len(first))
+    are_codes = image_shape is not None or (names is None and complete)
+    whole = Table(arrays, source, names, trained, are_codes)
     by_group = None if choices.group is None else find_column(choices.group, names, len(called))
     is_binary = complete and all(table.min() >= 0 and table.max() <= 1 for table in arrays.values())
     found: dict[int, tuple[Column, ...]] = {}
@@ -152,9 +138,9 @@ def infer_schema(
                 values = [table[:, d] for table in arrays.values()]
                 found[d] = tuple(date_variables(values, trained, called[d], forms[d], note))
             else:
-                found[d] = _column(arrays, d, source, names, trained, own_said, note)
+                found[d] = infer_column(whole, d, own_said, note)
     if choices.protect:
-        found, hidden, told_of = _protected(found, arrays, source, names, trained, said)
+        found, hidden, told_of = _protected(found, whole, said)
         notes += (*told_of, *(f"column {called[d]} {why}: left out" for d, why in hidden.items()))
         kept, out = [d for d in kept if d not in hidden], out | hidden
         if not kept:
@@ -235,25 +221,15 @@ def _passed_over(called: Sequence[str], known: Collection[str]) -> tuple[str, ..
 def _label_notes(found: Mapping[int, tuple[Column, ...]], columns: Sequence[str] | None) -> tuple[str, ...]:
     classes = {d: own[0].arguments.get("classes") for d, own in found.items() if own[0].part is None}
     made = [
-        f"{d}{_named(d, columns)}"
+        f"{d} ({columns[d]})" if columns is not None and d < len(columns) else f"{d}"
         for d, own in classes.items()
-        if isinstance(own, list) and not isinstance(own[0], str)
+        if isinstance(own, list) and not isinstance(own[0], str) and own != list(range(len(own)))
     ]
     if not made:
         return ()
-    if len(made) > 5:
-        made = [*made[:5], f"{len(made) - 5} more"]
-    listed = made[0] if len(made) == 1 else ", ".join(made[:-1]) + " and " + made[-1]
-    subject = (
-        f"column {listed} (counted from 0) holds"
-        if len(made) == 1
-        else f"columns {listed} (counted from 0) hold"
-    )
-    return (f"{subject} labels that are not 0 to K-1: coded in ascending order",)
-
-
-def _named(d: int, columns: Sequence[str] | None) -> str:
-    return f" ({columns[d]})" if columns is not None and d < len(columns) else ""
+    column, hold = ("column", "holds") if len(made) == 1 else ("columns", "hold")
+    which = f"{column} {listed(made, 5)} (counted from 0)"
+    return (f"{which} {hold} labels that are not 0 to K-1: coded in ascending order",)
 
 
 def _table(
@@ -283,132 +259,25 @@ def _table(
     return table, names
 
 
-def _column(
-    arrays: Mapping[str, np.ndarray[Any, Any]],
-    d: int,
-    source: str,
-    names: Sequence[str] | None,
-    train: np.ndarray[Any, Any],
-    said: Said | tuple[Column, ...],
-    remark: str,
-) -> tuple[Column, ...]:
-    """Return a column as it is said to be, and as its values say."""
-    if not isinstance(said, Said):
-        return said
-    note = "; ".join(filter(None, (said.note, remark)))
-    kind, arguments, found = _infer_column(arrays, d, source, names, train, said)
-    return (Column(f"x{d}" if names is None else names[d], kind, arguments, note, found=found),)
-
-
 def _protected(
     columns: Mapping[int, tuple[Column, ...]],
-    arrays: Mapping[str, np.ndarray[Any, Any]],
-    source: str,
-    names: Sequence[str] | None,
-    train: np.ndarray[Any, Any],
+    table: Table,
     said: Mapping[int, Said | tuple[Column, ...]],
 ) -> tuple[dict[int, tuple[Column, ...]], dict[int, str], tuple[str, ...]]:
     """Return the columns without what is rare, see `protected_columns`."""
-    first = next(iter(arrays.values()))
 
     def again(d: int, low: float, high: float) -> Column:
         own, (column,) = said.get(d, Said()), columns[d]
         if not isinstance(own, Said):
             return column
         within = Schema((replace(column, found=Found(low=low, high=high)),))
-        clipped = {split: protected_rows(within, table[:, [d]]) for split, table in arrays.items()}
-        (anew,) = _column(clipped, 0, source, [column.name], train, replace(own, kind="numeric"), "")
+        clipped = {split: protected_rows(within, rows[:, [d]]) for split, rows in table.arrays.items()}
+        alone = replace(table, arrays=clipped, names=[column.name])
+        (anew,) = infer_column(alone, 0, replace(own, kind="numeric"))
         found = anew.found if own.kind is not None else own.plain(anew.found)
         return replace(anew, note=column.note, found=found)
 
-    return protected_columns(columns, lambda d: first[train, d], again)
-
-
-def _infer_column(
-    arrays: Mapping[str, np.ndarray[Any, Any]],
-    d: int,
-    source: str,
-    names: Sequence[str] | None,
-    train: np.ndarray[Any, Any],
-    said: Said,
-) -> _Inferred:
-    """Return kind and arguments of a column: text where any of it is text, else numbers; or as it is said."""
-    parts, missing, single = [], False, False
-    place = f"{source}: column {d}{_named(d, names)} (counted from 0)"
-    for split, table in arrays.items():
-        column = table[:, d]
-        if column.dtype.kind not in "biu":
-            marks = marks_of(column)
-            missing = missing or marks is not None
-            column = column if marks is None else column[~marks]
-        single = single or column.dtype in (np.float16, np.float32)
-        parts.append((split_name(source, split), column))
-    first = next(iter(arrays.values()))[:, d]
-    found = Found(missing=1 - len(parts[0][1]) / len(first))
-    settings: dict[str, Any] = {"missing": missing}
-    kind = said.kind
-    if any(isinstance(value, str) for _, column in parts if column.dtype.kind in "OUS" for value in column):
-        if kind == "numeric":
-            raise InputError(f"{place} holds text: no numbers")
-        trained = first[train]
-        marks = None if trained.dtype.kind in "biu" else marks_of(trained)
-        texts = [str(value) for value in (trained if marks is None else trained[~marks]).tolist()]
-        if "classes" not in said.settings:
-            settings |= text_settings(texts_of(parts, d, source, names), texts)
-        settings = said.of_text(settings, texts)
-        why = "two texts" if len(set(texts)) == 2 else "text"
-        return (*arguments_of("category", settings), said.noted(replace(found, why=why)))
-    numbers = [_numbers(column, d, where, names) for where, column in parts]
-    observed = np.concatenate(numbers)
-    if len(observed) == 0:
-        raise InputError(f"{place} is missing in every row: leave it out")
-    is_few = observed.dtype.kind != "f" and is_category(observed, len(numbers[0]))
-    if kind == "category" or (kind is None and is_few):
-        if observed.dtype.kind == "f":
-            raise InputError(f"{place} holds fractions: categories are whole numbers or text")
-        if "classes" not in said.settings:
-            n_values, labels = classes_of(observed)
-            settings["classes"] = list(labels or []) or n_values
-        settings |= said.settings
-        if settings.get("unseen") is True:
-            settings["unseen"] = outside_mass(numbers[0].tolist(), as_labels(settings["classes"]))
-        why = why_classes(observed, len(numbers[0]))
-        return (*arguments_of("category", settings), said.noted(replace(found, why=why)))
-    own, *others = (column.astype(np.float64) for column in numbers)
-    eps = float(np.finfo(np.float32 if single else np.float64).eps)
-    rest = np.concatenate([np.zeros(0), *others])
-    settings |= numeric_settings(own, rest, eps, said.settings)
-    settings |= said.settings
-    if len(own):
-        found = replace(found, low=float(own.min()), high=float(own.max()))
-    why = why_numbers(own, settings["step"])
-    return (*arguments_of("numeric", settings), said.noted(replace(found, why=why)))
-
-
-def _numbers(
-    column: np.ndarray[Any, Any], d: int, source: str, names: Sequence[str] | None
-) -> np.ndarray[Any, Any]:
-    """Return the observed numbers of a column: integers where all of them are whole, else float64."""
-    try:
-        numbers = column if column.dtype.kind in "biuf" else np.array(column.tolist())
-        if numbers.dtype.kind not in "biuf":
-            numbers = numbers.astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
-        place = f"{source}: column {d}{_named(d, names)} (counted from 0)"
-        if any(isinstance(value, datetime.date | datetime.time | np.datetime64) for value in column.tolist()):
-            raise InputError(
-                f"{place} holds dates, which arrays and scikit-learn's estimators do not take: give "
-                "made.auto_fit a data frame, or turn them into numbers"
-            ) from None
-        raise InputError(f"{place} holds neither numbers nor text") from None
-    if numbers.dtype.kind == "b":
-        return numbers.astype(np.uint8)
-    if numbers.dtype.kind in "iu":
-        fits = numbers.dtype != np.uint64 or bool(numbers.max(initial=0) <= np.iinfo(np.int64).max)
-        return numbers.astype(np.int64 if fits else np.float64)
-    refuse(~np.isfinite(numbers)[:, None], numbers[:, None], source, names, d, "numbers are finite")
-    is_whole = bool((numbers == np.floor(numbers)).all() and (np.abs(numbers) < 2.0**63).all())
-    return numbers.astype(np.int64) if is_whole else numbers.astype(np.float64)
+    return protected_columns(columns, lambda d: table.first[table.train, d], again)
 
 
 def told_apart(names: Sequence[str]) -> tuple[list[str], str]:
@@ -434,8 +303,3 @@ def _check_shapes(splits: Mapping[str, np.ndarray[Any, Any]], source: str) -> No
     if len(set(widths.values())) > 1:
         listed = ", ".join(f"{split} {width}" for split, width in widths.items())
         raise InputError(f"{source}: the splits differ in their number of columns: {listed}")
-
-
-def split_name(source: str, split: str) -> str:
-    """Return the source and the split for a message; the source alone where rows are not split."""
-    return source if split == "all" else f"{source}, {split}"

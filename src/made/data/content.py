@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import io
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from made.data.suffixes import STANDARD_INPUT
 from made.support.errors import InputError
 
-__all__ = ["GZIP", "ZSTANDARD", "check_file", "read_content", "unreadable"]
+__all__ = ["GZIP", "ZSTANDARD", "check_file", "opened", "read_content", "unreadable"]
 
 GZIP, ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -47,6 +51,32 @@ def read_content(path: Path) -> bytes:
     if content.startswith(ZSTANDARD):
         return _of_zstandard(path, content)
     return content
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be read piece by piece, decompressed; one of Zstandard is in memory as a whole.
+
+    Raises
+    ------
+    InputError
+        As `read_content`, also while it is read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+            file.seek(0)
+            if start.startswith(GZIP):
+                with gzip.open(file) as unpacked:
+                    yield cast("BinaryIO", unpacked)
+            elif start.startswith(ZSTANDARD):
+                yield io.BytesIO(read_content(path))
+            else:
+                yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: a damaged gzip file ({error}); compress it again") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def check_file(path: Path) -> None:

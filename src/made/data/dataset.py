@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from made.data.choices import Choices
-from made.data.columns import infer_schema, split_name
+from made.data.columns import infer_schema
+from made.data.one_column import split_name
 from made.data.protect import protected_rows
 from made.data.raw import Raw
 from made.data.splits import split_by_column, split_rows, training_rows

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from made.support.errors import InputError
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["JsonTable", "read_json_lines"]
+__all__ = ["JsonColumns", "JsonTable", "numbered_lines", "objects_of", "read_json_lines"]
 
 
 class JsonTable(NamedTuple):
@@ -60,28 +62,84 @@ def read_json_lines(path: Path, *, lenient: bool = False) -> JsonTable:
     >>> read_json_lines(path).frame.rows()
     [(30, None), (None, 'clerk')]
     """
-    import polars
+    lines = list(numbered_lines(path, io.BytesIO(read_content(path))))
+    if not lines:
+        raise InputError(f"{path}: empty; it should hold one object a line")
+    objects, faults = objects_of(path, lines, lenient=lenient)
+    columns = JsonColumns()
+    columns.add(objects)
+    return JsonTable(columns.frame(objects), np.array([number for number, _ in lines], np.int64), faults)
 
+
+def numbered_lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, str]]:
+    r"""Yield the lines of a file that are not blank, with their numbers, counted from 1.
+
+    Examples
+    --------
+    >>> list(numbered_lines(Path("a.jsonl"), io.BytesIO(b"{}\n\n[]")))
+    [(1, '{}\n'), (3, '[]')]
+    """
     try:
-        lines = read_content(path).decode("utf-8-sig").split("\n")
+        for number, line in enumerate(file, 1):
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            if text.strip():
+                yield number, text
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text in UTF-8; save it in that encoding") from error
-    numbers = [number for number, line in enumerate(lines, 1) if line.strip()]
-    if not numbers:
-        raise InputError(f"{path}: empty; it should hold one object a line")
+
+
+def objects_of(
+    path: Path, lines: Sequence[tuple[int, str]], *, lenient: bool
+) -> tuple[list[dict[str, Any]], tuple[Fault, ...]]:
+    """Return the objects that numbered lines are, and the lines that are none."""
     objects: list[dict[str, Any]] = []
     faults: list[Fault] = []
-    for row, number in enumerate(numbers):
-        found, reason = _object_of(lines[number - 1])
+    for row, (number, line) in enumerate(lines):
+        found, reason = _object_of(line)
         if not reason:
             objects.append(found)
         elif lenient:
-            faults.append(Fault(row, None, lines[number - 1].strip(), reason))
+            faults.append(Fault(row, None, line.strip(), reason))
         else:
             raise InputError(f"{path}: line {number} {reason}")
-    names = list(dict.fromkeys(name for own in objects for name in own))
-    columns = [_column(name, [own.get(name) for own in objects]) for name in names]
-    return JsonTable(polars.DataFrame(columns), np.array(numbers, dtype=np.int64), tuple(faults))
+    return objects, tuple(faults)
+
+
+class JsonColumns:
+    """The columns of objects, which all of them decide: their names and of which types their values are.
+
+    Attributes
+    ----------
+    kinds : dict of str to set of types
+        Of each column, in the order in which they come up.
+
+    Examples
+    --------
+    >>> columns = JsonColumns()
+    >>> columns.add([{"age": 30}, {"age": 1.5, "job": "clerk"}])
+    >>> columns.frame([{"age": 40}]).rows()
+    [(40.0, None)]
+    """
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, set[type]] = {}
+
+    def add(self, objects: Iterable[Mapping[str, Any]]) -> None:
+        """Look at further objects."""
+        for own in objects:
+            for name, value in own.items():
+                kinds = self.kinds.setdefault(name, set())
+                if value is not None:
+                    is_large = type(value) is int and not -(2**63) <= value < 2**63
+                    kinds.add(float if is_large else type(value))
+
+    def frame(self, objects: Sequence[Mapping[str, Any]]) -> polars.DataFrame:
+        """Return objects that were looked at as a table, of the types that all have together."""
+        import polars
+
+        return polars.DataFrame(
+            [_column(name, kinds, [own.get(name) for own in objects]) for name, kinds in self.kinds.items()]
+        )
 
 
 def _object_of(line: str) -> tuple[dict[str, Any], str]:
@@ -98,17 +156,14 @@ def _object_of(line: str) -> tuple[dict[str, Any], str]:
     return found, ""
 
 
-def _column(name: str, values: list[Any]) -> polars.Series:
-    """Return values as a column of one type: numbers beside text are text."""
+def _column(name: str, kinds: set[type], values: list[Any]) -> polars.Series:
+    """Return values as a column of one type: numbers beside text or truth values are text."""
     import polars
 
-    kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int} or kinds == {bool} or kinds == {str}:
-        kind = polars.Boolean if kinds == {bool} else polars.String if kinds == {str} else polars.Int64
-        try:
-            return polars.Series(name, values, dtype=kind)
-        except (OverflowError, TypeError, polars.exceptions.PolarsError):
-            kinds = {float}  # beyond 64 bits
+    if kinds <= {int}:
+        return polars.Series(name, values, dtype=polars.Int64)
+    if kinds == {bool} or kinds == {str}:
+        return polars.Series(name, values, dtype=polars.Boolean if kinds == {bool} else polars.String)
     if kinds <= {int, float}:
         floats = [None if value is None else _as_float(value) for value in values]
         return polars.Series(name, floats, dtype=polars.Float64)

@@ -41,6 +41,8 @@ class Text(NamedTuple):
         The number of the first line of the body, counted from 1.
     width : int
         How many columns there are, where that does not follow from the body: it is a portion of a file.
+    commas : tuple of bool, optional
+        Which columns have numbers with a decimal comma, where that does not follow from the body, likewise.
     """
 
     path: Path
@@ -49,11 +51,18 @@ class Text(NamedTuple):
     columns: tuple[str, ...] | None
     first: int
     width: int = 0
+    commas: tuple[bool, ...] | None = None
 
     @property
-    def decimal_comma(self) -> bool:
+    def may_have_commas(self) -> bool:
         """Whether numbers may be written with a decimal comma: where commas divide no fields."""
         return self.separator in ";\t|"
+
+    def decimal_comma(self, column: int) -> bool | None:
+        """Return whether the numbers of a column have a decimal comma; None where its words say so."""
+        if not self.may_have_commas:
+            return False
+        return None if self.commas is None else self.commas[column]
 
 
 def open_text(path: Path, missing: bool = False, content: bytes | None = None) -> Text:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from made.data import suffixes
-from made.data.content import GZIP, ZSTANDARD, check_file, read_content, unreadable
-from made.data.layout import open_text, unified
+from made.data.content import check_file, opened, read_content
+from made.data.json_lines import JsonColumns, JsonTable, numbered_lines, objects_of
+from made.data.layout import Text, open_text, unified
 from made.data.raw import Raw
-from made.data.readers import of_frame, of_text
+from made.data.readers import of_frame, of_json, of_text
+from made.data.records import read_records
 from made.data.tables import scan_arrow, scan_parquet
-from made.data.text import read_portion, read_text, refusing
+from made.data.text import read_portion, refusing
+from made.data.words import are_gaps, has_decimal_comma
 from made.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ class Portions(ABC):
 
 
 def open_portions(path: Path, *, missing: bool = False, lenient: bool = False) -> Portions | None:
-    r"""Open a file to be read in portions: Parquet, Arrow and CSV; return None for any other.
+    r"""Open a file to be read in portions: Parquet, Arrow, text and JSON lines; return None for any other.
 
-    Text in which numbers may have a decimal comma is one portion: all of it decides whether they do.
+    Where all of a file decides what its columns are, it is gone through twice: JSON lines, and text in which
+    numbers may have a decimal comma.
 
     Parameters
     ----------
@@ -85,8 +87,10 @@ def open_portions(path: Path, *, missing: bool = False, lenient: bool = False) -
         if scanned is not None:
             table, schema, n_rows = scanned
             return _OfTable(path, table, len(schema), n_rows)
-    elif suffix in (".csv", ".data"):
+    elif suffix in (".csv", ".tsv", ".data"):
         return _OfText(path, missing, lenient)
+    elif suffix in suffixes.JSON_LINES:
+        return _OfJsonLines(path, lenient)
     return None
 
 
@@ -121,8 +125,10 @@ class _OfText(Portions):
         with self._opened() as file:
             start = file.read(_BYTES)
             last, n_lines = start, start.count(b"\n")
+            self._has_commas = b"," in start
             while more := file.read(_BYTES):
                 last, n_lines = more, n_lines + more.count(b"\n")
+                self._has_commas = self._has_commas or b"," in more
         with refusing(self.path):
             above = open_text(self.path, missing, start).first - 1
         self.n_rows = max(n_lines + (not last.endswith(b"\n")) - above, 1)
@@ -133,12 +139,9 @@ class _OfText(Portions):
         with self._opened() as file, refusing(self.path):
             chunks = _unified_chunks(self.path, file)
             text = open_text(self.path, self._missing, next(chunks, b""))
-            if text.decimal_comma:
-                yield of_text(self.path, read_text(self.path, **settings, content=self._content))
-                return
-            first, *_ = text.body.split(b"\n", 1)
-            width = first.count(text.separator.encode()) + 1 if text.columns is None else len(text.columns)
-            for body in _blocks(chain([text.body], chunks), _size_of(width)):
+            if text.may_have_commas and self._has_commas:
+                text = text._replace(commas=self._columns_with_commas())
+            for body in _blocks(chain([text.body], chunks), _size_of(_width_of(text))):
                 if n_rows and not body.strip():
                     continue
                 table = read_portion(text._replace(body=body), **settings)
@@ -147,27 +150,59 @@ class _OfText(Portions):
                 n_rows += raw.n_rows
                 text = text._replace(first=text.first + body.count(b"\n"), width=table.width)
 
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _opened(self) -> AbstractContextManager[BinaryIO]:
         """Open the file, decompressed."""
-        if self._content is not None:
-            yield io.BytesIO(self._content)
-            return
-        try:
-            with self.path.open("rb") as file:
-                start = file.read(4)
-                file.seek(0)
-                if start.startswith(GZIP):
-                    with gzip.open(file) as unpacked:
-                        yield cast("BinaryIO", unpacked)
-                elif start.startswith(ZSTANDARD):
-                    yield io.BytesIO(read_content(self.path))
-                else:
-                    yield file
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"{self.path}: a damaged gzip file ({error}); compress it again") from error
-        except OSError as error:
-            raise unreadable(self.path, error) from error
+        return opened(self.path) if self._content is None else nullcontext(io.BytesIO(self._content))
+
+    def _columns_with_commas(self) -> tuple[bool, ...]:
+        """Return which columns have numbers with a decimal comma; all of the file decides that."""
+        found: list[NDArray[np.bool_]] = []
+        with self._opened() as file:
+            chunks = _unified_chunks(self.path, file)
+            text = open_text(self.path, self._missing, next(chunks, b""))
+            for body in _blocks(chain([text.body], chunks), _size_of(_width_of(text))):
+                fields = read_records(text._replace(body=body)).fields
+                text = text._replace(width=text.width or fields.width)
+                if fields.width:
+                    words = [own.fill_null("").str.strip_chars() for own in fields]
+                    found.append(np.array([has_decimal_comma(own.set(are_gaps(own), None)) for own in words]))
+        has_comma, has_point = np.any(found, axis=0).T
+        return tuple((has_comma & ~has_point).tolist())
+
+
+class _OfJsonLines(Portions):
+    """A file of JSON lines. All of it is looked through first: any line may have a column of its own."""
+
+    def __init__(self, path: Path, lenient: bool) -> None:
+        self.path, self._lenient = path, lenient
+        self._columns, self.n_rows = JsonColumns(), 0
+        for lines in self._blocks(ROWS):
+            self._columns.add(objects_of(path, lines, lenient=lenient)[0])
+            self.n_rows += len(lines)
+        if not self.n_rows:
+            raise InputError(f"{path}: empty; it should hold one object a line")
+
+    def __iter__(self) -> Iterator[Raw]:
+        first = 0
+        for lines in self._blocks(_size_of(len(self._columns.kinds))):
+            objects, faults = objects_of(self.path, lines, lenient=self._lenient)
+            numbers = np.array([number for number, _ in lines], dtype=np.int64)
+            table = JsonTable(self._columns.frame(objects), numbers, faults)
+            yield replace(of_json(self.path, table), first=first)
+            first += len(lines)
+
+    def _blocks(self, n_rows: int) -> Iterator[list[tuple[int, str]]]:
+        """Yield so many lines that are not blank, with their numbers."""
+        with opened(self.path) as file:
+            lines = numbered_lines(self.path, file)
+            while block := list(islice(lines, n_rows)):
+                yield block
+
+
+def _width_of(text: Text) -> int:
+    """Return about how many columns there are."""
+    first, *_ = text.body.split(b"\n", 1)
+    return first.count(text.separator.encode()) + 1 if text.columns is None else len(text.columns)
 
 
 def _size_of(width: int) -> int:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from made.data.columns import split_name
 from made.data.faults import Fault
+from made.data.one_column import split_name
 from made.data.text import TextFile
 from made.support.errors import EntryError, InputError
 from made.variables.column_types import ColumnType

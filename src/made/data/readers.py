@@ -16,7 +16,7 @@ import numpy as np
 from made.data import suffixes
 from made.data.columns import told_apart
 from made.data.content import check_file, read_content
-from made.data.json_lines import read_json_lines
+from made.data.json_lines import JsonTable, read_json_lines
 from made.data.raw import LinesOf, Raw
 from made.data.registry import SPLITS
 from made.data.several import aligned, common_dtypes
@@ -28,7 +28,7 @@ from made.support.errors import InputError
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["of_frame", "of_text", "read", "read_several", "read_with_siblings"]
+__all__ = ["of_frame", "of_json", "of_text", "read", "read_several", "read_with_siblings"]
 
 _SPLIT_OF_WORD = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 
@@ -83,7 +83,7 @@ def read(path: str | os.PathLike[str], *, missing: bool = False, lenient: bool =
     if suffix in suffixes.TEXT:
         return of_text(path, read_text(path, missing=missing, lenient=lenient))
     if suffix in suffixes.JSON_LINES:
-        return _from_json_lines(path, lenient)
+        return of_json(path, read_json_lines(path, lenient=lenient))
     if compression:
         raise InputError(
             f"{path}: compressed files are read where they are text: "
@@ -204,8 +204,8 @@ def of_text(path: Path, table: TextTable) -> Raw:
     )
 
 
-def _from_json_lines(path: Path, lenient: bool) -> Raw:
-    table = read_json_lines(path, lenient=lenient)
+def of_json(path: Path, table: JsonTable) -> Raw:
+    """Return what was read of a file of JSON lines, or of a portion of one."""
     frame = plain(path, table.frame)
     return Raw(
         str(path),

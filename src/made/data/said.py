@@ -37,8 +37,8 @@ class Said:
         """Return what an open column says."""
         return cls(kind_of(column), settings_said(column), column.note)
 
-    def of_text(self, found: Mapping[str, Any], trained: Sequence[str]) -> dict[str, Any]:
-        """Return the settings of a column of text, given those that its values say, and its labels."""
+    def of_labels(self, found: Mapping[str, Any], trained: Sequence[Any]) -> dict[str, Any]:
+        """Return the settings of a column of labels, given those that its values say, and its labels."""
         settings = {**found, **self.settings}
         unseen = settings.get("unseen")
         if "classes" in self.settings and unseen is None and "unseen" not in self.settings:

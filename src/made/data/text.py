@@ -77,6 +77,7 @@ class TextFile(NamedTuple):
     missing: bool = False
     content: bytes | None = None  # of standard input, which is not read twice
     text: Text | None = None  # a portion of the file, which stands for all of it
+    layout: Text | None = None  # without its body
 
     def line_of(self, row: int) -> int:
         """Return the number, counted from 1, of the line that a row, counted from 0, begins in."""
@@ -91,10 +92,9 @@ class TextFile(NamedTuple):
         fields = self._records().fields
         return [(word or "").strip() for word in fields.to_series(column).to_list()]
 
-    @property
-    def decimal_comma(self) -> bool:
-        """Whether numbers may have a decimal comma."""
-        return self._open().decimal_comma
+    def decimal_comma(self, column: int) -> bool | None:
+        """Return whether the numbers of a column have a decimal comma; None where its words say so."""
+        return (self.text or self.layout or self._open()).decimal_comma(column)
 
     def _open(self) -> Text:
         return self.text or open_text(self.path, self.missing, self.content)
@@ -133,7 +133,7 @@ def read_text(
         text = open_text(path, missing, content)
     # The file is read anew where lines or words are asked for, and not kept.
     return read_portion(text, missing=missing, lenient=lenient)._replace(
-        file=TextFile(path, missing, content)
+        file=TextFile(path, missing, content, layout=text._replace(body=b""))
     )
 
 
@@ -217,7 +217,7 @@ def _columns_of(
         words = fields.fill_null("").str.strip_chars()
         gaps = are_gaps(words)
         known = words.set(gaps, None)
-        values = as_numbers(known, decimal_comma=text.decimal_comma)
+        values = as_numbers(known, decimal_comma=text.decimal_comma(place))
         is_text = values.null_count() > known.null_count()
         if is_text:
             notes += _mixed(known, values, lines, f"column {place + 1}{_named(text, place)}")

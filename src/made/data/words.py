@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["MISSING_WORDS", "are_gaps", "as_number", "as_numbers", "is_gap", "parsed"]
+__all__ = ["MISSING_WORDS", "are_gaps", "as_number", "as_numbers", "has_decimal_comma", "is_gap", "parsed"]
 
 #: What files write where a value is missing, in small letters.
 MISSING_WORDS = ("", "?", "na", "n/a", "nan", "none", "null")
@@ -32,22 +32,42 @@ def are_gaps(words: polars.Series) -> polars.Series:
     return words.str.to_lowercase().is_in(MISSING_WORDS)
 
 
-def as_numbers(words: polars.Series, *, decimal_comma: bool = False) -> polars.Series:
+def has_decimal_comma(words: polars.Series) -> tuple[bool, bool]:
+    """Return whether a word is a number with a decimal comma, and whether one has a decimal point.
+
+    A column has decimal commas where the first is so, and the second is not.
+
+    Parameters
+    ----------
+    words : Series of strings
+        Without blanks around them; null where missing.
+
+    Examples
+    --------
+    >>> import polars
+    >>> has_decimal_comma(polars.Series(["3", "4,5"])), has_decimal_comma(polars.Series(["a", "4.5"]))
+    ((True, False), (False, True))
+    """
+    with_comma = words.filter(words.str.contains(_DECIMAL_COMMA)).str.contains(",", literal=True)
+    return bool(with_comma.any()), bool(words.str.contains(r"\d\.\d").any())
+
+
+def as_numbers(words: polars.Series, *, decimal_comma: bool | None = False) -> polars.Series:
     """Return the numbers that words are, null where a word is none: Int64 where all are whole, else Float64.
 
     Parameters
     ----------
     words : Series of strings
         Without blanks around them; null where missing.
-    decimal_comma : bool
-        Whether ``1,5`` may be a number. It is where no word has a decimal point.
+    decimal_comma : bool, optional
+        Whether ``1,5`` is a number. None: it is where no word has a decimal point.
 
     Examples
     --------
     >>> import polars
     >>> as_numbers(polars.Series(["3", None, "+4"])).to_list()
     [3, None, 4]
-    >>> as_numbers(polars.Series(["3", "4,5"]), decimal_comma=True).to_list()
+    >>> as_numbers(polars.Series(["3", "4,5"]), decimal_comma=None).to_list()
     [3.0, 4.5]
     """
     import polars
@@ -56,15 +76,18 @@ def as_numbers(words: polars.Series, *, decimal_comma: bool = False) -> polars.S
     if whole.null_count() == words.null_count():
         return whole
     numbers: polars.Series = words.cast(polars.Float64, strict=False)
-    if decimal_comma and numbers.null_count() > words.null_count():
-        with_comma = words.filter(words.str.contains(_DECIMAL_COMMA)).str.contains(",", literal=True)
-        if with_comma.any() and not words.str.contains(r"\d\.\d").any():
-            own = words.str.replace(",", ".", literal=True).cast(polars.Float64, strict=False)
-            numbers = own.set(~words.str.contains(_DECIMAL_COMMA).fill_null(value=False), None)
+    if decimal_comma is None:
+        decimal_comma = False
+        if numbers.null_count() > words.null_count():
+            has_comma, has_point = has_decimal_comma(words)
+            decimal_comma = has_comma and not has_point
+    if decimal_comma:
+        own = words.str.replace(",", ".", literal=True).cast(polars.Float64, strict=False)
+        numbers = own.set(~words.str.contains(_DECIMAL_COMMA).fill_null(value=False), None)
     return numbers
 
 
-def parsed(words: list[str], *, decimal_comma: bool = False) -> list[int | float | str]:
+def parsed(words: list[str], *, decimal_comma: bool | None = False) -> list[int | float | str]:
     """Return words as the numbers that they are, whole ones exactly; what is none stays a word.
 
     Examples

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.masks.degrees import BoolArray, Mask
+from made.support.listing import listed
 
 __all__ = ["LayerSummary", "Summary", "summarize"]
 
@@ -93,10 +94,9 @@ class Summary:
     def _costs(self) -> list[str]:
         lines = []
         if self.unseen_inputs:
-            shown = ", ".join(f"x{i}" for i in self.unseen_inputs[:8])
-            more = ", ..." if len(self.unseen_inputs) > 8 else ""
+            which = listed([f"x{i}" for i in self.unseen_inputs])
             lines.append(
-                f"{len(self.unseen_inputs):,} variables that no unit ever sees: {shown}{more} "
+                f"{len(self.unseen_inputs):,} variables that no unit ever sees: {which} "
                 "(wider layers, evenly spaced degrees or direct connections let them in)"
             )
         else:

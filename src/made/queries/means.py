@@ -19,7 +19,7 @@ __all__ = ["means_of"]
 def means_of(
     question: Query, method: str, rows: Rows, numbers: IntArray, level: float
 ) -> tuple[States, IntArray, Evidence, Expected]:
-    """Fill in the mean of numbers, to the nearest point of a grid, and the most probable class of others.
+    """Fill in the mean of numbers, to the nearest point of a grid or class, and the most probable class.
 
     Parameters
     ----------

@@ -165,8 +165,9 @@ class Questions:
             ``"draw"``: a sample from the distribution of all that is unknown given all that is known.
             ``"variable"``: the most probable value of each variable alone, which together may make an
             improbable row. ``"joint"``: the most probable completion as a whole, or the best one found.
-            ``"mean"``: the mean of every number, to the nearest point of its grid, with an interval (`low`
-            and `high` of the answer), and the most probable value of other variables; it draws nothing.
+            ``"mean"``: the mean of every number, ordered classes among them, to the nearest value that there
+            is, with the mean itself and an interval (`means`, `low` and `high` of the answer), and the most
+            probable value of other variables; it draws nothing.
         number : int, optional
             With ``"draw"``: how many completions of each row.
         level : float
@@ -219,6 +220,7 @@ class Questions:
             in_own_orderings=not question.is_given_first,
             labels=encoded.labels,
             columns=self.schema.modelled if self.schema.has_dates else (),
+            means=None if found is None else found.means,
             low=None if found is None else found.low,
             high=None if found is None else found.high,
         )

@@ -124,8 +124,11 @@ class Answer:
         Of rows with labels that are no class, likewise: `values` holds these as they were given.
     columns : tuple of Column
         Of the variables, where some are parts of dates: `values` then has a column for each of the table.
+    means : (n, D) float64 array, optional
+        Of means: the mean itself of each number that was filled in, where `values` hold the nearest value
+        that there is; NaN elsewhere. Columns are those of the variables, as those of `codes`.
     low, high : (n, D) float64 array, optional
-        Of means: the ends of the interval of each number that was filled in; NaN elsewhere.
+        Of means, likewise: the ends of the interval.
     """
 
     log_prob: Floats
@@ -140,6 +143,7 @@ class Answer:
     bodies: IntArray | None = None
     labels: NDArray[Any] | None = None
     columns: tuple[Column, ...] = ()
+    means: Floats | None = None
     low: Floats | None = None
     high: Floats | None = None
 
@@ -247,6 +251,7 @@ class Answer:
             table=frames.join(tables) if len(tables) == len(parts) else None,
             labels=join_labels([(part.labels, len(part)) for part in parts]),
             columns=first.columns,
+            means=_joined([part.means for part in parts]),
             low=_joined([part.low for part in parts]),
             high=_joined([part.high for part in parts]),
         )

@@ -22,7 +22,16 @@ from made.variables.numeric import Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
-__all__ = ["Completions", "Expected", "completions", "expected", "floats_of", "softmax", "weighted_quantiles"]
+__all__ = [
+    "Completions",
+    "Expected",
+    "completions",
+    "expected",
+    "floats_of",
+    "have_means",
+    "softmax",
+    "weighted_quantiles",
+]
 
 # Completions of a row; where fewer than _FEWEST count, so many instead.
 _NUMBER, _FEWEST, _MORE = 64, 16.0, 1024
@@ -72,11 +81,11 @@ class Expected:
     Attributes
     ----------
     codes : int64 array
-        The most probable class of discrete variables.
+        The most probable class of discrete variables; of ordered classes the one nearest to the mean.
     means : float64 array
-        The means of numbers; NaN elsewhere.
+        The means of numbers, ordered classes among them; NaN elsewhere.
     low, high : float64 arrays
-        Quantiles of numbers; NaN elsewhere.
+        Quantiles of these; NaN elsewhere.
     log_prob, error, ess : (n,) float64 arrays
         log p of what is known and of the conditions, its standard error, and the effective number of
         completions; an error of 0 and infinite where all completions weigh the same.
@@ -141,6 +150,8 @@ def expected(
 ) -> Expected:
     """Return the mean of every unknown number, and the most probable class of every other unknown entry.
 
+    Ordered classes are numbers, see `made.Categorical`.
+
     Parameters
     ----------
     model, rows, masks, fewest
@@ -165,18 +176,39 @@ def expected(
             if not len(wanted):
                 continue
             at, weights = found.places[wanted], found.weights[wanted]
-            if not isinstance(block, Numeric):
+            if isinstance(block, Numeric):
+                values = floats_of(model.variables, found.rows, d).reshape(shape)[wanted]
+                is_continuous = block.step is None
+            elif block.ordered:
+                numbers = np.array(block.values, dtype=np.float64)  # of a missing one NaN
+                values, is_continuous = numbers[drawn[wanted, :, d]], False
+            else:
                 kinds = range(block.n_values)
                 shares = [(weights * (drawn[wanted, :, d] == code)).sum(axis=1) for code in kinds]
                 codes[at, d] = np.stack(shares).argmax(axis=0)
                 continue
-            values = floats_of(model.variables, found.rows, d).reshape(shape)[wanted]
             means[at, d] = (values * weights).sum(axis=1)
+            if block.ordered:
+                nearest = np.abs(numbers[: block.n_classes] - means[at, d][:, None]).argmin(axis=1)
+                codes[at, d] = np.where(np.isnan(means[at, d]), drawn[wanted, 0, d], nearest)
             if level is not None:
                 ends = np.array([(1 - level) / 2, (1 + level) / 2])
-                found_ends = weighted_quantiles(values, weights, ends, interpolated=block.step is None)
-                low[at, d], high[at, d] = found_ends.T
+                low[at, d], high[at, d] = weighted_quantiles(
+                    values, weights, ends, interpolated=is_continuous
+                ).T
     return Expected(codes, means, low, high, log_prob, error, ess)
+
+
+def have_means(variables: RowType) -> list[int]:
+    """Return which variables are numbers, or classes that are.
+
+    Examples
+    --------
+    >>> import made
+    >>> have_means(RowType([made.Categorical(3), made.Categorical(3, ordered=True), made.Numeric()]))
+    [1, 2]
+    """
+    return [d for d, block in variables.columns() if isinstance(block, Numeric) or block.ordered]
 
 
 def weighted_quantiles(values: Floats, weights: Floats, levels: Floats, *, interpolated: bool) -> Floats:

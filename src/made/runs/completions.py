@@ -18,6 +18,7 @@ from made.model import MADE
 from made.queries.evidence import POOR
 from made.queries.query import MAX_STATES, Query
 from made.queries.results import Answer
+from made.queries.weighted import have_means
 from made.runs.folder import RunFolder
 from made.runs.rejected import Rejected
 from made.runs.row_source import RowSource
@@ -127,10 +128,8 @@ def with_ends(values: NDArray[Any], ends: Sequence[NDArray[np.float64]]) -> NDAr
 
 
 def _places(model: MADE) -> list[int]:
-    """Return the variables that are numbers, the parts of dates apart."""
-    numbers = model.variables.numbers
-    places = [] if numbers is None else numbers.places.tolist()
-    return [d for d in places if model.schema.modelled[d].part is None]
+    """Return the variables that have a mean, the parts of dates apart."""
+    return [d for d in have_means(model.variables) if model.schema.modelled[d].part is None]
 
 
 def score_known(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,8 +141,7 @@ def typed(
     table: NDArray[Any],
     places: Sequence[int | None],
     words: Callable[[int], list[str]] | None = None,
-    *,
-    decimal_comma: bool = False,
+    decimal_comma: Callable[[int], bool | None] = lambda column: False,
 ) -> NDArray[Any]:
     """Return the table of a file with its columns read as those of the schema.
 
@@ -158,8 +158,8 @@ def typed(
         Of the columns of the schema in it.
     words : callable, optional
         Maps a column of the file to its n words, as they are written.
-    decimal_comma : bool
-        Whether numbers may have a decimal comma.
+    decimal_comma : callable, optional
+        Maps a column of the file to whether its numbers have a decimal comma, see `as_numbers`.
 
     Examples
     --------
@@ -171,7 +171,8 @@ def typed(
     for column, place in zip(schema.columns, places, strict=True):
         if place is None or place >= table.shape[1] or column.part is not None:
             continue
-        own = _typed(column, table[:, place], words and (lambda at=place: words(at)), decimal_comma)
+        own_words = None if words is None else partial(words, place)
+        own = _typed(column, table[:, place], own_words, partial(decimal_comma, place))
         if own is not None:
             changed[place] = own
     if not changed:
@@ -183,7 +184,10 @@ def typed(
 
 
 def _typed(
-    column: Column, values: NDArray[Any], words: Callable[[], list[str]] | None, decimal_comma: bool
+    column: Column,
+    values: NDArray[Any],
+    words: Callable[[], list[str]] | None,
+    decimal_comma: Callable[[], bool | None],
 ) -> NDArray[Any] | None:
     """Return the values of a column as the schema has it; None where they are so already."""
     labels = column.labels
@@ -195,7 +199,7 @@ def _typed(
         is_binary = labels is None and column.n_values == 2 + bool(column.arguments.get("missing"))
         at = [place for place, value in enumerate(entries) if isinstance(value, str)]
         for place, number in zip(
-            at, parsed([entries[p] for p in at], decimal_comma=decimal_comma), strict=True
+            at, parsed([entries[p] for p in at], decimal_comma=decimal_comma()), strict=True
         ):
             is_truth = is_binary and str(number).lower() in _TRUTHS
             entries[place] = _TRUTHS[str(number).lower()] if is_truth else number

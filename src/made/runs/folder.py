@@ -165,10 +165,17 @@ class RunFolder:
         if not isinstance(model, MADE):
             raise InputError(f"{self.path} holds an autoencoder, which has no likelihood and draws no rows")
         if not model.schema.is_named and (self.path / "settings.json").exists():
-            model.schema = self._schema_of_version_0_1(model.schema)
+            model.schema = self._named(model.schema)
         return model
 
-    def _schema_of_version_0_1(self, schema: Schema) -> Schema:
+    def schema_of_version_0_1(self) -> Schema | None:
+        """Return the schema of a run of version 0.1; None for any later one."""
+        settings = self.read_json("settings.json").get("full", {}).get("model", {})
+        if "variables" not in settings:
+            return None
+        return self._named(MADE.from_settings(settings).schema)
+
+    def _named(self, schema: Schema) -> Schema:
         """Return a schema with what runs of version 0.1 noted beside the model: names, image shape."""
         settings = self.read_json("settings.json")
         names, own_context = settings.get("columns"), settings.get("context_columns") or []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,37 +12,53 @@ from made.runs.rows import FoundRows
 from made.variables.column_types import ColumnType
 from made.variables.schema import Schema
 
-__all__ = ["other_columns"]
+__all__ = ["OtherColumns"]
 
 #: Text is passed through as it is written.
 _TEXT: ColumnType = "str"
 
 
-def other_columns(schema: Schema, found: FoundRows) -> tuple[dict[str, ColumnType], NDArray[Any]]:
-    """Return the columns that are not modelled, context among them.
+@dataclass(frozen=True)
+class OtherColumns:
+    """The columns of a file that are not modelled, context among them; without arguments there are none.
 
-    Returns
-    -------
-    kinds : dict of str to ColumnType
+    Attributes
+    ----------
+    kinds : mapping of str to ColumnType
         Their types, by name.
-    values : (n, len(kinds)) object array
-        What they hold in the rows that could be read.
+    places : mapping of str to int
+        Where they stand in the file.
     """
-    raw = found.raw
-    if raw is None or raw.columns is None or not schema.is_named:
-        return {}, np.empty((len(found.rows), 0), dtype=object)
-    known = {column.name for column in schema.modelled_table}
-    text = raw.text_files.get("all")
-    places = {name: place for place, name in enumerate(raw.columns) if name not in known}
-    kinds = {name: raw.dtypes[d] if raw.dtypes and text is None else _TEXT for name, d in places.items()}
-    own = np.arange(len(found.rows))
-    if found.rejected is not None:
-        own = np.searchsorted(raw.kept, found.rejected.kept)
-    values = np.empty((len(own), len(places)), dtype=object)
-    for d, place in enumerate(places.values()):
-        if text is None:
-            values[:, d] = raw.rows[own, place]
-        else:
-            words = text.words(place)
-            values[:, d] = [words[row] or None for row in own.tolist()]
-    return kinds, values
+
+    kinds: Mapping[str, ColumnType] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, schema: Schema, found: FoundRows) -> OtherColumns:
+        """Return those of a file, of which these are the first rows."""
+        raw = found.raw
+        if raw is None or raw.columns is None or not schema.is_named:
+            return cls()
+        known = {column.name for column in schema.modelled_table}
+        is_text = raw.text_files.get("all") is not None
+        places = {name: place for place, name in enumerate(raw.columns) if name not in known}
+        kinds = {name: raw.dtypes[d] if raw.dtypes and not is_text else _TEXT for name, d in places.items()}
+        return cls(kinds, places)
+
+    def values(self, found: FoundRows) -> NDArray[np.object_]:
+        """Return what they hold in some rows of the file, (n, len(kinds)): in those that could be read."""
+        raw = found.raw
+        own = np.arange(len(found.rows))
+        values = np.empty((len(own), len(self.places)), dtype=object)
+        if raw is None or not self.places:
+            return values
+        text = raw.text_files.get("all")
+        if found.rejected is not None:
+            own = np.searchsorted(raw.kept, found.rejected.kept)
+        for d, place in enumerate(self.places.values()):
+            if text is None:
+                values[:, d] = raw.rows[own, place]
+            else:
+                words = text.words(place)
+                values[:, d] = [words[row] or None for row in own.tolist()]
+        return values

@@ -339,8 +339,7 @@ def _table(
         own = text.words(column)
         return own if numbers is None else [own[number] for number in numbers]
 
-    decimal_comma = table.dtype == object and text.decimal_comma
-    return typed(schema, table, places, words, decimal_comma=decimal_comma)
+    return typed(schema, table, places, words, text.decimal_comma)
 
 
 def _encode(

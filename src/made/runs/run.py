@@ -89,6 +89,8 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         raise InputError(f"a model that goes on needs another folder than {folder.path}, where it is")
     start = None if config.update is None else RunFolder(Path(config.update)).load_model()
     dataset = _load(config, start, progress=progress)
+    if resume and (own := folder.schema_of_version_0_1()) is not None:
+        dataset = replace(dataset, schema=own)  # columns as they were taken for then
     # By number from here on: rows read later may have no header.
     config = replace(config, context=dataset.schema.context_places)
     if config.choices.protect and config.choices.schema is not None:  # a file may name rare labels

@@ -155,8 +155,7 @@ def write_rows(
     portions : iterable of (rows, D) arrays
         Values.
     beside : mapping of str to ColumnType, optional
-        The columns that follow those of the model, with their types; not for .npy. It may be filled in up to
-        the first portion.
+        The columns that follow those of the model, with their types; not for .npy.
 
     Raises
     ------
@@ -255,7 +254,7 @@ def _tidy(model: MADE, values: NDArray[Any]) -> NDArray[Any]:
 def _shown(column: Column, truths: tuple[str, str]) -> Callable[[Any], Any]:
     """Return how a value of a column is written."""
     name = simple_name(column.dtype)
-    if column.kind != NUMERIC and column.labels is not None and name not in _STYLED:
+    if name not in _STYLED and not all(isinstance(label, int) for label in column.labels or ()):
         return lambda value: value
     if name == "bool":
         return lambda value: truths[int(value)] if value in (0, 1) else value
@@ -264,7 +263,7 @@ def _shown(column: Column, truths: tuple[str, str]) -> Callable[[Any], Any]:
     if name == "float64":
         return float
     if column.kind != NUMERIC or _is_whole(column):
-        return lambda value: int(value) if isinstance(value, float) else value
+        return lambda value: int(value) if isinstance(value, float) and value.is_integer() else value
     return lambda value: value
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from made.model import MADE
 from made.queries import weighted
 from made.queries.density import Floats
-from made.queries.weighted import completions, floats_of, softmax
+from made.queries.weighted import completions, floats_of, have_means, softmax
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 
@@ -114,19 +114,20 @@ def _values_at(model: MADE, mask: int, rows: Rows, target: int, levels: Floats) 
 
 
 def expected(model: MADE, rows: Rows) -> Floats | NDArray[np.object_]:
-    """Return values (n, D) for unknown entries: the mean of numbers, the most probable class.
+    """Return values (n, D) for unknown entries: the mean of numbers and ordered classes, else a class.
 
     Other entries are NaN or None.
     """
     unknown = ~rows.mask.cpu().numpy()
     columns = list(model.variables.columns())
     found = weighted.expected(model, rows)
-    if all(isinstance(block, Numeric) for _, block in columns):
+    numbers = have_means(model.variables)
+    if len(numbers) == len(columns):
         return np.where(unknown, found.means, np.nan)
     out = np.full(unknown.shape, None, dtype=object)
-    for d, block in columns:
+    for d, _ in columns:
         at = unknown[:, d]
-        if isinstance(block, Numeric):
+        if d in numbers:
             out[at, d] = found.means[at, d]
         else:
             names = np.array(model.variables.discrete(d).values, dtype=object)

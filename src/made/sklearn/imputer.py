@@ -29,9 +29,9 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
     Parameters
     ----------
     strategy : "expected" or "draw"
-        ``"expected"``: the mean of a number and the most probable class, each alone; what is filled into a
-        row depends on that row only. ``"draw"``: a draw from the joint distribution of all gaps of the row,
-        a function of the seed and of the number of the row in the table.
+        ``"expected"``: the mean of a number, ordered classes among them, and the most probable class, each
+        alone; what is filled into a row depends on that row only. ``"draw"``: a draw from the joint
+        distribution of all gaps of the row, a function of the seed and of the number of the row in the table.
     max_time : float, optional
         Budget of the fit in seconds, as for `MADEDensity`.
     random_state : int, RandomState instance or None

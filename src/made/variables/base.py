@@ -30,6 +30,8 @@ class Variable(ABC):
         Whether an entry may be missing, which is then a value like any other: the last code.
     unseen : float or None
         The probability of a label that is none of `labels`; None where such a label is refused.
+    ordered : bool
+        Whether classes are numbers, which have a mean, and not names.
     input_size : int
         Input features per variable.
     input_power : float
@@ -49,6 +51,7 @@ class Variable(ABC):
     labels: tuple[Label, ...] | None = None
     missing: bool = False
     unseen: float | None = None
+    ordered: bool = False
     input_size: int
     input_power: float = 1.0
     output_size: int

@@ -165,6 +165,8 @@ class Column:
             missing += f", others {100 * unseen:.2g} %"
         if self.labels is None:
             return f"0..{n_classes - 1}{missing}"
+        if self.labels == tuple(range(n_classes)):
+            return f"0..{n_classes - 1}{missing}"
         some = ", ".join(map(repr, self.labels[:4]))
         return some + (f", ... {n_classes:,} in all" if n_classes > 4 else "") + missing
 

@@ -32,7 +32,7 @@ DATE = "date"
 #: What may be said about a column of each kind.
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "numeric": ("step", "rounds", "spikes", "missing"),
-    "category": ("classes", "missing", "unseen"),
+    "category": ("classes", "missing", "unseen", "ordered"),
     "date": (),
 }
 #: The kind of an open column of each.
@@ -81,6 +81,9 @@ def check_settings(name: str, kind: str, settings: Mapping[str, Any]) -> None:
         if complaint:
             raise InputError(f"column {name!r}: {key} {complaint}, got {_shown(value)}")
     step, spikes = settings.get("step"), settings.get("spikes") or ()
+    classes = settings.get("classes")
+    if settings.get("ordered") and isinstance(classes, list | tuple) and isinstance(classes[0], str):
+        raise InputError(f"column {name!r}: ordered classes are numbers, and these are texts")
     off = [own for own in spikes if step is not None and abs(own / step - round(own / step)) > 1e-9]
     if off:
         raise InputError(f"column {name!r}: its spike {off[0]:g} is no multiple of its step {step:g}")
@@ -116,7 +119,8 @@ def arguments_of(kind: str, settings: Mapping[str, Any]) -> tuple[str, dict[str,
         return "bernoulli", {}
     if unseen is not None and isinstance(classes, int):
         classes = list(range(classes))
-    more = {} if unseen is None else {"unseen": float(unseen)}
+    more: dict[str, Any] = {} if unseen is None else {"unseen": float(unseen)}
+    more |= {"ordered": True} if settings.get("ordered") else {}
     return "categorical", {"classes": classes, "coding": default_coding(n_classes), **more, **missing}
 
 
@@ -139,8 +143,8 @@ def settings_said(column: Column) -> dict[str, Any]:
         rounds = {} if step is None else {"rounds": bool(own.get("rounds"))}
         return {"step": step, **rounds, "spikes": list(own.get("spikes", ())), **missing}
     classes = own.get("classes", 2)
-    unseen = {"unseen": own["unseen"]} if own.get("unseen") is not None else {}
-    return {"classes": classes if isinstance(classes, int) else list(classes), **unseen, **missing}
+    more = {name: own[name] for name in ("unseen", "ordered") if own.get(name) is not None}
+    return {"classes": classes if isinstance(classes, int) else list(classes), **more, **missing}
 
 
 def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Column:
@@ -165,7 +169,8 @@ def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Col
         is_open = is_open or (
             "unseen" not in settings and any(isinstance(own, str) for own in _list(settings))
         )
-        said = _missing_alone(said)
+        stays_ordered = said.get("ordered") and not any(isinstance(own, str) for own in _list(settings))
+        said = {**_missing_alone(said), **({"ordered": True} if stays_ordered else {})}
     said |= settings
     is_open = is_open or said.get("unseen") is True
     check_settings(name, kind, said)
@@ -226,6 +231,7 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
         else "are a list of numbers that differ"
     ),
     "missing": _check_bool,
+    "ordered": _check_bool,
     "classes": _check_classes,
     "unseen": lambda own: (
         ""

@@ -196,6 +196,9 @@ class Categorical(Discrete):
     unseen : float, optional
         The probability of a label that is no class, in (0, 1). All such labels are one event; what follows
         such an entry sees zero features. By default such a label is refused.
+    ordered : bool
+        Whether classes are numbers of something, 0 to 6 children, and not its names: they then have a mean.
+        Nothing else depends on it.
     grouping : mapping, optional
         Of coding "grouped": sizes, and the counts of the classes as training rows set them.
 
@@ -235,6 +238,7 @@ class Categorical(Discrete):
         smooth: float = 0.0,
         *,
         unseen: float | None = None,
+        ordered: bool = False,
         grouping: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(classes, int | np.integer):
@@ -244,6 +248,9 @@ class Categorical(Discrete):
             n_classes = len(self.labels)
         coding = default_coding(n_classes) if coding is None else coding
         self.unseen = check_unseen(unseen)
+        self.ordered = check_bool("Categorical: ordered", ordered)
+        if self.ordered and any(isinstance(label, str) for label in self.labels or ()):
+            raise InputError("ordered classes are numbers: classes of text have no mean")
         self.missing = check_bool("Categorical: missing", missing)
         self.n_values = n_classes + self.missing
         self.n = check_int("Categorical: n", n, least=1)
@@ -351,6 +358,7 @@ class Categorical(Discrete):
         more: dict[str, Any] = {"smooth": self.smooth} if self.smooth else {}
         more |= {"missing": True} if self.missing else {}
         more |= {} if self.unseen is None else {"unseen": self.unseen}
+        more |= {"ordered": True} if self.ordered else {}
         return {"kind": self.kind, "classes": classes, "n": self.n, "coding": self.coding, **more}
 
     def __repr__(self) -> str:
@@ -361,6 +369,7 @@ class Categorical(Discrete):
         more = f", smooth={self.smooth:g}" if self.smooth else ""
         more += ", missing=True" if self.missing else ""
         more += "" if self.unseen is None else f", unseen={self.unseen:.3g}"
+        more += ", ordered=True" if self.ordered else ""
         return f"Categorical({classes}, n={self.n}, coding={self.coding!r}{more})"
 
     def _with_unseen(self, entries: Entries) -> Entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,14 @@ def codes_of_values(values: NDArray[Any], block: Variable) -> tuple[NDArray[np.i
     found, bad = _codes_of_labels(values, block.labels)
     if bad is None or block.unseen_code is None:
         return found, bad
-    return np.where(found < 0, block.unseen_code, found), None
+    unseen = np.flatnonzero(found < 0)
+    if block.ordered:  # a word is no number that was not met before
+        own = values[unseen].tolist()
+        is_number = [value is UNSEEN or math.isfinite(as_number(value)) for value in own]
+        if not all(is_number):
+            return found, int(unseen[is_number.index(False)])
+    found[unseen] = block.unseen_code
+    return found, None
 
 
 def _codes_of_numbers(

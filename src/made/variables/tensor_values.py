@@ -65,6 +65,7 @@ def rows_of_values(variables: RowType, values: Tensor) -> tuple[Rows, Tensor]:
         if block.unseen_code is not None:
             # Of codes, whole numbers alone may be labels that are no class.
             is_unseen = ~is_value & ((own == own.floor()) | (block.labels is not None)) & ~own.isnan()
+            is_unseen &= own.isfinite() | (not block.ordered)
             codes, is_value = torch.where(is_unseen, block.unseen_code, codes), is_value | is_unseen
         if block.missing_code is not None:
             codes, gap = torch.where(gap, block.missing_code, codes), torch.zeros_like(gap)
