@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -64,6 +64,10 @@ class MaskedModel(BaseModel):
         if not masks:
             raise InputError("a mixture needs at least one mask, got none")
         return masks
+
+    def mask_counts(self) -> Mapping[int, int]:
+        """Return the masks of the mixture that differ, one number of each, and how many numbers it has."""
+        return dict.fromkeys(range(self.n_masks), 1)
 
     def outputs(self, x: RowsLike, mask: int | Mask = 0, *, context: ArrayLike | None = None) -> Tensor:
         """Return the network's outputs (n, n_outputs) under one mask, in one forward pass.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any, NoReturn, cast
@@ -192,6 +192,11 @@ class Mixture(MADE):
     def count_violations(self) -> int:
         """Count the weights of members that should be zero and are not; see `MADE.count_violations`."""
         return sum(member.count_violations() for member in self.members)
+
+    def mask_counts(self) -> Mapping[int, int]:
+        """Return the masks that differ, one number of each, and how many numbers it has."""
+        numbers = [self.mask_set.find(k) for k in range(self.n_masks)]
+        return {numbers.index(own): count for own, count in Counter(numbers).items()}
 
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; see `MADE.density`."""
