@@ -208,6 +208,10 @@ class NormalScores(OnDevices):
             t = torch.where(sign * (z - end) > 0, tail, t)
         return self._from_t(t)
 
+    def values_of_ends(self) -> Tensor:
+        """Return the values (D, 2) beyond which tails begin."""
+        return self._from_t(self._end_knots)
+
     def _interval(self, among: Tensor, at: Tensor) -> tuple[Tensor, ...]:
         """Return t, z and dz/dt over its mean at both ends of the interval that each of `at` (D, n) is in."""
         right = searched(among, at).clamp(min=1)
