@@ -27,6 +27,8 @@ INSIDE = 2.0
 _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
 # A value this close to a point of the grid, in units of its own rounding, is on it.
 _ULPS = 4
+# The reciprocal of a smaller step is infinite.
+_LEAST_STEP = 1e-307
 # Numbers of points of a grid are int64.
 _LARGEST = 2**63 - 1
 #: The float64 next to 2^63.
@@ -102,7 +104,7 @@ class Numeric(Variable):
         self.n = check_int("Numeric: n", n, least=1)
         self.step = _check_step(step)
         self.missing = check_bool("Numeric: missing", missing)
-        inverse = 0 if self.step is None else round(1 / self.step)
+        inverse = 0 if self.step is None or self.step < _LEAST_STEP else round(1 / self.step)
         #: The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read.
         self.inverse = inverse if self.step is not None and inverse * self.step == 1 else 0
         self.spikes = tuple(float(value) for value in spikes)
