@@ -90,6 +90,8 @@ def _object_of(line: str) -> tuple[dict[str, Any], str]:
         found = json.loads(line)
     except ValueError as error:
         return {}, f"is not JSON ({getattr(error, 'msg', error)})"
+    except RecursionError:
+        return {}, "is not JSON of plain values (it is nested too deep)"
     if not isinstance(found, dict):
         return {}, "is no object; each line names its columns"
     nested = [name for name, value in found.items() if isinstance(value, dict | list)]

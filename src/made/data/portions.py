@@ -21,7 +21,7 @@ from made.data.content import GZIP, ZSTANDARD, check_file, read_content, unreada
 from made.data.layout import open_text, unified
 from made.data.raw import Raw
 from made.data.readers import of_frame, of_text
-from made.data.tables import scan_arrow, scan_parquet
+from made.data.tables import damage_errors, scan_arrow, scan_parquet
 from made.data.text import read_portion, read_text, refusing
 from made.support.errors import InputError
 
@@ -99,12 +99,11 @@ class _OfTable(Portions):
         self._size = _size_of(width)
 
     def __iter__(self) -> Iterator[Raw]:
-        import polars
 
         for first in range(0, max(self.n_rows, 1), self._size):
             try:
                 frame = self._table.slice(first, self._size).collect()
-            except (polars.exceptions.PolarsError, OSError) as error:
+            except damage_errors() as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise InputError(f"{self.path}: a damaged file ({reason}); write it again") from error
             yield replace(of_frame(self.path, frame), first=first)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_array",
+    "damage_errors",
     "date_series",
     "dtypes_of",
     "numbers_of",
@@ -34,6 +35,13 @@ __all__ = [
 _DAYS_IN_NANOSECONDS = 106_000
 # Beyond it, not every whole number is a float64.
 _LARGEST_EXACT = 2**53
+
+
+def damage_errors() -> tuple[type[BaseException], ...]:
+    """Return what polars raises for damaged files: a panic inside it is no `Exception`."""
+    import polars
+
+    return Exception, polars.exceptions.PanicException
 
 
 def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
@@ -57,7 +65,7 @@ def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
     try:
         table = polars.scan_parquet(path, glob=False, hive_partitioning=False)
         return table, table.collect_schema(), table.select(polars.len()).collect().item()
-    except (polars.exceptions.PolarsError, OSError) as error:
+    except damage_errors() as error:
         raise InputError(f"{path}: not a Parquet file, or a damaged one; write it again") from error
 
 
@@ -68,7 +76,7 @@ def scan_arrow(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int] | None
     try:
         table = polars.scan_ipc(path, glob=False)
         return table, table.collect_schema(), table.select(polars.len()).collect().item()
-    except (polars.exceptions.PolarsError, OSError, TypeError):
+    except damage_errors():
         return None
 
 
@@ -114,9 +122,9 @@ def read_table(path: Path, suffix: str) -> polars.DataFrame:
             return scan_parquet(path)[0].collect()
         try:
             return polars.read_ipc(path)
-        except polars.exceptions.PolarsError:
+        except damage_errors():
             return polars.read_ipc_stream(path)
-    except (polars.exceptions.PolarsError, OSError) as error:
+    except damage_errors() as error:
         raise InputError(f"{path}: not {kind} file, or a damaged one; write it again") from error
 
 

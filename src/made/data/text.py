@@ -166,7 +166,7 @@ def refusing(path: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text in UTF-8; save it in that encoding") from error
-    except polars.exceptions.PolarsError as error:
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
         raise InputError(f"{path}: not a table of text ({str(error).splitlines()[0]})") from error
 
 
