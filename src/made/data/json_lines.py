@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from made.data.content import read_content
 from made.data.faults import Fault
+from made.data.words import LARGEST_EXACT
 from made.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,7 +89,9 @@ def read_json_lines(path: Path, *, lenient: bool = False) -> JsonTable:
 def _object_of(line: str) -> tuple[dict[str, Any], str]:
     """Return the object that a line is, and why it is none."""
     try:
-        found = json.loads(line)
+        found = json.loads(line, parse_float=_as_written)
+    except _TooSmallError as error:
+        return {}, f"holds {error}, which is too small for a number; write 0"
     except ValueError as error:
         return {}, f"is not JSON ({getattr(error, 'msg', error)})"
     except RecursionError:
@@ -111,13 +115,32 @@ def _column(name: str, values: list[Any]) -> polars.Series:
             return polars.Series(name, values, dtype=kind)
         except (OverflowError, TypeError, polars.exceptions.PolarsError):
             kinds = {float}  # beyond 64 bits
-    if kinds <= {int, float}:
+    if kinds <= {int, float} and not any(map(_is_rounded, values)):
         floats = [None if value is None else _as_float(value) for value in values]
         return polars.Series(name, floats, dtype=polars.Float64)
     words = [
         None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values
     ]
     return polars.Series(name, words, dtype=polars.String)
+
+
+def _is_rounded(value: Any) -> bool:
+    """Return whether a value is a whole number that a float64 would round."""
+    return isinstance(value, int) and abs(value) > LARGEST_EXACT and _as_float(value) != value
+
+
+class _TooSmallError(Exception):
+    """A number that is not 0 would become 0."""
+
+
+def _as_written(word: str) -> float | str:
+    """Return a number with a point or an exponent; as it is written where whole and rounded."""
+    value = float(word)
+    if value == 0 and re.match(r"-?[0.]*[1-9]", word):
+        raise _TooSmallError(word[:40])
+    if abs(value) >= LARGEST_EXACT and re.fullmatch(r"-?\d+\.0*", word) and int(word.split(".")[0]) != value:
+        return word
+    return value
 
 
 def _as_float(value: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.data.content import check_file, from_home
-from made.data.tables import damage_errors, numbers_of, scan_parquet
+from made.data.tables import are_rounded, as_array, damage_errors, numbers_of, scan_parquet
 from made.support.errors import InputError
 from made.variables.column import find_column
 
@@ -90,7 +90,9 @@ class RowFile(ABC):
         digest = hashlib.sha256(repr(about).encode())
         rows = min(_ROWS_PER_SAMPLE, self.n)
         for start in sorted({(self.n - rows) * i // (_SAMPLES - 1) for i in range(_SAMPLES)}):
-            digest.update(np.ascontiguousarray(self.read(start, rows)).data)
+            own = self.read(start, rows)
+            is_plain = own.dtype != object
+            digest.update(np.ascontiguousarray(own).data if is_plain else repr(own.tolist()).encode())
         return digest.hexdigest()
 
     def __len__(self) -> int:
@@ -205,7 +207,8 @@ class _ParquetFile(RowFile):
     def _read(self, first: int, n: int) -> NDArray[Any]:
 
         try:
-            rows: NDArray[Any] = self._table.slice(first, n).collect().to_numpy()
+            frame = self._table.slice(first, n).collect()
+            rows = as_array(frame) if are_rounded(frame) else frame.to_numpy()
         except damage_errors() as error:
             raise self._changed(error) from error
         if len(rows) < n:
