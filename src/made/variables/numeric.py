@@ -15,7 +15,16 @@ from made.variables.bounded_spline import uniform_spline
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import Spline
 
-__all__ = ["INSIDE", "LARGEST_BODY", "LARGEST_FEATURE", "N_BUMPS", "Numbers", "Numeric", "as_number"]
+__all__ = [
+    "INSIDE",
+    "LARGEST_BODY",
+    "LARGEST_FEATURE",
+    "N_BUMPS",
+    "Numbers",
+    "Numeric",
+    "as_number",
+    "exact_number",
+]
 
 #: Radial basis functions of G that a value enters the network as, beside its normal score.
 N_BUMPS = 8
@@ -27,6 +36,8 @@ INSIDE = 2.0
 _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
 # A value this close to a point of the grid, in units of its own rounding, is on it.
 _ULPS = 4
+# The reciprocal of a smaller step is infinite.
+_LEAST_STEP = 1e-307
 # Numbers of points of a grid are int64.
 _LARGEST = 2**63 - 1
 #: The float64 next to 2^63.
@@ -102,7 +113,7 @@ class Numeric(Variable):
         self.n = check_int("Numeric: n", n, least=1)
         self.step = _check_step(step)
         self.missing = check_bool("Numeric: missing", missing)
-        inverse = 0 if self.step is None else round(1 / self.step)
+        inverse = 0 if self.step is None or self.step < _LEAST_STEP else round(1 / self.step)
         #: The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read.
         self.inverse = inverse if self.step is not None and inverse * self.step == 1 else 0
         self.spikes = tuple(float(value) for value in spikes)
@@ -216,10 +227,26 @@ class Numeric(Variable):
             wrong = wrong | (bodies < low) | (bodies > high)
         return bodies, wrong, n_rounded
 
+    def _numbers_of_two(
+        self, values: NDArray[Any], is_whole: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+        """Return the same of objects of which some are whole numbers, which a float64 would round."""
+        bodies, wrong, n_rounded = np.zeros(len(values), np.int64), np.zeros(len(values), bool), 0
+        for own in (is_whole, ~is_whole):
+            entries = np.array([exact_number(value) for value in values[own].tolist()], dtype=object)
+            if own is is_whole:
+                entries = np.array([int(value) for value in entries], dtype=object)
+            bodies[own], wrong[own], n = self._numbers_anywhere(entries)
+            n_rounded += n
+        return bodies, wrong, n_rounded
+
     def _numbers_anywhere(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
         """Return the same without bounds."""
         were_floats = values.dtype.kind == "f"
         if values.dtype.kind not in "biuf":
+            apart = None if self.step is None else _apart(values)
+            if apart is not None:
+                return self._numbers_of_two(values, apart)
             values = _as_numbers(values)
         if self.step is None:
             floats = values.astype(np.float64) + 0.0  # no negative zero
@@ -245,6 +272,20 @@ class Numeric(Variable):
         return np.where(wrong, 0, near).astype(np.int64), wrong, int((is_off & ~wrong).sum())
 
 
+def _apart(values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return which of some objects are whole numbers; None where one array holds all of them exactly."""
+    try:
+        if not (np.abs(values.astype(np.float64)) >= 2.0**53).any():
+            return None
+    except (TypeError, ValueError, OverflowError):
+        pass
+    entries = [exact_number(value) for value in values.tolist()]
+    if not any(isinstance(entry, int) for entry in entries):
+        return None
+    is_whole = [isinstance(own, int) or float(own).is_integer() for own in entries]
+    return None if all(is_whole) else np.array(is_whole)
+
+
 def _check_step(step: Any) -> float | None:
     if step is None:
         return None
@@ -264,13 +305,39 @@ def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None
 
 def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Return objects or text as numbers: whole ones as int64 where all are; NaN where one is none."""
-    entries = values.tolist()
+    entries = [exact_number(value) if isinstance(value, str) else value for value in values.tolist()]
+    if any(isinstance(entry, int) and abs(entry) > 2**53 for entry in entries):
+        entries = [int(own) if isinstance(own, float) and own.is_integer() else own for own in entries]
     if all(isinstance(value, int | np.integer) for value in entries) and entries:
         try:
             return np.array(entries, dtype=np.int64)
         except OverflowError:
             pass
     return np.array([as_number(value) for value in entries], dtype=np.float64)
+
+
+def exact_number(value: Any) -> float:
+    """Return a value as a number: an int where it is a whole one that a float64 may round, else a float.
+
+    NaN where it is no number.
+
+    Examples
+    --------
+    >>> exact_number("9007199254740993"), exact_number(30), exact_number("0.5")
+    (9007199254740993, 30.0, 0.5)
+    """
+    if isinstance(value, str):
+        word = value.strip()
+        digits = word.lstrip("+-")
+        whole = int(word) if digits.isascii() and digits.isdecimal() and _is_whole_word(word) else 0
+    else:
+        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+        whole = int(value) if is_whole else 0
+    return whole if abs(whole) > 2**53 else as_number(value)
+
+
+def _is_whole_word(word: str) -> bool:
+    return len(word) < 400 and word.lstrip("+-") in (word, word[1:])
 
 
 def as_number(value: Any) -> float:
