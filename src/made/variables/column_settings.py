@@ -31,7 +31,7 @@ _KINDS_IN_WORDS = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
 DATE = "date"
 #: What may be said about a column of each kind.
 SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "numeric": ("step", "rounds", "spikes", "missing"),
+    "numeric": ("step", "rounds", "spikes", "missing", "periods"),
     "category": ("classes", "missing", "unseen"),
     "date": (),
 }
@@ -100,12 +100,13 @@ def arguments_of(kind: str, settings: Mapping[str, Any]) -> tuple[str, dict[str,
 
     missing = {"missing": True} if settings.get("missing") else {}
     if kind == "numeric":
-        step, spikes = settings.get("step"), settings.get("spikes")
+        step, spikes, periods = settings.get("step"), settings.get("spikes"), settings.get("periods")
         return NUMERIC, {
             **({} if step is None else {"step": float(step)}),
             **({"rounds": True} if step is not None and settings.get("rounds") else {}),
             **missing,
             **({"spikes": sorted(map(float, spikes))} if spikes else {}),
+            **({"periods": sorted(map(float, periods), reverse=True)} if periods else {}),
         }
     classes = settings["classes"]
     if not isinstance(classes, int):
@@ -137,7 +138,8 @@ def settings_said(column: Column) -> dict[str, Any]:
     if column.kind == NUMERIC:
         step = own.get("step")
         rounds = {} if step is None else {"rounds": bool(own.get("rounds"))}
-        return {"step": step, **rounds, "spikes": list(own.get("spikes", ())), **missing}
+        periods = {"periods": list(own["periods"])} if own.get("periods") else {}
+        return {"step": step, **rounds, "spikes": list(own.get("spikes", ())), **periods, **missing}
     classes = own.get("classes", 2)
     unseen = {"unseen": own["unseen"]} if own.get("unseen") is not None else {}
     return {"classes": classes if isinstance(classes, int) else list(classes), **unseen, **missing}
@@ -156,16 +158,16 @@ def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Col
     if kind != own_kind:
         if kind == "numeric" and any(isinstance(label, str) for label in column.labels or ()):
             raise InputError(f"column {column.name!r} holds text: it cannot be numeric")
-        said, is_open = _missing_alone(said) if kind != "date" else {}, True
+        said, is_open = _some_of(said, "missing") if kind != "date" else {}, True
     elif "step" in settings and settings["step"] != said.get("step"):
-        said = _missing_alone(said)
+        said = _some_of(said, "missing", "periods")
         is_open = is_open or "spikes" not in settings
         said |= {} if "rounds" in settings else {"rounds": False}
     elif "classes" in settings:
         is_open = is_open or (
             "unseen" not in settings and any(isinstance(own, str) for own in _list(settings))
         )
-        said = _missing_alone(said)
+        said = _some_of(said, "missing")
     said |= settings
     is_open = is_open or said.get("unseen") is True
     check_settings(name, kind, said)
@@ -177,8 +179,8 @@ def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Col
     return Column(column.name, new_kind, {**arguments, **kept}, column.note, found=column.found)
 
 
-def _missing_alone(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: own for name, own in said.items() if name == "missing"}
+def _some_of(said: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: own for name, own in said.items() if name in names}
 
 
 def _list(settings: Mapping[str, Any]) -> Sequence[Any]:
@@ -226,6 +228,13 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
         else "are a list of numbers that differ"
     ),
     "missing": _check_bool,
+    "periods": lambda own: (
+        ""
+        if isinstance(own, list | tuple)
+        and all(_is_number(period) and period > 0 for period in own)
+        and len(set(own)) == len(own)
+        else "are a list of numbers above 0 that differ"
+    ),
     "classes": _check_classes,
     "unseen": lambda own: (
         ""

@@ -69,8 +69,8 @@ class EditableColumns:
             Of a category: ``classes``, all labels in their order, or the number of codes from 0; ``unseen``,
             the probability of a label that is no class (True: as the rows say; False: it is refused). Of
             numbers: ``step`` (None: continuous), of which a value that is no multiple is refused, or rounded
-            with ``rounds=True``; ``spikes``, values with a mass of their own. Of both: ``missing``, whether
-            an entry may be. Of dates there are none.
+            with ``rounds=True``; ``spikes``, values with a mass of their own; ``periods`` of what recurs, see
+            `made.Numeric`. Of both: ``missing``, whether an entry may be. Of dates there are none.
 
         Raises
         ------
