@@ -53,7 +53,6 @@ def infer_schema(
     *,
     choices: Choices | None = None,
     keeps_all: bool = False,
-    finds_dates: bool = True,
     train: Callable[[int], np.ndarray[Any, Any]] | None = None,
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema from the values in all splits together.
@@ -83,8 +82,6 @@ def infer_schema(
         Kinds of columns, and columns to leave out, that are not to follow from the values.
     keeps_all : bool
         Leave out no column because it names rows.
-    finds_dates : bool
-        Otherwise text that holds dates is text.
     train : callable, optional
         Maps the number of rows of the first split to the numbers of those that are trained on; by default
         all are.
@@ -131,7 +128,7 @@ def infer_schema(
     else:
         for split, table in arrays.items():
             check_entries(table, kept, split_name(source, split), names)
-        forms, of_dates = _forms(arrays, kept, called, said, source) if finds_dates else ({}, ())
+        forms, of_dates = _forms(arrays, kept, called, said, source)
         notes += of_dates
         if names is not None and image_shape is None and choices.schema is None:
             own = {} if keeps_all else left_out(first[trained], called)
@@ -397,8 +394,8 @@ def _numbers(
         place = f"{source}: column {d}{_named(d, names)} (counted from 0)"
         if any(isinstance(value, datetime.date | datetime.time | np.datetime64) for value in column.tolist()):
             raise InputError(
-                f"{place} holds dates, which arrays and scikit-learn's estimators do not take: give "
-                "made.auto_fit a data frame, or turn them into numbers"
+                f"{place} holds dates beside other values, or dates that are to be numbers: a column of "
+                "dates holds nothing else"
             ) from None
         raise InputError(f"{place} holds neither numbers nor text") from None
     if numbers.dtype.kind == "b":
