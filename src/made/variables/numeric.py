@@ -20,6 +20,7 @@ __all__ = [
     "LARGEST_BODY",
     "LARGEST_FEATURE",
     "N_BUMPS",
+    "WAVE_SIZE",
     "Numbers",
     "Numeric",
     "as_number",
@@ -34,6 +35,8 @@ LARGEST_FEATURE = 4.0
 #: probable as the body is dense there. One at an end, such as 0 among amounts, is a thing of its own.
 INSIDE = 2.0
 _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
+#: Sine and cosine enter the network times this: their variance is 1 then.
+WAVE_SIZE = 2**0.5
 # A value this close to a point of the grid, in units of its own rounding, is on it.
 _ULPS = 4
 # The reciprocal of a smaller step is infinite.
@@ -85,6 +88,9 @@ class Numeric(Variable):
         Round a value to the nearest multiple of the step, where it would be refused.
     bounds : (low, high), optional
         With a step: the smallest and the largest value there is; values beyond are refused.
+    periods : sequence of float
+        In units of the column: sine and cosine of these periods enter the network too, so that what recurs
+        with them (the hour of a day, a season of several years) can be learned.
     marginal : mapping, optional
         The marginal CDF of the body, as model files hold it; training rows set it.
 
@@ -108,6 +114,7 @@ class Numeric(Variable):
         spikes: Sequence[float] = (),
         rounds: bool = False,
         bounds: Sequence[float] | None = None,
+        periods: Sequence[float] = (),
         marginal: Mapping[str, Any] | None = None,
     ) -> None:
         self.n = check_int("Numeric: n", n, least=1)
@@ -121,12 +128,15 @@ class Numeric(Variable):
             raise InputError(f"Numeric: spikes are finite numbers that differ, got {list(spikes)}")
         self.rounds = check_bool("Numeric: rounds", rounds)
         self.bounds = _check_bounds(bounds, self.step)
+        self.periods = _check_periods(periods)
         self.spline = _STANDARD_NORMAL if marginal is None else Spline.from_dict(marginal)
         if marginal is None and self.bounds is not None:
             self.spline = uniform_spline(*self.edges)
         self.is_fitted = marginal is not None
         self.n_values = 1 + len(self.spikes) + self.missing
-        self.input_size = 1 + N_BUMPS + self.n_values - 1
+        #: The place of the first feature of a period among those of a value: sine, cosine, and so on.
+        self.first_wave = 1 + N_BUMPS + self.n_values - 1
+        self.input_size = self.first_wave + 2 * len(self.periods)
         self.n_class_outputs = self.n_values if self.n_values > 1 else 0
         self.output_size = self.n_class_outputs + N_PARAMETERS
         self.input_power = 2.0
@@ -201,6 +211,8 @@ class Numeric(Variable):
             settings["rounds"] = True
         if self.bounds is not None:
             settings["bounds"] = list(self.bounds)
+        if self.periods:
+            settings["periods"] = list(self.periods)
         if self.is_fitted:
             settings["marginal"] = self.spline.as_dict()
         return settings
@@ -217,6 +229,7 @@ class Numeric(Variable):
         parts += [] if self.step is None else [f"step={self.step:g}"]
         parts += ["missing=True"] if self.missing else []
         parts += [f"spikes={list(self.spikes)}"] if self.spikes else []
+        parts += [f"periods=[{', '.join(f'{own:g}' for own in self.periods)}]"] if self.periods else []
         return f"Numeric({', '.join(parts)})"
 
     def _numbers(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
@@ -292,6 +305,13 @@ def _check_step(step: Any) -> float | None:
     if isinstance(step, bool) or not isinstance(step, int | float | np.number) or not 0 < step < np.inf:
         raise InputError(f"Numeric: step is the distance of neighbouring values, above 0; got {step!r}")
     return float(step)
+
+
+def _check_periods(periods: Any) -> tuple[float, ...]:
+    own = tuple(float(period) for period in periods)
+    if len(set(own)) < len(own) or not all(0 < period < np.inf for period in own):
+        raise InputError(f"Numeric: periods are numbers above 0 that differ, got {list(periods)}")
+    return own
 
 
 def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None:

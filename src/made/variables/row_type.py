@@ -173,7 +173,7 @@ class RowType:
         ----------
         codes : (rows, D) tensor
             Of the entries.
-        scores : (rows, B, 3) tensor, optional
+        scores : (rows, B, 3 or 4) tensor, optional
             Of the B numeric entries of each row, see `scored`; needed where there are any.
         """
         if self.numbers is not None:
