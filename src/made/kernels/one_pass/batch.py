@@ -15,13 +15,13 @@ from numpy.typing import DTypeLike, NDArray
 from made.kernels.jit import tiles
 from made.kernels.jit.stale import compiled_functions, forget_stale_code, say_if_compiling
 from made.kernels.jit.threads import as_many_threads_as_torch
-from made.kernels.one_pass import elementwise, numbers, one_row, row_groups
+from made.kernels.one_pass import elementwise, numbers, one_row, row_groups, row_sums
 from made.kernels.one_pass.number_tables import NumberTables
 from made.kernels.one_pass.plan import Plan
 
 __all__ = ["sample_one_pass"]
 
-forget_stale_code(*compiled_functions(tiles, elementwise, numbers, one_row, row_groups))
+forget_stale_code(*compiled_functions(tiles, elementwise, numbers, one_row, row_sums, row_groups))
 
 _SAMPLER = "the sampler: once on this machine, about fifteen seconds"
 # Loops are compiled for models without numbers, and once more for others: what their types are called then.
@@ -91,8 +91,8 @@ def sample_one_pass(
             one_row.sample_rows(plan, tables, *rest)
         else:
             say_if_compiling(row_groups.sample_strips, _SAMPLER, version)
-            n_groups = -(-n // row_groups.ROWS)
-            rows_per_strip = row_groups.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
+            n_groups = -(-n // row_sums.ROWS)
+            rows_per_strip = row_sums.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
             row_groups.sample_strips(plan, tables, rows_per_strip, *rest)
     return sampled
 

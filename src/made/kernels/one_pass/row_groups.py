@@ -17,23 +17,19 @@ import numba
 import numpy as np
 
 from made.kernels.jit.borrow import borrow
-from made.kernels.jit.tiles import add_scaled, multiply
+from made.kernels.jit.tiles import add_scaled
 from made.kernels.jit.vector import VECTOR
 from made.kernels.one_pass.elementwise import (
-    FASTMATH,
-    activate,
     known_threshold,
     sample_class,
     threshold,
     write,
 )
 from made.kernels.one_pass.numbers import WORK, find_features, sample_number
+from made.kernels.one_pass.row_sums import ROWS, begin_panel, finish_outputs, finish_units, start
 from made.kernels.one_pass.supported import KernelKind
 
-__all__ = ["ROWS", "sample_strips"]
-
-#: Rows in a row group.
-ROWS = 32
+__all__ = ["sample_strips"]
 
 # Maximum number of outputs of a panel, unless its first variable alone has more.
 _OUTPUTS_PER_PANEL = 32
@@ -58,120 +54,6 @@ def _panel_end(plan: Any, begin: Any) -> Any:
     while end < n_places and plan.output_starts[end + 1] <= most:
         end += 1
     return end
-
-
-@numba.njit(cache=True)
-def _start(sums: Any, at: Any, n: Any, biases: Any, at_biases: Any) -> None:
-    for i in range(n):
-        for r in range(ROWS):
-            sums[at + i * ROWS + r] = biases[at_biases + i]
-
-
-@numba.njit(cache=True, fastmath=FASTMATH)
-def _add_rows_first(sums: Any, at: Any, n: Any, source: Any, at_source: Any, stride: Any, rows: Any) -> None:
-    for r in range(rows):
-        for i in range(n):
-            sums[at + i * ROWS + r] += source[at_source + r * stride + i]
-
-
-@numba.njit(cache=True, inline="always")
-def _add_products(
-    plan: Any, row: Any, skip: Any, sums: Any, at: Any, n_sums: Any, known: Any, at_known: Any, n: Any
-) -> None:
-    """Add to sums what n known units contribute, by the weights of their rows after the first `skip`."""
-    if n > 0:
-        multiply(
-            sums,
-            at,
-            ROWS,
-            n_sums,
-            plan.weights,
-            plan.starts,
-            row,
-            skip,
-            1,
-            known,
-            at_known,
-            ROWS,
-            n,
-            ROWS,
-            False,
-        )
-
-
-@numba.njit(cache=True)
-def _begin_panel(plan: Any, work: Any, at: Any, begin: Any, end: Any) -> None:
-    """Start the sums of the units and outputs of a panel with what all earlier panels contribute."""
-    n_layers = len(plan.ends)
-    for layer in range(1, n_layers):
-        low, high = plan.ends[layer, begin], plan.ends[layer, end]
-        row, target = plan.begins[layer] + low - plan.begins[1], at + ROWS * (plan.begins[layer] + low)
-        _start(work.layers, target, high - low, plan.biases, row)
-        _add_products(
-            plan, row, 0, work.layers, target, high - low,
-            work.layers, at + ROWS * plan.begins[layer - 1], plan.ends[layer - 1, begin],
-        )  # fmt: skip
-    first, last = plan.output_starts[begin], plan.output_starts[end]
-    row = plan.begins[n_layers] - plan.begins[1] + first
-    _start(work.outputs, 0, last - first, plan.biases, row)
-    _add_products(
-        plan, row, 0, work.outputs, 0, last - first,
-        work.layers, at + ROWS * plan.begins[n_layers - 1], plan.ends[n_layers - 1, begin],
-    )  # fmt: skip
-    if len(plan.direct_columns) > 0:
-        row += plan.output_starts[len(plan.ordering)]
-        _add_products(
-            plan, row, 0, work.outputs, 0, last - first,
-            work.layers, at, plan.ends[0, begin],
-        )  # fmt: skip
-
-
-@numba.njit(cache=True, inline="always")
-def _finish_outputs(plan: Any, work: Any, at: Any, group: Any, rows: Any, begin: Any, place: Any) -> None:
-    """Add what this panel contributes to the outputs of a place."""
-    n_layers = len(plan.ends)
-    first, n = plan.output_starts[place], plan.output_starts[place + 1] - plan.output_starts[place]
-    target, row = ROWS * (first - plan.output_starts[begin]), plan.begins[n_layers] - plan.begins[1] + first
-    skip = plan.ends[n_layers - 1, begin]
-    _add_products(
-        plan, row, skip, work.outputs, target, n,
-        work.layers, at + ROWS * (plan.begins[n_layers - 1] + skip), plan.ends[n_layers - 1, place] - skip,
-    )  # fmt: skip
-    n_outputs = plan.output_starts[len(plan.ordering)]
-    if len(plan.direct_columns) > 0:
-        skip = plan.ends[0, begin]
-        _add_products(
-            plan, row + n_outputs, skip, work.outputs, target, n,
-            work.layers, at + ROWS * skip, plan.ends[0, place] - skip,
-        )  # fmt: skip
-    if len(work.to_outputs) > 0:
-        stride = plan.direct_columns.shape[1]
-        source = group * ROWS * stride + first
-        _add_rows_first(work.outputs, target, n, work.to_outputs, source, stride, rows)
-
-
-@numba.njit(cache=True, inline="always")
-def _finish_units(plan: Any, work: Any, at: Any, group: Any, rows: Any, begin: Any, degree: Any) -> None:
-    """Finish the units of a degree: add what this panel contributes, and activate."""
-    layers, width = work.layers, plan.first_columns.shape[1]
-    for layer in range(1, len(plan.ends)):
-        low, high = plan.ends[layer, degree - 1] if degree > 0 else 0, plan.ends[layer, degree]
-        if low < high:
-            row, target = plan.begins[layer] + low - plan.begins[1], at + ROWS * (plan.begins[layer] + low)
-            skip, below = plan.ends[layer - 1, begin] if degree > 0 else 0, plan.begins[layer - 1]
-            _add_products(
-                plan, row, skip, layers, target, high - low,
-                layers, at + ROWS * (below + skip), plan.ends[layer - 1, degree] - skip,
-            )  # fmt: skip
-            if layer == 1 and len(work.to_first) > 0:
-                source = group * ROWS * width + low
-                _add_rows_first(layers, target, high - low, work.to_first, source, width, rows)
-            activate(layers, target, ROWS * (high - low), plan.activation)
-            if plan.residual[layer - 1]:
-                for i in range(high - low):
-                    partner = at + ROWS * (below + plan.partners[row + i])
-                    for r in range(ROWS):
-                        layers[target + i * ROWS + r] += layers[partner + r]
 
 
 @numba.njit(cache=True)
@@ -372,19 +254,19 @@ def _sample_strip(
             rows = min(ROWS, last - row)
             if begin == 0:
                 for layer in range(1, len(plan.ends)):
-                    _start(
+                    start(
                         work.layers,
                         at + ROWS * plan.begins[layer],
                         plan.ends[layer, 0],
                         plan.biases,
                         plan.begins[layer] - plan.begins[1],
                     )
-                _finish_units(plan, work, at, group, rows, 0, 0)
-            _begin_panel(plan, work, at, begin, end)
+                finish_units(plan, work, at, group, rows, 0, 0)
+            begin_panel(plan, work, at, begin, end)
             if has_bits:
                 _set_thresholds(plan, work, row, rows, begin, end, u, stride, codes, known)
             for place in range(begin, end):
-                _finish_outputs(plan, work, at, group, rows, begin, place)
+                finish_outputs(plan, work, at, group, rows, begin, place)
                 if plan.kinds[plan.ordering[place]] == KernelKind.BERNOULLI:
                     logits = ROWS * (plan.output_starts[place] - plan.output_starts[begin])
                     bits = at + ROWS * plan.ends[0, place]
@@ -400,7 +282,7 @@ def _sample_strip(
                         plan, numbers, work, at, row, rows, begin, place, u, stride, codes, known,
                         narrow, wide, bodies,
                     )  # fmt: skip
-                _finish_units(plan, work, at, group, rows, begin, place + 1)
+                finish_units(plan, work, at, group, rows, begin, place + 1)
             if has_bits:
                 _write_bits(plan, work, at, row, rows, begin, end, narrow, wide)
         begin = end
