@@ -2,7 +2,8 @@
 
 Run with ``python benchmarks/bench_mixed.py``; ``--quick`` takes small networks, ``--like avx2`` is as on a
 processor without AVX-512. The baseline has categories of as many classes as a number has outputs, so that
-layers are as large.
+layers are as large. zuko's flow of one transform trains on the columns of numbers, where it is installed;
+``--argn PYTHON`` names the interpreter of an environment with mostlyai-engine, which takes the mixed table.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import argparse
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import made
@@ -22,11 +25,13 @@ from made.training.make_step import make_step
 from made.training.settings import TrainingSettings
 from made.variables.rows import Rows
 from measure import interleaved, machine, report, write
+from mixed_peers import argn_rows_per_second, flow_steps
 from processors import add_like, take_like
 
 _HERE = Path(__file__).parent
 _COLUMNS, _BATCH = 50, 128
 _BASELINE = "categories"
+_FLOW = "continuous, zuko"
 
 
 def main() -> None:
@@ -35,6 +40,7 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="small networks, for a check that it runs")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "mixed.json")
+    arguments.add_argument("--argn", type=Path, metavar="PYTHON", help="measure TabularARGN there, too")
     add_like(arguments)
     options = arguments.parse_args()
     take_like(options.like)
@@ -43,8 +49,11 @@ def main() -> None:
     width, n_rows = (32, 500) if options.quick else (512, 10_000)
     models = {name: _fitted(columns, width, n_rows) for name, columns in _kinds().items()}
     results: dict[str, Any] = {"machine": machine(), "repeats": repeats}
+    flow = _flow(models["continuous"][1], width, steps)
     for is_compiled in (True, False):
         rivals = {name: _steps(*own, is_compiled, steps) for name, own in models.items()}
+        if flow is not None:
+            rivals[_FLOW] = flow
         title = f"Training, {'compiled' if is_compiled else 'plain'} steps, batch {_BATCH}"
         results[title] = report(
             title, "steps per s", steps, interleaved(rivals, repeats=repeats), baseline=_BASELINE
@@ -54,7 +63,32 @@ def main() -> None:
     results[title] = report(title, "rows per s", n_rows, interleaved(rivals, repeats=repeats), _BASELINE)
     for name, (model, rows) in models.items():
         results[f"100 rows of {name}"] = _sampling(name, model, rows, repeats)
+    if options.argn is not None:
+        results["TabularARGN"] = _argn(options.argn, models["mixed"], quick=options.quick)
     write(options.out, results)
+
+
+def _flow(rows: Rows, width: int, steps: int) -> Callable[[], object] | None:
+    """Return steps of zuko's flow on a table of numbers; None where it is not installed."""
+    assert rows.bodies is not None
+    values = rows.bodies.numpy().view(np.float64)
+    try:
+        return flow_steps(values, (width, width), _BATCH, steps)
+    except ImportError as error:
+        print(f"{_FLOW}: not installed: {error}")
+        return None
+
+
+def _argn(python: Path, mixed: tuple[made.MADE, Rows], *, quick: bool) -> dict[str, float]:
+    """Hold training rows a second of TabularARGN against ours of the same table."""
+    model, rows = mixed
+    values = model.schema.decode(rows)
+    frame = pd.DataFrame(values, columns=[f"c{d}" for d in range(_COLUMNS)])
+    with TemporaryDirectory() as folder:
+        theirs = argn_rows_per_second(python, frame, Path(folder), _BATCH, 1 if quick else 3)
+    found = {"rows per s": theirs}
+    print(f"\nTabularARGN, mixed table: {theirs:.4g} training rows per s")
+    return found
 
 
 def _kinds() -> dict[str, list[Any]]:

@@ -18,13 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import made
+from bound import bandwidth, peak, step_bound
 from made.plots.style import LETTERS, grow_letters, new_figure, save
 from measure import interleaved, machine, report, write
 from peers import RIVALS, Rival
 from processors import add_like, take_like
 
 _HERE = Path(__file__).parent
-_BASELINE = next(iter(RIVALS))
+_BASELINE, _OURS = next(iter(RIVALS)), "made"
 
 # How many rows a rival may take through a forward pass at once.
 _PORTIONS = (1000, 2500, 10_000)
@@ -68,14 +70,19 @@ def main() -> None:
     take_like(options.like)
     torch.set_num_threads(options.threads)
     repeats = options.repeats or (3 if options.quick else 9)
+    rates = {"flops": peak(), "bytes a second": bandwidth()}
+    print(f"products {rates['flops'] / 1e9:.0f} GFLOP/s, memory {rates['bytes a second'] / 1e9:.1f} GB/s")
     results: dict[str, Any] = {
         "machine": machine(),
+        "rates": rates,
         "versions": _versions(),
         "repeats": repeats,
         "layouts": {},
     }
     for layout in _QUICK if options.quick else _LAYOUTS:
-        results["layouts"][str(layout)] = _measure(layout, 200 if options.quick else 10_000, repeats)
+        results["layouts"][str(layout)] = _measure(
+            layout, 200 if options.quick else 10_000, repeats, tuple(rates.values())
+        )
     write(options.out, results)
     save(_picture(results["layouts"]), options.out.with_suffix(".png"))
 
@@ -91,8 +98,8 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _measure(layout: _Layout, n_rows: int, repeats: int) -> dict[str, Any]:
-    """Time training and log_prob of every rival at one layout."""
+def _measure(layout: _Layout, n_rows: int, repeats: int, rates: tuple[float, ...]) -> dict[str, Any]:
+    """Time training and log_prob of every rival at one layout, and hold ours against the bound of a step."""
     rivals, absent = _rivals(layout)
     rows = _rows(n_rows, layout.n_variables)
     losses: dict[str, float] = {}
@@ -121,6 +128,9 @@ def _measure(layout: _Layout, n_rows: int, repeats: int) -> dict[str, Any]:
         _BASELINE,
     )
     _tell(absent)
+    bound = 1 / step_bound(made.MADE(made.Bernoulli(layout.n_variables), layout.hidden), layout.batch, *rates)
+    share = training[_OURS]["steps per s"] / bound
+    print(f"no more than {bound:.4g} steps per s are possible with half of the weights: made has {share:.0%}")
     taken = layout.steps * (repeats + 1)
     print(f"loss after {taken} steps: " + ", ".join(f"{name} {loss:.1f}" for name, loss in losses.items()))
     for name, row in training.items():
@@ -139,6 +149,7 @@ def _measure(layout: _Layout, n_rows: int, repeats: int) -> dict[str, Any]:
     return {
         "batch": layout.batch,
         "steps": taken,
+        "bound, steps per s": bound,
         "training": training | missing,
         "log_prob": scoring | missing,
     }

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from fitted import add_options, features_of, fit, fit_job, fold_at, model_at, versions
 from jobs import Job, read, run_jobs
 from made.queries.density import Askable, States
-from made.queries.given_rest import _Column
+from made.queries.given_rest import Distribution, distribution_given_rest
 from made.queries.value_sets import value_sets
 from made.queries.weighted import weighted_quantiles
 from made.variables.numeric import Numeric
@@ -160,22 +159,6 @@ def means(
     return np.concatenate(parts, axis=1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Weighted:
-    """The values that a column may take, (n, S) as a model has them, and their probabilities."""
-
-    codes: NDArray[np.int64]
-    bodies: NDArray[np.int64]
-    weights: Floats
-
-
-class _Distribution(_Column):
-    """What `made.queries.given_rest` asks, less what only serves log p of the entry that is there."""
-
-    def _evidence(self, some: NDArray[np.int64], particles: int) -> Floats:
-        return np.zeros(len(some))
-
-
 def _pairs(model: Askable, train: pd.DataFrame, target: int, twin: int) -> States:
     """Return the states of one training row for each pair of values that two columns have together."""
     names = [train.columns[d] for d in (target, twin)]
@@ -184,16 +167,14 @@ def _pairs(model: Askable, train: pd.DataFrame, target: int, twin: int) -> State
 
 def _given_others(
     model: Askable, rows: Rows, target: int, twin: int | None, pairs: States | None
-) -> _Weighted:
+) -> Distribution:
     """Return the distribution of a column given all others, or all but its twin.
 
     Over the twin is summed, within the pairs of values that training rows have: one follows from the other.
     """
     own = value_sets(model.variables, None)[target]
     if twin is None or pairs is None:
-        asked = _Distribution(model, rows, target, own, model.log_prob(rows).numpy())
-        found = asked.integrated(0) if own.has_nodes else asked.listed()
-        return _Weighted(found.codes, found.bodies, found.weights)
+        return distribution_given_rest(model, rows, target, own)
     numbers, shape = model.variables.numbers, (len(rows), len(pairs.codes))
     repeated = rows.repeat(shape[1])
     states = States.of(repeated)
@@ -207,7 +188,7 @@ def _given_others(
                 bodies = np.broadcast_to(pairs.bodies[:, place], shape)
     joint = model.log_prob(states.rows(repeated)).numpy().reshape(shape)
     weights = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
-    return _Weighted(np.broadcast_to(pairs.codes[:, target], shape), bodies, weights)
+    return Distribution(np.broadcast_to(pairs.codes[:, target], shape), bodies, weights, False)
 
 
 def _boosted(

@@ -33,11 +33,11 @@ def numbers_of(rng: np.random.Generator) -> np.ndarray:
 
 NUMBERS = [
     made.Numeric(),
-    made.Numeric(step=1),
+    made.Numeric(step=1, periods=[4.0, 2.5]),
     made.Numeric(step=0.1, rounds=True),
     made.Categorical(3),
     made.Numeric(spikes=[0.0]),
-    made.Numeric(missing=True),
+    made.Numeric(missing=True, periods=[1.5]),
 ]
 MIXED = [made.Bernoulli(2), made.Categorical(20), made.Categorical([5, 3, 9]), made.Categorical(300)]
 

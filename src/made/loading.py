@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from made.autoencoder import Autoencoder
 from made.base import BaseModel
 from made.mixture import Mixture
 from made.model import MADE
+from made.model_files import check_model, check_numbers
 from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.files import read_tensors
@@ -59,11 +62,18 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
     if kind not in MODEL_KINDS:
         raise InputError(f"{path} holds a {kind}, not a model ({' or '.join(MODEL_KINDS)})")
     try:
-        model = MODEL_KINDS[kind].from_settings(settings)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            check_model(kind, settings, tensors)
+            check_numbers(tensors)
+            model = MODEL_KINDS[kind].from_settings(settings)
         model.load_state_dict(tensors)
-    except (TypeError, KeyError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"{path} does not describe a model that this made can build: {first}") from error
+    # A stranger's settings may be anything at all: whatever they make fail, it is the file that is wrong.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"it does not say {error}"
+        raise InputError(f"{path} does not describe a model that this made can build: {reason}") from error
     violations = model.count_violations() if isinstance(model, MADE) else 0
     if violations:
         raise InputError(

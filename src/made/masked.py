@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
+from made.kernels.scores.compiled_scores import CompiledScores
 from made.masks.degrees import Mask
 from made.masks.mask_set import MaskSet
 from made.masks.tensors import bool_masks, float_masks
@@ -23,6 +24,9 @@ from made.variables.rows import Rows, RowsLike
 from made.variables.tensor_values import rows_of_values
 
 __all__ = ["MaskedModel"]
+
+# Numbers whose scores are kept for several masks (24 MiB).
+_MOST_SCORED = 2**20
 
 
 class MaskedModel(BaseModel):
@@ -42,6 +46,7 @@ class MaskedModel(BaseModel):
     n_masks: int
     has_one_mask: bool
     _products: ProductCache
+    _scores: CompiledScores
 
     def mask(self, k: int = 0) -> Mask:
         """Return mask k: its ordering, its degrees and its matrices, made anew from (seed, k)."""
@@ -64,6 +69,10 @@ class MaskedModel(BaseModel):
         if not masks:
             raise InputError("a mixture needs at least one mask, got none")
         return masks
+
+    def mask_counts(self) -> Mapping[int, int]:
+        """Return the masks of the mixture that differ, one number of each, and how many numbers it has."""
+        return dict.fromkeys(range(self.n_masks), 1)
 
     def outputs(self, x: RowsLike, mask: int | Mask = 0, *, context: ArrayLike | None = None) -> Tensor:
         """Return the network's outputs (n, n_outputs) under one mask, in one forward pass.
@@ -117,6 +126,15 @@ class MaskedModel(BaseModel):
         return [*super()._described(), f"fresh masks, {masks}" if self.mask_set.is_fresh else masks]
 
     # The mathematics, on checked rows
+
+    def _scoring(self, rows: Rows, n_masks: int = 1) -> tuple[Rows, Callable[[Rows], Rows]]:
+        """Return rows, and what adds scores to parts of them.
+
+        Where several masks need the scores, and there are not too many, the rows have them already.
+        """
+        score = self._scores.scoring(self.variables, rows)
+        again = n_masks > 1 and rows.bodies is not None and rows.bodies.numel() <= _MOST_SCORED
+        return (score(rows) if again else rows), score
 
     def _log_prob_under(self, mask: int | Mask, rows: Rows) -> Tensor:
         """Return log p of each variable given those before it under one mask, (n, D) float64."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any, NoReturn, cast
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from made.kernels.scores.compiled_scores import CompiledScores
 from made.masks.degrees import Mask
 from made.masks.mask_set import MaskSet
 from made.masks.ordering import IntArray
@@ -141,6 +142,7 @@ class Mixture(MADE):
         self._schema, self.variables, self.context = first.schema, first.variables, first.context
         self.mask_set = MixtureMasks(tuple(member.mask_set for member in members))
         self.n_masks, self.has_one_mask = self.mask_set.n_masks, False
+        self._scores = CompiledScores()
 
     @property
     def device(self) -> torch.device:
@@ -193,6 +195,11 @@ class Mixture(MADE):
         """Count the weights of members that should be zero and are not; see `MADE.count_violations`."""
         return sum(member.count_violations() for member in self.members)
 
+    def mask_counts(self) -> Mapping[int, int]:
+        """Return the masks that differ, one number of each, and how many numbers it has."""
+        numbers = [self.mask_set.find(k) for k in range(self.n_masks)]
+        return {numbers.index(own): count for own, count in Counter(numbers).items()}
+
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; see `MADE.density`."""
         member, own = self._find(k)
@@ -206,6 +213,7 @@ class Mixture(MADE):
 
     def _log_prob(self, masks: Sequence[int], rows: Rows) -> Tensor:
         counts = Counter(map(self.mask_set.find, masks))  # what has several numbers is computed once
+        rows, _ = self._scoring(rows, len(counts))  # all members have the same marginals
         terms = [
             self.members[member]._log_prob([own], rows) + math.log(count)
             for (member, own), count in counts.items()

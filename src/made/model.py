@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.kernels.one_pass.sampler import OnePassSampler
+from made.kernels.scores.compiled_scores import CompiledScores
 from made.masks.mask_set import MaskSet
 from made.masks.receptive_field import ReceptiveField
 from made.network.initialization import initialize_masked
@@ -161,7 +162,7 @@ class MADE(Questions, SamplingModel):
             n_context=self.context.n_features,
         )
         self._products = ProductCache()
-        self._sampler = OnePassSampler()
+        self._sampler, self._scores = OnePassSampler(), CompiledScores()
         masks = [self.mask(k).layers[:-1] for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
         initialize_masked(self.network, masks, (self.variables, self.context), self.seed)
         if self.has_one_mask:
@@ -400,8 +401,9 @@ class MADE(Questions, SamplingModel):
 
     def _log_prob(self, masks: Sequence[int], rows: Rows) -> Tensor:
         """Return log p of each row under the mixture of the given masks, (n,) float64 in nats."""
+        rows, score = self._scoring(rows, len(masks))
 
         def under(k: int) -> Tensor:
-            return self._by_batch(rows, lambda batch: self._log_prob_under(k, batch).sum(dim=1))
+            return self._by_batch(rows, lambda batch: self._log_prob_under(k, score(batch)).sum(dim=1))
 
         return reduce(torch.logaddexp, map(under, masks)) - float(np.log(len(masks)))

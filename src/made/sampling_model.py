@@ -23,6 +23,7 @@ from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.conditions import Where
 from made.variables.outputs import check_output, drawn
+from made.variables.regions import quantiles_in
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["SamplingModel"]
@@ -126,8 +127,14 @@ class SamplingModel(MaskedModel):
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
         mask = k if groups is None else self.mask_set.given_first(groups, k)
-        log_prob, sample = partial(self._log_prob_under, mask), partial(self._sample_under, mask)
-        return MaskDensity(k, self._mask_of(mask).ranks, self.device, log_prob, sample)
+        return MaskDensity(
+            k,
+            self._mask_of(mask).ranks,
+            self.device,
+            partial(self._log_prob_under, mask),
+            partial(self._sample_under, mask),
+            partial(self._quantiles_under, mask),
+        )
 
     def _sample(
         self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
@@ -181,6 +188,17 @@ class SamplingModel(MaskedModel):
             self._mask_of(mask).ordering,
             lambda some, numbers, recorded: self._sample_by(mask, u[numbers], some, method, recorded),
         )
+
+    def _quantiles_under(
+        self, mask: int | Mask, u: NDArray[np.float64], rows: Rows, variable: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return codes and bodies (n, M) of a number at uniforms (M,), within its region, under one mask."""
+        assert rows.regions is not None
+        outputs = self._outputs(rows, self._product(mask))
+        uniforms = torch.from_numpy(u).to(self.device)
+        codes, bodies = quantiles_in(self.variables, outputs, variable, uniforms, rows.regions[variable])
+        assert bodies is not None
+        return codes, bodies
 
     def _sample_by(
         self,

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+KERNELS = Path(__file__).parents[1] / "kernels"
+# What makes all loops but the likelihood's compile once; `make test-processors` runs the others too.
+TWINS = ["jit", "masked_adam", "one_pass/test_batch.py"]
 
 PROGRAM = """
 import argparse, sys
@@ -44,3 +47,12 @@ def test_libraries_use_no_more_than_it_has(tmp_path, like, capability):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [like, capability, "False"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have other names")
+@pytest.mark.parametrize("like", ["avx2", "baseline"])
+def test_compiled_loops_are_their_plain_twins_there_too(like):
+    tests = [KERNELS / name for name in TWINS]
+    command = [sys.executable, BENCHMARKS / "processors.py", like, "-m", "pytest", "-q", "-x"]
+    done = subprocess.run([*command, "-p", "no:xdist", *tests], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -259,9 +259,3 @@ def test_columns_that_name_rows_are_features_like_any_other():
     density = MADEDensity(random_state=0).fit(frame)
     assert density.score_samples(frame).shape == (200,)
     assert MADEClassifier(random_state=0).fit(frame, numbers > 0).predict(frame).shape == (200,)
-
-
-def test_dates_are_refused_with_what_to_do(refused):
-    rows = pandas.DataFrame({"when": pandas.date_range("2024-01-01", periods=30), "x": np.arange(30.0)})
-    with refused("column 0 (when)", "holds dates", "auto_fit", "data frame"):
-        MADEDensity().fit(rows)

@@ -537,3 +537,13 @@ def test_context_that_makes_no_sense_is_refused(tiny, rows, valid, parted, refus
     with refused("takes no context"):
         fit(tiny(), rows, valid, valid_context=parted[1])
     assert model.at_initialization
+
+
+def test_a_resumed_fit_stays_with_its_kind_of_step(tiny, rows, valid, tmp_path, monkeypatch):
+    whole, parted, file = tiny(), tiny(), tmp_path / "checkpoint.safetensors"
+    history = fit(whole, rows, valid, epochs=4)
+    fit(parted, rows, valid, epochs=4, pause_after=2, checkpoint=file)
+    monkeypatch.setattr("made.training.make_step._MIN_MULTIPLICATIONS", 0)  # else, they would be compiled now
+    resumed = fit(parted, rows, valid, epochs=4, checkpoint=file, resume=True)
+    assert history.steps == resumed.steps == "plain"
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parted.parameters(), strict=True))

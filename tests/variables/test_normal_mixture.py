@@ -16,6 +16,7 @@ from made.variables.normal_mixture import (
     mixture_of,
     outputs_of,
     quantile,
+    quantiles,
 )
 from made.variables.normal_score import log_cell, log_phi
 
@@ -100,3 +101,10 @@ def test_quantiles_invert_the_cdf(seed, spread):
     uniforms = torch.rand(50, generator=draw, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
     z = quantile(own, uniforms)
     assert float((cdf(own, z) - uniforms).abs().max()) < 1e-7
+
+
+def test_quantiles_of_many_uniforms_are_those_of_each():
+    own = outputs(3, n=7)
+    uniforms = torch.tensor([1e-9, 0.2, 0.5, 0.7, 1 - 1e-6], dtype=torch.float64)
+    expected = torch.stack([quantile(own, u.expand(7)) for u in uniforms], dim=1)
+    torch.testing.assert_close(quantiles(own, uniforms), expected, rtol=1e-12, atol=1e-12)

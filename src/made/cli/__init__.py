@@ -41,22 +41,33 @@ app.command()(demo.demo)
 app.add_typer(reproduce.app, name="reproduce")
 
 
-def version(show: bool) -> None:
-    """Print the version and stop."""
-    if show:
-        from made import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-@app.callback()
+@app.callback(invoke_without_command=True)
 def common(
-    _version: bool = typer.Option(
-        False, "--version", callback=version, is_eager=True, help="Print the version."
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+    verbose: bool = typer.Option(
+        False, "-v", help="With --version: what figures and times may depend on, too."
     ),
 ) -> None:
     """Take the options before the command."""
+    if version:
+        _print_version(verbose=verbose)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise InputError("-v goes with --version (see made --help)")
+
+
+def _print_version(*, verbose: bool) -> None:
+    from made import __version__
+
+    typer.echo(__version__)
+    if verbose:
+        from made.kernels.jit.processor import PROCESSOR
+        from made.support.versions import environment
+
+        for name, value in {**environment(), "vectors": PROCESSOR.name}.items():
+            if name != "made":
+                typer.echo(f"{name}: {value}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -37,7 +37,6 @@ def infer_schema(
     *,
     choices: Choices | None = None,
     keeps_all: bool = False,
-    finds_dates: bool = True,
     train: Callable[[int], np.ndarray[Any, Any]] | None = None,
 ) -> tuple[Schema, tuple[str, ...]]:
     """Infer the schema from the values in all splits together.
@@ -67,8 +66,6 @@ def infer_schema(
         Kinds of columns, and columns to leave out, that are not to follow from the values.
     keeps_all : bool
         Leave out no column because it names rows.
-    finds_dates : bool
-        Otherwise text that holds dates is text.
     train : callable, optional
         Maps the number of rows of the first split to the numbers of those that are trained on; by default
         all are.
@@ -117,7 +114,7 @@ def infer_schema(
     else:
         for split, table in arrays.items():
             check_entries(table, kept, split_name(source, split), names)
-        forms, of_dates = _forms(arrays, kept, called, said, source) if finds_dates else ({}, ())
+        forms, of_dates = _forms(arrays, kept, called, said, source)
         notes += of_dates
         if names is not None and image_shape is None and choices.schema is None:
             own = {} if keeps_all else left_out(first[trained], called)

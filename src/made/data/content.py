@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import importlib
 import io
+import os
+import stat
 import sys
 import zlib
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from typing import BinaryIO, cast
 from made.data.suffixes import STANDARD_INPUT
 from made.support.errors import InputError
 
-__all__ = ["GZIP", "ZSTANDARD", "check_file", "opened", "read_content", "unreadable"]
+__all__ = ["GZIP", "ZSTANDARD", "check_file", "from_home", "opened", "read_content", "unreadable"]
 
 GZIP, ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -37,6 +39,8 @@ def read_content(path: Path) -> bytes:
     b'0,1'
     """
     if str(path) == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise InputError("standard input is closed; name a file, or pipe a table in")
         content = sys.stdin.buffer.read()
     else:
         try:
@@ -80,10 +84,15 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_file(path: Path) -> None:
-    """Raise an `InputError` that says why, where a file cannot be read."""
+    """Raise an `InputError` that says why, where a file cannot be read: pipes and devices may have no end."""
     if str(path) == STANDARD_INPUT:
         return
     try:
+        kind = path.stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            raise InputError(
+                f"{path}: a pipe, device or terminal; name a file, or {STANDARD_INPUT} for input from a pipe"
+            )
         with path.open("rb"):
             pass
     except IsADirectoryError as error:
@@ -92,8 +101,24 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: no such file; check the path") from error
     except OSError as error:
         raise unreadable(path, error) from error
+    except InputError:
+        raise
     except ValueError as error:  # a null byte in the name
         raise InputError(f"{str(path)!r}: not a path") from error
+
+
+def from_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path whose ``~`` is a home folder; as it is, where there is no such user.
+
+    Examples
+    --------
+    >>> from_home("~nobody-of-this-name/rows.csv").name
+    'rows.csv'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def unreadable(path: Path, error: OSError) -> InputError:

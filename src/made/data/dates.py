@@ -31,6 +31,8 @@ from made.variables.missing import marks_of
 __all__ = ["date_form", "date_variables"]
 
 _FLOAT = float(np.finfo(np.float64).eps)
+# A year in weeks, and how many turns the sines and cosines of a week make in it.
+_YEAR, _TURNS = 365.2425 / 7, (1, 2, 3, 4)
 
 
 def date_form(columns: Sequence[NDArray[Any]], name: str) -> tuple[DateForm | None, str]:
@@ -102,10 +104,19 @@ def date_variables(
         arguments = arguments_of("numeric", settings)[1]
         if part == "time":
             arguments["bounds"] = [0, form.n_times - 1]
+        else:
+            arguments |= _turns_of_year(_numbers(first[train]))
         found.append(Column(own.name, "numeric", arguments, part=own))
     share = float(instants[0].missing.mean())
     found[0] = replace(found[0], note=note, found=Found(_why(form), share))
     return found
+
+
+def _turns_of_year(weeks: NDArray[np.float64]) -> dict[str, list[float]]:
+    """Return the periods of the week: none of up to a year, of which G says the same."""
+    if len(weeks) == 0 or np.ptp(weeks) <= _YEAR:
+        return {}
+    return {"periods": [_YEAR / turns for turns in _TURNS]}
 
 
 def _why(form: DateForm) -> str:

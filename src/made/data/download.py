@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from made.data.content import from_home
 from made.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def cache_dir() -> Path:
     """
     given = os.environ.get("MADE_CACHE_DIR")
     if given:
-        return Path(given).expanduser()
+        return from_home(given)
     import pooch
 
     return Path(pooch.os_cache("made"))

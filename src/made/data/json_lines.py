@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from made.data.content import read_content
 from made.data.faults import Fault
+from made.data.words import LARGEST_EXACT
 from made.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -145,9 +147,13 @@ class JsonColumns:
 def _object_of(line: str) -> tuple[dict[str, Any], str]:
     """Return the object that a line is, and why it is none."""
     try:
-        found = json.loads(line)
+        found = json.loads(line, parse_float=_as_written)
+    except _TooSmallError as error:
+        return {}, f"holds {error}, which is too small for a number; write 0"
     except ValueError as error:
         return {}, f"is not JSON ({getattr(error, 'msg', error)})"
+    except RecursionError:
+        return {}, "is not JSON of plain values (it is nested too deep)"
     if not isinstance(found, dict):
         return {}, "is no object; each line names its columns"
     nested = [name for name, value in found.items() if isinstance(value, dict | list)]
@@ -160,17 +166,38 @@ def _column(name: str, kinds: set[type], values: list[Any]) -> polars.Series:
     """Return values as a column of one type: numbers beside text or truth values are text."""
     import polars
 
-    if kinds <= {int}:
-        return polars.Series(name, values, dtype=polars.Int64)
-    if kinds == {bool} or kinds == {str}:
-        return polars.Series(name, values, dtype=polars.Boolean if kinds == {bool} else polars.String)
-    if kinds <= {int, float}:
+    if kinds <= {int} or kinds == {bool} or kinds == {str}:
+        kind = polars.Boolean if kinds == {bool} else polars.String if kinds == {str} else polars.Int64
+        try:
+            return polars.Series(name, values, dtype=kind)
+        except (OverflowError, TypeError, polars.exceptions.PolarsError):
+            kinds = {float}  # beyond 64 bits
+    if kinds <= {int, float} and not any(map(_is_rounded, values)):
         floats = [None if value is None else _as_float(value) for value in values]
         return polars.Series(name, floats, dtype=polars.Float64)
     words = [
         None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values
     ]
     return polars.Series(name, words, dtype=polars.String)
+
+
+def _is_rounded(value: Any) -> bool:
+    """Return whether a value is a whole number that a float64 would round."""
+    return isinstance(value, int) and abs(value) > LARGEST_EXACT and _as_float(value) != value
+
+
+class _TooSmallError(Exception):
+    """A number that is not 0 would become 0."""
+
+
+def _as_written(word: str) -> float | str:
+    """Return a number with a point or an exponent; as it is written where whole and rounded."""
+    value = float(word)
+    if value == 0 and re.match(r"-?[0.]*[1-9]", word):
+        raise _TooSmallError(word[:40])
+    if abs(value) >= LARGEST_EXACT and re.fullmatch(r"-?\d+\.0*", word) and int(word.split(".")[0]) != value:
+        return word
+    return value
 
 
 def _as_float(value: float) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from made.data.choices import Choices
+from made.data.content import from_home
 from made.data.dataset import Dataset, build
 from made.data.named import closest, known, load_named
 from made.data.readers import read_several, read_with_siblings
@@ -75,7 +76,7 @@ def load(
         if len(paths) > 1:
             others = "another" if len(paths) == 2 else f"{len(paths) - 1} others"
             title = f"{name_of(PurePath(paths[0]))} and {others}"
-            raw = read_several([Path(own).expanduser() for own in paths], missing=True)
+            raw = read_several([from_home(own) for own in paths], missing=True)
             return build(raw, title, seed=seed, n_points=n_points, choices=choices)
         name = paths[0]
     if not isinstance(name, (str, os.PathLike)):
@@ -89,7 +90,7 @@ def load(
         return load(
             expanded([os.fspath(name)]), data_dir, seed, n_points=n_points, choices=choices, progress=progress
         )
-    path = Path(name).expanduser()
+    path = from_home(name)
     if os.fspath(name) != STANDARD_INPUT:
         _check_word(os.fspath(name), path)
     raw = read_with_siblings(path, missing=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from made.data import download
+from made.data.content import from_home
 from made.data.raw import Raw
 from made.data.readers import read
 from made.data.registry import REGISTRY, SPLITS, Entry
@@ -183,7 +184,7 @@ def _digits(entry: Entry) -> Raw:
 
 def _places(data_dir: str | os.PathLike[str] | None) -> list[Path]:
     given = [data_dir, os.environ.get("MADE_DATA_DIR")]
-    return [Path(place).expanduser() for place in given if place] + [download.cache_dir()]
+    return [from_home(place) for place in given if place] + [download.cache_dir()]
 
 
 def _find(entry: Entry, data_dir: str | os.PathLike[str] | None) -> list[Path]:

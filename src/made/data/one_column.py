@@ -177,8 +177,8 @@ def _numbers(column: np.ndarray[Any, Any], table: Table, d: int, source: str) ->
         place = table.place(d, source)
         if any(isinstance(value, datetime.date | datetime.time | np.datetime64) for value in column.tolist()):
             raise InputError(
-                f"{place} holds dates, which arrays and scikit-learn's estimators do not take: give "
-                "made.auto_fit a data frame, or turn them into numbers"
+                f"{place} holds dates beside other values, or dates that are to be numbers: a column of "
+                "dates holds nothing else"
             ) from None
         raise InputError(f"{place} holds neither numbers nor text") from None
     if numbers.dtype.kind == "b":

@@ -21,7 +21,7 @@ from made.data.layout import Text, open_text, unified
 from made.data.raw import Raw
 from made.data.readers import of_frame, of_json, of_text
 from made.data.records import read_records
-from made.data.tables import scan_arrow, scan_parquet
+from made.data.tables import damage_errors, scan_arrow, scan_parquet
 from made.data.text import read_portion, refusing
 from made.data.words import are_gaps, has_decimal_comma
 from made.support.errors import InputError
@@ -103,12 +103,11 @@ class _OfTable(Portions):
         self._size = _size_of(width)
 
     def __iter__(self) -> Iterator[Raw]:
-        import polars
 
         for first in range(0, max(self.n_rows, 1), self._size):
             try:
                 frame = self._table.slice(first, self._size).collect()
-            except (polars.exceptions.PolarsError, OSError) as error:
+            except damage_errors() as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise InputError(f"{self.path}: a damaged file ({reason}); write it again") from error
             yield replace(of_frame(self.path, frame), first=first)

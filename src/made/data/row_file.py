@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.data.content import check_file
-from made.data.tables import numbers_of, scan_parquet
+from made.data.content import check_file, from_home
+from made.data.tables import are_rounded, as_array, damage_errors, numbers_of, scan_parquet
 from made.support.errors import InputError
 from made.variables.column import find_column
 
@@ -90,7 +90,9 @@ class RowFile(ABC):
         digest = hashlib.sha256(repr(about).encode())
         rows = min(_ROWS_PER_SAMPLE, self.n)
         for start in sorted({(self.n - rows) * i // (_SAMPLES - 1) for i in range(_SAMPLES)}):
-            digest.update(np.ascontiguousarray(self.read(start, rows)).data)
+            own = self.read(start, rows)
+            is_plain = own.dtype != object
+            digest.update(np.ascontiguousarray(own).data if is_plain else repr(own.tolist()).encode())
         return digest.hexdigest()
 
     def __len__(self) -> int:
@@ -105,7 +107,7 @@ class RowFile(ABC):
     def _read(self, first: int, n: int) -> NDArray[Any]:
         """Return n rows from the given row of the file on."""
 
-    def _changed(self, error: Exception | None = None) -> InputError:
+    def _changed(self, error: BaseException | None = None) -> InputError:
         why = "" if error is None else f" ({(str(error).splitlines() or [type(error).__name__])[0]})"
         return InputError(f"{self.path}: changed or damaged since it was opened{why}; open it again")
 
@@ -145,7 +147,7 @@ def open_rows(path: str | os.PathLike[str], columns: Sequence[str | int] | None 
     >>> rows.part(0, -1), rows.part(-1)
     (RowFile('rows.npy': 4 rows, 5 columns), RowFile('rows.npy': 1 rows, 5 columns))
     """
-    path = Path(path).expanduser()
+    path = from_home(path)
     check_file(path)
     kinds: dict[str, type[_NpyFile] | type[_ParquetFile]] = {".npy": _NpyFile, ".parquet": _ParquetFile}
     kind = kinds.get(path.suffix.lower())
@@ -203,11 +205,11 @@ class _ParquetFile(RowFile):
         self.columns, self.n_columns = tuple(names), len(names)
 
     def _read(self, first: int, n: int) -> NDArray[Any]:
-        import polars
 
         try:
-            rows: NDArray[Any] = self._table.slice(first, n).collect().to_numpy()
-        except (polars.exceptions.PolarsError, OSError) as error:
+            frame = self._table.slice(first, n).collect()
+            rows = as_array(frame) if are_rounded(frame) else frame.to_numpy()
+        except damage_errors() as error:
             raise self._changed(error) from error
         if len(rows) < n:
             raise self._changed()
@@ -226,7 +228,7 @@ def _npy_header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
             offset = file.tell()
     except InputError:
         raise
-    except (ValueError, SyntaxError, EOFError, OSError) as error:
+    except Exception as error:  # what numpy raises for a damaged header is anything at all
         raise InputError(
             f"{path}: not a NumPy file, or a damaged one; write it again with numpy.save"
         ) from error

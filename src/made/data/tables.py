@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.data.words import are_gaps
+from made.data.words import LARGEST_EXACT, are_gaps
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.column_types import ColumnType, described
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import polars
 
 __all__ = [
+    "are_rounded",
     "as_array",
+    "damage_errors",
     "date_series",
     "dtypes_of",
     "numbers_of",
@@ -32,8 +34,13 @@ __all__ = [
 
 # Days from 1970 whose nanoseconds an int64 holds.
 _DAYS_IN_NANOSECONDS = 106_000
-# Beyond it, not every whole number is a float64.
-_LARGEST_EXACT = 2**53
+
+
+def damage_errors() -> tuple[type[BaseException], ...]:
+    """Return what polars raises for damaged files: a panic inside it is no `Exception`."""
+    import polars
+
+    return Exception, polars.exceptions.PanicException
 
 
 def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
@@ -57,7 +64,7 @@ def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
     try:
         table = polars.scan_parquet(path, glob=False, hive_partitioning=False)
         return table, table.collect_schema(), table.select(polars.len()).collect().item()
-    except (polars.exceptions.PolarsError, OSError) as error:
+    except damage_errors() as error:
         raise InputError(f"{path}: not a Parquet file, or a damaged one; write it again") from error
 
 
@@ -68,7 +75,7 @@ def scan_arrow(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int] | None
     try:
         table = polars.scan_ipc(path, glob=False)
         return table, table.collect_schema(), table.select(polars.len()).collect().item()
-    except (polars.exceptions.PolarsError, OSError, TypeError):
+    except damage_errors():
         return None
 
 
@@ -114,9 +121,9 @@ def read_table(path: Path, suffix: str) -> polars.DataFrame:
             return scan_parquet(path)[0].collect()
         try:
             return polars.read_ipc(path)
-        except polars.exceptions.PolarsError:
+        except damage_errors():
             return polars.read_ipc_stream(path)
-    except (polars.exceptions.PolarsError, OSError) as error:
+    except damage_errors() as error:
         raise InputError(f"{path}: not {kind} file, or a damaged one; write it again") from error
 
 
@@ -154,7 +161,7 @@ def plain(path: Path, frame: polars.DataFrame) -> polars.DataFrame:
         elif kind == polars.Null:
             column = column.cast(polars.Int64)
         elif kind.is_decimal():
-            column = column.cast(polars.Float64)
+            column = _of_decimals(column)
         elif kind in (polars.String, polars.Categorical, polars.Enum):
             words = column.cast(polars.String).str.strip_chars()
             column = words.set(are_gaps(words).fill_null(value=False), None)
@@ -243,8 +250,29 @@ def _as_objects(frame: polars.DataFrame) -> NDArray[Any]:
     return rows
 
 
+def _of_decimals(column: polars.Series) -> polars.Series:
+    """Return decimals as numbers: whole ones exactly; as text where they are neither int64 nor float64."""
+    import polars
+
+    known = column.drop_nulls()
+    whole: polars.Series = column.cast(polars.Int64, strict=False)
+    is_whole = whole.null_count() == column.null_count()
+    if is_whole and bool((whole.drop_nulls().cast(column.dtype) == known).all()):
+        return whole
+    floats: polars.Series = column.cast(polars.Float64)
+    large = known.filter(floats.drop_nulls().abs() >= float(LARGEST_EXACT)).to_list()
+    is_rounded = any(own == own.to_integral_value() and int(float(own)) != int(own) for own in large)
+    return column.cast(polars.String) if is_rounded else floats
+
+
 def _is_whole(column: polars.Series) -> bool:
     return column.null_count() == 0 and bool(((column == column.floor()) & (column.abs() < 2.0**63)).all())
+
+
+def are_rounded(frame: polars.DataFrame) -> bool:
+    """Return whether one array of float64 would round whole numbers of a table of numbers."""
+    mixes = any(column.dtype.is_float() or column.null_count() for column in frame)
+    return mixes and any(_is_large(column) for column in frame)
 
 
 def _is_large(column: polars.Series) -> bool:
@@ -252,7 +280,7 @@ def _is_large(column: polars.Series) -> bool:
     if not column.dtype.is_integer() or len(column) == column.null_count():
         return False
     low, high = int(column.min()), int(column.max())  # type: ignore[arg-type]
-    return max(-low, high) > _LARGEST_EXACT
+    return max(-low, high) > LARGEST_EXACT
 
 
 def _read_excel(path: Path) -> polars.DataFrame:

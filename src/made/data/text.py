@@ -5,6 +5,7 @@ Lines and columns of a file are counted from 1 in messages, as editors and sprea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from made.data.faults import Fault, shortened
 from made.data.layout import Text, open_text
 from made.data.records import Records, read_records
 from made.data.tables import as_array, dtypes_of
-from made.data.words import are_gaps, as_numbers
+from made.data.words import LARGEST_EXACT, are_gaps, as_number, as_numbers, rounded_whole, vanished
 from made.support.errors import InputError
 from made.variables.column_types import ColumnType
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     import polars
 
 __all__ = ["TextFile", "TextTable", "read_portion", "read_text", "refusing"]
+
+
+# What may be a number too small for a float64.
+_TINY = re.compile(rb"[eE]-[0-9]{3}|0{300}")
 
 
 class TextTable(NamedTuple):
@@ -166,7 +171,7 @@ def refusing(path: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text in UTF-8; save it in that encoding") from error
-    except polars.exceptions.PolarsError as error:
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
         raise InputError(f"{path}: not a table of text ({str(error).splitlines()[0]})") from error
 
 
@@ -184,8 +189,11 @@ def _quick(text: Text) -> polars.DataFrame | None:
     for column in frame:
         if column.dtype not in (polars.Int64, polars.Float64) or column.null_count():
             return None
-        if column.dtype == polars.Float64 and not column.is_finite().all():
-            return None
+        if column.dtype == polars.Float64:
+            if not column.is_finite().all() or column.abs().max() >= float(LARGEST_EXACT):  # type: ignore[operator]
+                return None
+            if (column == 0).any() and _TINY.search(body):
+                return None
     return frame
 
 
@@ -223,6 +231,17 @@ def _columns_of(
             notes += _mixed(known, values, lines, f"column {place + 1}{_named(text, place)}")
             values = known
         wrong = gaps if not missing else gaps & ~gaps
+        if not is_text and values.dtype == polars.Float64:
+            tiny = vanished(known, values)
+            values = values.set(tiny, float("inf"))  # no more a number than what is too large
+            row = rounded_whole(known, values)
+            if row is not None:
+                where = f"column {place + 1}{_named(text, place)}"
+                notes.append(
+                    f"{where} holds whole numbers that would be rounded, first {shortened(known[row])!r} "
+                    f"in line {lines[row]}: it is read as text"
+                )
+                is_text, values = True, known
         if not is_text:
             wrong = wrong | ~(values.cast(polars.Float64).is_finite().fill_null(value=True))
         faulty = wrong.arg_true()
@@ -251,6 +270,10 @@ def _complaint(text: Text, place: int, field: str) -> str:
     where = f"column {place + 1}{_named(text, place)}"
     if not field:
         return f"{where} is empty; fill it or drop the row"
+    if as_number(field.replace(",", ".")) == 0:
+        return (
+            f"{where} holds {shortened(field)!r}, which is too small for a number; write 0, or drop the row"
+        )
     return f"{where} holds {shortened(field)!r}, which is not a number; fill or drop what is missing"
 
 

@@ -7,11 +7,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["MISSING_WORDS", "are_gaps", "as_number", "as_numbers", "has_decimal_comma", "is_gap", "parsed"]
+__all__ = [
+    "LARGEST_EXACT",
+    "MISSING_WORDS",
+    "are_gaps",
+    "as_number",
+    "as_numbers",
+    "has_decimal_comma",
+    "is_gap",
+    "parsed",
+    "rounded_whole",
+    "vanished",
+]
 
 #: What files write where a value is missing, in small letters.
 MISSING_WORDS = ("", "?", "na", "n/a", "nan", "none", "null")
 
+#: Beyond it, not every whole number is a float64.
+LARGEST_EXACT = 2**53
+# A whole number, written without an exponent.
+_WHOLE = r"^[+-]?\d{1,400}([.,]0*)?$"
 # A number with a decimal comma.
 _DECIMAL_COMMA = r"^[+-]?(\d+,\d*|\d*,\d+|\d+)([eE][+-]?\d+)?$"
 
@@ -85,6 +100,43 @@ def as_numbers(words: polars.Series, *, decimal_comma: bool | None = False) -> p
         own = words.str.replace(",", ".", literal=True).cast(polars.Float64, strict=False)
         numbers = own.set(~words.str.contains(_DECIMAL_COMMA).fill_null(value=False), None)
     return numbers
+
+
+def rounded_whole(words: polars.Series, numbers: polars.Series) -> int | None:
+    """Return the place of the first word that is a whole number and no float64; None where none is.
+
+    Parameters
+    ----------
+    words : Series of strings
+        Without blanks around them; null where missing.
+    numbers : Series of Float64
+        What they were read as.
+
+    Examples
+    --------
+    >>> import polars
+    >>> words = polars.Series(["0.5", "9007199254740992", "9007199254740993"])
+    >>> rounded_whole(words, as_numbers(words))
+    2
+    """
+    large = (numbers.abs() >= float(LARGEST_EXACT)) & words.str.contains(_WHOLE)
+    for place in large.fill_null(value=False).arg_true().to_list():
+        if int(words[place].replace(",", ".").split(".")[0]) != int(numbers[place]):
+            return int(place)
+    return None
+
+
+def vanished(words: polars.Series, numbers: polars.Series) -> polars.Series:
+    """Return which words are numbers other than 0 that became 0.
+
+    Examples
+    --------
+    >>> import polars
+    >>> words = polars.Series(["0.0", "1e-400"])
+    >>> vanished(words, as_numbers(words)).to_list()
+    [False, True]
+    """
+    return ((numbers == 0) & words.str.contains(r"^[+-]?[0.,]*[1-9]")).fill_null(value=False)
 
 
 def parsed(words: list[str], *, decimal_comma: bool | None = False) -> list[int | float | str]:

@@ -269,8 +269,12 @@ def _check_weights(weights: Any, n_variables: int) -> NDArray[np.float64]:
             f"a distribution over degrees has D - 1 = {n_variables - 1} weights, got {distribution.size}; "
             "to give the degrees themselves, give one list per hidden layer: [[1, 2, 1, 2]]"
         )
-    if not np.isfinite(distribution).all() or (distribution < 0).any() or distribution.sum() == 0:
+    if not np.isfinite(distribution).all() or (distribution < 0).any() or not distribution.any():
         raise InputError("a distribution over degrees needs weights >= 0 that do not all vanish")
+    with np.errstate(over="ignore"):
+        is_too_large = not np.isfinite(distribution.sum())
+    if is_too_large:
+        distribution = distribution / distribution.max()
     # Normalized weights stay the same to the last bit: masks must not change when they are read from a file.
     total = distribution.sum()
     return distribution if abs(total - 1) < 1e-12 else distribution / total

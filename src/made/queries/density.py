@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,6 +92,9 @@ class Density(Protocol):
     def sample(self, u: Floats, rows: Rows) -> States:
         """Return complete rows: known entries, and others sampled with uniforms (n, D)."""
 
+    def quantiles(self, u: Floats, rows: Rows, variable: int) -> tuple[IntArray, IntArray]:
+        """Return codes and bodies (n, M) of a number at uniforms (M,), in its region, given those before."""
+
 
 @dataclass(frozen=True)
 class MaskDensity:
@@ -107,6 +110,8 @@ class MaskDensity:
         Maps rows to log p of each variable, (n, D).
     sample_of : callable
         Maps uniforms (n, D) and rows to complete rows.
+    quantiles_of : callable
+        Maps uniforms (M,), rows and a numeric variable to its codes and bodies, (n, M) each.
     """
 
     number: int
@@ -114,6 +119,7 @@ class MaskDensity:
     device: torch.device
     log_prob_of: Callable[[Rows], Tensor]
     sample_of: Callable[[Floats, Rows], Rows]
+    quantiles_of: Callable[[Floats, Rows, int], tuple[Tensor, Tensor]]
 
     @torch.no_grad()
     def log_prob(self, rows: Rows) -> Floats:
@@ -125,6 +131,12 @@ class MaskDensity:
     def sample(self, u: Floats, rows: Rows) -> States:
         """Return rows with the entries that are not known sampled from uniforms (n, D)."""
         return States.of(self.sample_of(u, rows.to(self.device)))
+
+    @torch.no_grad()
+    def quantiles(self, u: Floats, rows: Rows, variable: int) -> tuple[IntArray, IntArray]:
+        """Return the codes and bodies of a number at uniforms, (n, M) each."""
+        codes, bodies = self.quantiles_of(u, rows.to(self.device), variable)
+        return codes.cpu().numpy(), bodies.cpu().numpy()
 
 
 class Askable(Protocol):
@@ -165,6 +177,9 @@ class Askable(Protocol):
 
     def chosen_masks(self, mask: int | Sequence[int] | None) -> list[int]:
         """Return the numbers of the masks that `mask` names, which are checked; all by default."""
+
+    def mask_counts(self) -> Mapping[int, int]:
+        """Return the masks of the mixture that differ, one number of each, and how many numbers it has."""
 
     def density(self, k: int, groups: IntArray | None = None) -> Density:
         """Return mask k; with (D,) groups, the same mask with its ordering changed to go group by group."""

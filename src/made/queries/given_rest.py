@@ -12,41 +12,40 @@ does not depend on the rows beside it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from made.masks.ordering import IntArray
-from made.queries.density import Askable, Density, Floats, States
+from made.queries.density import Askable, BoolArray, Density, Floats, States
 from made.queries.quadrature import panel_rule
 from made.queries.query import N_PARTICLES, inference_of
 from made.queries.value_sets import ValueSet
 from made.queries.work import index
 from made.variables.rows import Rows
 
-__all__ = ["GivenRest", "given_rest"]
+__all__ = ["Distribution", "GivenRest", "distribution_given_rest", "given_rest"]
 
 # Panels of the rule end at these normal scores of u; values of more than that are not listed but sampled.
 _EDGES = [-np.inf, -3.0, -1.5, 0.0, 1.5, 3.0, np.inf]
 _MOST_LISTED, _N_SAMPLED = 4096, 1024
-# Where an integral may be off by more, in nats, it is computed anew on finer panels.
-_TOLERANCE = 0.01
+# Where an integral may change an answer by more, in nats, it is computed anew on finer panels; also where it
+# is off by more than a share of itself, under any mask: a peak may then lie between the nodes.
+_TOLERANCE, _MOST_OFF = 0.01, 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class GivenRest:
-    """The distribution of one column given all other entries, row by row, and the value that is there.
+class Distribution:
+    """The distribution of one column given all other entries, row by row.
 
     Attributes
     ----------
-    log_prob : (n,) float64 array
-        log p(x_d | all other entries) in nats, of the value that is there.
-    surprise : (n,) float64 array
-        By how many nats that is below the mean of what values drawn from the distribution have.
     codes, bodies : (n, S) int64 arrays
         Values as a model has them: all that there are, or nodes. Bodies are 0 where a column is discrete.
     weights : (n, S) float64 array
@@ -55,22 +54,38 @@ class GivenRest:
         The values are all that there are, the same in every row.
     """
 
-    log_prob: Floats
-    surprise: Floats
     codes: IntArray
     bodies: IntArray
     weights: Floats
-    is_listed: bool = False
+    is_listed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class GivenRest(Distribution):
+    """The distribution of one column given all other entries, row by row, and the value that is there.
+
+    Attributes
+    ----------
+    codes, bodies, weights, is_listed
+        As in `Distribution`; the weights of a row whose own value is not listed sum to less than 1.
+    log_prob : (n,) float64 array
+        log p(x_d | all other entries) in nats, of the value that is there.
+    surprise : (n,) float64 array
+        By how many nats that is below the mean of what values drawn from the distribution have.
+    """
+
+    log_prob: Floats
+    surprise: Floats
 
     def __getitem__(self, some: IntArray) -> GivenRest:
         """Return the answers for some of the rows."""
         return GivenRest(
-            self.log_prob[some],
-            self.surprise[some],
             self.codes[some],
             self.bodies[some],
             self.weights[some],
             self.is_listed,
+            self.log_prob[some],
+            self.surprise[some],
         )
 
     def averaged(self, each: int) -> GivenRest:
@@ -81,28 +96,29 @@ class GivenRest:
             weights = self.weights.reshape(n, each, -1).mean(axis=1)
             with np.errstate(divide="ignore"):
                 surprise = _mean(weights, np.log(weights)) - log_prob
-            return GivenRest(log_prob, surprise, self.codes[::each], self.bodies[::each], weights, True)
+            return GivenRest(self.codes[::each], self.bodies[::each], weights, True, log_prob, surprise)
         typical = (self.surprise + self.log_prob).reshape(n, each).mean(axis=1)
         codes, bodies = self.codes.reshape(n, -1), self.bodies.reshape(n, -1)
-        return GivenRest(log_prob, typical - log_prob, codes, bodies, (self.weights / each).reshape(n, -1))
+        weights = (self.weights / each).reshape(n, -1)
+        return GivenRest(codes, bodies, weights, False, log_prob, typical - log_prob)
 
     @staticmethod
     def cat(parts: Sequence[GivenRest]) -> GivenRest:
         """Join the answers for successive rows; those for one at least."""
         return GivenRest(
-            np.concatenate([part.log_prob for part in parts]),
-            np.concatenate([part.surprise for part in parts]),
             np.concatenate([part.codes for part in parts]),
             np.concatenate([part.bodies for part in parts]),
             np.concatenate([part.weights for part in parts]),
             parts[0].is_listed,
+            np.concatenate([part.log_prob for part in parts]),
+            np.concatenate([part.surprise for part in parts]),
         )
 
 
 def given_rest(
     model: Askable, rows: Rows, variable: int, own: ValueSet, log_prob: Floats, particles: int = N_PARTICLES
 ) -> GivenRest:
-    """Return the distribution of a column given all other entries of each row.
+    """Return the distribution of a column given all other entries of each row, and what it says of its entry.
 
     Parameters
     ----------
@@ -119,10 +135,56 @@ def given_rest(
     particles : int
         Per row and mask, where an integral would be poor.
     """
-    asked = _Column(model, rows.to(torch.device("cpu")), variable, own, log_prob)
+    asked = _Column(model, rows.to(torch.device("cpu")), variable, own)
     if len(own) > _MOST_LISTED:
-        return asked.sampled()
-    return asked.integrated(particles) if own.has_nodes else asked.listed()
+        return asked.of_sample(log_prob)
+    return asked.of_integral(log_prob, particles) if own.has_nodes else asked.of_list(log_prob)
+
+
+def distribution_given_rest(model: Askable, rows: Rows, variable: int, own: ValueSet) -> Distribution:
+    """Return the distribution of a column given all other entries of each row, whatever its own entry is.
+
+    Parameters
+    ----------
+    model, rows, variable, own
+        As for `given_rest`.
+    """
+    asked = _Column(model, rows.to(torch.device("cpu")), variable, own)
+    if len(own) > _MOST_LISTED:
+        codes, others, _ = asked.sampled
+        return Distribution(codes, np.zeros_like(codes), _shares(others), False)
+    if own.has_nodes:
+        found = asked.integral
+        logs = np.hstack([found.of_atoms, found.of_nodes])
+        return Distribution(found.codes, found.bodies, _shares(logs), False)
+    codes, bodies, joint = asked.listed
+    return Distribution(codes, bodies, _shares(joint), True)
+
+
+class _Integral(NamedTuple):
+    """A column with a body that is integrated over; logarithms, all of them together with the other entries.
+
+    Attributes
+    ----------
+    codes, bodies : (n, A + M) int64 arrays
+        The atoms, and the nodes of all masks.
+    of_atoms, of_nodes : (n, A) and (n, M) arrays
+        Of the mass of each.
+    log_density : (n, M) array
+        Of each node, its density over the mean of that within the body.
+    error : (n,) array
+        By how much the sum over nodes may be off.
+    is_sharp : (n,) bool array
+        Whether the integral is hardly known under some mask.
+    """
+
+    codes: IntArray
+    bodies: IntArray
+    of_atoms: Floats
+    of_nodes: Floats
+    log_density: Floats
+    error: Floats
+    is_sharp: BoolArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,81 +195,106 @@ class _Column:
     rows: Rows
     variable: int
     own: ValueSet
-    log_prob: Floats
 
     @cached_property
-    def densities(self) -> list[Density]:
-        """The masks of the mixture."""
-        return [self.model.density(k) for k in self.model.chosen_masks(None)]
+    def densities(self) -> list[tuple[Density, float]]:
+        """The masks of the mixture that differ, and the logarithm of the share of each."""
+        counts = self.model.mask_counts()
+        n = sum(counts.values())
+        return [(self.model.density(k), math.log(count / n)) for k, count in counts.items()]
 
-    def listed(self) -> GivenRest:
-        """Score every value."""
-        codes, bodies, joint = self._listed
+    def of_list(self, log_prob: Floats) -> GivenRest:
+        """Answer from the score of every value."""
+        codes, bodies, joint = self.listed
         # A value beyond the points that are gone through is there all the same.
         own_codes, own_bodies = self._entries
         there = (codes == own_codes[:, None]) & ((bodies == own_bodies[:, None]) | (codes > 0))
-        beyond = np.where(there.any(axis=1), -np.inf, self.log_prob)
+        beyond = np.where(there.any(axis=1), -np.inf, log_prob)
         log_rest = np.logaddexp(np.logaddexp.reduce(joint, axis=1), beyond)
-        log_prob = np.minimum(self.log_prob - log_rest, 0.0)
+        log_prob = np.minimum(log_prob - log_rest, 0.0)
         each = joint - log_rest[:, None]
-        return GivenRest(log_prob, _mean(np.exp(each), each) - log_prob, codes, bodies, np.exp(each), True)
+        weights = np.exp(each)
+        return GivenRest(codes, bodies, weights, True, log_prob, _mean(weights, each) - log_prob)
 
-    def integrated(self, particles: int) -> GivenRest:
-        """Score the atoms, and integrate over the body."""
-        codes, bodies, of_atoms = self._listed
+    def of_integral(self, log_prob: Floats, particles: int) -> GivenRest:
+        """Answer from the scores of the atoms, and the integral over the body."""
+        found = self.integral
+        of_body = np.logaddexp.reduce(found.of_nodes, axis=1)
+        log_rest = np.logaddexp(np.logaddexp.reduce(found.of_atoms, axis=1, initial=-np.inf), of_body)
+        given = log_prob - log_rest
+        with np.errstate(over="ignore"):
+            poor = np.flatnonzero(found.is_sharp | ~(np.exp(found.error - log_rest) < _TOLERANCE))
+        if len(poor):
+            given[poor] = log_prob[poor] - self._evidence(poor, particles)
+        # A density within the body has other units than the masses of atoms: the two are compared apart.
+        which = np.hstack([found.of_atoms, of_body[:, None]]) - log_rest[:, None]
+        within = _mean(np.exp(_less(found.of_nodes, of_body[:, None])), found.log_density)
+        typical = _mean(np.exp(which), which) + np.where(self._entries[0] == 0, within, 0.0)
+        weights = np.exp(np.hstack([found.of_atoms, found.of_nodes]) - log_rest[:, None])
+        return GivenRest(found.codes, found.bodies, weights, False, given, typical - given)
+
+    def of_sample(self, log_prob: Floats) -> GivenRest:
+        """Answer from classes that are evenly spread."""
+        codes, others, joint = self.sampled
+        # What is known of the sum is no more than the sum.
+        log_rest = np.maximum(np.logaddexp.reduce(others, axis=1), log_prob)
+        log_prob, weights = log_prob - log_rest, _shares(others)
+        typical = _mean(weights, joint - log_rest[:, None])
+        return GivenRest(codes, np.zeros_like(codes), weights, False, log_prob, typical - log_prob)
+
+    @cached_property
+    def listed(self) -> tuple[IntArray, IntArray, Floats]:
+        """The codes and bodies of the values that are listed, and log p of the rows with each, (n, S)."""
+        shape = (len(self.rows), len(self.own))
+        codes, bodies = (np.broadcast_to(own, shape) for own in (self.own.codes, self.own.bodies))
+        by_mask = [self._scores(density, codes, bodies)[0] + share for density, share in self.densities]
+        joint: Floats = np.logaddexp.reduce(by_mask, axis=0)
+        return codes, bodies, joint
+
+    @cached_property
+    def integral(self) -> _Integral:
+        """Atoms and nodes."""
+        codes, bodies, of_atoms = self.listed
         u, *rules = panel_rule(_EDGES)
         log_kronrod = np.log(rules[0])
-        parts, log_f, errors = [], [], []
-        for density in self.densities:
+        of_nodes, log_density, errors, largest = [], [], [], np.zeros(len(self.rows))
+        for density, share in self.densities:
             at_codes, at_bodies = self._values_at(density, u)
             joint, factor = self._scores(density, at_codes, at_bodies)
             others = _less(joint, factor) + self._log_body(density)[:, None]
             total = np.logaddexp.reduce(others + log_kronrod, axis=1, keepdims=True)
-            parts.append(others + log_kronrod - np.log(len(self.densities)))
-            log_f.append(_less(joint, total))
-            errors.append(_error(np.exp(_less(others, total)), *rules))
+            of_nodes.append(others + log_kronrod + share)
+            log_density.append(_less(joint, total))
+            error = _error(np.exp(_less(others, total)), *rules)
+            largest = np.fmax(largest, np.where(np.isnan(error), np.inf, error))
+            with np.errstate(divide="ignore"):
+                errors.append(np.log(error) + total[:, 0] + share)
             codes, bodies = np.hstack([codes, at_codes]), np.hstack([bodies, at_bodies])
-        nodes = np.concatenate(parts, axis=1)  # (n, K * M)
-        of_body = np.logaddexp.reduce(nodes, axis=1)
-        log_rest = np.logaddexp(np.logaddexp.reduce(of_atoms, axis=1, initial=-np.inf), of_body)
-        log_prob = self.log_prob - log_rest
-        poor = np.flatnonzero(~(np.max(errors, axis=0) < _TOLERANCE))
-        if len(poor):
-            log_prob[poor] = self.log_prob[poor] - self._evidence(poor, particles)
-        # A density within the body has other units than the masses of atoms: the two are compared apart.
-        which = np.hstack([of_atoms, of_body[:, None]]) - log_rest[:, None]
-        within = _mean(np.exp(_less(nodes, of_body[:, None])), np.hstack(log_f))
-        typical = _mean(np.exp(which), which) + np.where(self._entries[0] == 0, within, 0.0)
-        weights = np.exp(np.hstack([of_atoms, nodes]) - log_rest[:, None])
-        return GivenRest(log_prob, typical - log_prob, codes, bodies, weights)
-
-    def sampled(self) -> GivenRest:
-        """Take classes that are evenly spread in their distribution given what comes before."""
-        u = (np.arange(_N_SAMPLED) + 0.5) / _N_SAMPLED
-        all_codes, parts, joints = [], [], []
-        for density in self.densities:
-            codes, bodies = self._values_at(density, u)
-            joint, factor = self._scores(density, codes, bodies)
-            all_codes.append(codes)
-            parts.append(_less(joint, factor))
-            joints.append(joint)
-        others = np.hstack(parts)
-        total = np.logaddexp.reduce(others, axis=1)
-        # What is known of the sum is no more than the sum.
-        log_rest = np.maximum(total - np.log(others.shape[1]), self.log_prob)
-        log_prob, weights = self.log_prob - log_rest, np.exp(others - total[:, None])
-        typical = _mean(weights, np.hstack(joints) - log_rest[:, None])
-        codes = np.hstack(all_codes)
-        return GivenRest(log_prob, typical - log_prob, codes, np.zeros_like(codes), weights)
+        return _Integral(
+            codes,
+            bodies,
+            of_atoms,
+            np.hstack(of_nodes),
+            np.hstack(log_density),
+            np.logaddexp.reduce(errors, axis=0),
+            ~(largest < _MOST_OFF),
+        )
 
     @cached_property
-    def _listed(self) -> tuple[IntArray, IntArray, Floats]:
-        """The codes and bodies of the values that are listed, and log p of the rows with each, (n, S)."""
-        shape = (len(self.rows), len(self.own))
-        codes, bodies = (np.broadcast_to(own, shape) for own in (self.own.codes, self.own.bodies))
-        by_mask = [self._scores(density, codes, bodies)[0] for density in self.densities]
-        joint: Floats = np.logaddexp.reduce(by_mask, axis=0) - np.log(len(by_mask))
-        return codes, bodies, joint
+    def sampled(self) -> tuple[IntArray, Floats, Floats]:
+        """Classes that are evenly spread in their distribution given what comes before, (n, S).
+
+        Of each, log p of all other entries over the number of classes, and log p of the row with it.
+        """
+        u = (np.arange(_N_SAMPLED) + 0.5) / _N_SAMPLED
+        all_codes, others, joints = [], [], []
+        for density, share in self.densities:
+            codes, bodies = self._sampled_at(density, u)
+            joint, factor = self._scores(density, codes, bodies)
+            all_codes.append(codes)
+            others.append(_less(joint, factor) + share - math.log(_N_SAMPLED))
+            joints.append(joint)
+        return np.hstack(all_codes), np.hstack(others), np.hstack(joints)
 
     @cached_property
     def _entries(self) -> tuple[IntArray, IntArray]:
@@ -231,27 +318,32 @@ class _Column:
         return joint.reshape(codes.shape), factor.reshape(codes.shape)
 
     def _values_at(self, density: Density, u: Floats) -> tuple[IntArray, IntArray]:
-        """Return codes and bodies (n, M) of the quantiles u, (M,), given what comes before."""
-        codes, bodies = np.zeros((2, len(self.rows) * len(u)), dtype=np.int64)
+        """Return codes and bodies (n, M) of the quantiles u, (M,), of the body given what comes before."""
+        size = max(self.model.rows_per_batch // len(u), 1)
+        parts = [density.quantiles(u, part, self.variable) for part in self._without_entry().batches(size)]
+        codes, bodies = zip(*parts, strict=True)
+        return np.concatenate(codes), np.concatenate(bodies)
+
+    def _sampled_at(self, density: Density, u: Floats) -> tuple[IntArray, IntArray]:
+        """Return codes (n, M) of the quantiles u, (M,), of a class given what comes before, and no bodies."""
+        codes = np.zeros(len(self.rows) * len(u), dtype=np.int64)
         for first in range(0, len(codes), self.model.rows_per_batch):
             number = np.arange(first, min(first + self.model.rows_per_batch, len(codes)))
             begun = self._without_entry(index(number // len(u)))
             uniforms = np.full(begun.codes.shape, 0.5)
             uniforms[:, self.variable] = u[number % len(u)]
-            states = density.sample(uniforms, begun)
-            codes[number] = states.codes[:, self.variable]
-            if self.own.place is not None:
-                bodies[number] = states.bodies[:, self.own.place]
-        return codes.reshape(-1, len(u)), bodies.reshape(-1, len(u))
+            codes[number] = density.sample(uniforms, begun).codes[:, self.variable]
+        found = codes.reshape(-1, len(u))
+        return found, np.zeros_like(found)
 
     def _log_body(self, density: Density) -> Floats:
         """Return log of how probable the body is, (n,), given what comes before."""
         if len(self.own) == 0:
             return np.zeros(len(self.rows))
-        batches = self._without_entry(slice(None)).batches(self.model.rows_per_batch)
+        batches = self._without_entry().batches(self.model.rows_per_batch)
         return np.concatenate([density.log_prob(part)[:, self.variable] for part in batches])
 
-    def _without_entry(self, some: Tensor | slice) -> Rows:
+    def _without_entry(self, some: Tensor | slice = slice(None)) -> Rows:
         """Return some of the rows without the entry, which is of the body where there is one."""
         part = self.rows[some]
         known = torch.ones_like(part.codes, dtype=torch.bool)
@@ -272,6 +364,11 @@ def _error(values: Floats, kronrod: Floats, gauss: Floats) -> Floats:
     panels = (values * (kronrod - gauss)).reshape(len(values), -1, len(kronrod) // (len(_EDGES) - 1))
     error: Floats = np.abs(panels.sum(axis=2)).sum(axis=1)
     return error
+
+
+def _shares(logs: Floats) -> Floats:
+    """Return the shares of the sum over each row, (n, S)."""
+    return np.exp(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
 
 
 def _less(logs: Floats, others: Floats) -> Floats:

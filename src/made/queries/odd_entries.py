@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.queries.density import Askable, Floats, States
-from made.queries.given_rest import GivenRest, given_rest
+from made.queries.given_rest import Distribution, GivenRest, given_rest
 from made.queries.query import N_PARTICLES, inference_of
 from made.queries.value_sets import ValueSet, value_sets
 from made.queries.weighted import completions, weighted_quantiles
@@ -298,7 +298,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _in_words(model: Askable, d: int, found: GivenRest, some: NDArray[np.int64]) -> list[str]:
+def _in_words(model: Askable, d: int, found: Distribution, some: NDArray[np.int64]) -> list[str]:
     """Say what was expected in some of the rows."""
     block = model.variables.block_of(d)
     if isinstance(block, Numeric):
@@ -312,7 +312,7 @@ def _in_words(model: Askable, d: int, found: GivenRest, some: NDArray[np.int64])
     return texts
 
 
-def _of_number(block: Numeric, found: GivenRest, row: int) -> str:
+def _of_number(block: Numeric, found: Distribution, row: int) -> str:
     codes, weights = found.codes[row], found.weights[row]
     if block.missing_code is not None:
         is_missing = codes == block.missing_code

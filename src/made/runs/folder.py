@@ -147,7 +147,7 @@ class RunFolder:
             content = json.loads(file.read_text())
         except FileNotFoundError:
             raise InputError(f"{self.path} holds no run: there is no {name} in it") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"cannot read {file}: {error}") from error
         if not isinstance(content, dict):
             raise InputError(f"{file} does not hold settings")

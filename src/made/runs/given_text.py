@@ -13,7 +13,7 @@ from made.support.errors import InputError
 from made.variables.column import Column, find_column
 from made.variables.date_columns import given_parts, table_columns
 from made.variables.encoding import encode_given
-from made.variables.numeric import Numeric
+from made.variables.numeric import Numeric, exact_number
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -126,7 +126,7 @@ def _value(word: str, option: str, name: str, variables: RowType, place: int) ->
     if word in values:
         return word
     try:
-        return values[values.index(float(word))]
+        return values[values.index(exact_number(word))]
     except ValueError:
         if block.unseen is not None:  # a label that is no class
             return int(word) if word.lstrip("+-").isdecimal() else word

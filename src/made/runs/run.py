@@ -248,6 +248,7 @@ def _results(
         "masks": model.mask_set.describe(),
         "best_epoch": history.best_epoch,
         "ended": history.ended,
+        "steps": history.steps,
         "epochs": history.epochs[-1].epoch,
         "seconds": round(history.epochs[-1].seconds, 1),
     }

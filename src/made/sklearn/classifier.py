@@ -63,7 +63,7 @@ class MADEClassifier(ClassifierMixin, TargetEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : (n, D) array or data frame
-            Numbers, text, gaps.
+            Numbers, text, dates, gaps.
         y : (n,) array
             Class labels.
         sample_weight : (n,) array, optional

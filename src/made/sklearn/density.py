@@ -16,13 +16,14 @@ from made.sklearn.outlier_detector import MADEOutlierDetector
 from made.sklearn.regressor import MADERegressor
 from made.sklearn.table import ScoredEstimator, draw_seed
 from made.support.errors import InputError
-from made.variables.encoding import check_variable
+from made.variables.column import find_column
+from made.variables.date_columns import TableColumn
 
 __all__ = ["MADEDensity"]
 
 
 class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
-    """Density of rows of numbers, classes and gaps: scored exactly, drawn from, asked about any column.
+    """Density of rows of numbers, classes, dates, gaps: scored exactly, drawn from, asked about any column.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : (n, D) array or data frame
-            Numbers, text, gaps; see `made.data.columns.infer_schema` for what becomes of a column.
+            Numbers, text, dates, gaps; see `made.data.columns.infer_schema` for what becomes of a column.
         y : object, optional
             Ignored.
         sample_weight : (n,) array, optional
@@ -116,7 +117,7 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         Parameters
         ----------
         column : int or str
-            Its number, or its name. It is one of classes.
+            Its number, or its name. It is one of classes, and no date.
 
         Examples
         --------
@@ -155,20 +156,24 @@ class MADEDensity(DensityMixin, ScoredEstimator):  # type: ignore[misc]
         found._set_offset()
         return found
 
-    def _give(self, estimator: MADEClassifier | MADERegressor, target: int) -> None:
+    def _give(self, estimator: MADEClassifier | MADERegressor, target: TableColumn) -> None:
         """Have an estimator predict a column by this model."""
-        estimator._adopt(self.model_, np.delete(np.arange(self.model_.n_variables), target), self._names)
-        estimator._set_target(target)
+        table = self.model_.schema.modelled_table
+        places = np.array([place for place, own in enumerate(table) if own != target], dtype=np.int64)
+        estimator._adopt(self.model_, places, self._names)
+        estimator._set_target(target.places[0])
 
     @property
     def _names(self) -> Any:
         return getattr(self, "feature_names_in_", None)
 
-    def _column(self, column: int | str) -> int:
-        """Return the number of a column."""
+    def _column(self, column: int | str) -> TableColumn:
+        """Return a column of the table."""
         check_is_fitted(self)
         if self.n_features_in_ < 2:
             raise InputError("a column is predicted from others, and there is only one")
-        if isinstance(column, str):
-            return self.model_.schema.variable(column)
-        return check_variable(self.model_.variables, column)
+        table = self.model_.schema.modelled_table
+        own = table[find_column(column, [own.name for own in table], len(table))]
+        if own.form is not None:
+            raise InputError(f"column {own.name} holds dates: what is predicted is one number or one class")
+        return own

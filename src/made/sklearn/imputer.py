@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +16,8 @@ from made.sklearn.completions import expected
 from made.sklearn.table import Table, TableEstimator, draw_seed, schema_of
 from made.support.errors import InputError
 from made.variables import frames
+from made.variables.column import NUMERIC, Column
+from made.variables.date_columns import has_dates, join, known_in_table
 from made.variables.rows import Rows
 
 __all__ = ["MADEImputer"]
@@ -30,8 +33,9 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
     ----------
     strategy : "expected" or "draw"
         ``"expected"``: the mean of a number, ordered classes among them, and the most probable class, each
-        alone; what is filled into a row depends on that row only. ``"draw"``: a draw from the joint
-        distribution of all gaps of the row, a function of the seed and of the number of the row in the table.
+        alone (of a date, of its week, weekday and time of day); what is filled into a row depends on that
+        row only. ``"draw"``: a draw from the joint distribution of all gaps of the row, a function of the
+        seed and of the number of the row.
     max_time : float, optional
         Budget of the fit in seconds, as for `MADEDensity`.
     random_state : int, RandomState instance or None
@@ -82,7 +86,7 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         Parameters
         ----------
         X : (n, D) array or data frame
-            Numbers, text, gaps.
+            Numbers, text, dates, gaps.
         y : object, optional
             Ignored.
         sample_weight : (n,) array, optional
@@ -117,7 +121,8 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         self._check_strategy()
         table = self._checked(X, reset=False)
         rows = self.model_.rows(table, to_fill=True)
-        values, known = self._completed(rows), rows.mask.cpu().numpy()
+        values = self._completed(rows)
+        known = known_in_table(self.model_.schema.modelled, rows.mask.cpu().numpy())
         if frames.is_frame(X):
             filled = frames.fill(X, frames.names_of(X), values, known)
             asked_for = _library_asked_for(self)
@@ -126,17 +131,19 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         if out.dtype.kind in "biu" and not known.all():  # the mark of a gap is none of these types
             out = out.astype(np.float64)
         out[~known] = values[~known]
-        return out
+        return out.astype(X.dtype) if isinstance(X, np.ndarray) and X.dtype.kind == "M" else out
 
     def _completed(self, rows: Rows) -> Table:
-        """Return values (n, D) for what is unknown; other entries hold anything."""
+        """Return values of the table (n, T) for what is unknown; other entries hold anything."""
         gaps = ~rows.mask.cpu().numpy().all(axis=1)
-        out: Table = np.full(rows.codes.shape, None, dtype=object)
+        columns = self.model_.schema.modelled
+        out: Table = np.full((len(rows), len(self._places)), None, dtype=object)
         if not gaps.any():
             return out
         numbers = np.flatnonzero(gaps)
         if self.strategy == "expected":
-            out[numbers] = expected(self.model_, rows[torch.from_numpy(numbers)])
+            found = expected(self.model_, rows[torch.from_numpy(numbers)])
+            out[numbers] = join(columns, _whole_parts(columns, found)) if has_dates(columns) else found
             return out
         options: dict[str, Any] = {"seed": self._seed, "particles": _PARTICLES}
         for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1):
@@ -147,6 +154,15 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
     def _check_strategy(self) -> None:
         if self.strategy not in _STRATEGIES:
             raise InputError(f"strategy is 'expected' or 'draw', got {self.strategy!r}")
+
+
+def _whole_parts(columns: Sequence[Column], found: NDArray[Any]) -> NDArray[Any]:
+    """Return values (n, D) with the numbers that are parts of dates rounded to whole ones."""
+    own = np.array(found, dtype=object)
+    for d, column in enumerate(columns):
+        if column.part is not None and column.kind == NUMERIC:
+            own[:, d] = [None if frames.is_missing(value) else round(value) for value in own[:, d]]
+    return own
 
 
 def _library_asked_for(imputer: Any) -> str:

@@ -67,7 +67,7 @@ class MADEOutlierDetector(OutlierMixin, ScoredEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : (n, D) array or data frame
-            Numbers, text, gaps.
+            Numbers, text, dates, gaps.
         y : object, optional
             Ignored.
         sample_weight : (n,) array, optional

@@ -60,7 +60,7 @@ class MADERegressor(RegressorMixin, TargetEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : (n, D) array or data frame
-            Numbers, text, gaps.
+            Numbers, text, dates, gaps.
         y : (n,) array
             Finite numbers.
         sample_weight : (n,) array, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from made.data.columns import infer_schema
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 Table = NDArray[Any]
-"""(n, D) values: numbers, or objects where a column is text."""
+"""(n, D) values: numbers, or objects where a column is text or dates."""
 
 # Tables of fewer rows than this, and at most so many entries, get a fit of so many steps: half a second.
 _FEW_ROWS, _FEW_ENTRIES, _FEW_STEPS = 1_000, 5_000, 30
@@ -58,7 +59,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
     """
 
     model_: MADE
-    # The columns of the model that are features, in the order of the features.
+    # The columns of the model's table that are features, in the order of the features.
     _places: NDArray[np.int64]
 
     def __init__(self, max_time: float | None = None, random_state: Any = None) -> None:
@@ -76,6 +77,10 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any, *, reset: bool) -> Table:
         """Return a table as an array, checked by scikit-learn's rules."""
         checks = {"dtype": None, "ensure_all_finite": "allow-nan", "ensure_min_samples": 2 if reset else 1}
+        if _has_dates(X):  # scikit-learn finds no type that holds them beside numbers
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            X = frames.values_of(X, frames.names_of(X))
+            return _plain_objects(check_array(X, input_name="X", estimator=self, **checks))
         table: Table = validate_data(self, _with_objects(X), reset=reset, **checks)
         return _plain_objects(table)
 
@@ -115,7 +120,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         """Return rows of features as the model computes with them; what is no feature is unknown."""
         check_is_fitted(self)
         table = self._checked(X, reset=False)
-        n_columns = self.model_.n_variables
+        n_columns = len(self.model_.schema.modelled_table)
         if len(self._places) == n_columns:
             return self.model_.rows(_placed(table, self._places, n_columns))
         unknown = np.ones((len(table), n_columns), dtype=bool)
@@ -170,7 +175,7 @@ class TargetEstimator(TableEstimator):
         seed = draw_seed(self.random_state)
         schema = schema_of(table, getattr(self, "feature_names_in_", None), column, seed=seed)
         self._fit_table(with_target(table, values), schema, sample_weight, seed)
-        self._places, self._target = np.arange(table.shape[1]), table.shape[1]
+        self._places, self._target = np.arange(table.shape[1]), self.model_.n_variables - 1
 
     def _required(self, y: Any) -> Table:
         """Return y as a column; the error where it is None is scikit-learn's."""
@@ -205,15 +210,19 @@ def schema_of(table: Table, names: Any, target: Column | None = None, *, seed: i
         {"train": table},
         "X",
         None if names is None else [str(name) for name in names],
-        keeps_all=True,  # every feature is one of the model, and one variable
-        finds_dates=False,
+        keeps_all=True,  # every feature is one of the model
         train=lambda n: numbers_apart(n, seed)[0],
     )
-    columns = [_with_unseen(column, table[:, d]) for d, column in enumerate(schema.columns)]
+    columns = list(schema.columns)
+    for d, own in enumerate(schema.table):
+        if own.form is None:
+            (place,) = own.places
+            columns[place] = _with_unseen(columns[place], table[:, d])
     if target is None:
         return replace(schema, columns=tuple(columns))
     name = target.name
-    while name in schema.names:
+    taken = {*schema.names, *(own.name for own in schema.table)}
+    while name in taken:
         name += "_"
     column = Column(name, target.kind, target.arguments)
     return Schema((*columns, column), is_named=schema.is_named)
@@ -237,12 +246,7 @@ def with_target(table: Table, target: NDArray[Any]) -> Table:
 
 
 def _with_objects(X: Any) -> Any:
-    """Return lists with text among their numbers as objects: NumPy would turn all into text.
-
-    So are frames of pandas with dates: scikit-learn finds no type that holds them beside numbers.
-    """
-    if frames.is_frame(X) and any(getattr(own, "kind", "") in ("m", "M") for own in getattr(X, "dtypes", ())):
-        return X.astype(object) if frames.library_of(X).__name__ == "pandas" else X
+    """Return lists with text among their numbers as objects: NumPy would turn all into text."""
     if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) == 1:
         kinds = {np.asarray(value).dtype.kind for row in X for value in row}
         if kinds & set("USO"):
@@ -250,18 +254,28 @@ def _with_objects(X: Any) -> Any:
     return X
 
 
+def _has_dates(X: Any) -> bool:
+    """Return whether a data frame has columns of dates, times or durations by their type."""
+    return frames.is_frame(X) and any(
+        own.is_temporal() if hasattr(own, "is_temporal") else getattr(own, "kind", "") in ("m", "M")
+        for own in X.dtypes
+    )
+
+
 def _plain_objects(table: Table) -> Table:
     """Return a table whose objects are numbers, text, dates or gaps; other objects become their text."""
     if table.dtype.kind in "US":
         return table.astype(object)
+    if table.dtype.kind == "M":  # as objects they keep their type
+        return np.array([list(row) for row in table], dtype=object).reshape(table.shape)
     if table.dtype.kind != "O":
         return table
     return cast("Table", np.frompyfunc(_plain, 1, 1)(table))
 
 
 def _plain(value: Any) -> Any:
-    plain = isinstance(value, str | bool | int | float | np.generic) or frames.is_missing(value)
-    return value if plain or hasattr(value, "isoformat") else str(value)
+    kinds = str | bool | int | float | np.generic | datetime.date | datetime.time | datetime.timedelta
+    return value if isinstance(value, kinds) or frames.is_missing(value) else str(value)
 
 
 def _placed(table: Table, places: NDArray[np.int64], n_columns: int) -> Table:

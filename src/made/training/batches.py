@@ -26,7 +26,7 @@ __all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "complete
 # A file is read in blocks of about this size, and the rows of 64 blocks at a time are shuffled together.
 _BYTES_PER_BLOCK = 2**20
 _BLOCKS_PER_BUFFER = 64
-# Numeric entries of rows in memory whose scores are kept: 24 bytes each.
+# Numeric entries of rows in memory whose scores are kept: 24 bytes each, or 32.
 _MOST_SCORES = 2**24
 
 Identity = tuple[Tensor | str | None, ...]

@@ -52,6 +52,7 @@ class CapturedStep(PlainStep):
         self, model: BaseModel, settings: TrainingSettings, recorder: Recorder | None = None
     ) -> None:
         super().__init__(model, settings)
+        self.kind = "captured"
         self._recorder = CudaRecorder(model.device) if recorder is None else recorder
         self._can_record = True
         self._batch_size = settings.batch_size

@@ -35,6 +35,7 @@ class CompiledStep(PlainStep):
 
     def __init__(self, model: MADE, settings: TrainingSettings) -> None:
         super().__init__(model, settings, CompiledLikelihood(model.variables))
+        self.kind = "compiled"
         self._anchor = torch.zeros((), requires_grad=True)
         self._steps = 0
         self._take_over()

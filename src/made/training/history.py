@@ -63,6 +63,8 @@ class History:
         ``"diverged"`` or ``"running"``.
     notes : list of str
         What was decided for the user.
+    steps : str
+        What kind of steps was taken, see `made.training.make_step`; empty in records of earlier versions.
     """
 
     epochs: list[EpochRecord] = field(default_factory=list)
@@ -70,6 +72,7 @@ class History:
     best_epoch: int | None = None
     ended: str = "running"
     notes: list[str] = field(default_factory=list)
+    steps: str = ""
 
     @property
     def best(self) -> EpochRecord | None:

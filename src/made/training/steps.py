@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import cycle
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,7 +17,10 @@ from made.training.optimizer import make_optimizer
 from made.training.settings import TrainingSettings
 from made.variables.row_type import LogLikelihood
 
-__all__ = ["PlainStep", "Step"]
+__all__ = ["PlainStep", "Step", "StepKind"]
+
+#: What a fit says its steps are.
+StepKind = Literal["plain", "compiled likelihood", "compiled", "captured"]
 
 # On the CPU, a batch for which a layer has more outputs than this (32 MiB) is split into portions that have
 # half as many: smaller allocations fragment memory less.
@@ -25,6 +29,9 @@ _NUMBERS_AT_ONCE = 2**23
 
 class Step(ABC):
     """A model and its optimizer."""
+
+    #: Which kind of step it is.
+    kind: StepKind
 
     @abstractmethod
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
@@ -75,6 +82,7 @@ class PlainStep(Step):
         self, model: BaseModel, settings: TrainingSettings, log_likelihood: LogLikelihood | None = None
     ) -> None:
         self.model = model
+        self.kind = "plain" if log_likelihood is None else "compiled likelihood"
         self._log_likelihood = log_likelihood
         self.optimizer = make_optimizer(model, settings)
 

@@ -72,7 +72,7 @@ class Trainer:
         self.update = make_step(model, settings, self.n_steps)
         self.best = BestWeights(model)
         self.average = WeightAverage(model, settings.ema) if settings.ema else None
-        self._record_in(History())
+        self._record_in(History(steps=self.update.kind))
         rows, weight, *others = batches.identity()
         if valid is not None:
             others += [valid.context, valid.bodies]
@@ -86,6 +86,10 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where a checkpoint was written."""
         self.model.load_state_dict(checkpoint.weights)
+        kind = checkpoint.history.steps
+        if kind and kind != self.update.kind:  # another processor, or another number of steps
+            self.update = make_step(self.model, self.settings, self.n_steps, kind)
+            checkpoint.history.steps = self.update.kind
         self.update.restore(checkpoint.optimizer)
         self.best.restore(checkpoint.best)
         if self.average is not None:

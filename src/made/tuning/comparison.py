@@ -289,7 +289,7 @@ class Comparison:
             return []
         try:
             decisions = [[int(number) for number in kept] for kept in json.loads(file.read_text())]
-        except (ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"cannot read {file}: {error}; delete it to compare again") from None
         if len(decisions) > len(self.plan.rungs) or any(not 0 <= i < n for kept in decisions for i in kept):
             raise InputError(f"{file} is of another comparison; delete it to compare again")

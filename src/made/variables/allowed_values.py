@@ -16,7 +16,7 @@ from made.variables.conditions import Condition, OneOf, Range
 from made.variables.encoding import code_of
 from made.variables.missing import MISSING
 from made.variables.normal_score import NormalScores
-from made.variables.numeric import Numeric, as_number
+from made.variables.numeric import Numeric, as_number, exact_number
 from made.variables.region import Region
 
 __all__ = ["region_of"]
@@ -70,7 +70,8 @@ def _codes(block: Variable, condition: Condition, name: str) -> NDArray[np.bool_
                 raise InputError(f"{name} is never missing in this model")
             found[block.missing_code] = True
         elif isinstance(block, Numeric):
-            found[1 : block.n_classes] |= np.array(block.spikes) == _number(value, name)
+            number = _number(value, name)
+            found[1 : block.n_classes] |= np.array([spike == number for spike in block.spikes], dtype=bool)
         else:
             found[code_of(block, value, name)] = True
     return ~found & there if condition.is_excluded else found
@@ -126,7 +127,7 @@ def _runs(block: Numeric, condition: Condition, name: str) -> list[tuple[Any, An
                 f"{name} is continuous: it is exactly {strange[0]:g} with probability 0; give a range"
             )
         return [everything] if condition.is_excluded else []
-    found = block.encode(np.array(numbers)) if numbers else None
+    found = block.encode(np.array(numbers, dtype=object)) if numbers else None
     if found is not None and found.wrong.any() and not condition.is_excluded:
         value = numbers[int(found.wrong.argmax())]
         raise InputError(f"{name} is never {value:g}, which is not a multiple of its step {block.step:g}")
@@ -151,6 +152,9 @@ def _joined(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _point(block: Numeric, bound: float, side: int, is_open: bool) -> int:
     """Return the number of the first point of the grid at a bound or on that side of it."""
     assert block.step is not None
+    if isinstance(bound, int) and block.inverse:  # beyond 2^53, exactly
+        point = min(max(bound * block.inverse, -_MOST), _MOST)
+        return point + side if is_open and abs(point) < _MOST else point
     scaled = float(bound) / block.step
     if abs(scaled) >= _MOST:
         return _MOST if scaled > 0 else -_MOST
@@ -170,7 +174,7 @@ def _scores(block: Numeric, values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _number(value: Any, name: str) -> float:
-    number = as_number(value)
+    number = exact_number(value)
     if math.isnan(number):
         raise InputError(f"{name} cannot be {value!r}: it takes numbers")
     return number

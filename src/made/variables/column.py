@@ -85,8 +85,8 @@ class Column:
     kind : str
         ``"bernoulli"``, ``"categorical"``, ``"numeric"``; or ``"number"``, for context that enters as it is.
     arguments : mapping
-        What else makes the variable: classes, coding, smooth (see `made.Categorical`); step, missing, spikes
-        and the marginal (see `made.Numeric`).
+        What else makes the variable: classes, coding, smooth (see `made.Categorical`); step, missing, spikes,
+        periods and the marginal (see `made.Numeric`).
     note : str
         Anything worth knowing about it.
     part : DatePart, optional

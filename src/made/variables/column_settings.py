@@ -31,7 +31,7 @@ _KINDS_IN_WORDS = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
 DATE = "date"
 #: What may be said about a column of each kind.
 SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "numeric": ("step", "rounds", "spikes", "missing"),
+    "numeric": ("step", "rounds", "spikes", "missing", "periods"),
     "category": ("classes", "missing", "unseen", "ordered"),
     "date": (),
 }
@@ -103,12 +103,13 @@ def arguments_of(kind: str, settings: Mapping[str, Any]) -> tuple[str, dict[str,
 
     missing = {"missing": True} if settings.get("missing") else {}
     if kind == "numeric":
-        step, spikes = settings.get("step"), settings.get("spikes")
+        step, spikes, periods = settings.get("step"), settings.get("spikes"), settings.get("periods")
         return NUMERIC, {
             **({} if step is None else {"step": float(step)}),
             **({"rounds": True} if step is not None and settings.get("rounds") else {}),
             **missing,
             **({"spikes": sorted(map(float, spikes))} if spikes else {}),
+            **({"periods": sorted(map(float, periods), reverse=True)} if periods else {}),
         }
     classes = settings["classes"]
     if not isinstance(classes, int):
@@ -141,7 +142,8 @@ def settings_said(column: Column) -> dict[str, Any]:
     if column.kind == NUMERIC:
         step = own.get("step")
         rounds = {} if step is None else {"rounds": bool(own.get("rounds"))}
-        return {"step": step, **rounds, "spikes": list(own.get("spikes", ())), **missing}
+        periods = {"periods": list(own["periods"])} if own.get("periods") else {}
+        return {"step": step, **rounds, "spikes": list(own.get("spikes", ())), **periods, **missing}
     classes = own.get("classes", 2)
     more = {name: own[name] for name in ("unseen", "ordered") if own.get(name) is not None}
     return {"classes": classes if isinstance(classes, int) else list(classes), **more, **missing}
@@ -160,9 +162,9 @@ def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Col
     if kind != own_kind:
         if kind == "numeric" and any(isinstance(label, str) for label in column.labels or ()):
             raise InputError(f"column {column.name!r} holds text: it cannot be numeric")
-        said, is_open = _missing_alone(said) if kind != "date" else {}, True
+        said, is_open = _some_of(said, "missing") if kind != "date" else {}, True
     elif "step" in settings and settings["step"] != said.get("step"):
-        said = _missing_alone(said)
+        said = _some_of(said, "missing", "periods")
         is_open = is_open or "spikes" not in settings
         said |= {} if "rounds" in settings else {"rounds": False}
     elif "classes" in settings:
@@ -170,7 +172,7 @@ def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Col
             "unseen" not in settings and any(isinstance(own, str) for own in _list(settings))
         )
         stays_ordered = said.get("ordered") and not any(isinstance(own, str) for own in _list(settings))
-        said = {**_missing_alone(said), **({"ordered": True} if stays_ordered else {})}
+        said = {**_some_of(said, "missing"), **({"ordered": True} if stays_ordered else {})}
     said |= settings
     is_open = is_open or said.get("unseen") is True
     check_settings(name, kind, said)
@@ -182,8 +184,8 @@ def edited(column: Column, kind: str | None, settings: Mapping[str, Any]) -> Col
     return Column(column.name, new_kind, {**arguments, **kept}, column.note, found=column.found)
 
 
-def _missing_alone(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: own for name, own in said.items() if name == "missing"}
+def _some_of(said: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: own for name, own in said.items() if name in names}
 
 
 def _list(settings: Mapping[str, Any]) -> Sequence[Any]:
@@ -232,6 +234,13 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     ),
     "missing": _check_bool,
     "ordered": _check_bool,
+    "periods": lambda own: (
+        ""
+        if isinstance(own, list | tuple)
+        and all(_is_number(period) and period > 0 for period in own)
+        and len(set(own)) == len(own)
+        else "are a list of numbers above 0 that differ"
+    ),
     "classes": _check_classes,
     "unseen": lambda own: (
         ""

@@ -12,7 +12,7 @@ from made.support.errors import InputError
 from made.variables.date_text import is_date
 from made.variables.frames import is_missing
 from made.variables.missing import MISSING
-from made.variables.numeric import as_number
+from made.variables.numeric import as_number, exact_number
 
 __all__ = [
     "RECORDED",
@@ -63,7 +63,7 @@ class Range:
 
     def __contains__(self, value: Any) -> bool:
         """Return whether a number is in the range."""
-        number = as_number(value)
+        number = exact_number(value)
         above = self.low is None or number > self.low or (number == self.low and not self.open_low)
         below = self.high is None or number < self.high or (number == self.high and not self.open_high)
         return above and below and number == number
@@ -159,7 +159,7 @@ def parse_condition(text: str) -> tuple[str, Condition]:
             raise InputError(f"no value is in the empty set of {text!r}")
         return found["name"], OneOf(values, bool(found["no"]))
     if found := _BETWEEN.fullmatch(text):
-        low, high = float(found["low"]), float(found["high"])
+        low, high = exact_number(found["low"]), exact_number(found["high"])
         return found["name"], Range(low, high, found["a"] == "<", found["b"] == "<")
     if found := _COMPARED.fullmatch(text):
         return found["name"], _comparison(found["sign"], found["value"], text)
@@ -201,7 +201,7 @@ def _comparison(sign: str, value: str, text: str) -> Condition:
         return OneOf((_plain(value),))
     if sign == "!=":
         return OneOf((_plain(value),), is_excluded=True)
-    number = as_number(value.strip())
+    number = exact_number(value.strip())
     if math.isnan(number):
         raise InputError(f"{text!r} compares with no number: name values with in {{...}}")
     is_open = sign in ("<", ">")

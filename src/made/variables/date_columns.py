@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.support.errors import EntryError, InputError
-from made.variables.column import Column
-from made.variables.dates import DateForm, instants_of, parts_of, values_of_instants, whole_of
+from made.variables.column import NUMERIC, Column
+from made.variables.dates import WEEKDAYS, DateForm, instants_of, parts_of, values_of_instants, whole_of
 from made.variables.frames import is_missing
 from made.variables.missing import MISSING
 
 __all__ = [
     "TableColumn",
     "are_parts",
+    "check_parts",
     "given_parts",
     "has_dates",
     "join",
@@ -138,6 +139,36 @@ def are_parts(columns: Sequence[Column], values: Any) -> bool:
     data = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     numbers = [d for d, own in enumerate(columns) if own.part is not None and own.part.part != "weekday"]
     return all(_are_numbers(data[:, d]) for d in numbers)
+
+
+def check_parts(columns: Sequence[Column]) -> None:
+    """Check that every date has all its parts, in their order, and that they are of the kinds of parts.
+
+    Raises
+    ------
+    InputError
+        If one has not: no schema of made's is so.
+    """
+    for name, places, form in table_columns(columns):
+        own = [columns[d] for d in places]
+        if form is None and all(column.part is None for column in own):
+            continue
+        parts = [column.part for column in own if column.part is not None]
+        if (
+            form is None
+            or [part.part for part in parts] != list(form.parts)
+            or any(part.form != form for part in parts)
+            or any(column.name != part.name for column, part in zip(own, parts, strict=True))
+            or any(not _is_kind_of(column, part.part) for column, part in zip(own, parts, strict=True))
+        ):
+            raise InputError(f"the parts of {name} are not those of a date")
+
+
+def _is_kind_of(column: Column, part: str) -> bool:
+    """Return whether a variable holds what a part of a date may be."""
+    if part == "weekday":
+        return column.labels is not None and set(column.labels) <= set(WEEKDAYS)
+    return column.kind == NUMERIC and column.arguments.get("step") == 1
 
 
 def mask_of_parts(columns: Sequence[Column], mask: Any) -> NDArray[np.bool_]:

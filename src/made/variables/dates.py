@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from made.support.errors import InputError
 from made.variables.date_text import DAY, Moment, read, write
 from made.variables.frames import is_missing
 from made.variables.missing import MISSING
@@ -146,6 +147,10 @@ class DatePart:
     def from_dict(cls, entries: Mapping[str, Any]) -> DatePart:
         """Read what `as_dict` wrote."""
         form = DateForm(**entries["form"])
+        if form.kind not in ("date", "datetime", "time") or form.unit not in UNITS:
+            raise InputError(f"there are no dates of kind {form.kind!r} and unit {form.unit!r}")
+        if entries["part"] not in form.parts:
+            raise InputError(f"a {form.kind} has no part {entries['part']!r}")
         return cls(entries["column"], entries["part"], form, tuple(entries.get("span", ())))
 
 

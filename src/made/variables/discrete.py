@@ -393,6 +393,8 @@ def _check_labels(labels: Sequence[Label]) -> tuple[Label, ...]:
     for label in plain:
         if not isinstance(label, str | int | float):
             raise InputError(f"a label is a string or a number, got {label!r}")
+        if label != label:
+            raise InputError("NaN is no label: it marks an entry that is missing")
     if len(set(plain)) < len(plain):
         raise InputError("the labels of a categorical variable must differ from each other")
     return plain

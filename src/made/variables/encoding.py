@@ -263,6 +263,8 @@ def _as_array(x: ArrayLike) -> NDArray[Any]:
         array: NDArray[Any] = np.asanyarray(x)
         if array.dtype.kind in "US" and not isinstance(x, np.ndarray):
             return np.array(x, dtype=object)  # beside a text, numpy would write NaN and numbers as text
+        if array.dtype == np.float64 and isinstance(x, list | tuple) and (np.abs(array) >= 2.0**53).any():
+            return np.array(x, dtype=object)  # whole numbers among them may not be floats
     except ValueError:
         raise InputError(
             "rows differ in their number of columns: each needs one entry per variable"

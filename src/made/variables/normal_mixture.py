@@ -28,6 +28,7 @@ __all__ = [
     "mixture_of",
     "outputs_of",
     "quantile",
+    "quantiles",
     "with_marginal",
 ]
 
@@ -123,12 +124,41 @@ def quantile(outputs: Tensor, uniforms: Tensor) -> Tensor:
     """
     # Seen from the nearer tail, where the CDF keeps its digits: below the median.
     side = 1 - 2 * (uniforms > 0.5).double()
-    share = torch.minimum(uniforms, 1 - uniforms)
     weights, positions, widths = with_marginal(outputs)
-    positions = positions * side.unsqueeze(-1)
+    share = torch.minimum(uniforms, 1 - uniforms)
+    return _below_median(weights, positions * side.unsqueeze(-1), widths, share) * side
+
+
+def quantiles(outputs: Tensor, uniforms: Tensor) -> Tensor:
+    """Return the z at which F of each row passes each of the uniforms, as `quantile`.
+
+    F at the places about the components is computed once for all uniforms.
+
+    Parameters
+    ----------
+    outputs : (n, 3 K) tensor
+        Of the network.
+    uniforms : (M,) float64 tensor
+        In (0, 1).
+
+    Returns
+    -------
+    (n, M) float64 tensor
+    """
+    weights, positions, widths = (part.unsqueeze(1) for part in with_marginal(outputs))
+    share = torch.minimum(uniforms, 1 - uniforms).expand(len(outputs), -1)
+    z = torch.empty_like(share)
+    for side, some in ((1.0, uniforms <= 0.5), (-1.0, uniforms > 0.5)):
+        z[:, some] = _below_median(weights, positions * side, widths, share[:, some]) * side
+    return z
+
+
+def _below_median(weights: Tensor, positions: Tensor, widths: Tensor, share: Tensor) -> Tensor:
+    """Return the z (...) at which the mixture of normals (..., K + 1), as broadcast, passes shares (...)."""
     places = torch.cat([torch.add(positions, widths, alpha=mark) for mark in _MARKS], -1)
     distance = (places.unsqueeze(-1) - positions.unsqueeze(-2)) / widths.unsqueeze(-2)
     is_below = (weights.unsqueeze(-2) * _cdf(distance)).sum(-1) < share.unsqueeze(-1)
+    places = places.expand(is_below.shape)
     low = places.masked_fill(~is_below, -_LARGEST_Z - 1).amax(-1)
     high = places.masked_fill(is_below, _LARGEST_Z + 1).amin(-1)
     z = (low + high) / 2
@@ -140,7 +170,7 @@ def quantile(outputs: Tensor, uniforms: Tensor) -> Tensor:
         # On the logarithm, which is concave in the tails; where it leaves the interval, that is halved.
         newton = z - (mass / share).log() * mass / density
         z = torch.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
-    return z * side
+    return z
 
 
 def with_marginal(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -35,6 +35,8 @@ __all__ = [
 #: Shape of the tails: a value far beyond all that were seen costs a finite number of nats, whatever its size.
 #: The second is that of skewed columns, whose tails in t are nearly exponential: those in x are powers of x.
 TAIL_SHAPE, SKEWED_TAIL = 0.1, 0.02
+#: No marginal that rows set has more knots than a third of this.
+MOST_KNOTS = 256
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 #: A cell narrower than this in z is as good as a point times its width.
 NARROW_CELL = 1e-5
@@ -81,9 +83,18 @@ class Spline:
         knots, scores, slopes = parts
         if not len(knots) == len(scores) == len(slopes) >= 2:
             raise InputError("a marginal has as many scores and slopes as knots, two at least")
-        if any(b <= a for part in (knots, scores) for a, b in pairwise(part)) or min(slopes) <= 0:
-            raise InputError("knots and scores of a marginal increase, and its slopes are positive")
-        return cls(knots, scores, slopes, float(entries["centre"]), float(entries["scale"]))
+        centre, scale = float(entries["centre"]), float(entries["scale"])
+        if len(knots) > MOST_KNOTS or not all(map(math.isfinite, (*knots, *scores, *slopes, centre, scale))):
+            raise InputError(f"a marginal is of finite numbers, {MOST_KNOTS} knots at most")
+        if (
+            any(b <= a for part in (knots, scores) for a, b in pairwise(part))
+            or min(slopes) <= 0
+            or scale < 0
+        ):
+            raise InputError(
+                "knots and scores of a marginal increase, its slopes are positive and its scale is at least 0"
+            )
+        return cls(knots, scores, slopes, centre, scale)
 
 
 class Score(NamedTuple):
@@ -207,6 +218,10 @@ class NormalScores(OnDevices):
             tail = self._end_knots[:, side : side + 1] + sign * excess
             t = torch.where(sign * (z - end) > 0, tail, t)
         return self._from_t(t)
+
+    def values_of_ends(self) -> Tensor:
+        """Return the values (D, 2) beyond which tails begin."""
+        return self._from_t(self._end_knots)
 
     def _interval(self, among: Tensor, at: Tensor) -> tuple[Tensor, ...]:
         """Return t, z and dz/dt over its mean at both ends of the interval that each of `at` (D, n) is in."""

@@ -15,7 +15,17 @@ from made.variables.bounded_spline import uniform_spline
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import Spline
 
-__all__ = ["INSIDE", "LARGEST_BODY", "LARGEST_FEATURE", "N_BUMPS", "Numbers", "Numeric", "as_number"]
+__all__ = [
+    "INSIDE",
+    "LARGEST_BODY",
+    "LARGEST_FEATURE",
+    "N_BUMPS",
+    "WAVE_SIZE",
+    "Numbers",
+    "Numeric",
+    "as_number",
+    "exact_number",
+]
 
 #: Radial basis functions of G that a value enters the network as, beside its normal score.
 N_BUMPS = 8
@@ -25,8 +35,12 @@ LARGEST_FEATURE = 4.0
 #: probable as the body is dense there. One at an end, such as 0 among amounts, is a thing of its own.
 INSIDE = 2.0
 _STANDARD_NORMAL = Spline((-1.0, 1.0), (-1.0, 1.0), (1.0, 1.0))
+#: Sine and cosine enter the network times this: their variance is 1 then.
+WAVE_SIZE = 2**0.5
 # A value this close to a point of the grid, in units of its own rounding, is on it.
 _ULPS = 4
+# The reciprocal of a smaller step is infinite.
+_LEAST_STEP = 1e-307
 # Numbers of points of a grid are int64.
 _LARGEST = 2**63 - 1
 #: The float64 next to 2^63.
@@ -74,6 +88,9 @@ class Numeric(Variable):
         Round a value to the nearest multiple of the step, where it would be refused.
     bounds : (low, high), optional
         With a step: the smallest and the largest value there is; values beyond are refused.
+    periods : sequence of float
+        In units of the column: sine and cosine of these periods enter the network too, so that what recurs
+        with them (the hour of a day, a season of several years) can be learned.
     marginal : mapping, optional
         The marginal CDF of the body, as model files hold it; training rows set it.
 
@@ -97,12 +114,13 @@ class Numeric(Variable):
         spikes: Sequence[float] = (),
         rounds: bool = False,
         bounds: Sequence[float] | None = None,
+        periods: Sequence[float] = (),
         marginal: Mapping[str, Any] | None = None,
     ) -> None:
         self.n = check_int("Numeric: n", n, least=1)
         self.step = _check_step(step)
         self.missing = check_bool("Numeric: missing", missing)
-        inverse = 0 if self.step is None else round(1 / self.step)
+        inverse = 0 if self.step is None or self.step < _LEAST_STEP else round(1 / self.step)
         #: The reciprocal of 0.1, 0.01, ... is a whole number: dividing by it rounds as decimals are read.
         self.inverse = inverse if self.step is not None and inverse * self.step == 1 else 0
         self.spikes = tuple(float(value) for value in spikes)
@@ -110,12 +128,15 @@ class Numeric(Variable):
             raise InputError(f"Numeric: spikes are finite numbers that differ, got {list(spikes)}")
         self.rounds = check_bool("Numeric: rounds", rounds)
         self.bounds = _check_bounds(bounds, self.step)
+        self.periods = _check_periods(periods)
         self.spline = _STANDARD_NORMAL if marginal is None else Spline.from_dict(marginal)
         if marginal is None and self.bounds is not None:
             self.spline = uniform_spline(*self.edges)
         self.is_fitted = marginal is not None
         self.n_values = 1 + len(self.spikes) + self.missing
-        self.input_size = 1 + N_BUMPS + self.n_values - 1
+        #: The place of the first feature of a period among those of a value: sine, cosine, and so on.
+        self.first_wave = 1 + N_BUMPS + self.n_values - 1
+        self.input_size = self.first_wave + 2 * len(self.periods)
         self.n_class_outputs = self.n_values if self.n_values > 1 else 0
         self.output_size = self.n_class_outputs + N_PARAMETERS
         self.input_power = 2.0
@@ -190,6 +211,8 @@ class Numeric(Variable):
             settings["rounds"] = True
         if self.bounds is not None:
             settings["bounds"] = list(self.bounds)
+        if self.periods:
+            settings["periods"] = list(self.periods)
         if self.is_fitted:
             settings["marginal"] = self.spline.as_dict()
         return settings
@@ -206,6 +229,7 @@ class Numeric(Variable):
         parts += [] if self.step is None else [f"step={self.step:g}"]
         parts += ["missing=True"] if self.missing else []
         parts += [f"spikes={list(self.spikes)}"] if self.spikes else []
+        parts += [f"periods=[{', '.join(f'{own:g}' for own in self.periods)}]"] if self.periods else []
         return f"Numeric({', '.join(parts)})"
 
     def _numbers(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
@@ -216,10 +240,26 @@ class Numeric(Variable):
             wrong = wrong | (bodies < low) | (bodies > high)
         return bodies, wrong, n_rounded
 
+    def _numbers_of_two(
+        self, values: NDArray[Any], is_whole: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+        """Return the same of objects of which some are whole numbers, which a float64 would round."""
+        bodies, wrong, n_rounded = np.zeros(len(values), np.int64), np.zeros(len(values), bool), 0
+        for own in (is_whole, ~is_whole):
+            entries = np.array([exact_number(value) for value in values[own].tolist()], dtype=object)
+            if own is is_whole:
+                entries = np.array([int(value) for value in entries], dtype=object)
+            bodies[own], wrong[own], n = self._numbers_anywhere(entries)
+            n_rounded += n
+        return bodies, wrong, n_rounded
+
     def _numbers_anywhere(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
         """Return the same without bounds."""
         were_floats = values.dtype.kind == "f"
         if values.dtype.kind not in "biuf":
+            apart = None if self.step is None else _apart(values)
+            if apart is not None:
+                return self._numbers_of_two(values, apart)
             values = _as_numbers(values)
         if self.step is None:
             floats = values.astype(np.float64) + 0.0  # no negative zero
@@ -245,12 +285,33 @@ class Numeric(Variable):
         return np.where(wrong, 0, near).astype(np.int64), wrong, int((is_off & ~wrong).sum())
 
 
+def _apart(values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return which of some objects are whole numbers; None where one array holds all of them exactly."""
+    try:
+        if not (np.abs(values.astype(np.float64)) >= 2.0**53).any():
+            return None
+    except (TypeError, ValueError, OverflowError):
+        pass
+    entries = [exact_number(value) for value in values.tolist()]
+    if not any(isinstance(entry, int) for entry in entries):
+        return None
+    is_whole = [isinstance(own, int) or float(own).is_integer() for own in entries]
+    return None if all(is_whole) else np.array(is_whole)
+
+
 def _check_step(step: Any) -> float | None:
     if step is None:
         return None
     if isinstance(step, bool) or not isinstance(step, int | float | np.number) or not 0 < step < np.inf:
         raise InputError(f"Numeric: step is the distance of neighbouring values, above 0; got {step!r}")
     return float(step)
+
+
+def _check_periods(periods: Any) -> tuple[float, ...]:
+    own = tuple(float(period) for period in periods)
+    if len(set(own)) < len(own) or not all(0 < period < np.inf for period in own):
+        raise InputError(f"Numeric: periods are numbers above 0 that differ, got {list(periods)}")
+    return own
 
 
 def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None:
@@ -264,13 +325,39 @@ def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None
 
 def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Return objects or text as numbers: whole ones as int64 where all are; NaN where one is none."""
-    entries = values.tolist()
+    entries = [exact_number(value) if isinstance(value, str) else value for value in values.tolist()]
+    if any(isinstance(entry, int) and abs(entry) > 2**53 for entry in entries):
+        entries = [int(own) if isinstance(own, float) and own.is_integer() else own for own in entries]
     if all(isinstance(value, int | np.integer) for value in entries) and entries:
         try:
             return np.array(entries, dtype=np.int64)
         except OverflowError:
             pass
     return np.array([as_number(value) for value in entries], dtype=np.float64)
+
+
+def exact_number(value: Any) -> float:
+    """Return a value as a number: an int where it is a whole one that a float64 may round, else a float.
+
+    NaN where it is no number.
+
+    Examples
+    --------
+    >>> exact_number("9007199254740993"), exact_number(30), exact_number("0.5")
+    (9007199254740993, 30.0, 0.5)
+    """
+    if isinstance(value, str):
+        word = value.strip()
+        digits = word.lstrip("+-")
+        whole = int(word) if digits.isascii() and digits.isdecimal() and _is_whole_word(word) else 0
+    else:
+        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+        whole = int(value) if is_whole else 0
+    return whole if abs(whole) > 2**53 else as_number(value)
+
+
+def _is_whole_word(word: str) -> bool:
+    return len(word) < 400 and word.lstrip("+-") in (word, word[1:])
 
 
 def as_number(value: Any) -> float:

@@ -18,7 +18,7 @@ from made.variables.fast_ratio import FARTHEST, FastRatio
 from made.variables.joint_softmax import as_slice
 from made.variables.normal_mixture import N_PARAMETERS
 from made.variables.normal_score import NormalScores
-from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMPS, Numeric
+from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMPS, WAVE_SIZE, Numeric
 
 __all__ = ["NumericColumns"]
 
@@ -56,6 +56,17 @@ class NumericColumns(OnDevices):
         self._slice = as_slice(self._dense)
         self._atoms = torch.from_numpy(first_inputs + N_BUMPS)  # an atom's feature is this plus its code
         self.outputs = torch.from_numpy(bodies.flatten())
+        # For each period: the number of its column, how long it is, and where its sine and its cosine go.
+        waves = [
+            (i, period, first + own.first_wave + 2 * p)
+            for i, (own, first) in enumerate(zip(columns, first_inputs.tolist(), strict=True))
+            for p, period in enumerate(own.periods)
+        ]
+        self._has_periods = len(waves) > 0
+        self._wave_owners = torch.tensor([i for i, _, _ in waves], dtype=torch.int64)
+        self._periods = torch.tensor([period for _, period, _ in waves], dtype=torch.float64)
+        sines = torch.tensor([place for _, _, place in waves], dtype=torch.int64)
+        self._waves = torch.cat([sines, sines + 1])
         # Points first, then cells, as `FastRatio` takes them; and back.
         is_grid = np.array([own.step is not None for own in columns])
         self._n_points, order = int((~is_grid).sum()), np.argsort(is_grid, kind="stable")
@@ -110,9 +121,13 @@ class NumericColumns(OnDevices):
         return self._alone[number]
 
     def scores_of(self, bodies: Tensor) -> Tensor:
-        """Return where bodies (n, B) stand in their marginals, (n, B, 3) float64; see `Score`."""
-        score = self.scores.of(self.floats_of(bodies).t().contiguous())
-        return torch.stack([part.t() for part in score], dim=2)
+        """Return where bodies (n, B) stand in their marginals, (n, B, 3) float64; see `Score`.
+
+        Where a column has periods, (n, B, 4): the value itself is the last.
+        """
+        values = self.floats_of(bodies)
+        score = [part.t() for part in self.scores.of(values.t().contiguous())]
+        return torch.stack([*score, values] if self._has_periods else score, dim=2)
 
     def floats_of(self, bodies: Tensor) -> Tensor:
         """Return the values of bodies (n, B) as float64; as `Numeric.floats_of`."""
@@ -141,7 +156,7 @@ class NumericColumns(OnDevices):
         return codes
 
     def add_features(self, features: Tensor, codes: Tensor, scores: Tensor) -> Tensor:
-        """Return features (n, n_inputs) with those of codes (n, D) and scores (n, B, 3) written in."""
+        """Return features (n, n_inputs) with those of codes (n, D) and scores (n, B, 3 or 4) written in."""
         z = scores[:, :, 0].float()
         dense = z.new_empty((*z.shape, 1 + N_BUMPS))
         dense[:, :, 0] = z.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
@@ -154,6 +169,8 @@ class NumericColumns(OnDevices):
             features = scattered(features, 1, self._atoms + own, 1.0)
         where = self._dense if self._slice is None else self._slice
         features[:, where] = dense.flatten(1).to(features.dtype)
+        if self._has_periods:
+            features[:, self._waves] = self._waves_of(codes, scores[:, :, 3]).to(features.dtype)
         return features
 
     def log_ratio(self, outputs: Tensor, scores: Tensor, *, plainly: bool = False) -> tuple[Tensor, Tensor]:
@@ -163,7 +180,7 @@ class NumericColumns(OnDevices):
         ----------
         outputs : (n_outputs, n) tensor
             Of the network: a column for each row.
-        scores : (n, B, 3) float64 tensor
+        scores : (n, B, 3 or 4) float64 tensor
             Of the entries.
         plainly : bool
             Without looking at them.
@@ -271,6 +288,16 @@ class NumericColumns(OnDevices):
         bodies = torch.nn.functional.pad(self.spikes, (0, 0, 0, 1))
         z = self.scores_of(bodies)[:, :, 0].t().numpy()
         return [own[: len(column.spikes)] for own, column in zip(z, self.columns, strict=True)]
+
+    def _waves_of(self, codes: Tensor, values: Tensor) -> Tensor:
+        """Return all sines, then all cosines of codes (n, D) and values (n, B); 0 where they are missing."""
+        turns = torch.fmod(values.index_select(1, self._wave_owners), self._periods) / self._periods
+        angles = turns * (2 * math.pi)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=1) * WAVE_SIZE
+        if not self._has_atoms:
+            return waves
+        own = codes[:, self.variables].long() != self._missing
+        return waves * own.index_select(1, self._wave_owners).repeat(1, 2)
 
     def _bumps(self, shares: Tensor) -> Tensor:
         distance = (shares * N_BUMPS).unsqueeze(-1) - self._centres

@@ -15,13 +15,13 @@ from made.variables.conditions import RECORDED, Condition, Where, read_where
 from made.variables.discrete import Discrete
 from made.variables.many_classes import ManyClasses
 from made.variables.normal_interval import log_interval, quantile_between
-from made.variables.normal_mixture import quantile
+from made.variables.normal_mixture import quantile, quantiles
 from made.variables.numeric import Numeric
 from made.variables.region import Region
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
-__all__ = ["log_mass", "quantile_in", "regions_of", "with_masses"]
+__all__ = ["log_mass", "quantile_in", "quantiles_in", "regions_of", "with_masses"]
 
 _BELOW_ONE = 1 - 2.0**-53
 
@@ -130,6 +130,26 @@ def quantile_in(
     codes = np.where(codes == 0, block.codes_of(bodies), codes)
     bodies = block.bodies_of_codes(codes, bodies)
     return torch.from_numpy(codes).to(outputs.device), torch.from_numpy(bodies).to(outputs.device)
+
+
+def quantiles_in(
+    variables: RowType, outputs: Tensor, variable: int, uniforms: Tensor, region: Region
+) -> tuple[Tensor, Tensor | None]:
+    """Return codes (rows, M), and bodies, at each of the uniforms (M,) in every row; see `quantile_in`."""
+    block, (n, n_each) = variables.block_of(variable), (len(outputs), len(uniforms))
+    is_whole = bool(np.isneginf(region.low).all() and np.isposinf(region.high).all())
+    if not (isinstance(block, Numeric) and is_whole and len(region.low) == 1 and not region.codes[1:].any()):
+        repeated = outputs.repeat_interleave(n_each, dim=0)
+        codes, bodies = quantile_in(variables, repeated, variable, uniforms.repeat(n), region)
+        return codes.view(n, n_each), None if bodies is None else bodies.view(n, n_each)
+    inside = (uniforms + 2.0**-54).clamp(max=_BELOW_ONE)
+    own = variables.outputs_of(outputs, variable)[:, block.n_class_outputs :]
+    z = quantiles(own, inside).cpu().flatten()
+    found = _bodies(variables, variable, z, region, np.zeros(len(z), dtype=np.int64))
+    of_body = block.codes_of(found)
+    found = block.bodies_of_codes(of_body, found)
+    codes, bodies = (torch.from_numpy(part).to(outputs.device) for part in (of_body, found))
+    return codes.view(n, n_each), bodies.view(n, n_each)
 
 
 def _parts(variables: RowType, outputs: Tensor, variable: int, region: Region) -> Tensor:

@@ -173,7 +173,7 @@ class RowType:
         ----------
         codes : (rows, D) tensor
             Of the entries.
-        scores : (rows, B, 3) tensor, optional
+        scores : (rows, B, 3 or 4) tensor, optional
             Of the B numeric entries of each row, see `scored`; needed where there are any.
         """
         if self.numbers is not None:
@@ -403,6 +403,9 @@ def _join(blocks: Sequence[Variable]) -> tuple[Variable, ...]:
     joined: list[Variable] = []
     for _, group in groupby(blocks, key=likeness):
         members = list(group)
+        if len(members) == 1 and (members[0].n == 1 or isinstance(members[0], Discrete)):
+            joined += members  # nothing to join: very many classes are not laid out twice
+            continue
         n = sum(member.n for member in members)
         arguments = {
             name: value for name, value in members[0].settings().items() if name not in ("kind", "n")

@@ -34,8 +34,9 @@ class Rows:
     bodies : (n, B) int64 tensor, optional
         Where there are B numeric variables: the number of the point of the grid of each, or the bits of the
         float64; 0 where it is missing or unknown.
-    scores : (n, B, 3) float64 tensor, optional
-        What follows from them, see `made.variables.normal_score.Score`; `RowType.scored` adds it.
+    scores : (n, B, 3 or 4) float64 tensor, optional
+        What follows from them, see `made.variables.normal_score.Score`; `RowType.scored` adds it. The value
+        itself is the last where a column has periods.
     labels : (n, D) object array, optional
         The rows as they were given, where a label is no class of its variable: its code is that of all such
         labels.

@@ -17,6 +17,7 @@ from made.support.errors import InputError
 from made.variables import frames
 from made.variables.class_groups import default_coding
 from made.variables.column import NUMBER, Column, Found, find_column
+from made.variables.date_columns import check_parts
 from made.variables.dates import DatePart
 from made.variables.schema_coding import CodedColumns
 from made.variables.schema_file import parts_said, read_entries, write_schema
@@ -27,7 +28,7 @@ from made.variables.schema_frames import (
     types_to_dict,
     without_others,
 )
-from made.variables.schema_settings import columns_of, settings_of
+from made.variables.schema_settings import check_entries, columns_of, settings_of
 from made.variables.schema_table import schema_html, schema_table
 
 if TYPE_CHECKING:
@@ -298,6 +299,7 @@ class Schema(CodedColumns):
     def from_dict(cls, entries: Mapping[str, Any]) -> Schema:
         """Read what `as_dict` wrote."""
         columns = columns_of(entries["columns"])
+        check_entries(entries, len(columns))
         places = tuple(entries.get("context_places", ()))
         names = entries.get("names") or _numbered(len(columns))
         notes, parts, found = (entries.get(key, {}) for key in ("notes", "parts", "found"))
@@ -311,7 +313,10 @@ class Schema(CodedColumns):
         shape = entries.get("image_shape")
         left_out = tuple((name, why) for name, why in entries.get("left_out", ()))
         shape = None if shape is None else tuple(shape)
-        return cls(tuple(named), places, shape, entries["is_named"], left_out, frame)
+        own = tuple(named)
+        if parts:
+            check_parts(own)
+        return cls(own, places, shape, entries["is_named"], left_out, frame)
 
     def __str__(self) -> str:
         """Lay the columns out as a table; runs of numbered columns that are alike take one line."""

@@ -70,8 +70,8 @@ class EditableColumns:
             the probability of a label that is no class (True: as the rows say; False: it is refused);
             ``ordered``, whether whole numbers have a mean, and are no names. Of numbers: ``step`` (None:
             continuous), of which a value that is no multiple is refused, or rounded with ``rounds=True``;
-            ``spikes``, values with a mass of their own. Of both: ``missing``, whether an entry may be. Of
-            dates there are none.
+            ``spikes``, values with a mass of their own; ``periods`` of what recurs, see `made.Numeric`. Of
+            both: ``missing``, whether an entry may be. Of dates there are none.
 
         Raises
         ------

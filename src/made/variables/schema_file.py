@@ -85,12 +85,18 @@ def parts_said(
 def read_entries(path: str | Path) -> list[Any]:
     """Return the entries of a schema file; see `Schema.read`."""
     try:
+        if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+            raise InputError(f"{path}: a pipe, device or terminal; a schema is a file")
         content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}: not JSON, from line {error.lineno}, column {error.colno} on: {error.msg}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except InputError:
+        raise
+    except RecursionError:
+        raise InputError(f"{path}: not a schema, it is nested too deep") from None
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise InputError(f"{path}: cannot be read: {reason}; made schema DATA -o FILE writes one") from None
     entries = content.get("columns") if isinstance(content, dict) else None

@@ -34,6 +34,7 @@ def tables():
         ),
         "very many classes": (GROUPED, draw.integers(0, 3000, size=N)),
         "continuous": (made.Numeric(), 10 * z),
+        "periods": (made.Numeric(periods=[12.0]), 10 * z),
         "a wide grid": (made.Numeric(step=1.0), np.rint(3 * z)),
         "a fine grid": (made.Numeric(step=0.001), np.rint(3000 * z) / 1000),
         "gaps": (made.Numeric(missing=True), np.where(gaps, None, 10 * z)),

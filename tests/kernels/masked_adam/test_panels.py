@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from made.kernels.jit.tiles import LANES
 from made.kernels.jit.vector import VECTOR
 from made.kernels.masked_adam import panels
 from made.kernels.masked_adam.active_weight import AdamNumbers, _by_panel, _parts, _windows
-from made.kernels.masked_adam.products import LANES
 
 _OWN_ORDER = np.empty(0, np.int64)
 

@@ -40,6 +40,7 @@ BLOCK = st.one_of(
         st.sampled_from([None, 1, 0.25, 0.01, 3]),
         st.booleans(),
         spikes=st.sampled_from([(), (0.0,), (3.0, -6.0)]),
+        periods=st.sampled_from([(), (7.0,), (52.1775, 26.1, 0.5)]),
     ),
 )
 
@@ -247,7 +248,8 @@ COLUMNS = {
 @pytest.mark.parametrize("name", COLUMNS)
 def test_values_bodies_and_features_are_the_plain_ones(name, step):
     values = COLUMNS[name](np.random.default_rng(0))
-    block = made.Numeric(step=step, spikes=[3.0] if step in (None, 1, 0.3) else [], missing=True, rounds=True)
+    spikes = [3.0] if step in (None, 1, 0.3) else []
+    block = made.Numeric(step=step, spikes=spikes, missing=True, rounds=True, periods=[52.1775, 0.7])
     if step is not None and np.abs(values).max() > 1e16:
         values = values % 1000
     model = made.MADE(block, hidden=())
@@ -281,7 +283,8 @@ def test_values_bodies_and_features_are_the_plain_ones(name, step):
 
 
 def test_nothing_waits_for_the_device_or_leaves_it(randomize):
-    variables = [made.Numeric(), made.Bernoulli(2), made.Numeric(step=1, missing=True, spikes=[0.0])]
+    number = made.Numeric(step=1, missing=True, spikes=[0.0], periods=[7.0])
+    variables = [made.Numeric(), made.Bernoulli(2), number]
     model = fitted(variables, (16, 16), randomize, direct=True, residual=True)
     sampler = TorchSampler(make_plan(model.network, model.mask(), model.variables), model.variables, "meta")
     u, rows = torch.from_numpy(row_uniforms(0, 0, 7, 4)).to("meta"), evidence(model, 7, 0.4)

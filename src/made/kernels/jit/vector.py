@@ -1,6 +1,6 @@
-"""How many numbers the compiled loops treat as one vector."""
+"""How many numbers arrays of the compiled loops are padded to."""
 
 __all__ = ["VECTOR"]
 
-#: Numbers in a vector: 16 float32 fill a register of AVX-512. Arrays are padded to multiples of it.
+#: Arrays are padded to multiples of it: 16 float32 fill a register of AVX-512, and several of any other.
 VECTOR = 16

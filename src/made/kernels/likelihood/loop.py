@@ -53,7 +53,7 @@ def log_likelihood(plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: A
         Of the network.
     codes : (D, n) int array
         Of the entries.
-    scores : (n, B, 3) float64 array
+    scores : (n, B, 3 or 4) float64 array
         Of the numbers; z at most `FARTHEST` from 0.
     log_prob : (D, n) float64 array
         Filled in.

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made.kernels.jit.stale import say_if_compiling
+from made.kernels.jit.tiles import LANES, PANEL
 from made.kernels.jit.vector import VECTOR
 from made.kernels.masked_adam import panels
-from made.kernels.masked_adam.products import LANES, PANEL
 from made.kernels.weight_versions import mark_changed
 from made.masks.degrees import BoolArray
 

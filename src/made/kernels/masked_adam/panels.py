@@ -20,11 +20,10 @@ from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from made.kernels.jit import tiles
 from made.kernels.jit.stale import compiled_functions, forget_stale_code
-from made.kernels.jit.tiles import spread
+from made.kernels.jit.tiles import LANES, PANEL, REGISTER, multiply, spread
 from made.kernels.jit.vector import VECTOR
-from made.kernels.masked_adam import products
-from made.kernels.masked_adam.products import LANES, PANEL, multiply
 
 __all__ = ["forward", "in_blocks", "to_inputs", "transpose", "update"]
 
@@ -54,6 +53,7 @@ def forward(out: Any, weight: Any, x: Any, windows: Any, parts: Any) -> None:
     """
     n_out, n = out.shape
     n_in = weight.shape[1]
+    starts = np.arange(n_out) * n_in
     for part in prange(len(parts) - 1):
         for deep in range(0, max(n_in, 1), _DEEP):
             for panel in range(parts[part], parts[part + 1]):
@@ -63,7 +63,7 @@ def forward(out: Any, weight: Any, x: Any, windows: Any, parts: Any) -> None:
                     continue
                 u = panel * PANEL
                 multiply(
-                    out, u * n, n, min(PANEL, n_out - u), weight, u * n_in + first, n_in, 1,
+                    out, u * n, n, min(PANEL, n_out - u), weight, starts, u, first, 1,
                     x, first * n, n, max(length, 0), n, deep == 0,
                 )  # fmt: skip
 
@@ -85,6 +85,7 @@ def to_inputs(out: Any, weight: Any, g: Any, windows: Any, parts: Any) -> None:
     """
     n_in, n = out.shape
     n_out = weight.shape[0]
+    starts = np.arange(PANEL)
     for part in prange(len(parts) - 1):
         packed = np.empty(_HIGH * PANEL, weight.dtype)  # columns are strided: each is fetched only once
         for high in range(0, max(n_out, 1), _HIGH):
@@ -99,7 +100,9 @@ def to_inputs(out: Any, weight: Any, g: Any, windows: Any, parts: Any) -> None:
                     _fetch(weight, (first + k) * n_in + j + 2 * VECTOR)
                     for i in range(width):
                         packed[k * PANEL + i] = weight[first + k, j + i]
-                multiply(out, j * n, n, width, packed, 0, 1, PANEL, g, first * n, n, length, n, high == 0)
+                multiply(
+                    out, j * n, n, width, packed, starts, 0, 0, PANEL, g, first * n, n, length, n, high == 0
+                )
 
 
 @intrinsic
@@ -109,7 +112,7 @@ def _adam_vector(_typing: Any, w: Any, m: Any, v: Any, at: Any, g: Any, at_g: An
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number_type = context.get_data_type(signature.args[0].dtype)
-        vector = ir.VectorType(number_type, VECTOR)
+        vector = ir.VectorType(number_type, REGISTER)
         align = 4 if isinstance(number_type, ir.FloatType) else 8
         _, _, _, at, _, at_g, _ = arguments
 
@@ -134,7 +137,7 @@ def _adam_vector(_typing: Any, w: Any, m: Any, v: Any, at: Any, g: Any, at_g: An
         square_root = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(vector, [vector]),
-            f"llvm.sqrt.v{VECTOR}{'f32' if align == 4 else 'f64'}",
+            f"llvm.sqrt.v{REGISTER}{'f32' if align == 4 else 'f64'}",
         )
         below = plus(builder.call(square_root, [second]), eps)
         # Division takes longest: an estimate that is exact but for the last bit or two is enough.
@@ -172,9 +175,9 @@ def _adam(w: Any, m: Any, v: Any, at: Any, g: Any, at_g: Any, n: Any, numbers: A
     """Update n neighbouring weights."""
     keep, rate, new1, old2, new2, eps = numbers
     j = 0
-    while j + VECTOR <= n:
+    while j + REGISTER <= n:
         _adam_vector(w, m, v, at + j, g, at_g + j, numbers)
-        j += VECTOR
+        j += REGISTER
     while j < n:
         gradient = g[at_g + j]
         first = m[at + j] + (gradient - m[at + j]) * new1
@@ -198,7 +201,7 @@ def update(
         The weight and the two moments, which are updated.
     g : (n_out, n) array
         The gradient of the outputs.
-    x : (n_in / (2 * VECTOR) or more, rows, 2 * VECTOR) array
+    x : (n_in / LANES or more, rows, LANES) array
         The inputs, from `in_blocks`.
     active : (n_out, n_in) bool array
         Read if windows have gaps.
@@ -215,7 +218,7 @@ def update(
     n_out, n = g.shape
     n_in = len(weight) // n_out
     rows = x.shape[1]
-    blocks = x.reshape(-1)
+    blocks, starts = x.reshape(-1), np.arange(n_out) * n
     for part in prange(len(parts) - 1):
         scratch = np.empty(PANEL * LANES, weight.dtype)
         for left in range(0, n_in, _WIDE):
@@ -234,7 +237,21 @@ def update(
                             _fetch(m, at + k)
                             _fetch(v, at + k)
                     multiply(
-                        scratch, 0, LANES, high, g, u * n, n, 1, blocks, j * rows, LANES, rows, LANES, True
+                        scratch,
+                        0,
+                        LANES,
+                        high,
+                        g,
+                        starts,
+                        u,
+                        0,
+                        1,
+                        blocks,
+                        j * rows,
+                        LANES,
+                        rows,
+                        LANES,
+                        True,
                     )
                     for i in range(high):
                         at = i * LANES
@@ -305,4 +322,4 @@ def transpose(out: Any, x: Any, order: Any, parts: Any) -> None:
                 out[i, rows:] = 0
 
 
-forget_stale_code(*compiled_functions(products, sys.modules[__name__]))
+forget_stale_code(*compiled_functions(tiles, sys.modules[__name__]))

@@ -91,8 +91,8 @@ def sample_one_pass(
             one_row.sample_rows(plan, tables, *rest)
         else:
             say_if_compiling(row_groups.sample_strips, _SAMPLER, version)
-            n_groups = -(-n // tiles.ROWS)
-            rows_per_strip = tiles.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
+            n_groups = -(-n // row_groups.ROWS)
+            rows_per_strip = row_groups.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
             row_groups.sample_strips(plan, tables, rows_per_strip, *rest)
     return sampled
 

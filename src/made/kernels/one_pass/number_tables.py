@@ -39,6 +39,10 @@ class NumberTables(NamedTuple):
         Of the tails; see `normal_score.NormalScores`.
     bump_mean, bump_deviation : (N_BUMPS,) float32 arrays
         By which radial basis functions are standardized.
+    periods, period_starts : flat float64 array, (B + 1,) int array
+        The periods whose sines and cosines are features, and where those of each variable begin.
+    first_waves : (B,) int array
+        The place of the first of these among the features of the variable.
     """
 
     number: Ints
@@ -60,6 +64,9 @@ class NumberTables(NamedTuple):
     end_rate: Doubles
     bump_mean: NDArray[np.float32]
     bump_deviation: NDArray[np.float32]
+    periods: Doubles
+    period_starts: Ints
+    first_waves: Ints
 
 
 def make_tables(variables: RowType) -> NumberTables | None:
@@ -91,4 +98,7 @@ def make_tables(variables: RowType) -> NumberTables | None:
         end_rate=marginals.end_rate.numpy(),
         bump_mean=numbers.bump_mean.numpy(),
         bump_deviation=numbers.bump_deviation.numpy(),
+        periods=np.concatenate([np.array(own.periods, dtype=np.float64) for own in columns]),
+        period_starts=np.cumsum([0, *(len(own.periods) for own in columns)]),
+        first_waves=np.array([own.first_wave for own in columns], dtype=np.int64),
     )

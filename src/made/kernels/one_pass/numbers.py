@@ -26,7 +26,7 @@ from made.variables.normal_mixture import (
     WIDEST,
 )
 from made.variables.normal_score import NARROW_CELL
-from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMPS
+from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMPS, WAVE_SIZE
 
 __all__ = [
     "WORK",
@@ -44,7 +44,7 @@ WORK = 3 * (N_COMPONENTS + 1)
 _N = N_COMPONENTS + 1
 _SQRT_HALF, _SQRT_2PI, _LOG_SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi), 0.5 * math.log(2 * math.pi)
 _LOG_2, _LOG_2PI, _INVERSE_E = math.log(2), math.log(2 * math.pi), math.exp(-1)
-_LARGEST = float(np.finfo(np.float64).max)
+_LARGEST, _TURN = float(np.finfo(np.float64).max), 2 * math.pi
 # Newton's method on log F has then an error of the square of this, in units of F over its slope.
 _CLOSE = 1e-7
 _MOST_STEPS = 100
@@ -334,12 +334,19 @@ def body_near(numbers: Any, i: Any, value: Any) -> Any:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _score_of(numbers: Any, i: Any, body: Any) -> Any:
-    """Return the normal score of a body: of a cell, its middle in z; see `NormalScores.of`."""
+def _float_of(numbers: Any, i: Any, body: Any) -> Any:
+    """Return the value of a body."""
+    if numbers.steps[i] == 0:
+        return np.int64(body).view(np.float64)
+    return float(body) / numbers.inverses[i] if numbers.inverses[i] > 0 else float(body) * numbers.steps[i]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _score_of(numbers: Any, i: Any, value: Any) -> Any:
+    """Return the normal score of a value: of a cell, its middle in z; see `NormalScores.of`."""
     step = numbers.steps[i]
     if step == 0:
-        return z_of(numbers, i, np.int64(body).view(np.float64))
-    value = float(body) / numbers.inverses[i] if numbers.inverses[i] > 0 else float(body) * step
+        return z_of(numbers, i, value)
     low, high = z_of(numbers, i, value - step / 2), z_of(numbers, i, value + step / 2)
     return z_of(numbers, i, value) if high - low < NARROW_CELL else (low + high) / 2
 
@@ -356,7 +363,8 @@ def find_features(
         out[at + (N_BUMPS + code) * stride] = np.float32(1)
     if code > 0 and code == numbers.missing[i]:
         return
-    z = _score_of(numbers, i, body)
+    value = _float_of(numbers, i, body)
+    z = _score_of(numbers, i, value)
     out[at] = np.float32(min(max(z, -LARGEST_FEATURE), LARGEST_FEATURE))
     x = N_BUMPS * 0.5 * math.erfc(-z * _SQRT_HALF) - 0.5
     # exp(-(x - f)^2 / 2), f = 0, 1, ...: each is the one before times exp(x - f - 1/2)
@@ -366,3 +374,10 @@ def find_features(
         out[at + (1 + f) * stride] = standard
         bump *= ratio
         ratio *= _INVERSE_E
+    wave = numbers.first_waves[i]
+    for p in range(numbers.period_starts[i], numbers.period_starts[i + 1]):
+        period = numbers.periods[p]
+        angle = np.fmod(value, period) / period * _TURN
+        out[at + wave * stride] = np.float32(math.sin(angle) * WAVE_SIZE)
+        out[at + (wave + 1) * stride] = np.float32(math.cos(angle) * WAVE_SIZE)
+        wave += 2

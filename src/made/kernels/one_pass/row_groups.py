@@ -17,7 +17,7 @@ import numba
 import numpy as np
 
 from made.kernels.jit.borrow import borrow
-from made.kernels.jit.tiles import ROWS, add_products, add_scaled
+from made.kernels.jit.tiles import add_scaled, multiply
 from made.kernels.jit.vector import VECTOR
 from made.kernels.one_pass.elementwise import (
     FASTMATH,
@@ -30,7 +30,10 @@ from made.kernels.one_pass.elementwise import (
 from made.kernels.one_pass.numbers import WORK, find_features, sample_number
 from made.kernels.one_pass.supported import KernelKind
 
-__all__ = ["sample_strips"]
+__all__ = ["ROWS", "sample_strips"]
+
+#: Rows in a row group.
+ROWS = 32
 
 # Maximum number of outputs of a panel, unless its first variable alone has more.
 _OUTPUTS_PER_PANEL = 32
@@ -71,6 +74,31 @@ def _add_rows_first(sums: Any, at: Any, n: Any, source: Any, at_source: Any, str
             sums[at + i * ROWS + r] += source[at_source + r * stride + i]
 
 
+@numba.njit(cache=True, inline="always")
+def _add_products(
+    plan: Any, row: Any, skip: Any, sums: Any, at: Any, n_sums: Any, known: Any, at_known: Any, n: Any
+) -> None:
+    """Add to sums what n known units contribute, by the weights of their rows after the first `skip`."""
+    if n > 0:
+        multiply(
+            sums,
+            at,
+            ROWS,
+            n_sums,
+            plan.weights,
+            plan.starts,
+            row,
+            skip,
+            1,
+            known,
+            at_known,
+            ROWS,
+            n,
+            ROWS,
+            False,
+        )
+
+
 @numba.njit(cache=True)
 def _begin_panel(plan: Any, work: Any, at: Any, begin: Any, end: Any) -> None:
     """Start the sums of the units and outputs of a panel with what all earlier panels contribute."""
@@ -79,21 +107,21 @@ def _begin_panel(plan: Any, work: Any, at: Any, begin: Any, end: Any) -> None:
         low, high = plan.ends[layer, begin], plan.ends[layer, end]
         row, target = plan.begins[layer] + low - plan.begins[1], at + ROWS * (plan.begins[layer] + low)
         _start(work.layers, target, high - low, plan.biases, row)
-        add_products(
-            work.layers, target, high - low, plan.weights, plan.starts, row, 0,
+        _add_products(
+            plan, row, 0, work.layers, target, high - low,
             work.layers, at + ROWS * plan.begins[layer - 1], plan.ends[layer - 1, begin],
         )  # fmt: skip
     first, last = plan.output_starts[begin], plan.output_starts[end]
     row = plan.begins[n_layers] - plan.begins[1] + first
     _start(work.outputs, 0, last - first, plan.biases, row)
-    add_products(
-        work.outputs, 0, last - first, plan.weights, plan.starts, row, 0,
+    _add_products(
+        plan, row, 0, work.outputs, 0, last - first,
         work.layers, at + ROWS * plan.begins[n_layers - 1], plan.ends[n_layers - 1, begin],
     )  # fmt: skip
     if len(plan.direct_columns) > 0:
         row += plan.output_starts[len(plan.ordering)]
-        add_products(
-            work.outputs, 0, last - first, plan.weights, plan.starts, row, 0,
+        _add_products(
+            plan, row, 0, work.outputs, 0, last - first,
             work.layers, at, plan.ends[0, begin],
         )  # fmt: skip
 
@@ -105,15 +133,15 @@ def _finish_outputs(plan: Any, work: Any, at: Any, group: Any, rows: Any, begin:
     first, n = plan.output_starts[place], plan.output_starts[place + 1] - plan.output_starts[place]
     target, row = ROWS * (first - plan.output_starts[begin]), plan.begins[n_layers] - plan.begins[1] + first
     skip = plan.ends[n_layers - 1, begin]
-    add_products(
-        work.outputs, target, n, plan.weights, plan.starts, row, skip,
+    _add_products(
+        plan, row, skip, work.outputs, target, n,
         work.layers, at + ROWS * (plan.begins[n_layers - 1] + skip), plan.ends[n_layers - 1, place] - skip,
     )  # fmt: skip
     n_outputs = plan.output_starts[len(plan.ordering)]
     if len(plan.direct_columns) > 0:
         skip = plan.ends[0, begin]
-        add_products(
-            work.outputs, target, n, plan.weights, plan.starts, row + n_outputs, skip,
+        _add_products(
+            plan, row + n_outputs, skip, work.outputs, target, n,
             work.layers, at + ROWS * skip, plan.ends[0, place] - skip,
         )  # fmt: skip
     if len(work.to_outputs) > 0:
@@ -131,8 +159,8 @@ def _finish_units(plan: Any, work: Any, at: Any, group: Any, rows: Any, begin: A
         if low < high:
             row, target = plan.begins[layer] + low - plan.begins[1], at + ROWS * (plan.begins[layer] + low)
             skip, below = plan.ends[layer - 1, begin] if degree > 0 else 0, plan.begins[layer - 1]
-            add_products(
-                layers, target, high - low, plan.weights, plan.starts, row, skip,
+            _add_products(
+                plan, row, skip, layers, target, high - low,
                 layers, at + ROWS * (below + skip), plan.ends[layer - 1, degree] - skip,
             )  # fmt: skip
             if layer == 1 and len(work.to_first) > 0:

@@ -1,0 +1,1 @@
+"""The normal scores of numbers in one compiled pass."""
