@@ -67,6 +67,18 @@ def test_scores_are_those_of_the_plain_twin(model):
     assert (found[:, cells, 1] > 0).all()
 
 
+def test_scores_of_points_that_are_listed_are_those_of_the_plain_twin(model):
+    draw = np.random.default_rng(2)
+    bodies = torch.from_numpy(draw.integers(0, 11, (1000, 8)))
+    rows = made.variables.rows.Rows(torch.zeros(1000, 8, dtype=torch.uint8), bodies=bodies)
+    score = CompiledScores()
+    found = score.scoring(model.variables, rows)(rows).scores
+    sizes = score._latest[1].size
+    assert (sizes[[1, 4, 7]] > 5).all()
+    assert (sizes[[0, 2, 5]] == 0).all()
+    torch.testing.assert_close(found, model.variables.scored(rows).scores, rtol=1e-9, atol=1e-11)
+
+
 def test_log_p_of_many_rows_is_that_of_a_few(model, monkeypatch):
     rows = far(model, 300)
     found = model.log_prob(rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from made.kernels.scores.plan import Plan, make_plan
+from made.kernels.scores.plan import Plan, make_plan, with_listed
 from made.support.following import is_followed
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
@@ -41,7 +41,8 @@ class CompiledScores:
         if find is None:
             return variables.scored
         if self._latest is None or self._latest[0] is not variables:
-            self._latest = (variables, make_plan(variables.numbers))
+            plan = with_listed(make_plan(variables.numbers), variables.numbers, find)
+            self._latest = (variables, plan)
         return functools.partial(_scored, find, self._latest[1])
 
     def __reduce__(self) -> Any:

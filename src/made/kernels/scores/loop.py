@@ -67,6 +67,8 @@ def _of_column(column: Any, row: Any, end: Any, plan: Any, bodies: Any, scores: 
             scores[row + i, column, 1] = 0.0
             scores[row + i, column, 2] = log_slope[i] + _log_phi(z[i])
         return
+    if _are_listed(column, row, end, plan, bodies, scores):
+        return
     inverse = plan.inverses[column]
     for i in range(n):
         body = bodies[row + i, column]
@@ -93,6 +95,20 @@ def _of_column(column: Any, row: Any, end: Any, plan: Any, bodies: Any, scores: 
                 scores[row + i, column, 1] = math.exp(log_slope[i]) * step
     for i in range(n):
         scores[row + i, column, 2] = _log_mass(scores[row + i, column, 0], scores[row + i, column, 1])
+
+
+@_compiled
+def _are_listed(column: Any, row: Any, end: Any, plan: Any, bodies: Any, scores: Any) -> Any:
+    """Copy the scores of points that are listed; return whether all are."""
+    first, size = plan.first[column], plan.size[column]
+    for i in range(row, end):
+        if bodies[i, column] < first or bodies[i, column] >= first + size:
+            return False
+    at = plan.start[column] - first
+    for i in range(row, end):
+        for j in range(3):
+            scores[i, column, j] = plan.listed[at + bodies[i, column], j]
+    return True
 
 
 @_compiled

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from made.variables.numeric_columns import NumericColumns
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "with_listed"]
 
+# The scores of a grid are listed between these normal scores, where there are no more points than that.
+_END, _MOST_LISTED = 6.0, 2048
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -40,6 +44,11 @@ class Plan(NamedTuple):
         Of the lower and the upper tail: t where it begins, the logarithms of its mass and of its rate.
     shape : (B,) float64 array
         Of the tails.
+    first, size, start : (B,) int arrays
+        Of grids of few points: the number of the first point whose scores are listed, how many are, and
+        where they begin in `listed`; the size is 0 elsewhere.
+    listed : (T, 3) float64 array
+        The scores of these points.
     """
 
     is_grid: NDArray[np.bool_]
@@ -59,6 +68,10 @@ class Plan(NamedTuple):
     right: Floats
     tails: Floats
     shape: Floats
+    first: Ints
+    size: Ints
+    start: Ints
+    listed: Floats
 
 
 def make_plan(numbers: NumericColumns) -> Plan:
@@ -72,6 +85,7 @@ def make_plan(numbers: NumericColumns) -> Plan:
     ends = np.stack([np.zeros_like(last), last], axis=1)
     least, most = scores.values_of_ends().numpy().T
     tails = [np.take_along_axis(knots, ends, axis=1), scores.end_mass.numpy(), scores.end_rate.numpy()]
+    none = np.zeros(len(columns), dtype=np.int64)
     return Plan(
         is_grid=np.array([own.step is not None for own in columns]),
         steps=np.array([own.step or 0.0 for own in columns]),
@@ -90,4 +104,23 @@ def make_plan(numbers: NumericColumns) -> Plan:
         right=slopes[:, 1:] / secant,
         tails=np.stack(tails, axis=2),
         shape=scores.tail_shape[:, 0].numpy().copy(),
+        first=none,
+        size=none,
+        start=none,
+        listed=np.zeros((0, 3)),
     )
+
+
+def with_listed(plan: Plan, numbers: NumericColumns, find: Callable[..., None]) -> Plan:
+    """Return the plan with the scores of the points of small grids, which the loop itself finds."""
+    ends = torch.tensor([[-_END, _END]], dtype=torch.float64).expand(len(plan.steps), -1)
+    first, last = numbers.bodies_near(numbers.scores.values(ends).t()).numpy()
+    # The ends of a grid may be as far apart as int64 reaches: what that overflows to is not few.
+    few = plan.is_grid & (last.astype(np.float64) - first.astype(np.float64) < _MOST_LISTED)
+    size = np.where(few, last - first + 1, 0)
+    bodies = first + np.arange(size.max(initial=0))[:, None]
+    scores = np.empty((*bodies.shape, 3))
+    find(plan, bodies, scores)
+    listed = [scores[:n, column] for column, n in enumerate(size.tolist())]
+    start = np.cumsum(size) - size
+    return plan._replace(first=first.copy(), size=size, start=start, listed=np.concatenate(listed))
