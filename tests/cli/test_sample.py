@@ -100,11 +100,6 @@ def test_sample_given_says_how(here, call):
     assert (np.load("new.npy")[:, 2] == 10).all()
 
 
-@pytest.mark.parametrize("text", ["", " , "])
-def test_sample_given_nothing(here, call, text):
-    assert call("sample", "run", "-n", "9", "--given", text) == call("sample", "run", "-n", "9")
-
-
 def test_sample_with_context(here, call, parse):
     result = call("sample", "conditional", "-n", "30", "--seed", "2", "--context", "kind=2")
     header, rows = parse(result.out)

@@ -53,7 +53,7 @@ def test_a_failure_leaves_the_earlier_file(figure, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(figure, "savefig", half_written)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         save(figure, target)
     assert target.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [target]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
-from made.support.writing import write_aside, writing_aside
+from made.support.writing import forget_left_overs, write_aside, writing_aside
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
@@ -85,3 +87,46 @@ def test_a_folder_in_the_place_is_said_before_the_work(refused, tmp_path):
     with refused("cannot write", str(tmp_path), "directory"), writing_aside(tmp_path):
         begun = True
     assert not begun
+
+
+KILLED = """
+import os, signal, sys
+from made.support.writing import writing_aside
+with writing_aside(sys.argv[1]) as file:
+    file.write(b"half")
+    file.flush()
+    print(sorted(os.listdir(os.path.dirname(sys.argv[1]))), flush=True)
+    if sys.argv[2] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills and locks as Linux does")
+def test_what_a_killed_save_leaves_is_forgotten_by_the_next(tmp_path):
+    path = tmp_path / "z.npy"
+    path.write_bytes(b"before")
+    (tmp_path / ".z.npy.1.notes").write_bytes(b"of the user")
+    program = [sys.executable, "-c", KILLED, str(path)]
+    for _ in range(2):
+        subprocess.run([*program, "kill"], capture_output=True, check=False)
+    assert len(os.listdir(tmp_path)) == 3  # the second forgot the first
+    other = subprocess.Popen([*program, "live"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    write_aside(path, b"after")
+    assert len(os.listdir(tmp_path)) == 3  # of the one that lives
+    other.communicate(b"")
+    assert other.returncode == 0
+    assert sorted(os.listdir(tmp_path)) == [".z.npy.1.notes", "z.npy"]
+    assert path.read_bytes() == b"half"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills and locks as Linux does")
+def test_a_folder_forgets_what_killed_processes_left(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        program = [sys.executable, "-c", KILLED, str(tmp_path / name), "kill"]
+        subprocess.run(program, capture_output=True, check=False)
+    assert len(os.listdir(tmp_path)) == 2
+    forget_left_overs(tmp_path)
+    forget_left_overs(tmp_path / "none")
+    assert os.listdir(tmp_path) == []

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,6 +20,9 @@ from made.support.errors import InputError
 from made.support.log import log_on_stderr
 
 __all__ = ["app", "main"]
+
+_OUTPUTS = ("-o", "--out")
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 
 app = typer.Typer(
     name="made",
@@ -75,11 +83,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit codes: 0, 2 for an error that the user can correct (one line says what), 130 after Ctrl-C.
     """
-    if not (sys.argv[1:] if arguments is None else arguments):
-        arguments = ["--help"]
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if sys.stderr is None:  # closed, as 2>&- does
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (open to the end)
+    if sys.stdout is None:
+        _fail("standard output is closed: leave >&- out", 2)
     try:
+        _check_arguments(arguments)
         with log_on_stderr(), _warnings_of_one_line():
-            code = app(args=arguments, prog_name="made", standalone_mode=False)
+            code = app(args=arguments or ["--help"], prog_name="made", standalone_mode=False)
+        sys.stdout.flush()
     except InputError as error:
         _fail(str(error), 2)
     except KeyboardInterrupt:
@@ -88,7 +101,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.close()  # the reader of the pipe is gone
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+        reason = error.strerror or str(error)
+        # Files are written aside, which names them: what takes no more is what results are printed to.
+        if error.filename is None and error.errno in _FULL:
+            _forget_stdout()
+            _fail(f"standard output: {reason}; some of the results are not written", 2)
+        _fail(f"{error.filename or 'a file that was being written or read'}: {reason}", 2)
     except Exception as error:
         # typer's own errors about the arguments
         if not hasattr(error, "format_message"):
@@ -99,6 +117,19 @@ def main(arguments: list[str] | None = None) -> None:
             _fail(f"{message} (see {command} --help)", 2)
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Raise an `InputError` for an output without a name: it would be the folder that one is in."""
+    for option, value in pairwise([*arguments, "more"]):
+        if (option in _OUTPUTS and not value.strip()) or option in [f"{name}=" for name in _OUTPUTS]:
+            raise InputError(f"{option.rstrip('=')} is empty: it names a file or a folder")
+
+
+def _forget_stdout() -> None:
+    """Send what is left of standard output nowhere: Python would try to write it once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

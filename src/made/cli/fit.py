@@ -136,6 +136,12 @@ def fit(
     given = {name: _READERS.get(name, _same)(value) for name, value in _given(settings).items()}
     from made.runs.config import RunConfig
 
+    if resume and force:
+        raise InputError("--resume goes on with a run and --force replaces it: leave one of them out")
+    if recipe is not None and not recipe.strip():
+        raise InputError("--recipe is empty: made recipes lists them")
+    if context is not None and not context.strip(" ,"):
+        raise InputError("--context names no column: name some, or leave it out")
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
         others |= _given({"update": update, "refit": refit or None})
@@ -321,8 +327,22 @@ def _resumed(
     if fixed:
         option = fixed[0].replace("_", "-")
         raise InputError(f"--resume takes the settings of the run: leave --{option} out, or begin a new run")
+    _check_epochs(out, given.get("epochs"))
     training = {**job.training, **given}
     return replace(job, training=training, data_dir=data_dir or job.data_dir)
+
+
+def _check_epochs(out: Path, epochs: int | None) -> None:
+    """Raise an `InputError` if a run has trained for longer already."""
+    from made.runs.folder import RunFolder
+    from made.training.checkpoint import history_of
+
+    file = RunFolder(out).checkpoint_file
+    if epochs is None or not file.exists():
+        return
+    done = history_of(file).epochs[-1].epoch
+    if epochs < done:
+        raise InputError(f"the run in {out} has {done} epochs already: --epochs may be {done} or more")
 
 
 def _in_words(data: str | Sequence[str]) -> str:

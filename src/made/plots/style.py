@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from made.support.errors import InputError
+from made.support.writing import path_aside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,11 +108,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     check_place(target)
     ending = target.suffix.lower()
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     # No date inside: the same figure gives the same file.
     undated: dict[str, dict[str, str | None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    try:
+    with path_aside(target) as aside:
         figure.savefig(aside, format=ending[1:], metadata=undated.get(ending))
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)

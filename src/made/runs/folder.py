@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from made.data.suffixes import STANDARD_INPUT
 from made.loading import load
 from made.model import MADE
 from made.support.errors import InputError
-from made.support.writing import write_aside
+from made.support.writing import forget_left_overs, write_aside
 from made.variables.schema import Schema
 
 __all__ = ["RunFolder"]
@@ -101,13 +102,22 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
-        if not os.access(self.path, os.W_OK):
-            raise InputError(f"cannot write into the folder {self.path}: permission denied")
+        self.check_writable()
         self.forget_replaced()
         for name in (*_FILES, _COMPARISON, _REFIT):
             if (self.path / name).exists():
                 (self.path / _REPLACED).mkdir(exist_ok=True)
                 os.replace(self.path / name, self.path / _REPLACED / name)
+
+    def check_writable(self) -> None:
+        """Raise an `InputError` that says why, where nothing can be written here; forget what a kill left."""
+        try:
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise InputError(f"cannot write into the folder {self.path}: {error.strerror}") from error
+        for folder in (self.path, self.comparison, self.refit):
+            forget_left_overs(folder)
 
     def forget_replaced(self) -> None:
         """Delete the run that was replaced: called once the new one has a model."""

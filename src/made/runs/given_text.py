@@ -77,9 +77,11 @@ def parse_values(
 
 def read_given_values(text: str | None, model: MADE) -> Rows | None:
     """Return the values of ``--given`` as one incomplete row; None without text."""
-    given = parse_values(text or "", "--given", model.variables, model.schema.variable, model.schema.modelled)
-    if not given:
+    if text is None:
         return None
+    given = parse_values(text, "--given", model.variables, model.schema.variable, model.schema.modelled)
+    if not given:
+        raise InputError('--given is empty: it takes name=value with commas between, as in "x3=1,x7=0"')
     return encode_given(model.variables, given)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,9 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         if is_compared:
             _log.info("%s", config.plan)
 
+    else:
+        folder.check_writable()
+
     def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
         folder.write_json("settings.json", _described(config, dataset, model, training))
 
@@ -144,7 +147,7 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     lines = {name: by_split["valid"].nll for name, by_split in baselines.items()}
     files = [
         folder.model_file,
-        draw_loss(folder.path / "loss.png", history, lines, f"Training on {dataset.name}"),
+        *_drawn(draw_loss, folder.path / "loss.png", history, lines, f"Training on {dataset.name}"),
     ]
     if history.ended == "interrupted":
         return RunResult(dataset, model, history, {}, baselines, files)
@@ -157,8 +160,17 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     if held_out := HeldOut.of(np.concatenate([log_prob[own].numpy() for own in splits])):
         held_out.write(folder)
     folder.write_json("results.json", _results(scores, baselines, history, model))
-    files.append(draw_samples(folder.path / "samples.png", model, dataset, pipeline.seed))
+    files += _drawn(draw_samples, folder.path / "samples.png", model, dataset, pipeline.seed)
     return RunResult(dataset, model, history, scores, baselines, files)
+
+
+def _drawn(draw: Callable[..., Path], path: Path, *arguments: Any) -> list[Path]:
+    """Draw a picture, and return its file; where it cannot be written say so: the figures matter more."""
+    try:
+        return [draw(path, *arguments)]
+    except InputError as error:
+        _log.warning("%s", error)
+        return []
 
 
 def _load(config: RunConfig, start: MADE | None, *, progress: bool) -> data.Dataset:

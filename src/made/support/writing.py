@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,12 @@ from typing import BinaryIO
 
 from made.support.errors import InputError
 
-__all__ = ["path_aside", "write_aside", "writing_aside"]
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: left-overs stay
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["forget_left_overs", "path_aside", "write_aside", "writing_aside"]
 
 
 @contextmanager
@@ -59,18 +66,20 @@ def path_aside(path: str | Path) -> Iterator[Path]:
         Of the file to write; otherwise as `writing_aside`.
     """
     path = Path(path)
-    aside = None
+    aside = locked = None
     try:
         if path.is_dir():  # said now, not after the last portion
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        forget_left_overs(path.parent, path.name)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.")
         aside = Path(name)
-        os.close(handle)
+        locked = _lock(handle)
         yield aside
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
         aside.chmod(0o666 & ~_umask())
         os.replace(aside, path)
+        _sync_folder(path.parent)
     except BaseException as error:
         if aside is not None:
             aside.unlink(missing_ok=True)
@@ -78,12 +87,75 @@ def path_aside(path: str | Path) -> Iterator[Path]:
             raise
         reason = error.strerror or str(error)
         raise InputError(f"cannot write {path}: {reason}; what was there before is unchanged") from error
+    finally:
+        if locked is not None:
+            os.close(locked)
 
 
 def write_aside(path: str | Path, content: bytes) -> None:
     """Write a file in full beside its place, then move it there; see `writing_aside`."""
     with writing_aside(path) as file:
         file.write(content)
+
+
+def forget_left_overs(folder: str | Path, name: str | None = None) -> None:
+    """Delete what processes that were killed left beside the files that they were writing.
+
+    Whoever writes holds a lock on its file, which ends with it; its number is in the name of the file.
+
+    Parameters
+    ----------
+    folder : path
+        Need not exist.
+    name : str, optional
+        Of the file that was being written; by default any.
+    """
+    if fcntl is None:
+        return
+    known = r".+" if name is None else re.escape(name)
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            found = re.fullmatch(rf"\.{known}\.(\d+)\.[a-z0-9_]{{8}}", entry.name)
+            if found and not _is_alive(int(found[1])):
+                _delete_unlocked(entry.path)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # there is one, of another user
+        return True
+    return True
+
+
+def _delete_unlocked(path: str) -> None:
+    """Delete a file unless somebody is writing it: on another machine numbers of processes mean others."""
+    assert fcntl is not None
+    with contextlib.suppress(OSError), Path(path).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        Path(path).unlink()
+
+
+def _lock(handle: int) -> int | None:
+    """Lock a file that is being written, and return its handle; close it where there are no such locks."""
+    if fcntl is None:
+        os.close(handle)
+        return None
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name of a file reach the disk, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

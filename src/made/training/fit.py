@@ -139,6 +139,8 @@ def fit(
     held_out = _held_out(model, valid, valid_context, is_conditional=context is not None)
     if resume and checkpoint is None:
         raise InputError("resume needs the checkpoint file to go on from")
+    if checkpoint is not None and not Path(checkpoint).parent.is_dir():
+        raise InputError(f"cannot write {checkpoint}: No such file or directory; make its folder first")
     if model.at_initialization:
         batches.set_marginals(model)
     trainer = Trainer(model, settings, batches, held_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from made.base import BaseModel
+from made.support.errors import InputError
 from made.training.averaging import WeightAverage, is_due
 from made.training.batches import Batch, Batches
 from made.training.best import BestWeights
@@ -28,6 +30,8 @@ from made.training.settings import TrainingSettings, learning_rate
 from made.training.shifting import Shifts
 
 __all__ = ["Trainer", "mean_and_error"]
+
+_log = logging.getLogger(__name__)
 
 # A checkpoint is written at the end of an epoch, but not more often than this.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
@@ -136,7 +140,7 @@ class Trainer:
                 if on_best is not None:
                     self._hand_on(on_best)
                 if checkpoint and time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                    self._save(checkpoint)
+                    self._save_or_tell(checkpoint)
             if interrupt.reason is not None:
                 self._read_losses()
                 self.history.ended = interrupt.reason
@@ -146,8 +150,10 @@ class Trainer:
             self.history.ended = self._how_it_ended()
             if self.history.ended != "paused":
                 self.divergence.check_end(self.losses.mean_of_epoch())
-        if checkpoint:
-            self._save(checkpoint)
+        if checkpoint and self.history.ended == "paused":
+            self._save(checkpoint)  # which is all that is left of it
+        elif checkpoint:
+            self._save_or_tell(checkpoint)
 
     def _record_in(self, history: History) -> None:
         self.history = history
@@ -207,7 +213,10 @@ class Trainer:
         if best == self.best_handed_on or time.monotonic() - self.handed_on < _SECONDS_BETWEEN_BEST:
             return
         with self.best.in_place():
-            on_best(self.model, min(self.history.valid_nll))
+            try:
+                on_best(self.model, min(self.history.valid_nll))
+            except InputError as error:
+                _log.warning("the best model so far is not kept, and the fit goes on: %s", error)
         self.best_handed_on, self.handed_on = best, time.monotonic()
 
     def _validate(self) -> tuple[float | None, float | None]:
@@ -224,6 +233,14 @@ class Trainer:
         if self.settings.patience is None or self.history.best_epoch is None:
             return False
         return self.history.epochs[-1].epoch - self.history.best_epoch >= self.settings.patience
+
+    def _save_or_tell(self, path: Path) -> None:
+        """Save a checkpoint; where that fails, say so and go on: what was fitted is not lost for it."""
+        try:
+            self._save(path)
+        except InputError as error:
+            self.saved = time.monotonic()
+            _log.warning("no checkpoint could be written, and the fit goes on without: %s", error)
 
     def _save(self, path: Path) -> None:
         optimizer = self.update.state()  # which brings the weights up to date
