@@ -29,6 +29,7 @@ __all__ = [
     "expected",
     "floats_of",
     "have_means",
+    "in_means",
     "softmax",
     "weighted_quantiles",
 ]
@@ -41,6 +42,8 @@ _ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
 _HEAVY = 0.05
 # Relative variance of weights that are all the same, but for rounding.
 _EVEN = 1e-10
+# In a mean, numbers beyond these normal scores of the training rows count as those there.
+_FARTHEST = (-4.753424, 4.753424)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +190,8 @@ def expected(
                 shares = [(weights * (drawn[wanted, :, d] == code)).sum(axis=1) for code in kinds]
                 codes[at, d] = np.stack(shares).argmax(axis=0)
                 continue
-            means[at, d] = (values * weights).sum(axis=1)
+            counted = in_means(model.variables, d, values) if isinstance(block, Numeric) else values
+            means[at, d] = (counted * weights).sum(axis=1)
             if block.ordered:
                 nearest = np.abs(numbers[: block.n_classes] - means[at, d][:, None]).argmin(axis=1)
                 codes[at, d] = np.where(np.isnan(means[at, d]), drawn[wanted, 0, d], nearest)
@@ -254,6 +258,20 @@ def floats_of(variables: RowType, rows: Rows, variable: int) -> Floats:
     place = numbers.number_of(variable)
     bodies = np.ascontiguousarray(rows.bodies[:, place].cpu().numpy())
     return numbers.columns[place].floats_of(bodies)
+
+
+def in_means(variables: RowType, variable: int, values: Floats) -> Floats:
+    """Return values of a number as they count in a mean.
+
+    What lies beyond the last millionth of training rows at either end counts as the quantile there: a draw
+    from the tail of a skewed column, far beyond all rows that were seen, would decide alone. Spikes count.
+    """
+    numbers = variables.numbers
+    assert numbers is not None
+    place = numbers.number_of(variable)
+    z = torch.tensor([_FARTHEST], dtype=torch.float64).expand(len(numbers.columns), 2)
+    ends = [*numbers.scores.values(z)[place].tolist(), *numbers.columns[place].spikes]
+    return values.clip(min(ends), max(ends))
 
 
 def softmax(log_weights: Floats) -> Floats:

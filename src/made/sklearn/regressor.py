@@ -12,10 +12,12 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from made.data.columns import infer_schema
 from made.queries.density import Floats
+from made.queries.weighted import in_means
 from made.sklearn.completions import class_probabilities, number_samples
 from made.sklearn.table import TargetEstimator
 from made.support.errors import InputError
 from made.variables.discrete import Discrete
+from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 
 __all__ = ["MADERegressor"]
@@ -83,8 +85,11 @@ class MADERegressor(RegressorMixin, TargetEstimator):  # type: ignore[misc]
         """Return the mean of the target given each row, (n,)."""
         rows = self._rows(X)
         out = np.zeros(len(rows))
+        variables, target = self.model_.variables, self._target
+        is_number = isinstance(variables.block_of(target), Numeric)
         for places, values, weights in self._distributions(rows):
-            out[places] = (values * weights).sum(axis=1)
+            counted = in_means(variables, target, values) if is_number else values
+            out[places] = (counted * weights).sum(axis=1)
         return out
 
     def predict_quantiles(self, X: Any, q: ArrayLike) -> Floats:
