@@ -83,12 +83,13 @@ def test_many_values_are_not_all_listed(refused):
         parse_values("x0=300", "--given", RowType(made.Categorical(300)), place_of(None, 1))
 
 
-def test_given_values_are_a_row_of_codes(model):
+def test_given_values_are_a_row_of_codes(model, refused):
     row = read_given_values("c=40,a=1", model)
     assert row.codes.tolist() == [[1, 0, 2]]
     assert row.known.tolist() == [[True, False, True]]
     assert read_given_values(None, model) is None
-    assert read_given_values(" ", model) is None
+    with refused("--given is empty"):
+        read_given_values(" ", model)
 
 
 def test_context_is_a_row(model, given_b, refused):

@@ -52,7 +52,8 @@ def as_table(array: np.ndarray[Any, Any], source: str) -> np.ndarray[Any, Any] |
     if array.dtype.kind != "f" or array.ndim not in (2, 3) or array.size == 0:
         return None
     finite = np.isfinite(array)
-    fractions = finite & (array != np.floor(array))
+    with np.errstate(invalid="ignore"):  # what a damaged file holds may be no number at all
+        fractions = finite & (array != np.floor(array))
     if not fractions.any():
         return None
     if array.ndim == 3:

@@ -90,6 +90,8 @@ def read_tensors(path: str | Path) -> tuple[str, dict[str, Any], dict[str, Tenso
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except InputError as error:
         raise InputError(f"{path} {error}") from None
+    except MemoryError:
+        raise InputError(f"{path} needs more memory to be read than there is") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is truncated or no model file of made: {error}") from error
     if not isinstance(header, dict) or header.get("format") != _KEY:
