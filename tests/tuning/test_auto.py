@@ -91,7 +91,7 @@ def test_text_and_names_of_a_frame_are_learned(quick):
     frame = polars.DataFrame({"colour": colours[np.arange(300) % 3], "size": np.arange(300) % 5})
     model = made.auto_fit(frame)
     assert model.schema.names == ("colour", "size")
-    assert model.schema.labels == (("blue", "green", "red"), None)
+    assert model.schema.labels == (("blue", "green", "red"), (0, 1, 2, 3, 4))
     expected = model.log_prob(frame)
     assert np.array_equal(model.log_prob(frame.select("size", "colour")), expected)
     assert model.conditional("colour", {"size": 2}).values == ("blue", "green", "red")

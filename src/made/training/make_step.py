@@ -65,9 +65,11 @@ def _chosen(model: BaseModel, settings: TrainingSettings, n_steps: int) -> StepK
     possible = _possible(model, settings)
     if "captured" in possible:
         return "captured"
+    if not possible:
+        return "plain"
     weights = sum(weight.numel() for weight in model.network.weights)
     pays = 3.0 * weights * settings.batch_size * n_steps > _MIN_MULTIPLICATIONS
-    if not possible or not (pays if settings.compiled is None else settings.compiled):
+    if not (pays if settings.compiled is None else settings.compiled):
         return "plain"
     if "compiled" in possible and (settings.compiled or _is_ahead(weights)):
         return "compiled"
