@@ -211,3 +211,14 @@ def test_blocks_join_to_the_text(text, n_bytes, rows):
     for block in blocks[:-1]:
         assert block.endswith(b"\n")
         assert len(portions._ends_of_rows(block)) == rows
+
+
+@pytest.mark.usefixtures("small")
+def test_a_number_that_is_rounded_makes_its_column_text_in_every_portion(tmp_path):
+    lines = [f'{{"a": {i}.5, "b": {i}}}' for i in range(150)]
+    lines[140] = '{"a": 9007199254740993, "b": 36893488147419103233}'
+    (tmp_path / "x.jsonl").write_text("\n".join(lines))
+    parts = list(open_portions(tmp_path / "x.jsonl"))
+    whole = data.read(tmp_path / "x.jsonl")
+    assert {part.dtypes for part in parts} == {whole.dtypes} == {("str", "str")}
+    assert np.concatenate([part.rows for part in parts]).tolist() == whole.rows.tolist()

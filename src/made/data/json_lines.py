@@ -113,7 +113,7 @@ class JsonColumns:
     Attributes
     ----------
     kinds : dict of str to set of types
-        Of each column, in the order in which they come up.
+        Of each column, in the order in which they come up; that of a whole number beyond 64 bits is float.
 
     Examples
     --------
@@ -125,6 +125,7 @@ class JsonColumns:
 
     def __init__(self) -> None:
         self.kinds: dict[str, set[type]] = {}
+        self._rounded: set[str] = set()  # columns with a whole number that a float64 would round
 
     def add(self, objects: Iterable[Mapping[str, Any]]) -> None:
         """Look at further objects."""
@@ -134,14 +135,33 @@ class JsonColumns:
                 if value is not None:
                     is_large = type(value) is int and not -(2**63) <= value < 2**63
                     kinds.add(float if is_large else type(value))
+                    if _is_rounded(value):
+                        self._rounded.add(name)
 
     def frame(self, objects: Sequence[Mapping[str, Any]]) -> polars.DataFrame:
         """Return objects that were looked at as a table, of the types that all have together."""
         import polars
 
-        return polars.DataFrame(
-            [_column(name, kinds, [own.get(name) for own in objects]) for name, kinds in self.kinds.items()]
-        )
+        columns = {name: [own.get(name) for own in objects] for name in self.kinds}
+        return polars.DataFrame([self._column(name, values) for name, values in columns.items()])
+
+    def _column(self, name: str, values: list[Any]) -> polars.Series:
+        """Return values as a column of one type: numbers beside text or truth values are text."""
+        import polars
+
+        kinds = self.kinds[name]
+        if kinds <= {int}:
+            return polars.Series(name, values, dtype=polars.Int64)
+        if kinds == {bool} or kinds == {str}:
+            return polars.Series(name, values, dtype=polars.Boolean if kinds == {bool} else polars.String)
+        if kinds <= {int, float} and name not in self._rounded:
+            floats = [None if value is None else _as_float(value) for value in values]
+            return polars.Series(name, floats, dtype=polars.Float64)
+        words = [
+            None if value is None else value if isinstance(value, str) else json.dumps(value)
+            for value in values
+        ]
+        return polars.Series(name, words, dtype=polars.String)
 
 
 def _object_of(line: str) -> tuple[dict[str, Any], str]:
@@ -160,25 +180,6 @@ def _object_of(line: str) -> tuple[dict[str, Any], str]:
     if nested:
         return {}, f"has a list or an object as {nested[0]!r}; a column holds numbers or text"
     return found, ""
-
-
-def _column(name: str, kinds: set[type], values: list[Any]) -> polars.Series:
-    """Return values as a column of one type: numbers beside text or truth values are text."""
-    import polars
-
-    if kinds <= {int} or kinds == {bool} or kinds == {str}:
-        kind = polars.Boolean if kinds == {bool} else polars.String if kinds == {str} else polars.Int64
-        try:
-            return polars.Series(name, values, dtype=kind)
-        except (OverflowError, TypeError, polars.exceptions.PolarsError):
-            kinds = {float}  # beyond 64 bits
-    if kinds <= {int, float} and not any(map(_is_rounded, values)):
-        floats = [None if value is None else _as_float(value) for value in values]
-        return polars.Series(name, floats, dtype=polars.Float64)
-    words = [
-        None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values
-    ]
-    return polars.Series(name, words, dtype=polars.String)
 
 
 def _is_rounded(value: Any) -> bool:

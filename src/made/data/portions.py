@@ -191,7 +191,7 @@ class _OfJsonLines(Portions):
             first += len(lines)
 
     def _blocks(self, n_rows: int) -> Iterator[list[tuple[int, str]]]:
-        """Yield so many lines that are not blank, with their numbers."""
+        """Yield blocks of `n_rows` lines that are not blank, with their numbers; the last may be shorter."""
         with opened(self.path) as file:
             lines = numbered_lines(self.path, file)
             while block := list(islice(lines, n_rows)):
