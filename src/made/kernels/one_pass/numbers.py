@@ -16,6 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from made.kernels.jit.normal import asinh_of, log_ndtr, ndtri_exp, normal_quantile
 from made.kernels.one_pass.elementwise import sample_class
 from made.variables.normal_mixture import (
     BEND,
@@ -42,8 +43,8 @@ __all__ = [
 #: How many float64 `quantile` works on: weights, positions and widths of the components and of the marginal.
 WORK = 3 * (N_COMPONENTS + 1)
 _N = N_COMPONENTS + 1
-_SQRT_HALF, _SQRT_2PI, _LOG_SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi), 0.5 * math.log(2 * math.pi)
-_LOG_2, _LOG_2PI, _INVERSE_E = math.log(2), math.log(2 * math.pi), math.exp(-1)
+_SQRT_HALF, _SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi)
+_LOG_2, _INVERSE_E = math.log(2), math.exp(-1)
 _LARGEST, _TURN = float(np.finfo(np.float64).max), 2 * math.pi
 # Newton's method on log F has then an error of the square of this, in units of F over its slope.
 _CLOSE = 1e-7
@@ -155,7 +156,7 @@ def quantile(work: Any, share: Any) -> Any:
     side = 1.0
     if share > 0.5:
         side, share = -1.0, 1 - share
-    t = _normal_quantile(share)
+    t = normal_quantile(share)
     low, high, mean, square = t, t, 0.0, 0.0
     for k in range(N_COMPONENTS):
         weight, position, width = work[k], side * work[_N + k], work[2 * _N + k]
@@ -198,67 +199,6 @@ def quantile(work: Any, share: Any) -> Any:
 
 
 @numba.njit(cache=True)
-def _normal_quantile(share: Any) -> Any:
-    """Return the standard normal quantile of a share of (0, 0.5] to 9 digits: Acklam's approximation."""
-    if share > 0.02425:
-        x = share - 0.5
-        r = x * x
-        a = -3.969683028665376e01
-        a = a * r + 2.209460984245205e02
-        a = a * r - 2.759285104469687e02
-        a = a * r + 1.383577518672690e02
-        a = a * r - 3.066479806614716e01
-        a = a * r + 2.506628277459239e00
-        b = -5.447609879822406e01
-        b = b * r + 1.615858368580409e02
-        b = b * r - 1.556989798598866e02
-        b = b * r + 6.680131188771972e01
-        b = b * r - 1.328068155288572e01
-        return a * x / (b * r + 1)
-    x = math.sqrt(-2 * math.log(share))
-    c = -7.784894002430293e-03
-    c = c * x - 3.223964580411365e-01
-    c = c * x - 2.400758277161838e00
-    c = c * x - 2.549732539343734e00
-    c = c * x + 4.374664141464968e00
-    c = c * x + 2.938163982698783e00
-    d = 7.784695709041462e-03
-    d = d * x + 3.224671290700398e-01
-    d = d * x + 2.445134137142996e00
-    d = d * x + 3.754408661907416e00
-    return c / (d * x + 1)
-
-
-@numba.njit(cache=True)
-def _log_ndtr(x: Any) -> Any:
-    """Return the logarithm of the standard normal CDF."""
-    if x > -20:
-        return (
-            math.log1p(-0.5 * math.erfc(x * _SQRT_HALF))
-            if x > 1
-            else math.log(0.5 * math.erfc(-x * _SQRT_HALF))
-        )
-    r = 1 / (x * x)
-    series = 1 - r * (1 - 3 * r * (1 - 5 * r * (1 - 7 * r * (1 - 9 * r * (1 - 11 * r)))))
-    return -0.5 * x * x - math.log(-x) - _LOG_SQRT_2PI + math.log(series)
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _ndtri_exp(log_p: Any) -> Any:
-    """Return the z whose standard normal CDF is exp(log_p), also where that is too small for a float64."""
-    if log_p > -_LOG_2:
-        z = -_normal_quantile(-math.expm1(log_p))
-    elif log_p > -40:
-        z = _normal_quantile(math.exp(log_p))
-    else:
-        z = -math.sqrt(-2 * log_p - math.log(-2 * log_p) - _LOG_2PI)
-    for _ in range(4):  # Newton on the logarithm, which is concave
-        mass = _log_ndtr(z)
-        z -= (mass - log_p) * math.exp(mass + 0.5 * z * z + _LOG_SQRT_2PI)
-    return z
-
-
-@numba.njit(cache=True)
 def _right_of(table: Any, i: Any, last: Any, at: Any) -> Any:
     """Return the place of the right end of the interval of row i of a table that `at` is in."""
     low, high = 1, last
@@ -278,7 +218,7 @@ def value_of(numbers: Any, i: Any, z: Any) -> Any:
     first, end = numbers.scores[i, 0], numbers.scores[i, last]
     if z < first or z > end:
         side, sign = (0, -1.0) if z < first else (1, 1.0)
-        decay = numbers.tail_shape[i] * (numbers.end_mass[i, side] - _log_ndtr(-sign * z))
+        decay = numbers.tail_shape[i] * (numbers.end_mass[i, side] - log_ndtr(-sign * z))
         excess = math.expm1(decay) / numbers.tail_shape[i] / math.exp(numbers.end_rate[i, side])
         t = numbers.knots[i, last if side else 0] + sign * excess
     else:
@@ -300,20 +240,14 @@ def value_of(numbers: Any, i: Any, z: Any) -> Any:
 def z_of(numbers: Any, i: Any, value: Any) -> Any:
     """Return the normal score of a value; see `NormalScores.point`."""
     offset, scale, last = value - numbers.centre[i], numbers.scale[i], numbers.last[i]
-    t = offset
-    if scale > 0:
-        ratio = offset / scale
-        if abs(ratio) < 1e150:
-            t = math.asinh(ratio)
-        else:
-            t = math.copysign(math.log(abs(offset)) - math.log(scale) + _LOG_2, offset)
+    t = asinh_of(offset, scale) if scale > 0 else offset
     first, end = numbers.knots[i, 0], numbers.knots[i, last]
     if t < first or t > end:
         side, sign, beyond = (0, -1.0, first - t) if t < first else (1, 1.0, t - end)
         excess = min(beyond * math.exp(numbers.end_rate[i, side]), _LARGEST)
         shape = numbers.tail_shape[i]
         log_mass = numbers.end_mass[i, side] - math.log1p(shape * excess) / shape
-        return -sign * _ndtri_exp(log_mass)
+        return -sign * ndtri_exp(log_mass)
     right = _right_of(numbers.knots, i, last, t)
     t0, t1 = numbers.knots[i, right - 1], numbers.knots[i, right]
     z0, z1 = numbers.scores[i, right - 1], numbers.scores[i, right]

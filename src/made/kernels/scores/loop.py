@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from made.kernels.jit.borrow import borrow
+from made.kernels.jit.normal import LARGEST_RATIO, asinh_of, log_ndtr, ndtri_exp
 from made.kernels.scores.logarithm import log
 from made.variables.normal_score import NARROW_CELL
 
@@ -22,11 +23,11 @@ __all__ = ["find_scores"]
 
 # Rows of a column that are gone through together.
 _ROWS = 256
-_LOG_2, _SQRT_HALF, _LOG_SQRT_2PI = math.log(2), math.sqrt(0.5), 0.5 * math.log(2 * math.pi)
+_SQRT_HALF, _LOG_SQRT_2PI = math.sqrt(0.5), 0.5 * math.log(2 * math.pi)
 _LARGEST = float(np.finfo(np.float64).max)
-# Farther out than this the CDF is an asymptotic series; cells less wide follow from the density in their
-# middle; cells that begin farther out hardly have a mass. As in the plain twin.
-_FAR, _NARROW, _FARTHEST_CELL, _MOST_RATIO = 30.0, 0.03, 150.0, 1e150
+# Farther out than this the mass of a cell is found by logarithms of the CDF; cells less wide follow from the
+# density in their middle; cells that begin farther out hardly have a mass.
+_FAR, _NARROW, _FARTHEST_CELL = 30.0, 0.03, 150.0
 _compiled = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
 _inlined = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy", inline="always")
 
@@ -147,7 +148,7 @@ def _find_t(column: Any, values: Any, shift: Any, n: Any, plan: Any, t: Any, roo
     most = 0.0
     for i in range(n):
         offset = min(max(values[i] + shift - centre, -_LARGEST), _LARGEST)
-        ratio = min(abs(offset) / scale, _MOST_RATIO)
+        ratio = min(abs(offset) / scale, LARGEST_RATIO)
         both = math.sqrt(ratio * ratio + 1)
         # asinh(ratio) = log(1 + more), and what that sum rounds off
         more = ratio + ratio * ratio / (1 + both)
@@ -156,11 +157,11 @@ def _find_t(column: Any, values: Any, shift: Any, n: Any, plan: Any, t: Any, roo
         t[i] = own if offset >= 0 else -own
         root[i] = scale * both
         most = max(most, ratio)
-    if most == _MOST_RATIO:
+    if most == LARGEST_RATIO:
         for i in range(n):
             offset = min(max(values[i] + shift - centre, -_LARGEST), _LARGEST)
-            if abs(offset) / scale >= _MOST_RATIO:  # asinh of what overflows: log(2 |offset| / scale)
-                t[i] = math.copysign(math.log(abs(offset)) - math.log(scale) + _LOG_2, offset)
+            if abs(offset) / scale >= LARGEST_RATIO:
+                t[i] = asinh_of(offset, scale)
 
 
 @_compiled
@@ -183,11 +184,7 @@ def _to_t(value: Any, centre: Any, scale: Any) -> Any:
     offset, log_t = min(max(value - centre, -_LARGEST), _LARGEST), 0.0
     if scale > 0:
         log_t = -math.log(min(math.hypot(scale, offset), _LARGEST))
-        ratio = offset / scale
-        if abs(ratio) < _MOST_RATIO:
-            offset = math.asinh(ratio)
-        else:  # asinh of what overflows: log(2 |offset| / scale)
-            offset = math.copysign(math.log(abs(offset)) - math.log(scale) + _LOG_2, offset)
+        offset = asinh_of(offset, scale)
     return offset, log_t
 
 
@@ -198,38 +195,8 @@ def _in_tail(column: Any, side: Any, beyond: Any, plan: Any) -> Any:
     excess = min(beyond * math.exp(rate), _LARGEST)
     decay = math.log1p(shape * excess)
     log_mass = mass - decay / shape
-    z = _ndtri_exp(log_mass)
+    z = ndtri_exp(log_mass)
     return (1 - 2 * side) * z, log_mass + rate - decay - _log_phi(z)
-
-
-@_compiled
-def _ndtri_exp(log_p: Any) -> Any:
-    """Return the z whose standard normal CDF is exp(log_p), by Newton's method on the logarithm.
-
-    That is concave: from below, steps never lead too far.
-    """
-    z = -2.0
-    if log_p < -3.0:
-        z = -math.sqrt(max(-2 * log_p - math.log(-2 * log_p) - 2 * _LOG_SQRT_2PI, 1.0))
-    for _ in range(60):
-        mass = _log_ndtr(z)
-        move = (mass - log_p) * math.exp(mass - _log_phi(z))
-        z -= move
-        if abs(move) <= 1e-15 * abs(z):
-            break
-    return z
-
-
-@_compiled
-def _log_ndtr(z: Any) -> Any:
-    """Return the logarithm of the standard normal CDF."""
-    if z > 0:
-        return math.log1p(-0.5 * math.erfc(z * _SQRT_HALF))
-    if z > -_FAR:
-        return math.log(0.5 * math.erfc(-z * _SQRT_HALF))
-    u = 1 / (z * z)
-    series = 1 - u * (1 - 3 * u * (1 - 5 * u * (1 - 7 * u * (1 - 9 * u))))
-    return _log_phi(z) + math.log(series / -z)
 
 
 @_inlined
@@ -254,5 +221,5 @@ def _log_mass(z: Any, width: Any) -> Any:
     if z - half < _FAR:  # the difference of two CDFs in the nearer tail, where they keep their digits
         mass = math.erfc((z - half) * _SQRT_HALF) - math.erfc((z + half) * _SQRT_HALF)
         return log(0.5 * mass)
-    near, far = _log_ndtr(half - z), _log_ndtr(-half - z)
+    near, far = log_ndtr(half - z), log_ndtr(-half - z)
     return near + math.log(-math.expm1(far - near))

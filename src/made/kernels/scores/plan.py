@@ -75,7 +75,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(numbers: NumericColumns) -> Plan:
-    """Return the plan of some numeric columns."""
+    """Return the plan of numeric columns, with no points listed."""
     scores, columns = numbers.scores, numbers.columns
     knots, z, slopes = (part.numpy() for part in (scores.knots, scores.scores, scores.slopes))
     with np.errstate(invalid="ignore"):  # beyond the last knot of a column all is infinite, and never read
