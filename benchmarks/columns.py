@@ -21,6 +21,7 @@ from fitted import add_options, features_of, fit, fit_job, fold_at, model_at, ve
 from jobs import Job, read, run_jobs
 from made.queries.density import Askable, States
 from made.queries.given_rest import Distribution, distribution_given_rest
+from made.queries.numeric_conditional import FAR
 from made.queries.value_sets import value_sets
 from made.queries.weighted import weighted_quantiles
 from made.variables.numeric import Numeric
@@ -41,7 +42,7 @@ _COLUMNS = (
 )
 # Classes of fewer test rows are no part of the mean; rows asked together; a shortfall that hardly matters.
 _FEWEST, _ROWS_AT_ONCE, _CLOSE = 10, 100, 0.01
-_ENDS = (1e-6, 1 - 1e-6)
+_ENDS = (FAR, 1 - FAR)
 
 
 def main() -> None:

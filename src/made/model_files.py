@@ -1,4 +1,4 @@
-"""What a model file says, held against its own tensors before anything is built.
+"""Checks that the settings in a model file fit its tensors, before anything is built.
 
 A header of a hundred bytes may describe a model of any size. How large a model is follows from its settings
 by arithmetic; that must be the size of the tensors in the file, so that what is built is about as large.

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["NumericConditional", "numeric_conditional"]
+__all__ = ["FAR", "NumericConditional", "numeric_conditional"]
 
-# The share of a distribution, at either end, whose values count as the quantile there in its mean.
-_FAR = 1e-6
+#: The share of a distribution, at either end, whose values count as the quantile there in its mean.
+FAR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ class NumericConditional:
         The last millionth of the values at either end counts as the quantile there: the tails of a skewed
         column decay so slowly, far beyond all training rows, that they alone would decide.
         """
-        low, high = self.quantile(np.array([_FAR, 1 - _FAR]))
+        low, high = self.quantile(np.array([FAR, 1 - FAR]))
         of_atoms = sum(min(max(value, low), high) * p for value, p in self.atoms.items())
         if self.is_grid:
             return float((of_atoms + self.nodes.clip(low, high) @ self.heights) / self._there)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, Floats, States
+from made.queries.numeric_conditional import FAR
 from made.queries.quadrature import log_evidence
 from made.queries.query import Query
 from made.variables.numeric import Numeric
@@ -42,8 +44,8 @@ _ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
 _HEAVY = 0.05
 # Relative variance of weights that are all the same, but for rounding.
 _EVEN = 1e-10
-# In a mean, numbers beyond these normal scores of the training rows count as those there.
-_FARTHEST = (-4.753424, 4.753424)
+# The normal score beyond which, at either end, numbers count as one there in a mean.
+_FARTHEST = -NormalDist().inv_cdf(FAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,7 +271,7 @@ def in_means(variables: RowType, variable: int, values: Floats) -> Floats:
     numbers = variables.numbers
     assert numbers is not None
     place = numbers.number_of(variable)
-    z = torch.tensor([_FARTHEST], dtype=torch.float64).expand(len(numbers.columns), 2)
+    z = torch.tensor([[-_FARTHEST, _FARTHEST]], dtype=torch.float64).expand(len(numbers.columns), 2)
     ends = [*numbers.scores.values(z)[place].tolist(), *numbers.columns[place].spikes]
     return values.clip(min(ends), max(ends))
 

@@ -108,7 +108,6 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         folder.write_json("settings.json", _described(config, dataset, model, training))
         if is_compared:
             _log.info("%s", config.plan)
-
     else:
         folder.check_writable()
 

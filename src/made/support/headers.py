@@ -1,7 +1,7 @@
 """The header of a safetensors file, read with bounds: what it would cost is known before it is parsed.
 
 A file may come from a stranger. Its header says how many numbers there are, of which type and shape; here
-that is held against the size of the file, so that what is read is never larger than the file itself.
+that is checked against the size of the file, so that what is read is never larger than the file itself.
 """
 
 from __future__ import annotations

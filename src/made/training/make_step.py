@@ -39,11 +39,11 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int, kind: 
     kind : str, optional
         What an earlier part of the fit was taken by: it is kept, unless `compiled` says otherwise.
     """
-    chosen = _chosen(model, settings, n_steps)
+    possible = _possible(model, settings)
+    chosen = _chosen(model, settings, n_steps, possible)
     if kind is not None and kind != chosen and settings.compiled is None:
-        same = [each for each in ("plain", *_possible(model, settings)) if each == kind]
-        if same:
-            chosen = same[0]
+        if kind in ("plain", *possible):
+            chosen = kind
         else:
             _log.warning("goes on with %s steps: %s ones, as before, cannot be taken here", chosen, kind)
     if chosen == "captured":
@@ -61,8 +61,9 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int, kind: 
     return PlainStep(model, settings, CompiledLikelihood(model.variables))
 
 
-def _chosen(model: BaseModel, settings: TrainingSettings, n_steps: int) -> StepKind:
-    possible = _possible(model, settings)
+def _chosen(
+    model: BaseModel, settings: TrainingSettings, n_steps: int, possible: tuple[StepKind, ...]
+) -> StepKind:
     if "captured" in possible:
         return "captured"
     if not possible:
@@ -77,7 +78,7 @@ def _chosen(model: BaseModel, settings: TrainingSettings, n_steps: int) -> StepK
 
 
 def _is_ahead(weights: int) -> bool:
-    """Return whether compiled products of so many weights are faster than torch's."""
+    """Return whether compiled products with this number of weights are faster than torch's."""
     try:
         from made.kernels.jit.processor import PROCESSOR
     except ImportError:
