@@ -4,6 +4,7 @@ Run with ``python benchmarks/bench_mixed.py``; ``--quick`` takes small networks,
 processor without AVX-512. The baseline has categories of as many classes as a number has outputs, so that
 layers are as large. zuko's flow of one transform trains on the columns of numbers, where it is installed;
 ``--argn PYTHON`` names the interpreter of an environment with mostlyai-engine, which takes the mixed table.
+``--device cuda`` takes a GPU.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import made
 from made.training.batches import Batch
 from made.training.make_step import make_step
 from made.training.settings import TrainingSettings
+from made.training.steps import PlainStep
 from made.variables.rows import Rows
 from measure import interleaved, machine, report, write
 from mixed_peers import argn_rows_per_second, flow_steps
@@ -40,6 +42,7 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="small networks, for a check that it runs")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "mixed.json")
+    arguments.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments.add_argument("--argn", type=Path, metavar="PYTHON", help="measure TabularARGN there, too")
     add_like(arguments)
     options = arguments.parse_args()
@@ -48,13 +51,16 @@ def main() -> None:
     repeats, steps = (3, 5) if options.quick else (15, 40)
     width, n_rows = (32, 500) if options.quick else (512, 10_000)
     models = {name: _fitted(columns, width, n_rows) for name, columns in _kinds().items()}
-    results: dict[str, Any] = {"machine": machine(), "repeats": repeats}
-    flow = _flow(models["continuous"][1], width, steps)
+    results: dict[str, Any] = {"machine": machine(options.device), "repeats": repeats}
+    flow = _flow(models["continuous"][1], width, steps, options.device)
+    for model, _ in models.values():
+        model.to(options.device)
     for is_compiled in (True, False):
         rivals = {name: _steps(*own, is_compiled, steps) for name, own in models.items()}
         if flow is not None:
             rivals[_FLOW] = flow
-        title = f"Training, {'compiled' if is_compiled else 'plain'} steps, batch {_BATCH}"
+        fast = "compiled" if options.device == "cpu" else "captured"
+        title = f"Training, {fast if is_compiled else 'plain'} steps, batch {_BATCH}"
         results[title] = report(
             title, "steps per s", steps, interleaved(rivals, repeats=repeats), baseline=_BASELINE
         )
@@ -68,12 +74,12 @@ def main() -> None:
     write(options.out, results)
 
 
-def _flow(rows: Rows, width: int, steps: int) -> Callable[[], object] | None:
+def _flow(rows: Rows, width: int, steps: int, device: str) -> Callable[[], object] | None:
     """Return steps of zuko's flow on a table of numbers; None where it is not installed."""
     assert rows.bodies is not None
     values = rows.bodies.numpy().view(np.float64)
     try:
-        return flow_steps(values, (width, width), _BATCH, steps)
+        return flow_steps(values, (width, width), _BATCH, steps, device)
     except ImportError as error:
         print(f"{_FLOW}: not installed: {error}")
         return None
@@ -147,10 +153,11 @@ def _column(block: Any, z: np.ndarray, random: np.random.Generator) -> list[Any]
 
 def _steps(model: made.MADE, rows: Rows, is_compiled: bool, number: int) -> Callable[[], object]:
     """Return what takes some training steps, on a model of its own."""
-    settings = TrainingSettings(optimizer="adam", learning_rate=1e-3, compiled=is_compiled)
-    stepping = make_step(model, settings, n_steps=1)
-    generator = torch.Generator()
-    scored = model.scored(rows)  # once, as a fit does
+    settings = TrainingSettings(optimizer="adam", learning_rate=1e-3, compiled=is_compiled, batch_size=_BATCH)
+    is_plain = model.device.type != "cpu" and not is_compiled
+    stepping = PlainStep(model, settings) if is_plain else make_step(model, settings, n_steps=1)
+    generator = torch.Generator(model.device)
+    scored = model.scored(rows.to(model.device))  # once, as a fit does
     batches = cycle([Batch.of(part) for part in scored.batches(_BATCH) if len(part) == _BATCH])
 
     def run() -> None:
@@ -162,12 +169,13 @@ def _steps(model: made.MADE, rows: Rows, is_compiled: bool, number: int) -> Call
 
 
 def _scoring(model: made.MADE, rows: Rows) -> Callable[[], object]:
+    rows = rows.to(model.device)
     return lambda: model.log_prob(rows)
 
 
 def _sampling(name: str, model: made.MADE, rows: Rows, repeats: int) -> dict[str, Any]:
     """Time drawing 100 rows against one forward pass of as many."""
-    some = rows[:100]
+    some = rows[:100].to(model.device)
     with torch.no_grad():
         rivals = {
             "forward": lambda: model.outputs(some),

@@ -1,7 +1,8 @@
 """Training steps and log-probabilities per second against the seed's loop and against other libraries.
 
-Run with ``make bench-peers``; ``--quick`` takes small networks and few repeats. All rivals train the same
-layouts on the same batches in turn; one that is not installed or refuses a layout is named with its reason.
+Run with ``make bench-peers``; ``--quick`` takes small networks and few repeats, ``--device cuda`` a GPU. All
+rivals train the same layouts on the same batches in turn; one that is not installed or refuses a layout is
+named with its reason.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from torch import Tensor
 import made
 from bound import bandwidth, peak, step_bound
 from made.plots.style import LETTERS, grow_letters, new_figure, save
-from measure import interleaved, machine, report, write
+from made.training.precision import products_in
+from measure import interleaved, machine, report, wait, write
 from peers import RIVALS, Rival
 from processors import add_like, take_like
 
@@ -64,25 +66,30 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="small networks, for a check that it runs")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--repeats", type=int, help="9 by default; 3 with --quick")
+    arguments.add_argument("--device", default="cpu", help="cpu or cuda")
+    arguments.add_argument("--precision", default="float32", help="of all products: float32 or bfloat16")
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "peers.json")
     add_like(arguments)
     options = arguments.parse_args()
     take_like(options.like)
     torch.set_num_threads(options.threads)
     repeats = options.repeats or (3 if options.quick else 9)
-    rates = {"flops": peak(), "bytes a second": bandwidth()}
-    print(f"products {rates['flops'] / 1e9:.0f} GFLOP/s, memory {rates['bytes a second'] / 1e9:.1f} GB/s")
-    results: dict[str, Any] = {
-        "machine": machine(),
-        "rates": rates,
-        "versions": _versions(),
-        "repeats": repeats,
-        "layouts": {},
-    }
-    for layout in _QUICK if options.quick else _LAYOUTS:
-        results["layouts"][str(layout)] = _measure(
-            layout, 200 if options.quick else 10_000, repeats, tuple(rates.values())
-        )
+    with products_in(options.precision):
+        rates = {"flops": peak(options.device), "bytes a second": bandwidth(options.device)}
+        print(f"products {rates['flops'] / 1e9:.0f} GFLOP/s, memory {rates['bytes a second'] / 1e9:.1f} GB/s")
+        results: dict[str, Any] = {
+            "machine": machine(options.device),
+            "precision": options.precision,
+            "rates": rates,
+            "versions": _versions(),
+            "repeats": repeats,
+            "layouts": {},
+        }
+        n_rows = 200 if options.quick else 10_000
+        for layout in _QUICK if options.quick else _LAYOUTS:
+            results["layouts"][str(layout)] = _measure(
+                layout, options.device, n_rows, repeats, tuple(rates.values())
+            )
     write(options.out, results)
     save(_picture(results["layouts"]), options.out.with_suffix(".png"))
 
@@ -98,17 +105,20 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _measure(layout: _Layout, n_rows: int, repeats: int, rates: tuple[float, ...]) -> dict[str, Any]:
+def _measure(
+    layout: _Layout, device: str, n_rows: int, repeats: int, rates: tuple[float, ...]
+) -> dict[str, Any]:
     """Time training and log_prob of every rival at one layout, and hold ours against the bound of a step."""
-    rivals, absent = _rivals(layout)
+    rivals, absent = _rivals(layout, device)
     rows = _rows(n_rows, layout.n_variables)
     losses: dict[str, float] = {}
+    n_steps = layout.steps * (1 if device == "cpu" else 20)
 
     def steps(name: str, rival: Rival) -> Any:
         batches = cycle(_batches(rival.prepare(rows), layout.batch))
 
         def run() -> None:
-            for _ in range(layout.steps):
+            for _ in range(n_steps):
                 losses[name] = rival.step(next(batches))
 
         return run
@@ -118,12 +128,11 @@ def _measure(layout: _Layout, n_rows: int, repeats: int, rates: tuple[float, ...
         _choose_portion(rival, prepared)
         return lambda: rival.log_prob(prepared)
 
-    threads = torch.get_num_threads()
     training = report(
-        f"Training, {layout}, batch {layout.batch}, {threads} threads\n"
+        f"Training, {layout}, batch {layout.batch}, {_where(device)}\n"
         "Adam: plain in the seed's loop, torch's fused one in all others",
         "steps per s",
-        layout.steps,
+        n_steps,
         interleaved({name: steps(name, rival) for name, rival in rivals.items()}, repeats=repeats),
         _BASELINE,
     )
@@ -131,12 +140,12 @@ def _measure(layout: _Layout, n_rows: int, repeats: int, rates: tuple[float, ...
     bound = 1 / step_bound(made.MADE(made.Bernoulli(layout.n_variables), layout.hidden), layout.batch, *rates)
     share = training[_OURS]["steps per s"] / bound
     print(f"no more than {bound:.4g} steps per s are possible with half of the weights: made has {share:.0%}")
-    taken = layout.steps * (repeats + 1)
+    taken = n_steps * (repeats + 1)
     print(f"loss after {taken} steps: " + ", ".join(f"{name} {loss:.1f}" for name, loss in losses.items()))
     for name, row in training.items():
         row |= {"optimizer": RIVALS[name].optimizer_name, "loss": losses[name]}
     scoring = report(
-        f"log_prob of {n_rows:,} rows, {layout}, {threads} threads",
+        f"log_prob of {n_rows:,} rows, {layout}, {_where(device)}",
         "rows per s",
         n_rows,
         interleaved({name: scores(rival) for name, rival in rivals.items()}, repeats=repeats),
@@ -155,19 +164,23 @@ def _measure(layout: _Layout, n_rows: int, repeats: int, rates: tuple[float, ...
     }
 
 
-def _rivals(layout: _Layout) -> tuple[dict[str, Rival], dict[str, str]]:
+def _rivals(layout: _Layout, device: str) -> tuple[dict[str, Rival], dict[str, str]]:
     """Return the rivals that can have this layout, and why each of the others cannot."""
     rivals: dict[str, Rival] = {}
     absent: dict[str, str] = {}
     for name, kind in RIVALS.items():
         torch.manual_seed(0)
         try:
-            rivals[name] = kind(layout.n_variables, layout.hidden)
+            rivals[name] = kind(layout.n_variables, layout.hidden, device)
         except ImportError as error:
             absent[name] = f"not installed: {error}"
         except ValueError as error:
             absent[name] = f"refuses: {error}"
     return rivals, absent
+
+
+def _where(device: str) -> str:
+    return f"{torch.get_num_threads()} threads" if device == "cpu" else torch.cuda.get_device_name()
 
 
 def _choose_portion(rival: Rival, rows: Tensor) -> None:
@@ -177,8 +190,10 @@ def _choose_portion(rival: Rival, rows: Tensor) -> None:
     seconds = {}
     for rival.portion in _PORTIONS:
         rival.log_prob(rows[: rival.portion])
+        wait()
         began = time.perf_counter()
         rival.log_prob(rows)
+        wait()
         seconds[rival.portion] = time.perf_counter() - began
     rival.portion = min(seconds, key=seconds.__getitem__)
 

@@ -1,7 +1,8 @@
 """How long drawing rows takes, against one forward pass of as many rows through plain dense layers.
 
-Run with ``python benchmarks/bench_sampling.py``; ``--quick`` takes small networks, few repeats. Weights are
-random, with output biases shifted for half of all bits, or about a sixth of them, to be 1.
+Run with ``python benchmarks/bench_sampling.py``; ``--quick`` takes small networks, few repeats; with
+``--device cuda`` a GPU does both, and only the comparisons with one pass and with D passes are made. Weights
+are random, with output biases shifted for half of all bits, or about a sixth of them, to be 1.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from made.kernels.one_pass.batch import sample_one_pass
 from made.kernels.one_pass.plan import make_plan
 from made.plots.style import LETTERS, grow_letters, new_figure, save
 from made.support.uniforms import row_uniforms
-from measure import interleaved, machine, report, write
+from measure import interleaved, machine, report, wait, write
 from processors import add_like, take_like
 from seed_port import SeedMADE, sample
 
@@ -45,6 +46,7 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "sampling.json")
     arguments.add_argument("--large", action="store_true", help="only the large model, in this process")
+    arguments.add_argument("--device", default="cpu", help="cpu or cuda")
     add_like(arguments)
     options = arguments.parse_args()
     take_like(options.like)
@@ -52,8 +54,12 @@ def main() -> None:
     if options.large:
         print(json.dumps(_large(quick=options.quick)))
         return
-    results: dict[str, Any] = {"machine": machine(), **_against_forward(options.quick)}
-    results["against the seed's loop"] = _against_passes(options.quick)
+    results: dict[str, Any] = {"machine": machine(options.device)}
+    results |= _against_forward(options.quick, options.device)
+    results["against the seed's loop"] = _against_passes(options.quick, options.device)
+    if options.device != "cpu":
+        write(options.out, results)
+        return
     results["by D"], results["by n"] = _by_width(options.quick), _by_rows(options.quick)
     command = [sys.executable, __file__, "--large", "--threads", str(options.threads)]
     done = subprocess.run(
@@ -78,12 +84,14 @@ def _model(n_variables: int, hidden: tuple[int, ...], bias: float = 0.0) -> made
     return model
 
 
-def _dense(n_variables: int, hidden: tuple[int, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
+def _dense(
+    n_variables: int, hidden: tuple[int, ...], device: str = "cpu"
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """Make plain dense layers of the same sizes."""
     layers: list[nn.Module] = []
     for before, after in pairwise([n_variables, *hidden, n_variables]):
         layers += [nn.Linear(before, after), nn.ReLU()]
-    network = nn.Sequential(*layers[:-1], nn.Sigmoid())
+    network = nn.Sequential(*layers[:-1], nn.Sigmoid()).to(device)
 
     def forward(x: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
@@ -96,8 +104,11 @@ def _dense(n_variables: int, hidden: tuple[int, ...]) -> Callable[[torch.Tensor]
 def _often(call: Callable[[], object]) -> Callable[[], object]:
     """Repeat a short call until it can be timed well; its seconds must be divided by `times`."""
     call()
+    call()  # on a GPU the second call of a size captures it
+    wait()
     began = time.perf_counter()
     call()
+    wait()
     times = max(1, round(_SHORTEST / (time.perf_counter() - began)))
 
     def repeated() -> None:
@@ -115,35 +126,34 @@ def _seconds(rivals: Mapping[str, Callable[[], object]], repeats: int) -> dict[s
     return {name: [s / often[name].times for s in seconds] for name, seconds in measured.items()}
 
 
-def _against_forward(quick: bool) -> dict[str, Any]:
+def _against_forward(quick: bool, device: str) -> dict[str, Any]:
     n_variables, hidden = (64, (64, 64)) if quick else (784, (512, 512, 512))
     layout = "-".join(map(str, (n_variables, *hidden, n_variables)))
     repeats = {1: 5, 100: 5} if quick else {1: 101, 100: 101, 10_000: 15}
-    forward = _dense(n_variables, hidden)
+    forward = _dense(n_variables, hidden, device)
     results: dict[str, Any] = {"layout": layout}
     for name, bias in _LIT.items():
-        model = _model(n_variables, hidden, bias)
+        model = _model(n_variables, hidden, bias).to(device)
         plan = make_plan(model.network, model.mask(), model.variables)
         share = float(model.sample(1000, seed=0).float().mean())
         results[name] = {"share": share, "rows": {}}
         print(f"\n{layout}, {name} ({share:.0%}): times one forward pass of dense layers")
         print(f"{'rows':>8}{'forward':>12}{'sample':>12}{'ratio':>8}{'lowest':>8}{'highest':>8}{'kernel':>8}")
         for n, times in repeats.items():
-            x = (torch.rand(n, n_variables) < share).float()
+            x = (torch.rand(n, n_variables) < share).float().to(device)
             u = row_uniforms(0, 0, n, n_variables)
-            measured = _seconds(
-                {
-                    "forward": lambda x=x: forward(x),
-                    "sample": lambda n=n, model=model: model.sample(n, seed=0),
-                    "kernel": lambda u=u, plan=plan: sample_one_pass(plan, u),
-                },
-                times,
-            )
+            rivals: dict[str, Callable[[], object]] = {
+                "forward": lambda x=x: forward(x),
+                "sample": lambda n=n, model=model: model.sample(n, seed=0),
+            }
+            if device == "cpu":
+                rivals["kernel"] = lambda u=u, plan=plan: sample_one_pass(plan, u)
+            measured = _seconds(rivals, times)
             results[name]["rows"][n] = row = _ratios(measured, "forward")
             print(
                 f"{n:>8,}{row['forward']['seconds'] * 1e3:>9.3f} ms{row['sample']['seconds'] * 1e3:>9.3f} ms"
                 f"{row['sample']['ratio']:>8.2f}{row['sample']['lowest']:>8.2f}"
-                f"{row['sample']['highest']:>8.2f}{row['kernel']['ratio']:>8.2f}"
+                f"{row['sample']['highest']:>8.2f}{row.get('kernel', row['sample'])['ratio']:>8.2f}"
             )
     return results
 
@@ -163,10 +173,11 @@ def _ratios(seconds: Mapping[str, list[float]], baseline: str) -> dict[str, Any]
     return rows
 
 
-def _against_passes(quick: bool) -> dict[str, Any]:
+def _against_passes(quick: bool, device: str) -> dict[str, Any]:
     """100 rows against D passes, those of the seed and our own."""
     n_variables, hidden = (64, (64, 64)) if quick else (784, (512, 512, 512))
-    seed_model, model = SeedMADE(n_variables, hidden), _model(n_variables, hidden, -2.0)
+    seed_model = SeedMADE(n_variables, hidden).to(device)
+    model = _model(n_variables, hidden, -2.0).to(device)
     rivals = {
         "seed": lambda: sample(seed_model, 100, n_variables),
         "plain": lambda: model.sample(100, seed=0, method="plain"),

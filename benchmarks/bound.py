@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 
 import made
+from measure import wait
 
 __all__ = ["bandwidth", "peak", "step_bound"]
 
@@ -26,19 +27,20 @@ def _fastest(call: Callable[[], object]) -> float:
     for _ in range(_REPEATS):
         began = time.perf_counter()
         call()
+        wait()
         seconds.append(time.perf_counter() - began)
     return min(seconds)
 
 
-def peak() -> float:
+def peak(device: str = "cpu") -> float:
     """Return multiplications and additions a second, in products of large matrices by torch."""
-    a, b, out = (torch.ones(_SIDE, _SIDE) for _ in range(3))
+    a, b, out = (torch.rand(_SIDE, _SIDE, device=device) for _ in range(3))
     return 2 * _SIDE**3 / _fastest(lambda: torch.mm(a, b, out=out))
 
 
-def bandwidth() -> float:
+def bandwidth(device: str = "cpu") -> float:
     """Return bytes a second that are read and written when a large array is changed in place."""
-    array = torch.ones(_NUMBERS)
+    array = torch.ones(_NUMBERS, device=device)
     return 8 * _NUMBERS / _fastest(lambda: array.mul_(1.0))
 
 

@@ -14,7 +14,7 @@ import torch
 
 from processors import taken
 
-__all__ = ["add", "interleaved", "machine", "report", "write"]
+__all__ = ["add", "interleaved", "machine", "report", "wait", "write"]
 
 
 def interleaved(
@@ -24,13 +24,21 @@ def interleaved(
     for rival in rivals.values():
         for _ in range(warmups):
             rival()
+    wait()
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(repeats):
         for name, rival in rivals.items():
             began = time.perf_counter()
             rival()
+            wait()
             seconds[name].append(time.perf_counter() - began)
     return seconds
+
+
+def wait() -> None:
+    """Wait until a GPU has done what it was given, where one is used."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def report(
@@ -58,13 +66,14 @@ def report(
     return rows
 
 
-def machine() -> dict[str, Any]:
+def machine(device: str = "cpu") -> dict[str, Any]:
     """Say what was measured on."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "processor": _processor(),
+        **({} if device == "cpu" else {"gpu": torch.cuda.get_device_name(device)}),
         **({} if taken() is None else {"like": taken()}),
     }
 

@@ -22,7 +22,9 @@ import pandas as pd
 __all__ = ["argn_rows_per_second", "flow_steps"]
 
 
-def flow_steps(values: np.ndarray, hidden: tuple[int, ...], batch: int, number: int) -> Callable[[], object]:
+def flow_steps(
+    values: np.ndarray, hidden: tuple[int, ...], batch: int, number: int, device: str = "cpu"
+) -> Callable[[], object]:
     """Return what takes some steps of a neural spline flow of one transform, which has a network as ours.
 
     Raises
@@ -33,10 +35,10 @@ def flow_steps(values: np.ndarray, hidden: tuple[int, ...], batch: int, number: 
     import torch
     import zuko
 
-    flow = zuko.flows.NSF(features=values.shape[1], transforms=1, hidden_features=hidden)
+    flow = zuko.flows.NSF(features=values.shape[1], transforms=1, hidden_features=hidden).to(device)
     optimizer = torch.optim.Adam(flow.parameters(), lr=1e-3, fused=True)
     scaled = (values - values.mean(axis=0)) / values.std(axis=0)
-    rows = torch.from_numpy(scaled.astype(np.float32))
+    rows = torch.from_numpy(scaled.astype(np.float32)).to(device)
     batches = cycle([part for part in rows.split(batch) if len(part) == batch])
 
     def run() -> None:

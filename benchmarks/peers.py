@@ -19,6 +19,7 @@ from made.training.batches import Batch
 from made.training.make_step import make_step
 from made.training.optimizer import make_optimizer
 from made.training.settings import TrainingSettings
+from made.training.steps import Step
 from made.variables.rows import Rows
 from seed_port import SeedMADE, train_step
 
@@ -35,6 +36,8 @@ class Rival:
     n_variables : int
     hidden : sequence of int
         Sizes of the hidden layers.
+    device : str
+        Where it trains.
     """
 
     #: The package on the index whose version is noted.
@@ -44,8 +47,9 @@ class Rival:
     #: How many rows `log_prob` takes through a forward pass at once; None where the library decides.
     portion: int | None = 1000
 
-    def __init__(self, n_variables: int, hidden: Sequence[int]) -> None:
-        self.module = self._network(n_variables, hidden)
+    def __init__(self, n_variables: int, hidden: Sequence[int], device: str = "cpu") -> None:
+        self.device = device
+        self.module = self._network(n_variables, hidden).to(device)
         self.optimizer = self._optimizer()
 
     def _network(self, n_variables: int, hidden: Sequence[int]) -> nn.Module:
@@ -56,7 +60,7 @@ class Rival:
 
     def prepare(self, rows: Tensor) -> Tensor:
         """Bring rows of 0 and 1 (uint8) to the form that a user would keep them in; this is not timed."""
-        return rows.float()
+        return rows.float().to(self.device)
 
     def logits(self, rows: Tensor) -> Tensor:
         """Run the network on prepared rows: the logit of each variable given those before it."""
@@ -90,8 +94,8 @@ class Seed(Rival):
 
     optimizer_name = "plain Adam"
 
-    def __init__(self, n_variables: int, hidden: Sequence[int]) -> None:
-        super().__init__(n_variables, hidden)
+    def __init__(self, n_variables: int, hidden: Sequence[int], device: str = "cpu") -> None:
+        super().__init__(n_variables, hidden, device)
         self.n_variables = n_variables
 
     def _network(self, n_variables: int, hidden: Sequence[int]) -> SeedMADE:
@@ -208,19 +212,22 @@ class Made(MadeLoop):
 
     optimizer_name = "Adam within"
 
-    def __init__(self, n_variables: int, hidden: Sequence[int]) -> None:
-        super().__init__(n_variables, hidden)
-        settings = TrainingSettings(optimizer="adam", learning_rate=_RATE)
-        self.stepping = make_step(self.model, settings, n_steps=10**9)
-        self.generator = torch.Generator()
+    def __init__(self, n_variables: int, hidden: Sequence[int], device: str = "cpu") -> None:
+        super().__init__(n_variables, hidden, device)
+        self.stepping: Step | None = None
+        self.generator = torch.Generator(device)
 
     def step(self, rows: Tensor) -> float:
         """Take one training step."""
+        if self.stepping is None:
+            settings = TrainingSettings(optimizer="adam", learning_rate=_RATE, batch_size=len(rows))
+            self.stepping = make_step(self.model, settings, n_steps=10**9)
         return self.stepping.take(Batch(rows), 0, _RATE, self.generator).item()
 
     def log_prob(self, rows: Tensor) -> Tensor:
         """Ask the model, once its weights are where they belong."""
-        self.stepping.sync()
+        if self.stepping is not None:
+            self.stepping.sync()
         return super().log_prob(rows)
 
 

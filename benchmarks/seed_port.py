@@ -59,7 +59,7 @@ def train_step(model: SeedMADE, optimizer: torch.optim.Optimizer, batch: Tensor)
 @torch.no_grad()
 def sample(model: SeedMADE, n: int, n_variables: int) -> Tensor:
     """Draw n rows with one full pass per variable."""
-    rows = torch.rand(n, n_variables)
+    rows = torch.rand(n, n_variables, device=next(model.parameters()).device)
     for variable in range(n_variables):
         rows[:, variable] = torch.bernoulli(model(rows))[:, variable]
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from made.training.captured_step import CapturedStep
 from made.training.fit import fit
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
+from made.variables.rows import Rows
 
 SIZE = 8
 SETTINGS = TrainingSettings(batch_size=SIZE)
@@ -235,11 +237,26 @@ SUITS = {
     "autoencoder": (lambda: made.Autoencoder(made.Bernoulli(6), (8,)), True),
     "two masks": (lambda: made.MADE(made.Bernoulli(6), (8,), orderings=2), False),
     "fresh masks": (lambda: made.MADE(made.Bernoulli(6), (8,), connectivities="fresh"), False),
-    "table": (lambda: made.MADE(made.Categorical(4, coding="scaled"), (8,)), False),
-    "smooth": (lambda: made.MADE(made.Categorical(4, smooth=1.0), (8,)), False),
+    "table": (lambda: made.MADE(made.Categorical(4, coding="scaled"), (8,)), True),
+    "smooth": (lambda: made.MADE(made.Categorical(4, smooth=1.0), (8,)), True),
+    "unseen": (lambda: made.MADE([made.Bernoulli(1), made.Categorical(4, unseen=0.1)], (8,)), True),
+    "grouped": (lambda: made.MADE(made.Categorical(3_000), (8,)), True),
     "table in the context": (
         lambda: made.MADE(made.Bernoulli(6), (8,), context=made.Categorical(4, coding="raw")),
-        False,
+        True,
+    ),
+    "numbers": (lambda: made.MADE(made.Numeric(2), (8,)), True),
+    "a mixed row": (
+        lambda: made.MADE(
+            [
+                made.Numeric(1),
+                made.Categorical(4, missing=True),
+                made.Numeric(1, step=1, missing=True, spikes=[0.0]),
+                made.Numeric(1, step=1, periods=(7,)),
+            ],
+            (8,),
+        ),
+        True,
     ),
 }
 
@@ -260,9 +277,16 @@ def test_nothing_waits_for_the_device_or_leaves_it(monkeypatch, name):
     settings = TrainingSettings(batch_size=SIZE)
     step = CapturedStep(model, settings, Again())
     monkeypatch.setattr(type(step.optimizer), "step", lambda self: None)  # torch has none for "meta"
-    context = torch.empty(SIZE, 2, device="meta") if model.context else None
-    rows = torch.empty(SIZE, model.n_variables, dtype=torch.uint8, device="meta")
-    batch = Batch(rows, context, torch.empty(SIZE, device="meta"))
+    context = None
+    if model.context:
+        kind = torch.float32 if model.context.variables is None else torch.uint8
+        context = torch.empty(SIZE, model.context.n_columns, dtype=kind, device="meta")
+    rows = Rows(torch.empty(SIZE, model.n_variables, dtype=torch.uint8, device="meta"), context=context)
+    if model.variables.numbers is not None:
+        width = len(model.variables.numbers.columns)
+        bodies = torch.empty(SIZE, width, dtype=torch.int64, device="meta")
+        rows = model.scored(replace(rows, bodies=bodies))
+    batch = Batch.of(rows, torch.empty(SIZE, device="meta"))
     loss = step._take_one_by_one(batch, 0, None)
     assert (loss.device.type, loss.shape) == ("meta", ())
     assert all(parameter.grad.device.type == "meta" for parameter in model.parameters())

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from made.support.errors import InputError
 
-__all__ = ["OnDevices", "find_device"]
+__all__ = ["Constant", "OnDevices", "find_device"]
 
 Own = TypeVar("Own", bound="OnDevices")
 
@@ -48,6 +48,19 @@ class OnDevices:
     def __getstate__(self) -> dict[str, Any]:
         """Copy and pickle without the copies."""
         return {name: value for name, value in vars(self).items() if name != "_copies"}
+
+
+class Constant(OnDevices):
+    """One tensor that follows to each device.
+
+    Examples
+    --------
+    >>> Constant(torch.ones(2)).on(torch.device("meta")).tensor.device.type
+    'meta'
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
 
 
 def find_device(name: str | torch.device) -> torch.device:

@@ -21,8 +21,6 @@ from made.training.batches import Batch
 from made.training.checkpoint import Weights
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep
-from made.variables.base import Variable
-from made.variables.discrete import Discrete
 
 __all__ = ["CapturedStep"]
 
@@ -62,12 +60,7 @@ class CapturedStep(PlainStep):
     @staticmethod
     def suits(model: BaseModel) -> bool:
         """Return whether the steps of a model can be captured: on CUDA, and all alike."""
-        if model.device.type != "cuda":
-            return False
-        context = model.context.variables
-        blocks = [*model.variables.blocks, *(() if context is None else context.blocks)]
-        has_one_mask = bool(getattr(model, "has_one_mask", True))
-        return has_one_mask and all(_can_be_captured(block) for block in blocks)
+        return model.device.type == "cuda" and bool(getattr(model, "has_one_mask", True))
 
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step."""
@@ -142,8 +135,3 @@ class _Graph:
     def __call__(self, batch: Batch, generator: torch.Generator) -> Tensor:
         self._generator.set_state(generator.get_state())
         return self._recording(*batch).clone()
-
-
-def _can_be_captured(block: Variable) -> bool:
-    """Return whether a variable is computed on the device alone: tables are copied there in every step."""
-    return isinstance(block, Discrete) and block.feature_table is None and block.output_map is None

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from made.support.checks import check_bool, check_int
+from made.support.devices import Constant
 from made.support.errors import InputError
 from made.support.following import scattered
 from made.variables import cross_entropy
@@ -273,7 +274,10 @@ class Categorical(Discrete):
             table = class_features(self.n_classes, self.coding, missing=self.missing)
             # The features of a label that is no class are zero.
             self.feature_table = functional.pad(table, (0, 0, 0, self.n_codes - self.n_values))
+            self._features = Constant(self.feature_table)
         self.output_map = smoothing_map(self.n_classes, self.smooth, missing=self.missing)
+        if self.output_map is not None:
+            self._output_map = Constant(self.output_map)
         self.input_size = self.n_values if self.feature_table is None else self.feature_table.shape[1]
         self.output_size = self.n_values
         if self.feature_table is not None and self.coding != "scaled":
@@ -291,7 +295,7 @@ class Categorical(Discrete):
             features = codes.new_zeros((*codes.shape, self.n_codes), dtype=torch.float32)
             features = scattered(features, 2, codes.long()[:, :, None], 1.0)
             return features[:, :, : self.n_values].flatten(1)
-        return self.feature_table.to(codes.device)[codes.long()].flatten(1)
+        return self._features.on(codes.device).tensor[codes.long()].flatten(1)
 
     def one_hots(self, codes: Tensor) -> OneHots:
         """Return codes (rows, n) as one-hot variables, where `features` are one-hot."""
@@ -383,7 +387,7 @@ class Categorical(Discrete):
     def _logits(self, outputs: Tensor) -> Tensor:
         if self.output_map is None:
             return outputs
-        return outputs @ self.output_map.to(outputs.device, outputs.dtype)
+        return outputs @ self._output_map.on(outputs.device).tensor.to(outputs.dtype)
 
 
 def _check_labels(labels: Sequence[Label]) -> tuple[Label, ...]:

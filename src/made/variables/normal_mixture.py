@@ -101,7 +101,8 @@ def log_ratio(outputs: Tensor, z: Tensor, width: Tensor | None) -> Tensor:
         own_width = width.unsqueeze(-1) / widths
         each, marginal = log_cell(distance, own_width), log_cell(z, width)
     mixture = torch.logsumexp(log_weights - widths.log() + each, dim=-1) - marginal
-    return torch.logaddexp(mixture + math.log1p(-SHARE), mixture.new_tensor(math.log(SHARE)))
+    least = torch.full_like(mixture, math.log(SHARE))  # on the device: no number is carried there
+    return torch.logaddexp(mixture + math.log1p(-SHARE), least)
 
 
 def quantile(outputs: Tensor, uniforms: Tensor) -> Tensor:
