@@ -21,12 +21,16 @@ from made.queries.given import sample_given
 from made.sampling import own_regions, sample_in_regions, sample_rows
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.support.resources import check_memory
 from made.variables.conditions import Where
 from made.variables.outputs import check_output, drawn
 from made.variables.regions import quantiles_in
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["SamplingModel"]
+
+# Of rows while they are drawn: codes, twice while their batches are joined, and what they stand for.
+_BYTES_PER_ENTRY = 16
 
 
 class SamplingModel(MaskedModel):
@@ -110,6 +114,11 @@ class SamplingModel(MaskedModel):
     ) -> Rows:
         """Return what `sample` draws as encoded rows, which all methods take and do not check again."""
         n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
+        check_memory(
+            n * self.n_variables * _BYTES_PER_ENTRY,
+            f"drawing {n:,} rows at once",
+            "draw them in portions, first= says where one goes on",
+        )
         key = (
             int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
             if seed is None

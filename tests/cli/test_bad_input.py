@@ -77,6 +77,27 @@ CASES = {
     "file in place": ("fit rows.csv -o afile", ["afile"]),
     "folder below a file": ("fit rows.csv -o afile/run", ["afile"]),
     "hidden 0": ("fit rows.csv -o new --hidden 0", ["hidden", "at least 1", "0"]),
+    "hidden beyond memory": (
+        "fit rows.csv -o new --hidden 99999999999",
+        ["not enough memory", "TB are needed", "smaller hidden layers"],
+    ),
+    "connectivities without end": (
+        "fit rows.csv -o new --connectivities 1000000000000",
+        ["masks", "65,536", "fresh"],
+    ),
+    "more orderings than can be scored": ("fit rows.csv -o new --orderings 1000000", ["1,000,000 masks"]),
+    "samples beyond the disk": (
+        "sample run -n 10000000000000 -o mine.csv",
+        ["not enough room for 10,000,000,000,000 rows", "TB are needed", "fewer"],
+    ),
+    "samples beyond the disk, as npy": (
+        "sample run -n 10000000000000 -o new.npy",
+        ["not enough room for 10,000,000,000,000 rows", "TB are needed"],
+    ),
+    "completions beyond memory": (
+        "complete run half.csv -n 1000000000000 -o mine.csv",
+        ["not enough memory for 1,000,000,000,000 completions of 2 rows"],
+    ),
     "hidden negative": ("fit rows.csv -o new --hidden 8,-8", ["hidden", "-8"]),
     "hidden abc": ("fit rows.csv -o new --hidden abc", ["--hidden", "abc"]),
     "hidden fraction": ("fit rows.csv -o new --hidden 8.5", ["--hidden", "8.5"]),

@@ -15,7 +15,7 @@ import torch
 
 import made
 from made import data
-from made.runs import samples
+from made.runs import samples, spool
 from made.runs.samples import (
     csv_text,
     draw_portions,
@@ -23,6 +23,7 @@ from made.runs.samples import (
     value_type,
     write_rows,
 )
+from made.support.errors import InputError
 from made.variables.rows import Rows
 
 B, C = made.Bernoulli, made.Categorical
@@ -273,3 +274,14 @@ def test_bad_numbers_are_refused(refused, tmp_path):
     with refused("cannot write", "nowhere"):
         write_drawn(tmp_path / "nowhere" / "x.csv", model, 1, 0)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_more_rows_than_the_disk_has_room_for_are_refused_early(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(spool, "_ENTRIES", 1)
+    model, path = made.MADE(B(5), (4,)), tmp_path / f"x.{ending}"
+    path.write_text("mine")
+    with pytest.raises(InputError, match=r"not enough room for 10,000,000,000,000 rows .* ask for fewer"):
+        write_drawn(path, model, 10**13, 0)
+    assert path.read_text() == "mine"
+    assert os.listdir(tmp_path) == [path.name]

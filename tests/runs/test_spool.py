@@ -8,7 +8,15 @@ import polars
 import pytest
 
 from made.runs import spool
-from made.runs.spool import write_parquet
+from made.runs.spool import Spool
+
+
+def write_parquet(path, tables):
+    """Write tables as one file by way of a spool."""
+    with Spool(path) as spool:
+        for table in tables:
+            spool.add(table)
+        spool.lazy().sink_parquet(path)
 
 
 @pytest.mark.parametrize("entries", [1, 7, 2**22])

@@ -130,3 +130,32 @@ def test_a_folder_forgets_what_killed_processes_left(tmp_path):
     forget_left_overs(tmp_path)
     forget_left_overs(tmp_path / "none")
     assert os.listdir(tmp_path) == []
+
+
+KILLED_IN_A_FOLDER = """
+import os, signal, sys
+from pathlib import Path
+from made.support.writing import folder_aside
+with folder_aside(sys.argv[1]) as folder:
+    Path(folder, "0.parquet").write_bytes(b"some")
+    print("there", flush=True)
+    if sys.argv[2] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills and locks as Linux does")
+def test_folders_of_killed_processes_are_forgotten_and_those_in_use_are_not(tmp_path):
+    path = tmp_path / "x.parquet"
+    program = [sys.executable, "-c", KILLED_IN_A_FOLDER, str(path)]
+    subprocess.run([*program, "kill"], capture_output=True, check=False)
+    other = subprocess.Popen([*program, "live"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    assert len(os.listdir(tmp_path)) == 2
+    write_aside(path, b"after")
+    assert len(os.listdir(tmp_path)) == 2
+    assert any(tmp_path.glob(".x.parquet.*/0.parquet"))
+    other.communicate(b"")
+    assert other.returncode == 0
+    assert os.listdir(tmp_path) == ["x.parquet"]

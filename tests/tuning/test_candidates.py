@@ -1,6 +1,7 @@
 """Candidates: what is tried for how many rows."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import made
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import candidates, when_set_by_hand
+from made.tuning.cost import bytes_of
 from made.tuning.facts import Facts
 from made.tuning.recipes import DEFAULT
 
@@ -85,3 +87,12 @@ def test_layers_are_as_wide_as_rows_need():
     assert widths(5_000, 500) == {(512, 512)}
     assert (1_024, 1_024) in widths(50_000, 500)
     assert (1_024, 1_024) not in widths(50_000, 100)
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+@pytest.mark.parametrize("n_features", [10_000, 200_000, 2_400_000])
+def test_what_is_tried_for_wide_tables_fits_into_memory(n_rows, n_features):
+    facts = _facts(n_rows, n_features=n_features, n_outputs=n_features, trees=False)
+    for own in (*candidates(facts), *candidates(replace(facts, n_valid=0))):
+        assert bytes_of(own, facts) < 4e9 + 16 * 256 * 2 * n_features
+        assert min(own.model["hidden"]) >= 8

@@ -22,6 +22,8 @@ __all__ = ["FRESH", "MaskSet"]
 
 #: In place of a number of orderings or connectivities: a new one at every draw.
 FRESH = "fresh"
+# Largest number of masks of a mixture.
+_MOST_MASKS = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,11 @@ class MaskSet:
         for name in ("orderings", "connectivities"):
             object.__setattr__(self, name, _check_number(name, getattr(self, name)))
         object.__setattr__(self, "fresh_masks", check_int("fresh_masks", self.fresh_masks, least=1))
+        if self.n_masks > _MOST_MASKS:
+            raise InputError(
+                f"{self.n_masks:,} masks: a mixture is scored in one pass for each, and has {_MOST_MASKS:,} "
+                "at most; lower orderings or connectivities, or say 'fresh' to train with a new one each time"
+            )
 
     @cached_property
     def residual_layers(self) -> tuple[bool, ...]:

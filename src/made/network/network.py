@@ -21,9 +21,13 @@ from torch.nn import functional
 from made.masks.tensors import DIRECT, Place
 from made.network.products import Product, dense
 from made.support.errors import InputError
+from made.support.resources import check_memory
 from made.variables.sparse_one_hot import SparseOneHot
 
-__all__ = ["ACTIVATIONS", "Network"]
+__all__ = ["ACTIVATIONS", "Network", "n_weights_of"]
+
+# A weight, what it is initialized from, and its mask.
+_BYTES_PER_WEIGHT = 9
 
 #: The activations by name, each with the gain that keeps the variance of a layer (He et al. 2015).
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
@@ -81,6 +85,12 @@ class Network(nn.Module):
         self.n_hidden = len(hidden)
         # Without hidden layers, context has its own weights to the outputs and needs no others.
         widths = [n_inputs + (n_context if hidden else 0), *hidden, n_outputs]
+        n_weights = n_weights_of(widths) + (n_inputs * n_outputs if direct else 0)
+        check_memory(
+            _BYTES_PER_WEIGHT * n_weights,
+            f"a network of layers {'-'.join(map(str, widths))}",
+            "take smaller hidden layers",
+        )
         self.weights = nn.ParameterList(torch.zeros(after, before) for before, after in pairwise(widths))
         self.biases = nn.ParameterList(torch.zeros(width) for width in widths[1:])
         self.direct = nn.Parameter(torch.zeros(n_outputs, n_inputs)) if direct else None
@@ -163,6 +173,11 @@ class Network(nn.Module):
         """Every parameter that leads to the outputs: all zero at initialization."""
         parameters = [self.weights[-1], self.biases[-1], self.direct, self.context]
         return [parameter for parameter in parameters if parameter is not None]
+
+
+def n_weights_of(widths: Sequence[int]) -> int:
+    """Return the number of weights between layers of these widths, those of direct connections apart."""
+    return sum(before * after for before, after in pairwise(widths))
 
 
 def _drop(x: Tensor, fraction: float, generator: torch.Generator | None) -> Tensor:

@@ -34,6 +34,7 @@ from made.queries.query import (
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.support.resources import check_memory
 from made.variables import frames
 from made.variables.conditions import Where
 from made.variables.encoding import check_variable
@@ -42,7 +43,10 @@ from made.variables.numeric import Numeric
 from made.variables.outputs import check_output
 from made.variables.rows import RowsLike
 
-__all__ = ["KINDS", "METHODS", "Questions"]
+__all__ = ["KINDS", "METHODS", "Questions", "check_completions"]
+
+# Of completions: codes, twice while they are found, and what they stand for.
+_BYTES_PER_ENTRY = 16
 
 #: What a completion is.
 KINDS = {
@@ -51,6 +55,15 @@ KINDS = {
     "joint": "the most probable completion as a whole",
     "mean": "the mean of numbers, the most probable value of others",
 }
+
+
+def check_completions(n: int, each: int, n_variables: int) -> None:
+    """Raise an `InputError` where so many completions of n rows take more memory than there is."""
+    check_memory(
+        _BYTES_PER_ENTRY * each * n * n_variables,
+        f"{each:,} completions of {n:,} rows at once",
+        "ask for fewer of each, or give fewer rows at a time",
+    )
 
 
 class Questions:
@@ -203,6 +216,7 @@ class Questions:
         numbers = row_numbers(first, len(encoded))
         encoded = question.under_conditions(encoded, int(numbers[:1].sum()))
         each = 1 if number is None else check_int("number, of completions per row,", number)
+        check_completions(len(encoded), each, self.variables.n_variables)
         found = None
         if kind == "mean":
             states, routes, evidence, found = means_of(question, method, encoded, numbers, level)

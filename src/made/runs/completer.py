@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from made.model import MADE
 from made.queries.evidence import POOR
+from made.queries.questions import check_completions
 from made.queries.results import Answer
 from made.runs.completions import intervals_of, poor_estimates, values_beside, with_ends
 from made.support.errors import PoorEstimateWarning
@@ -83,6 +84,7 @@ class Completer:
         known = rows.mask.cpu().numpy()
         asked = np.flatnonzero(~known.all(axis=1)) if self._passes_through else np.arange(len(rows))
         each = self.each
+        check_completions(len(rows), each, self.model.n_variables)
         self.n_rows += len(rows)
         self.n_unknown += int((~known).sum())
         advance(len(rows) - len(asked))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from made.data.tables import date_series
 from made.model import MADE
-from made.runs.spool import write_parquet
+from made.runs.spool import Spool
 from made.runs.table_out import distinct
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.support.resources import check_disk
 from made.support.writing import path_aside
 from made.variables.column import NUMERIC, Column
 from made.variables.column_types import ColumnType, cast, polars_type, series_of, simple_name
@@ -44,6 +45,7 @@ _NUMBERS_PER_PORTION = 2**23
 _NONE: Mapping[str, ColumnType] = {}
 # Types whose values a text file shows in a style of their own.
 _STYLED = ("bool", "float32", "float64")
+_FEWER = "ask for fewer, or write to a larger disk"
 
 
 def rows_per_portion(model: MADE) -> int:
@@ -167,13 +169,33 @@ def write_rows(
     with path_aside(path) as aside:
         if suffix == ".npy":
             assert n is not None
+            needed = n * model.n_variables * value_type(model).itemsize
+            check_disk(aside.parent, needed, f"{n:,} rows", _FEWER)
             _write_array(aside, model, n, portions)
-        elif suffix == ".parquet":
-            write_parquet(aside, _tables(path, model, portions, beside))
-        else:
-            with aside.open("wb") as file:
-                for text in csv_text(model, portions, beside):
-                    file.write(text.encode())
+            return
+        if suffix == ".parquet":
+            with Spool(Path(path)) as spool:
+                # The file takes about as much again.
+                portions = _while_there_is_room(aside.parent, lambda: 2 * spool.nbytes, n, portions)
+                for table in _tables(path, model, portions, beside):
+                    spool.add(table)
+                spool.lazy().sink_parquet(aside)
+            return
+        with aside.open("wb") as file:
+            for text in csv_text(model, _while_there_is_room(aside.parent, file.tell, n, portions), beside):
+                file.write(text.encode())
+
+
+def _while_there_is_room(
+    folder: Path, taken: Callable[[], int], n: int | None, portions: Iterable[NDArray[Any]]
+) -> Iterator[NDArray[Any]]:
+    """Yield portions of n rows, as long as a folder has room for all: by the bytes that those before took."""
+    done = 0
+    for values in portions:
+        yield values
+        done += len(values)
+        if n is not None and done:
+            check_disk(folder, taken() * (n - done) / done, f"{n:,} rows", _FEWER)
 
 
 def typed_columns(model: MADE, values: NDArray[Any]) -> polars.DataFrame:

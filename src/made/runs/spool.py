@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from made.support.writing import folder_aside
+
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["Spool", "write_parquet"]
+__all__ = ["Spool"]
 
 # So many entries are kept in memory before they go into a file.
 _ENTRIES = 2**22
@@ -42,7 +45,10 @@ class Spool:
         self._beside = beside
         self._tables: list[polars.DataFrame] = []
         self._files: list[Path] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._at_end = ExitStack()
+        #: How many bytes the files have.
+        self.nbytes = 0
 
     def __enter__(self) -> Spool:
         """Begin without a table."""
@@ -52,8 +58,7 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Delete the files."""
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._at_end.close()
 
     def add(self, table: polars.DataFrame) -> None:
         """Append a table."""
@@ -86,29 +91,10 @@ class Spool:
     def _set_down(self) -> None:
         """Write what is in memory into a file."""
         if self._folder is None:
-            folder, name = (
-                (None, "made.") if self._beside is None else (self._beside.parent, self._beside.name)
-            )
-            self._folder = tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}.")
-        file = Path(self._folder.name, f"{len(self._files)}.parquet")
+            beside = Path(tempfile.gettempdir(), "made") if self._beside is None else self._beside
+            self._folder = self._at_end.enter_context(folder_aside(beside))
+        file = self._folder / f"{len(self._files)}.parquet"
         self._joined().write_parquet(file, compression="lz4")
+        self.nbytes += file.stat().st_size
         self._files.append(file)
         self._tables = []
-
-
-def write_parquet(path: Path, tables: Iterable[polars.DataFrame]) -> None:
-    """Write tables of the same columns, at least one, as one Parquet file with the memory of a few of them.
-
-    Examples
-    --------
-    >>> import polars
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "rows.parquet")
-    ...     write_parquet(path, [polars.DataFrame({"n": [1]}), polars.DataFrame({"n": [0.5]})])
-    ...     polars.read_parquet(path)["n"].to_list()
-    [1.0, 0.5]
-    """
-    with Spool(path) as spool:
-        for table in tables:
-            spool.add(table)
-        spool.lazy().sink_parquet(path)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,10 @@ try:
 except ImportError:  # Windows has no such locks: left-overs stay
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["forget_left_overs", "path_aside", "write_aside", "writing_aside"]
+__all__ = ["folder_aside", "forget_left_overs", "path_aside", "write_aside", "writing_aside"]
+
+# In a folder aside: who works in it holds a lock on this file.
+_LOCK = "lock"
 
 
 @contextmanager
@@ -71,7 +75,7 @@ def path_aside(path: str | Path) -> Iterator[Path]:
         if path.is_dir():  # said now, not after the last portion
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         forget_left_overs(path.parent, path.name)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))
         aside = Path(name)
         locked = _lock(handle)
         yield aside
@@ -90,6 +94,27 @@ def path_aside(path: str | Path) -> Iterator[Path]:
     finally:
         if locked is not None:
             os.close(locked)
+
+
+@contextmanager
+def folder_aside(path: str | Path) -> Iterator[Path]:
+    """Make a folder beside a place, for what is kept until that is written; it is gone after the block.
+
+    Yields
+    ------
+    Path
+        Of the folder. What a killed process left of one is deleted with the next file that is written there.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory(
+        dir=path.parent, prefix=_prefix(path), ignore_cleanup_errors=True
+    ) as name:
+        locked = _lock(os.open(Path(name, _LOCK), os.O_CREAT | os.O_RDWR))
+        try:
+            yield Path(name)
+        finally:
+            if locked is not None:
+                os.close(locked)
 
 
 def write_aside(path: str | Path, content: bytes) -> None:
@@ -120,6 +145,10 @@ def forget_left_overs(folder: str | Path, name: str | None = None) -> None:
                 _delete_unlocked(entry.path)
 
 
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{os.getpid()}."
+
+
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -131,11 +160,15 @@ def _is_alive(process: int) -> bool:
 
 
 def _delete_unlocked(path: str) -> None:
-    """Delete a file unless somebody is writing it: on another machine numbers of processes mean others."""
+    """Delete a file or folder unless it is in use: on another machine numbers of processes mean others."""
     assert fcntl is not None
-    with contextlib.suppress(OSError), Path(path).open("rb") as file:
+    is_folder = Path(path).is_dir()
+    with contextlib.suppress(OSError), Path(path, _LOCK if is_folder else "").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        Path(path).unlink()
+        if is_folder:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            Path(path).unlink()
 
 
 def _lock(handle: int) -> int | None:

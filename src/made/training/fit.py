@@ -23,6 +23,7 @@ from made.training.checkpoint import Checkpoint
 from made.training.held_out import set_apart
 from made.training.history import EpochRecord, History
 from made.training.interrupt import deadline_in, interruptible
+from made.training.memory import check_fit
 from made.training.progress import FitProgress
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.training.trainer import Trainer
@@ -137,6 +138,7 @@ def fit(
     else:
         batches = batches_from(model, train, settings, context, sample_weight)
     held_out = _held_out(model, valid, valid_context, is_conditional=context is not None)
+    check_fit(model, settings.batch_size, batches.n_rows)
     if resume and checkpoint is None:
         raise InputError("resume needs the checkpoint file to go on from")
     if checkpoint is not None and not Path(checkpoint).parent.is_dir():

@@ -52,6 +52,8 @@ _RATE_OF_SHARP, _RATE_OF_COPIES = 1e-3, 3e-4
 # cost less, so that layers can be wider: by the number of pixels, within _UNITS.
 _REACH = 6
 _UNITS = (512, 1_600)
+# Weights between layers and the columns, at most: with all that a fit keeps, 2 GiB. Layers get narrower.
+_MOST_WEIGHTS = 2**26
 # Direct connections, at most: 64 MiB of weights, and as much for each moment, average and mask.
 _MOST_DIRECT = 2**24
 _MANY_IMAGES = 20_000
@@ -110,7 +112,8 @@ def candidates(facts: Facts) -> list[Candidate]:
 def _unwatched(facts: Facts) -> Candidate:
     """Return what is fitted without validation rows: with strong decay, which does not over-fit later on."""
     own = when_set_by_hand(facts)
-    model = {**own.model, "hidden": (_up_to(_WIDTHS_OF_VERY_FEW_ROWS, facts.n_features),) * 2, "dropout": 0.5}
+    width = _narrowed(_up_to(_WIDTHS_OF_VERY_FEW_ROWS, facts.n_features), facts)
+    model = {**own.model, "hidden": (width, width), "dropout": 0.5}
     training = {**own.training, "epochs": _EPOCHS_UNWATCHED, "weight_decay": 20.0}
     return Candidate("50% of units dropped, weight decay 20", model, training)
 
@@ -151,7 +154,8 @@ def _for_noisy_tables(facts: Facts) -> list[Candidate]:
     if facts.n_rows > FEW_ROWS:
         tried = [start(0.1, rate=4e-3, decay=1.0)]
         tried += [make(0.1, orderings=4)] if facts.n_rows <= _ROWS_FOR_ORDERINGS else [start(0.1, rate=4e-3)]
-        return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if facts.n_features >= _FEATURES_FOR_WIDE else tried
+        is_wide = facts.n_features >= _FEATURES_FOR_WIDE and _narrowed(_WIDE, facts) == _WIDE
+        return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if is_wide else tried
     noisy, light = make(0.3, orderings=4), make(0.1, orderings=4)
     decayed = make(0.5, rate=4e-3, decay=1.0)
     strong = partial(make, 0.5, rate=4e-3, decay=3.0)
@@ -184,7 +188,7 @@ def _candidate(
     n_rows = facts.n_rows
     orderings, inputs = model.get("orderings", 1), model.get("input_dropout", 0.0)
     widths = _WIDTHS_OF_VERY_FEW_ROWS if n_rows < _VERY_FEW_ROWS else _WIDTHS
-    width = _up_to(widths, facts.n_features)
+    width = _narrowed(_up_to(widths, facts.n_features), facts)
     about = [
         f"{orderings} orderings" if orderings > 1 else "",
         f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
@@ -209,6 +213,13 @@ def _candidate(
 def _without_direct(facts: Facts) -> dict[str, Any]:
     """Return what leaves direct connections out where they would be too many."""
     return {"direct": False} if facts.n_features * facts.n_outputs > _MOST_DIRECT else {}
+
+
+def _narrowed(width: int, facts: Facts) -> int:
+    """Return the width of layers, halved until the weights are not too many."""
+    while width > 8 and width * (facts.n_features + facts.n_outputs) > _MOST_WEIGHTS:
+        width //= 2
+    return width
 
 
 def _for_images(facts: Facts, image: tuple[int, int], dropout: float) -> Candidate:

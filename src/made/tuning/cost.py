@@ -7,8 +7,9 @@ elsewhere an estimate is off by the factor by which a core is quicker or slower.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
+from made.network.network import n_weights_of
+from made.training.memory import fit_bytes
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate
 from made.tuning.facts import Facts
@@ -20,10 +21,7 @@ __all__ = ["bytes_of", "seconds_of"]
 _STEP, _BLOCK, _PRODUCT, _WEIGHT, _UNIT = 2e-3, 3e-4, 2.5e-11, 6e-9, 1.2e-8
 # Of a validation: for each mask and block, and an output of a row beside its products.
 _MASK, _MASK_OF_BLOCK, _OUTPUT = 1e-3, 1e-4, 2e-8
-# Copies of the weights in a fit: weights, masks, gradient, two moments, average, best, checkpoint.
-_COPIES, _FLOAT = 8, 4
-# Activations that a step keeps, as multiples of what the layers give.
-_KEPT = 4
+_FLOAT = 4
 
 
 def seconds_of(candidate: Candidate, facts: Facts) -> float:
@@ -55,7 +53,7 @@ def bytes_of(candidate: Candidate, facts: Facts) -> int:
     n_units = batch * (facts.n_features + facts.n_outputs + sum(candidate.model["hidden"]))
     n_weights = _n_weights(candidate, facts)
     tree = (facts.n_features**2 if facts.can_be_tree else 0) * 2
-    return int(_FLOAT * (_COPIES * n_weights + _KEPT * n_units + tree))
+    return fit_bytes(n_weights, n_units) + _FLOAT * tree
 
 
 def _n_weights(candidate: Candidate, facts: Facts, *, in_use: bool = False) -> float:
@@ -69,4 +67,4 @@ def _n_weights(candidate: Candidate, facts: Facts, *, in_use: bool = False) -> f
     if in_use and field is not None:
         height, width = field["grid"]
         share = min(1.0, (2 * field["reach"] + 1) ** 2 / (height * width))
-    return share * sum(before * after for before, after in pairwise(layers)) + direct
+    return share * n_weights_of(layers) + direct

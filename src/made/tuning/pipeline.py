@@ -11,8 +11,10 @@ from typing import Any
 from made.baselines import ChowLiuTree
 from made.model import MADE
 from made.support.devices import find_device
+from made.support.resources import check_memory
 from made.training.fit import fit
 from made.training.history import History
+from made.training.memory import check_fit
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate
 from made.tuning.comparison import Comparison, Outcome
@@ -95,8 +97,21 @@ class Pipeline:
         return Facts.of(self.schema, self.train, self.valid, tree, self.image)
 
     def plan(self, max_time: float | None = None, *, refit: bool = False) -> Plan:
-        """Return which settings are compared and how, for a budget in seconds."""
-        return plan_for(self.facts, max_time, refit=refit)
+        """Return which settings are compared and how, for a budget in seconds.
+
+        Raises
+        ------
+        InputError
+            If that takes more memory than there is.
+        """
+        plan = plan_for(self.facts, max_time, refit=refit)
+        if find_device(self.device).type == "cpu":
+            check_memory(
+                plan.gigabytes * 1e9,
+                f"fitting networks to {self.facts.n_features:,} features of these columns",
+                "leave columns out (--drop, drop=), or take smaller layers (--hidden, network=)",
+            )
+        return plan
 
     def compare(
         self,
@@ -147,8 +162,10 @@ class Pipeline:
         """
         recipe = recipe_for(self.recipe, self.facts) if chosen is None else as_recipe(chosen)
         training = {**recipe.training, **self.training, "seed": self.seed}
-        TrainingSettings(**training)
-        return self._build(recipe).to(find_device(self.device)), training
+        settings = TrainingSettings(**training)
+        model = self._build(recipe).to(find_device(self.device))
+        check_fit(model, settings.batch_size, len(self.train))
+        return model, training
 
     def _build(self, recipe: Recipe) -> MADE:
         return build_model(self.schema, self.seed, self.network, recipe, lambda: self.tree, self.train)
