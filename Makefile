@@ -17,8 +17,8 @@ demo: $(VENV)/installed  ## fit 8x8 digits and a table, score them exactly, draw
 test: $(VENV)/installed-dev  ## run all tests
 	@$(BIN)/python -m pytest -n 2
 
-test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind (an hour)
-	@MADE_FUZZ_TABLES=2000 $(BIN)/python -m pytest -n 2 --hypothesis-profile long
+test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind, and kill 240 runs (an hour)
+	@MADE_FUZZ_TABLES=2000 MADE_TEST_KILLS=40 $(BIN)/python -m pytest -n 2 --hypothesis-profile long
 
 test-processors: $(VENV)/installed-dev  ## run the tests of the compiled loops as on processors with AVX2 or less
 	@$(BIN)/python benchmarks/processors.py avx2 -m pytest -n 2 tests/kernels

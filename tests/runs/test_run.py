@@ -607,8 +607,9 @@ def test_a_mixture_stopped_in_its_refit_is_fitted_anew_when_it_goes_on(
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_run_killed_before_its_first_checkpoint_begins_again(
-    tmp_path, table, write_csv, job_for, monkeypatch
+@pytest.mark.parametrize("dies_in", ["nll", "loss"])
+def test_a_run_killed_around_its_first_checkpoint_goes_on(
+    tmp_path, table, write_csv, job_for, monkeypatch, dies_in
 ):
     job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run")
 
@@ -616,10 +617,11 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(made.MADE, "loss", killed)
+        patch.setattr(made.MADE, dies_in, killed)
         with pytest.raises(MemoryError):
             run(job)
-    assert "checkpoint.safetensors" not in content(job.folder)
+    # There is one before the first step.
+    assert ("checkpoint.safetensors" in content(job.folder)) == (dies_in == "loss")
     resumed = run(RunConfig.of(job.folder, "cpu"), resume=True)
     assert resumed.scores == run(replace(job, folder=tmp_path / "whole")).scores
 

@@ -92,8 +92,7 @@ def path_aside(path: str | Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise InputError(f"cannot write {path}: {reason}; what was there before is unchanged") from error
     finally:
-        if locked is not None:
-            os.close(locked)
+        _close(locked)
 
 
 @contextmanager
@@ -113,8 +112,7 @@ def folder_aside(path: str | Path) -> Iterator[Path]:
         try:
             yield Path(name)
         finally:
-            if locked is not None:
-                os.close(locked)
+            _close(locked)
 
 
 def write_aside(path: str | Path, content: bytes) -> None:
@@ -179,6 +177,13 @@ def _lock(handle: int) -> int | None:
     with contextlib.suppress(OSError):  # a file system without locks
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return handle
+
+
+def _close(handle: int | None) -> None:
+    """Give a lock back; what was written is on the disk by then, whatever the system says to this."""
+    if handle is not None:
+        with contextlib.suppress(OSError):
+            os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

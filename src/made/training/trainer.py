@@ -33,7 +33,7 @@ __all__ = ["Trainer", "mean_and_error"]
 
 _log = logging.getLogger(__name__)
 
-# A checkpoint is written at the end of an epoch, but not more often than this.
+# A checkpoint is written at the beginning, and at the end of an epoch, but not more often than this.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 # Nor is a better model handed on more often than this.
 _SECONDS_BETWEEN_BEST = 5.0
@@ -131,6 +131,8 @@ class Trainer:
         """
         if not self.history.epochs:
             self._end_epoch(progress, on_epoch)
+            if checkpoint:  # there is one to go on from as soon as there is a fit
+                self._save_or_tell(checkpoint)
         end = self.n_steps if until is None else min(until * self.batches.steps_per_epoch, self.n_steps)
         while self.step < end and not self._is_out_of_patience():
             self._take_step()
