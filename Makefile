@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-processors lint bench bench-peers bench-cost bench-quality bench-ablations \
+.PHONY: help demo test test-long test-processors lint audit bench bench-peers bench-cost bench-quality bench-ablations \
 	bench-unseen bench-defaults bench-tables bench-heads bench-columns bench-anomalies bench-synthetic clean
 
 help:  ## list the targets
@@ -28,6 +28,13 @@ lint: $(VENV)/installed-dev  ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+audit: $(VENV)/installed-dev  ## hold what is installed against known vulnerabilities, where the index answers
+	@test -d $(VENV)/audit || $(PYTHON) -m venv $(VENV)/audit
+	@if $(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; then \
+		$(VENV)/audit/bin/python .ci/audit.py \
+			$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))"); \
+	else echo "audit: pip-audit cannot be installed here: nothing was audited"; fi
 
 bench: $(VENV)/installed-dev  ## measure training and sampling against the seed's loop
 	@$(BIN)/python benchmarks/bench_seed.py
