@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from made.plots import lines
 from made.support.errors import InputError
@@ -104,3 +105,24 @@ def test_bad_input_is_named(x, series, options, says):
     with pytest.raises(InputError, match=says) as caught:
         lines(x, series, **options, **NAMES)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("heights", "expected"),
+    [
+        ([5, 5, 5, 5], ("right", "bottom")),  # no curve is near
+        ([5, 5, 2, 1.1], ("left", "bottom")),  # just above it at its right end, and no room below
+        ([-3, 5, 5, 1.1, 1.1], ("right", "top")),  # and room below
+    ],
+)
+def test_a_name_stands_where_no_curve_passes(heights, expected):
+    figure = lines(range(len(heights)), {"a": heights}, x_label="x", y_label="y", horizontal={"floor": 1.0})
+    (text,) = figure.axes[0].texts
+    assert (text.get_ha(), text.get_va()) == expected
+
+
+def test_names_of_close_lines_do_not_meet():
+    figure = lines(range(3), {"a": [0, 5, 0]}, x_label="x", y_label="y", horizontal={"b": 4.0, "c": 4.01})
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    one, other = (text.get_window_extent(renderer) for text in figure.axes[0].texts)
+    assert not one.overlaps(other)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,29 +118,81 @@ def stroke(place: int) -> dict[str, Any]:
 
 
 def draw_horizontals(axes: Axes, horizontals: Mapping[str, float]) -> None:
-    """Dashed horizontal lines with their names on them; of two close ones the lower is named underneath."""
-    above = np.inf
+    """Dashed horizontal lines with their names on them, where no curve passes and no other name is."""
+    curves = [_in_axes(axes, line.get_xdata(), line.get_ydata()) for line in axes.lines]
+    taken: list[_Box] = []
     ordered = sorted(horizontals.items(), key=lambda item: -item[1])
     for place, (name, value) in enumerate(ordered):
         _check_height(name, value)
         dashes = _HORIZONTAL_DASHES[place % len(_HORIZONTAL_DASHES)]
         axes.axhline(value, color="0.25", linewidth=1.3, linestyle=dashes, zorder=2)
-        height = axes.transLimits.transform(axes.transScale.transform((1.0, value)))[1]
-        crowded = above - height < 0.08
+        text = f"{name} {value:.4g}"
+        height = float(_in_axes(axes, [axes.get_xlim()[0]], [value])[0, 1])
+        places = [(ha, va) for ha in ("right", "left") for va in ("bottom", "top")]
+        boxes = [_box_of(axes, text, height, ha, va) for ha, va in places]
+        best = min(range(len(places)), key=lambda i: _crossings(boxes[i], curves, taken))
+        ha, va = places[best]
+        taken.append(boxes[best])
         axes.annotate(
-            f"{name} {value:.4g}",
-            (0.99, value),
+            text,
+            (0.99 if ha == "right" else 0.01, value),
             xycoords=("axes fraction", "data"),
-            xytext=(0, -3 if crowded else 3),
+            xytext=(0, 3 if va == "bottom" else -3),
             textcoords="offset points",
-            ha="right",
-            va="top" if crowded else "bottom",
+            ha=ha,
+            va=va,
             fontsize=LETTERS - 2,
             color="0.15",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
             zorder=6,
         )
-        above = height
+
+
+class _Box(NamedTuple):
+    """Where a name is, in fractions of the axes."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+def _box_of(axes: Axes, text: str, height: float, ha: str, va: str) -> _Box:
+    """Return about where a name of a line at a height would be."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    extent = axes.get_position()
+    wide, high = (own * 72 for own in figure.get_size_inches())  # in points
+    width = 0.58 * (LETTERS - 2) * len(text) / (extent.width * wide)
+    up = 1.6 * (LETTERS - 2) / (extent.height * high)
+    left = 0.99 - width if ha == "right" else 0.01
+    bottom = height if va == "bottom" else height - up
+    return _Box(left, left + width, bottom, bottom + up)
+
+
+def _in_axes(axes: Axes, x: Any, y: Any) -> _Floats:
+    """Return points of the data in fractions of the axes, (n, 2)."""
+    axes.get_xlim()  # which follow from the data once they are asked for
+    points = np.stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)], axis=1)
+    there: _Floats = (axes.transScale + axes.transLimits).transform(points)
+    return there
+
+
+def _crossings(box: _Box, curves: list[_Floats], taken: list[_Box]) -> float:
+    """Return how much of a box curves pass, and whether another name or the edge is in the way."""
+    across = np.linspace(box.left, box.right, 60)
+    passed = 0.0
+    for curve in curves:
+        known = curve[np.isfinite(curve).all(axis=1)]
+        known = known[np.argsort(known[:, 0], kind="stable")]
+        if len(known):
+            heights = np.interp(across, known[:, 0], known[:, 1], left=np.nan, right=np.nan)
+            passed += float(((heights > box.bottom) & (heights < box.top)).mean())
+    overlaps = any(
+        box.left < own.right and own.left < box.right and box.bottom < own.top and own.bottom < box.top
+        for own in taken
+    )
+    return passed + 10.0 * (overlaps + (box.bottom < 0) + (box.top > 1.05))
 
 
 def _curve(name: str, x: ArrayLike | Mapping[str, ArrayLike] | None, values: Any) -> tuple[_Floats, _Floats]:
