@@ -71,3 +71,19 @@ def test_the_core_needs_numpy_and_torch_alone():
     out = run(CORE.replace("{blocked}", repr(blocked))).split("\n")
     assert out[0] == "torch.Size([5]) torch.Size([1]) (1, 4)"
     assert out[1] == "(5, 4) True"
+
+
+def test_no_connection_is_opened():
+    run(
+        "import socket\n"
+        "def refuse(*_, **__):\n"
+        "    raise AssertionError('a connection')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "import made, pandas, numpy\n"
+        "digits = made.data.load('digits')\n"
+        "model = made.MADE(made.Bernoulli(64), hidden=(8,))\n"
+        "made.fit(model, digits.train, digits.valid, epochs=1)\n"
+        "model.log_prob(digits.test), model.sample(2, seed=0)\n"
+        "frame = pandas.DataFrame({'a': numpy.arange(120) % 7, 'b': numpy.arange(120) % 2})\n"
+        "made.auto_fit(frame, max_time=1).complete(frame.mask(frame == 1))\n"
+    )

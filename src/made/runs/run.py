@@ -22,6 +22,7 @@ from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.devices import find_device
 from made.support.errors import InputError
+from made.support.locks import locked
 from made.support.versions import environment
 from made.training.checkpoint import history_of
 from made.training.history import History
@@ -103,31 +104,32 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         config = replace(config, plan=pipeline.plan(config.max_time, refit=config.refit))
     is_compared = config.plan is not None and config.chosen is None
     model, training = (None, {}) if is_compared else _prepared(config, pipeline, start)
-    if not resume:
-        folder.claim(force=force)
-        folder.write_json("settings.json", _described(config, dataset, model, training))
-        if is_compared:
-            _log.info("%s", config.plan)
-    else:
-        folder.check_writable()
+    with locked(folder.path):
+        if not resume:
+            folder.claim(force=force)
+            folder.write_json("settings.json", _described(config, dataset, model, training))
+            if is_compared:
+                _log.info("%s", config.plan)
+        else:
+            folder.check_writable()
 
-    def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
-        folder.write_json("settings.json", _described(config, dataset, model, training))
+        def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
+            folder.write_json("settings.json", _described(config, dataset, model, training))
 
-    fits = Fits(folder, pipeline, write, BestModel(folder), deadline, progress)
-    if model is None:
-        fitted = fits.compare(config)
-    elif config.partner is not None:  # the run is at its end: a mixture is not trained on
-        fitted = Fitted(
-            folder.load_model(config.device), history_of(folder.checkpoint_file), config, training
-        )
-    elif start is not None:
-        fitted = fits.update(config, model, training)
-    else:
-        fitted = fits.fit(config, model, training, resume=resume)
-    if fitted.history.is_stopped and fits.best.nll < fitted.nll:
-        fitted = replace(fitted, model=folder.load_model(config.device))
-    return _finish(folder, dataset, pipeline, fitted)
+        fits = Fits(folder, pipeline, write, BestModel(folder), deadline, progress)
+        if model is None:
+            fitted = fits.compare(config)
+        elif config.partner is not None:  # the run is at its end: a mixture is not trained on
+            fitted = Fitted(
+                folder.load_model(config.device), history_of(folder.checkpoint_file), config, training
+            )
+        elif start is not None:
+            fitted = fits.update(config, model, training)
+        else:
+            fitted = fits.fit(config, model, training, resume=resume)
+        if fitted.history.is_stopped and fits.best.nll < fitted.nll:
+            fitted = replace(fitted, model=folder.load_model(config.device))
+        return _finish(folder, dataset, pipeline, fitted)
 
 
 def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted: Fitted) -> RunResult:
