@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from made.runs.config import RunConfig
 from made.runs.folder import RunFolder
 from made.runs.run import run
 from made.runs.scores import score_model
+from made.support.errors import InputError
 from made.training.divergence import TrainingDivergedError
 from made.tuning.candidates import Candidate
 
@@ -642,3 +645,24 @@ def test_a_model_cannot_go_on_in_its_own_folder(finished, job_for, refused):
     job = job_for(finished[0].data, finished[0].folder, model={}, training={}, update=str(finished[0].folder))
     with refused("another folder"):
         run(job, force=True)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_model_that_cannot_be_saved_in_its_folder_is_kept_elsewhere(
+    tmp_path, table, write_csv, job_for, monkeypatch
+):
+    job = job_for(write_csv(tmp_path / "rows.csv", table), tmp_path / "run")
+    save = made.MADE.save
+
+    def full(self, path):
+        if job.folder in Path(path).parents:
+            raise InputError(f"cannot write {path}: No space left on device")
+        save(self, path)
+
+    monkeypatch.setattr(made.MADE, "save", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(InputError, match=r"No space left on device; the model is in (.*)") as error:
+        run(job)
+    kept = made.load(str(error.value).rpartition("is in ")[2], device="cpu")
+    monkeypatch.undo()
+    assert run(replace(job, folder=tmp_path / "whole")).model.log_prob(table).equal(kept.log_prob(table))

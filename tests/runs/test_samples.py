@@ -6,6 +6,8 @@ import csv
 import errno
 import io
 import os
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -285,3 +287,27 @@ def test_more_rows_than_the_disk_has_room_for_are_refused_early(tmp_path, monkey
         write_drawn(path, model, 10**13, 0)
     assert path.read_text() == "mine"
     assert os.listdir(tmp_path) == [path.name]
+
+
+FULL = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+from made.cli import main
+main(["sample", sys.argv[1], "-n", "200000", "-o", sys.argv[2]])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
+@pytest.mark.parametrize("ending", ["csv", "parquet", "npy"])
+def test_a_disk_that_is_full_is_one_line(tmp_path, ending):
+    made.MADE(B(5), (4,)).save(tmp_path / "model.safetensors")
+    path = tmp_path / f"x.{ending}"
+    path.write_text("mine")
+    command = [sys.executable, "-c", FULL, str(tmp_path / "model.safetensors"), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: cannot write {path}: File too large")
+    assert "Traceback" not in done.stderr
+    assert path.read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["model.safetensors", path.name]

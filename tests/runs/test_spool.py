@@ -9,6 +9,7 @@ import pytest
 
 from made.runs import spool
 from made.runs.spool import Spool
+from made.support.errors import InputError
 
 
 def write_parquet(path, tables):
@@ -60,4 +61,16 @@ def test_an_error_leaves_nothing_beside(tmp_path, monkeypatch):
 
     with pytest.raises(RuntimeError, match="broken"):
         write_parquet(tmp_path / "x.parquet", tables())
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool, "_ENTRIES", 1)
+
+    def full(*_, **__):
+        raise polars.exceptions.ComputeError("parquet: IO error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(polars.DataFrame, "write_parquet", full)
+    with pytest.raises(InputError, match=r"beside .*x.parquet: No space left on device; what was there"):
+        write_parquet(tmp_path / "x.parquet", [polars.DataFrame({"n": [1]})])
     assert os.listdir(tmp_path) == []

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 from made.base import BaseModel
 from made.runs.folder import RunFolder
+from made.support.errors import InputError
 
 __all__ = ["BestModel"]
+
+_log = logging.getLogger(__name__)
 
 
 class BestModel:
@@ -30,9 +34,14 @@ class BestModel:
             self.nll = float(folder.read_json(folder.best_file.name)["valid_nll"])
 
     def __call__(self, model: BaseModel, nll: float) -> None:
-        """Write a model, if it is better than that in the file."""
-        if nll < self.nll:
-            self.folder.forget_results()  # those of an earlier model of this run
+        """Write a model, if it is better than that in the file; where that fails, say so and go on."""
+        if not nll < self.nll:
+            return
+        self.folder.forget_results()  # those of an earlier model of this run
+        try:
             model.save(self.folder.model_file)
             self.folder.write_json(self.folder.best_file.name, {"valid_nll": nll})
-            self.nll = nll
+        except InputError as error:
+            _log.warning("the best model so far is not kept, and the fit goes on: %s", error)
+            return
+        self.nll = nll

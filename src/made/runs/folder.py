@@ -98,16 +98,20 @@ class RunFolder:
             If it is not free, or cannot be written to.
         """
         self.check_free(force=force)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
+        self.make()
         self.check_writable()
         self.forget_replaced()
         for name in (*_FILES, _COMPARISON, _REFIT):
             if (self.path / name).exists():
                 (self.path / _REPLACED).mkdir(exist_ok=True)
                 os.replace(self.path / name, self.path / _REPLACED / name)
+
+    def make(self) -> None:
+        """Make the folder, unless it is there."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
 
     def check_writable(self) -> None:
         """Raise an `InputError` that says why, where nothing can be written here; forget what a kill left."""

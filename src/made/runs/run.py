@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,8 +136,9 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
 def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted: Fitted) -> RunResult:
     """Save the model, and score it unless the user wants to stop."""
     model, history = fitted.model, fitted.history
+    folder.make()  # it may have been moved away meanwhile
     folder.forget_results()
-    model.save(folder.model_file)
+    _save(model, folder.model_file)
     history.save_csv(folder.path)
     folder.write_json("settings.json", _described(fitted.config, dataset, model, fitted.training))
     folder.forget_replaced()
@@ -163,6 +165,19 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     folder.write_json("results.json", _results(scores, baselines, history, model))
     files += _drawn(draw_samples, folder.path / "samples.png", model, dataset, pipeline.seed)
     return RunResult(dataset, model, history, scores, baselines, files)
+
+
+def _save(model: MADE, file: Path) -> None:
+    """Save a model; where that fails, among the temporary files of the system, which the error says."""
+    try:
+        model.save(file)
+    except InputError as error:
+        other = Path(tempfile.mkdtemp(prefix="made-"), file.name)
+        try:
+            model.save(other)
+        except InputError:
+            raise error from None
+        raise InputError(f"{error}; the model is in {other}") from error
 
 
 def _drawn(draw: Callable[..., Path], path: Path, *arguments: Any) -> list[Path]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from made.data.tables import date_series
 from made.model import MADE
-from made.runs.spool import Spool
+from made.runs.spool import Spool, errors_of_the_system
 from made.runs.table_out import distinct
 from made.support.checks import check_int
 from made.support.errors import InputError
@@ -179,7 +179,8 @@ def write_rows(
                 portions = _while_there_is_room(aside.parent, lambda: 2 * spool.nbytes, n, portions)
                 for table in _tables(path, model, portions, beside):
                     spool.add(table)
-                spool.lazy().sink_parquet(aside)
+                with errors_of_the_system():
+                    spool.lazy().sink_parquet(aside)
             return
         with aside.open("wb") as file:
             for text in csv_text(model, _while_there_is_room(aside.parent, file.tell, n, portions), beside):

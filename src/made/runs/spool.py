@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from made.support.errors import InputError
 from made.support.writing import folder_aside
 
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "errors_of_the_system"]
 
 # So many entries are kept in memory before they go into a file.
 _ENTRIES = 2**22
+
+
+@contextmanager
+def errors_of_the_system() -> Iterator[None]:
+    """Let what polars says of a full disk be an error of the system, which whoever writes files knows.
+
+    Raises
+    ------
+    OSError
+        In place of the error that polars has for it.
+    """
+    import polars
+
+    try:
+        yield
+    except polars.exceptions.ComputeError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 class Spool:
@@ -90,11 +113,18 @@ class Spool:
 
     def _set_down(self) -> None:
         """Write what is in memory into a file."""
-        if self._folder is None:
-            beside = Path(tempfile.gettempdir(), "made") if self._beside is None else self._beside
-            self._folder = self._at_end.enter_context(folder_aside(beside))
-        file = self._folder / f"{len(self._files)}.parquet"
-        self._joined().write_parquet(file, compression="lz4")
-        self.nbytes += file.stat().st_size
+        beside = Path(tempfile.gettempdir(), "made") if self._beside is None else self._beside
+        try:
+            if self._folder is None:
+                self._folder = self._at_end.enter_context(folder_aside(beside))
+            file = self._folder / f"{len(self._files)}.parquet"
+            with errors_of_the_system():
+                self._joined().write_parquet(file, compression="lz4")
+            self.nbytes += file.stat().st_size
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"cannot write portions beside {beside}: {reason}; what was there before is unchanged"
+            ) from error
         self._files.append(file)
         self._tables = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.runs.spool import Spool
+from made.runs.spool import Spool, errors_of_the_system
 from made.support.errors import InputError
 from made.support.writing import path_aside, write_aside
 
@@ -109,7 +109,7 @@ class ColumnsOut:
             for text in self._texts(kept):
                 show(text)
             return
-        with path_aside(self.out) as aside:
+        with path_aside(self.out) as aside, errors_of_the_system():
             if self.out.suffix == ".parquet":
                 self._spool.lazy().select(list(kept)).rename(kept).sink_parquet(aside)
             else:
@@ -146,7 +146,7 @@ def write_columns(path: str | Path, columns: Columns) -> None:
         return
     distinct(path, [name for name, _ in columns])
     table = as_frame(columns)
-    with path_aside(path) as aside:
+    with path_aside(path) as aside, errors_of_the_system():
         table.write_parquet(aside)
 
 

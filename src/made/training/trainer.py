@@ -215,10 +215,7 @@ class Trainer:
         if best == self.best_handed_on or time.monotonic() - self.handed_on < _SECONDS_BETWEEN_BEST:
             return
         with self.best.in_place():
-            try:
-                on_best(self.model, min(self.history.valid_nll))
-            except InputError as error:
-                _log.warning("the best model so far is not kept, and the fit goes on: %s", error)
+            on_best(self.model, min(self.history.valid_nll))
         self.best_handed_on, self.handed_on = best, time.monotonic()
 
     def _validate(self) -> tuple[float | None, float | None]:
