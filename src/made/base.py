@@ -155,6 +155,8 @@ class BaseModel(nn.Module):
                 names = [column.name for column in self._schema.modelled]
                 _log.info("%s", unseen_note(self.variables, names, rows))
             return rows.to(self.device)
+        if unknown is not None:
+            x = self._schema.without(x, unknown)
         if context is not None or (x.context is None and self.context):
             x = replace(x, context=self.context.rows(context, len(x)))
         return x.to(self.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -912,3 +913,16 @@ def test_questions_change_no_state(small):
     made.marginal(small.model, rows, method="estimate", **small.context)
     np.testing.assert_array_equal(made.complete(small.model, rows, number=5, **small.context), first)
     assert all(torch.equal(before[name], tensor) for name, tensor in small.model.state_dict().items())
+
+
+@pytest.mark.parametrize("unknown", [[True, False, True, False], np.eye(3, 4, dtype=bool)])
+def test_encoded_rows_take_a_mask_of_unknown_entries_too(unknown):
+    model = made.MADE([made.Numeric(2), made.Categorical(3), made.Bernoulli(1)], (8,), seed=0)
+    rows = np.array([[0.5, 1.5, 1, 0], [2.0, 3.0, 2, 1], [1.0, 1.0, 0, 1]])
+    model.set_marginals(rows)
+    encoded = model.rows(rows)
+    for ask in (model.marginal, partial(model.complete, seed=0)):
+        own, other = ask(encoded, unknown=unknown), ask(rows, unknown=unknown)
+        np.testing.assert_array_equal(own.log_prob, other.log_prob)
+    np.testing.assert_array_equal(own.rows, other.rows)
+    assert encoded.is_complete  # what was given is as it was

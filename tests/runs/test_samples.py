@@ -311,3 +311,11 @@ def test_a_disk_that_is_full_is_one_line(tmp_path, ending):
     assert "Traceback" not in done.stderr
     assert path.read_text() == "mine"
     assert sorted(os.listdir(tmp_path)) == ["model.safetensors", path.name]
+
+
+def test_text_longer_than_any_label_is_not_cut(tmp_path):
+    model = made.MADE(C(["no", "yes"], unseen=0.1), (4,))
+    portions = [np.array([["no"], ["perhaps"]], dtype=object)]
+    with pytest.raises(InputError, match=r"'perhaps' is longer than any label of the model: write \.csv"):
+        write_rows(tmp_path / "x.npy", model, 2, portions)
+    assert os.listdir(tmp_path) == []

@@ -350,6 +350,14 @@ def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     first = 0
     for values in portions:
+        if kind.kind == "U" and (too_long := _longer_than(values, kind)) is not None:
+            raise InputError(f"{too_long!r} is longer than any label of the model: write .csv or .parquet")
         rows[first : first + len(values)] = values
         first += len(values)
     rows.flush()
+
+
+def _longer_than(values: NDArray[Any], kind: np.dtype[Any]) -> str | None:
+    """Return a text that an array of a type would cut, of which a file given to complete may hold some."""
+    width = kind.itemsize // np.dtype("U1").itemsize
+    return next((own for own in map(str, values.ravel().tolist()) if len(own) > width), None)

@@ -169,6 +169,19 @@ class CodedColumns(EditableColumns):
         given = self.context.rows(own if context is None else context, len(encoded))
         return encoded if given is None else replace(encoded, context=given)
 
+    def without(self, rows: Rows, unknown: Any) -> Rows:
+        """Return encoded rows of which more entries are unknown: (n, D) or (D,) bool, as for `encode`."""
+        import torch
+
+        from made.variables.missing import as_mask
+
+        mask = mask_of_parts(self.modelled, unknown) if self.has_dates else unknown
+        known = rows.mask & ~torch.from_numpy(as_mask(mask, tuple(rows.codes.shape))).to(rows.codes.device)
+        bodies = rows.bodies
+        if bodies is not None and self.row_type.numbers is not None:
+            bodies = bodies * known[:, self.row_type.numbers.places.tolist()]
+        return replace(rows, codes=rows.codes * known, known=known, bodies=bodies, scores=None)
+
     def encode_modelled(self, rows: Any) -> Tensor:
         """Turn values of the modelled columns into codes, (n, D), whatever the context is."""
         return self.encode_complete(rows).codes
