@@ -13,6 +13,7 @@ from made.training.memory import check_fit, fit_bytes
 
 
 def free(monkeypatch, n_bytes):
+    monkeypatch.setattr(resources, "_LITTLE", 0)
     monkeypatch.setattr(resources, "free_memory", lambda: n_bytes)
 
 

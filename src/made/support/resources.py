@@ -10,6 +10,8 @@ from made.support.errors import InputError
 
 __all__ = ["as_size", "check_disk", "check_memory", "free_disk", "free_memory"]
 
+# Bytes of memory that are not asked for: finding out what is free takes as long as drawing a row.
+_LITTLE = 2**26
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 # Limits of a container, and what it has taken of them: of the second and of the first kind of Linux's groups.
 _GROUPS = (
@@ -71,6 +73,8 @@ def check_memory(needed: float, what: str, remedy: str) -> None:
         ...
     made.support.errors.InputError: not enough memory for this network: about 1.0 EB are needed, ...
     """
+    if needed < _LITTLE:
+        return
     free = free_memory()
     if free is not None and needed > free:
         raise InputError(
