@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from made.base import BaseModel
-from made.network.network import n_weights_of
 from made.support.resources import check_memory
 
 __all__ = ["check_fit", "fit_bytes"]
@@ -37,8 +36,7 @@ def check_fit(model: BaseModel, batch_size: int, n_rows: int) -> None:
     if model.device.type != "cpu":
         return
     widths = model.widths
-    direct = model.network.direct
-    n_weights = n_weights_of(widths) + (0 if direct is None else direct.numel())
+    n_weights = sum(parameter.numel() for parameter in model.parameters())
     # The weights themselves are there.
     needed = fit_bytes(n_weights, min(batch_size, n_rows) * sum(widths)) - _FLOAT * n_weights
     layers = "-".join(map(str, widths))
