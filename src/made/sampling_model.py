@@ -21,16 +21,13 @@ from made.queries.given import sample_given
 from made.sampling import own_regions, sample_in_regions, sample_rows
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.support.resources import check_memory
+from made.support.resources import check_memory_of_rows
 from made.variables.conditions import Where
 from made.variables.outputs import check_output, drawn
 from made.variables.regions import quantiles_in
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["SamplingModel"]
-
-# Of rows while they are drawn: codes, twice while their batches are joined, and what they stand for.
-_BYTES_PER_ENTRY = 16
 
 
 class SamplingModel(MaskedModel):
@@ -114,8 +111,9 @@ class SamplingModel(MaskedModel):
     ) -> Rows:
         """Return what `sample` draws as encoded rows, which all methods take and do not check again."""
         n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
-        check_memory(
-            n * self.n_variables * _BYTES_PER_ENTRY,
+        check_memory_of_rows(
+            n,
+            self.n_variables,
             f"drawing {n:,} rows at once",
             "draw them in portions, first= says where one goes on",
         )

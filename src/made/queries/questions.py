@@ -34,7 +34,7 @@ from made.queries.query import (
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
-from made.support.resources import check_memory
+from made.support.resources import check_memory_of_rows
 from made.variables import frames
 from made.variables.conditions import Where
 from made.variables.encoding import check_variable
@@ -44,9 +44,6 @@ from made.variables.outputs import check_output
 from made.variables.rows import RowsLike
 
 __all__ = ["KINDS", "METHODS", "Questions", "check_completions"]
-
-# Of completions: codes, twice while they are found, and what they stand for.
-_BYTES_PER_ENTRY = 16
 
 #: What a completion is.
 KINDS = {
@@ -59,8 +56,9 @@ KINDS = {
 
 def check_completions(n: int, each: int, n_variables: int) -> None:
     """Raise an `InputError` where so many completions of n rows take more memory than there is."""
-    check_memory(
-        _BYTES_PER_ENTRY * each * n * n_variables,
+    check_memory_of_rows(
+        each * n,
+        n_variables,
         f"{each:,} completions of {n:,} rows at once",
         "ask for fewer of each, or give fewer rows at a time",
     )

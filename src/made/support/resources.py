@@ -8,10 +8,12 @@ from pathlib import Path
 
 from made.support.errors import InputError
 
-__all__ = ["as_size", "check_disk", "check_memory", "free_disk", "free_memory"]
+__all__ = ["as_size", "check_disk", "check_memory", "check_memory_of_rows", "free_disk", "free_memory"]
 
 # Bytes of memory that are not asked for: finding out what is free takes as long as drawing a row.
 _LITTLE = 2**26
+# Of an entry of rows that are drawn: its code, twice while batches are joined, and what it stands for.
+_BYTES_PER_ENTRY = 16
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 # Limits of a container, and what it has taken of them: of the second and of the first kind of Linux's groups.
 _GROUPS = (
@@ -81,6 +83,11 @@ def check_memory(needed: float, what: str, remedy: str) -> None:
             f"not enough memory for {what}: about {as_size(needed)} are needed, {as_size(free)} are free; "
             f"{remedy}"
         )
+
+
+def check_memory_of_rows(n: int, n_variables: int, what: str, remedy: str) -> None:
+    """Raise an `InputError` where so many rows, drawn at once, need more memory than there is."""
+    check_memory(_BYTES_PER_ENTRY * n * n_variables, what, remedy)
 
 
 def check_disk(folder: Path, needed: float, what: str, remedy: str) -> None:
