@@ -244,14 +244,18 @@ class BaseModel(nn.Module):
     @property
     def rows_per_batch(self) -> int:
         """Number of rows in a batch, which bounds memory."""
-        return min(max(_NUMBERS_PER_BATCH // max(self.widths), 1), 4096)
+        return self._rows_of(_NUMBERS_PER_BATCH, 4096)
 
     @property
     def rows_per_pass(self) -> int:
         """Number of rows in a forward pass: few enough for what it makes to stay near a CPU."""
         if self.device.type == "cpu":
             return min(self.rows_per_batch, _ROWS_PER_PASS)
-        return min(max(_NUMBERS_PER_PASS_OF_GPU // max(self.widths), 1), _ROWS_PER_PASS_OF_GPU)
+        return self._rows_of(_NUMBERS_PER_PASS_OF_GPU, _ROWS_PER_PASS_OF_GPU)
+
+    def _rows_of(self, numbers: int, most: int) -> int:
+        """Return how many rows have at most this many numbers in any layer."""
+        return min(max(numbers // max(self.widths), 1), most)
 
     @torch.no_grad()
     def set_marginals(self, train: RowsLike, sample_weight: ArrayLike | None = None) -> None:

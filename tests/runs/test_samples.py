@@ -278,9 +278,10 @@ def test_bad_numbers_are_refused(refused, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("entries", [1, spool._ENTRIES])
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_more_rows_than_the_disk_has_room_for_are_refused_early(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(spool, "_ENTRIES", 1)
+def test_more_rows_than_the_disk_has_room_for_are_refused_early(tmp_path, monkeypatch, ending, entries):
+    monkeypatch.setattr(spool, "_ENTRIES", entries)
     model, path = made.MADE(B(5), (4,)), tmp_path / f"x.{ending}"
     path.write_text("mine")
     with pytest.raises(InputError, match=r"not enough room for 10,000,000,000,000 rows .* ask for fewer"):

@@ -89,17 +89,23 @@ def test_a_folder_in_the_place_is_said_before_the_work(refused, tmp_path):
     assert not begun
 
 
-KILLED = """
+# How a program ends that writes a file or a folder: killed on the way, or when its input ends.
+KILLED_OR_NOT = """
+    if sys.argv[2] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+KILLED = (
+    """
 import os, signal, sys
 from made.support.writing import writing_aside
 with writing_aside(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()
     print(sorted(os.listdir(os.path.dirname(sys.argv[1]))), flush=True)
-    if sys.argv[2] == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    sys.stdin.read()
 """
+    + KILLED_OR_NOT
+)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills and locks as Linux does")
@@ -132,17 +138,17 @@ def test_a_folder_forgets_what_killed_processes_left(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-KILLED_IN_A_FOLDER = """
+KILLED_IN_A_FOLDER = (
+    """
 import os, signal, sys
 from pathlib import Path
 from made.support.writing import folder_aside
 with folder_aside(sys.argv[1]) as folder:
     Path(folder, "0.parquet").write_bytes(b"some")
     print("there", flush=True)
-    if sys.argv[2] == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    sys.stdin.read()
 """
+    + KILLED_OR_NOT
+)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills and locks as Linux does")

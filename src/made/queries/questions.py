@@ -55,7 +55,7 @@ KINDS = {
 
 
 def check_completions(n: int, each: int, n_variables: int) -> None:
-    """Raise an `InputError` where so many completions of n rows take more memory than there is."""
+    """Raise an `InputError` where the completions of n rows, `each` of every row, need too much memory."""
     check_memory_of_rows(
         each * n,
         n_variables,

@@ -16,7 +16,7 @@ from made.data.suffixes import STANDARD_INPUT
 from made.loading import load
 from made.model import MADE
 from made.support.errors import InputError
-from made.support.writing import forget_left_overs, write_aside
+from made.support.writing import forget_left_overs, make_folder, write_aside
 from made.variables.schema import Schema
 
 __all__ = ["RunFolder"]
@@ -98,20 +98,13 @@ class RunFolder:
             If it is not free, or cannot be written to.
         """
         self.check_free(force=force)
-        self.make()
+        make_folder(self.path)
         self.check_writable()
         self.forget_replaced()
         for name in (*_FILES, _COMPARISON, _REFIT):
             if (self.path / name).exists():
                 (self.path / _REPLACED).mkdir(exist_ok=True)
                 os.replace(self.path / name, self.path / _REPLACED / name)
-
-    def make(self) -> None:
-        """Make the folder, unless it is there."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
 
     def check_writable(self) -> None:
         """Raise an `InputError` that says why, where nothing can be written here; forget what a kill left."""

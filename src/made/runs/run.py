@@ -25,6 +25,7 @@ from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.locks import locked
 from made.support.versions import environment
+from made.support.writing import make_folder
 from made.training.checkpoint import history_of
 from made.training.history import History
 from made.training.interrupt import deadline_in
@@ -136,7 +137,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
 def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted: Fitted) -> RunResult:
     """Save the model, and score it unless the user wants to stop."""
     model, history = fitted.model, fitted.history
-    folder.make()  # it may have been moved away meanwhile
+    make_folder(folder.path)  # it may have been moved away meanwhile
     folder.forget_results()
     _save(model, folder.model_file)
     history.save_csv(folder.path)
@@ -172,10 +173,10 @@ def _save(model: MADE, file: Path) -> None:
     try:
         model.save(file)
     except InputError as error:
-        other = Path(tempfile.mkdtemp(prefix="made-"), file.name)
         try:
+            other = Path(tempfile.mkdtemp(prefix="made-"), file.name)
             model.save(other)
-        except InputError:
+        except (InputError, OSError):
             raise error from None
         raise InputError(f"{error}; the model is in {other}") from error
 

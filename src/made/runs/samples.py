@@ -169,8 +169,6 @@ def write_rows(
     with path_aside(path) as aside:
         if suffix == ".npy":
             assert n is not None
-            needed = n * model.n_variables * value_type(model).itemsize
-            check_disk(aside.parent, needed, f"{n:,} rows", _FEWER)
             _write_array(aside, model, n, portions)
             return
         if suffix == ".parquet":
@@ -342,6 +340,7 @@ def _csv(rows: NDArray[Any]) -> str:
 
 def _write_array(path: Path, model: MADE, n: int, portions: Iterable[NDArray[Any]]) -> None:
     kind, shape = value_type(model), (n, model.n_variables)
+    check_disk(path.parent, n * model.n_variables * kind.itemsize, f"{n:,} rows", _FEWER)
     rows = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
     if hasattr(
         os, "posix_fallocate"

@@ -1,4 +1,4 @@
-"""Locks between processes: of two that would write into one folder the second is told who the first is."""
+"""Locks between processes: only one writes into a folder; another is told which process that is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from made.support.errors import InputError
+from made.support.writing import make_folder
 
 try:
     import fcntl
@@ -43,10 +44,7 @@ def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
         ...
     made.support.errors.InputError: ... is in use by process ...
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    make_folder(folder)
     file = folder / name
     handle = _held(file)
     try:

@@ -86,7 +86,7 @@ def check_memory(needed: float, what: str, remedy: str) -> None:
 
 
 def check_memory_of_rows(n: int, n_variables: int, what: str, remedy: str) -> None:
-    """Raise an `InputError` where so many rows, drawn at once, need more memory than there is."""
+    """Raise an `InputError` where n rows, drawn at once, need more memory than is free."""
     check_memory(_BYTES_PER_ENTRY * n * n_variables, what, remedy)
 
 

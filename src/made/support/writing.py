@@ -20,7 +20,14 @@ try:
 except ImportError:  # Windows has no such locks: left-overs stay
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["folder_aside", "forget_left_overs", "path_aside", "write_aside", "writing_aside"]
+__all__ = [
+    "folder_aside",
+    "forget_left_overs",
+    "make_folder",
+    "path_aside",
+    "write_aside",
+    "writing_aside",
+]
 
 # In a folder aside: who works in it holds a lock on this file.
 _LOCK = "lock"
@@ -119,6 +126,20 @@ def write_aside(path: str | Path, content: bytes) -> None:
     """Write a file in full beside its place, then move it there; see `writing_aside`."""
     with writing_aside(path) as file:
         file.write(content)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those that it is in, unless they are there.
+
+    Raises
+    ------
+    InputError
+        If that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def forget_left_overs(folder: str | Path, name: str | None = None) -> None:
