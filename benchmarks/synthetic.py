@@ -147,6 +147,8 @@ def work(
     if "drawn" in own:
         whole = train if system == REAL else own["drawn"]
         found |= measured(code, SETS[table].target, own["drawn"], (train, test), whole)
+    if "log mass" in own:
+        found["log mass"] = own["log mass"]
     rows, scale = test[:most], np.nanstd(train, axis=0)
     for percent in HIDDEN:
         if (filled := own.get(f"completed_{percent}")) is not None:

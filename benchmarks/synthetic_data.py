@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from made.data.grid import find_step
-from table_data import FOLDS, TABLES
+from table_data import FOLDS, TABLES, cell_of
 
 __all__ = ["SETS", "Code", "Parts", "Set", "load_set", "parts_of"]
 
@@ -129,6 +129,8 @@ class Code:
         Of classes, by code, the most frequent one first.
     steps : list of D float or None
         Of the grid of numbers.
+    cells : dict of str to float
+        Widths of the cells that numbers stand for, by name; those of a grid are its step.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -142,6 +144,11 @@ class Code:
             None if own else find_step(frame[name].dropna().to_numpy(np.float64))
             for name, own in zip(frame, self.is_class, strict=True)
         ]
+        self.cells = {
+            str(name): cell_of(str(name), frame[name].dropna().to_numpy(np.float64))
+            for name, own in zip(frame, self.is_class, strict=True)
+            if not own
+        }
 
     def encode(self, frame: pd.DataFrame) -> Floats:
         """Return rows as numbers, (n, D), those of a grid moved to its nearest point."""

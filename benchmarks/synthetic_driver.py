@@ -2,9 +2,10 @@
 
     python synthetic_driver.py NAME FOLDER
 
-FOLDER holds `train.csv`, `about.json` (columns that are classes, how many rows, seed) and the rows to be
-completed, `hidden_NUMBER.csv`. What is drawn and completed goes there as CSV, and `found.json` says how many
-seconds it took. It imports nothing of made, which is not installed there.
+FOLDER holds `train.csv`, `test.csv`, `about.json` (columns that are classes, cells of the others, how many
+rows, seed) and the rows to be completed, `hidden_NUMBER.csv`. What is drawn and completed goes there as CSV,
+log-masses of test rows as `log_mass.npy`, and `found.json` says how many seconds it took. It imports nothing
+of made, which is not installed there.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class About(NamedTuple):
     """What is asked for."""
 
     classes: list[str]
+    cells: dict[str, float]
     n_rows: int
     seed: int
     hidden: list[int]
@@ -91,6 +93,7 @@ def _argn(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]
         rows = train.iloc[np.arange(_N_TIMED) % len(train)].reset_index(drop=True)
         timed(found, "first score", lambda: model.log_prob(rows))
         timed(found, "score", lambda: model.log_prob(rows))
+        np.save(folder / "log_mass.npy", _argn_masses(model, _read(folder / "test.csv", about), about))
     except Exception as error:  # scoring has no part in the rest
         found["no score"] = repr(error)[:200]
     try:
@@ -100,6 +103,30 @@ def _argn(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]
             filled.to_csv(folder / f"completed_{hidden}.csv", index=False)
     except Exception as error:
         found["no completion"] = repr(error)[:200]
+
+
+def _argn_masses(model: Any, rows: pd.DataFrame, about: About) -> Any:
+    """Return log-masses of the cells that rows stand for: those of bins are uniform within them, as it draws.
+
+    What is beyond the training rows has the mass of the outermost bin or value, as it is encoded: more than
+    it would draw. A missing number that is written in digits has random ones, with a mass: NaN.
+    """
+    masses = np.array(model.log_prob(rows), dtype=np.float64)
+    stats = next(Path(model.workspace_dir).rglob("tgt-stats/stats.json"))
+    for name, own in json.loads(stats.read_text())["columns"].items():
+        if name not in about.cells:
+            continue
+        values = rows[name].to_numpy(np.float64)
+        if own["encoding_type"].endswith("DIGIT"):
+            masses[np.isnan(values)] = np.nan
+        elif own["encoding_type"].endswith("BINNED"):
+            edges = np.array(own["bins"])
+            bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+            share = np.minimum(1.0, about.cells[name] / np.diff(edges)[bins])
+            # The least and the greatest value are events of their own.
+            is_within = ~np.isnan(values) & ~np.isin(values, edges[[0, -1]])
+            masses += np.where(is_within, np.log(share), 0.0)
+    return masses
 
 
 def _argn_filled(model: Any, rows: pd.DataFrame, about: About) -> pd.DataFrame:

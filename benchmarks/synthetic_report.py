@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from synthetic_scores import OF_SCORES, scores_of, scores_table
 from table_data import FOLDS
 from table_report import verdict
 
@@ -177,6 +178,7 @@ def _of_system(
         found["size"] = round(float(done[0]["size"]), 1)
         found["seconds are of"] = "processor" if any("fit, clock" in own for own in done) else "clock"
     found |= {key: str(done[0][key]) for key in ("version",) if key in done[0]}
+    found |= scores_of(done, pairs)
     if "association" in done[0]:
         for name, measure in _MEASURES.items():
             found[name] = _figures(
@@ -282,6 +284,7 @@ def page_of(tables: Mapping[str, Any], ours: str, hidden: Sequence[int]) -> str:
     """Return all figures in Markdown."""
     parts = [
         _WORD.format(ours=ours),
+        *(("## Held-out rows", OF_SCORES, scores) if (scores := scores_table(tables)) else ()),
         "## Synthetic rows",
         _OF_ROWS,
         _synthetic(tables),

@@ -124,11 +124,26 @@ def _ours(parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int)
     rows = parts.train.iloc[np.arange(_N_TIMED) % len(parts.train)].reset_index(drop=True)
     timed(found, "first score", lambda: model.log_prob(rows))
     timed(found, "score", lambda: model.log_prob(rows))
+    found["log mass"] = _log_masses(model, parts.test, code)
     for percent, rows in gaps.items():
         filled = timed(found, f"complete_{percent}", lambda rows=rows: _filled(model, rows, code))
         found[f"completed_{percent}"] = filled
     own = sum(file.stat().st_size for file in Path(made.__file__).parent.rglob("*.py")) / 1e6
     return {**found, "size": installed_size("made") + own, "version": f"made {made.__version__}"}
+
+
+def _log_masses(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
+    """Return log-masses of the cells that rows stand for, all columns included."""
+    if absent := set(code.names) - {own.name for own in model.schema.columns}:
+        raise ValueError(f"the model leaves out {', '.join(sorted(absent))}: its masses are of fewer columns")
+    masses: Floats = np.asarray(model.log_prob(rows), dtype=np.float64)
+    for column in model.schema.columns:
+        if column.kind == "numeric":
+            values = rows[column.name].to_numpy(np.float64)
+            is_body = ~np.isnan(values) & ~np.isin(values, column.arguments.get("spikes", []))
+            step = column.arguments.get("step") or 1.0  # a density is of cells of width 1
+            masses += np.where(is_body, np.log(code.cells[column.name] / step), 0.0)
+    return masses
 
 
 def _filled(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
@@ -159,10 +174,17 @@ def _peer(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         parts.train.to_csv(folder / "train.csv", index=False)
+        parts.test.to_csv(folder / "test.csv", index=False)
         for percent, rows in gaps.items():
             rows.to_csv(folder / f"hidden_{percent}.csv", index=False)
         classes = [own for own, is_class in zip(code.names, code.is_class, strict=True) if is_class]
-        about = {"classes": classes, "n_rows": len(parts.train), "seed": fold, "hidden": list(gaps)}
+        about: Arrays = {
+            "classes": classes,
+            "cells": code.cells,
+            "n_rows": len(parts.train),
+            "seed": fold,
+            "hidden": list(gaps),
+        }
         (folder / "about.json").write_text(json.dumps(about))
         driver = Path(__file__).with_name("synthetic_driver.py")
         command = [str(python), str(driver), name, str(folder)]
@@ -176,6 +198,8 @@ def _peer(
             raise PeerError(_reason(done.stderr))
         found: Arrays = json.loads((folder / "found.json").read_text())
         found["drawn"] = code.encode(_read(folder / "drawn.csv", classes))
+        if (file := folder / "log_mass.npy").exists():
+            found["log mass"] = np.load(file)
         for percent in gaps:
             if (file := folder / f"completed_{percent}.csv").exists():
                 found[f"completed_{percent}"] = code.encode(_read(file, classes))

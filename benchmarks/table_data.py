@@ -20,6 +20,7 @@ __all__ = [
     "TABLES",
     "Fold",
     "Table",
+    "cell_of",
     "export",
     "fold_of",
     "load",
@@ -153,13 +154,20 @@ def steps_of(frame: pd.DataFrame) -> NDArray[np.float64]:
 
     Where made takes a column to be continuous, since it has more than six decimals: of those that it has.
     """
-    return np.array([_step_of(str(name), frame[name].to_numpy(np.float64)) for name in frame])
+    return np.array([cell_of(str(name), frame[name].to_numpy(np.float64)) for name in frame])
 
 
-def _step_of(name: str, values: NDArray[np.float64]) -> float:
+def cell_of(name: str, values: NDArray[np.float64]) -> float:
+    """Return the width of the cells of the decimal grid that a column is on.
+
+    Raises
+    ------
+    ValueError
+        If it has more than nine decimals.
+    """
     step = find_step(values)
     for decimals in _FINER:
-        if step is None and np.allclose(values, values.round(decimals), rtol=1e-15, atol=0):
+        if step is None and np.allclose(values, values.round(decimals), rtol=1e-12, atol=0):
             step = 10.0**-decimals
     if step is None:
         raise ValueError(f"column {name!r} is on no decimal grid")

@@ -1,0 +1,62 @@
+"""Held-out log-masses in what `synthetic.py` reports: nats per row, those of a peer held against ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from table_report import verdict
+
+__all__ = ["OF_SCORES", "scores_of", "scores_table"]
+
+Results = Mapping[str, Any]
+_KEY = "log mass"
+OF_SCORES = (
+    "Mean log-mass of the cells that test rows stand for, in nats per row; a cell is as wide as the grid of "
+    "its column in the whole table. TabularARGN's bins are uniform within, as it draws; what is beyond its "
+    "training rows has the mass of its outermost bin. Rows with a missing number that it writes in digits are "
+    "left out of both: it scores random digits there.\n\nIn brackets, how many folds."
+)
+
+
+def scores_of(done: Sequence[Results], pairs: Sequence[tuple[Results, Results]]) -> dict[str, Any]:
+    """Return the mean log-mass of a system over the test rows of its folds, and how far ours is ahead."""
+    have = [np.asarray(own[_KEY]) for own in done if _KEY in own]
+    if not have:
+        return {}
+    whole = np.concatenate(have)
+    found: dict[str, Any] = {"rows": int(np.isfinite(whole).sum()), **_mean(whole)}
+    both = [(mine[_KEY], other[_KEY]) for mine, other in pairs if _KEY in mine and _KEY in other]
+    if both:
+        apart = _mean(np.concatenate([np.subtract(*sides) for sides in both]))
+        found |= {"difference": apart["value"], "difference error": apart["error"]}
+        found["ours is"] = verdict(apart["value"], apart["error"])
+    return {"log mass": found}
+
+
+def _mean(values: Any) -> dict[str, float]:
+    own = values[~np.isnan(values)]
+    return {"value": float(own.mean()), "error": float(own.std(ddof=1) / math.sqrt(len(own)))}
+
+
+def scores_table(tables: Mapping[str, Any]) -> str:
+    """Return the figures in Markdown; empty if no system scored rows."""
+    lines = [
+        "| table | system | test rows | nats per row | ours is higher by | it is |",
+        "|---|---|---|---|---|---|",
+    ]
+    for table, found in tables.items():
+        for system, own in found["systems"].items():
+            if (each := own.get("log mass")) is None:
+                continue
+            apart = ("", "")
+            if "difference" in each:
+                apart = (f"{each['difference']:+.3f} ± {each['difference error']:.3f}", each["ours is"])
+            lines.append(
+                f"| {table} | {system} ({len(own['folds'])}) | {each['rows']:,} "
+                f"| {each['value']:.3f} ± {each['error']:.3f} | {apart[0]} | {apart[1]} |"
+            )
+    return "\n".join(lines) if len(lines) > 2 else ""
