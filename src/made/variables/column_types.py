@@ -210,10 +210,8 @@ def _holds(typed: Any, column: Any, *, is_polars: bool) -> bool:
         return bool(np.isfinite(np.asarray(known.to_numpy(), dtype=np.float64)).all())
     if is_polars:
         return _comes_back(typed, column)
-    entries, others = (own.to_list() if is_polars else own.tolist() for own in (typed, column))
-    return all(
-        gap or a == b or str(a) == str(b) for a, b, gap in zip(entries, others, there.tolist(), strict=True)
-    )
+    entries, others = (own[~there].tolist() for own in (typed, column))
+    return entries == others or all(a == b or str(a) == str(b) for a, b in zip(entries, others, strict=True))
 
 
 def _comes_back(typed: Any, column: Any) -> bool:

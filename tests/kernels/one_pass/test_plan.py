@@ -11,6 +11,7 @@ import torch
 
 import made
 from made.kernels.jit.vector import VECTOR
+from made.kernels.one_pass import plan_cache
 from made.kernels.one_pass.plan import make_plan
 from made.kernels.one_pass.plan_cache import PlanCache
 
@@ -59,18 +60,19 @@ def test_vectors_begin_with_lines_of_the_cache(model):
         assert array.shape[-1] % VECTOR == 0
 
 
-def test_the_latest_plan_is_kept_until_weights_change(randomize):
+def test_plans_are_kept_until_weights_change(randomize):
     model = randomize(made.MADE(made.Bernoulli(20), (30,), orderings=2))
     plans = PlanCache()
 
     def is_kept(k=0):
-        before = plans._plan
+        before = plans._plans.get(k)
         return plans.get(model.network, model.variables, k, model.mask) is before
 
     assert not is_kept()
     assert is_kept()
     assert not is_kept(1)
     assert is_kept(1)
+    assert is_kept()
     with torch.no_grad():
         model.network.weights[1][3, 4] = 7.0
     assert not is_kept(1)
@@ -128,7 +130,23 @@ def test_weights_made_in_inference_mode_are_never_taken_for_unchanged(randomize)
 def test_copies_of_the_memory_are_empty(copied):
     model, plans = made.MADE(made.Bernoulli(2), (3,)), PlanCache()
     plans.get(model.network, model.variables, 0, model.mask)
-    assert copied(plans)._plan is None
+    assert not copied(plans)._plans
+
+
+def test_plans_are_dropped_beyond_their_number_and_their_bytes(monkeypatch):
+    model, plans = made.MADE(made.Bernoulli(20), (30,), orderings=70), PlanCache()
+    for k in range(70):
+        plans.get(model.network, model.variables, k, model.mask)
+    assert list(plans._plans) == list(range(6, 70))
+    plans.get(model.network, model.variables, 6, model.mask)
+    one = sum(part.nbytes for part in plans._plans[6] if isinstance(part, np.ndarray))
+    monkeypatch.setattr(plan_cache, "_MOST_BYTES", 3 * one)
+    plans.get(model.network, model.variables, 0, model.mask)
+    assert list(plans._plans)[-2:] == [6, 0]
+    assert len(plans._plans) <= 3
+    monkeypatch.setattr(plan_cache, "_MOST_BYTES", 0)
+    plans.get(model.network, model.variables, 1, model.mask)
+    assert list(plans._plans) == [1]
 
 
 def test_of_recorded_values_the_code_of_a_missing_entry_is_not_drawn():
