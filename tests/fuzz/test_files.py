@@ -125,7 +125,7 @@ def check_messages(code: int, err: str) -> None:
 def check_run(folder: Path, path: Path) -> None:
     run = folder / "run"
     model = made.load(run)
-    names = [column.name for column in model.schema.modelled]
+    names = [column.name for column in model.schema.modelled_table]
 
     code, _, err = run_made("score", run, path, "-o", folder / "scores.csv")
     assert (code, (folder / "scores.rejected.csv").exists()) == (0, False), err

@@ -29,7 +29,9 @@ _MOST_BOUNDED = 32
 _VALUES_FOR_CHOICE = 5_000
 _QUARTILE = 0.6744897501960817
 # Values nearer to each other than this are one; beyond half of this range differences overflow.
-_LEAST_RANGE, _MOST_HALF_RANGE = 1e-305, 8e307
+_LEAST_RANGE, _MOST_HALF_RANGE = 1e-290, 8e307
+# Values beyond this, or its inverse, are brought near 1 first: their sums and ratios overflow.
+_FAR = 1e150
 
 
 def fit_marginal(
@@ -152,18 +154,20 @@ def _spline(values: Floats, weights: Floats, resolution: float, n_knots: int, be
     """Return the spline with a number of knots, of x or of asinh of x about its middle or an end."""
     order = np.argsort(values, kind="stable")
     x, weights = values[order], weights[order]
+    unit = _unit(max(float(np.abs(x).max(initial=0.0)), resolution))
+    x, resolution = x / unit, resolution / unit
     x = _spread(x, resolution)
     total = weights.sum()
     places = (np.cumsum(weights) - weights / 2) / max(total, 1e-300)
-    least = max(1e-12 * float(np.abs(x).max(initial=0.0)), _LEAST_RANGE)
-    if len(x) < 2 or x[-1] / 2 - x[0] / 2 <= least / 2:
-        return _about(float(x[0]) if len(x) else 0.0, resolution)
+    least = max(1e-12 * float(np.abs(x).max(initial=0.0)), _LEAST_RANGE / unit)
+    if len(x) < 2 or x[-1] - x[0] <= least:
+        return _about(float(x[0]) * unit if len(x) else 0.0, resolution * unit)
     centre, scale = 0.0, 0.0
-    is_too_wide = x[-1] / 2 - x[0] / 2 > _MOST_HALF_RANGE
-    if bend != "none" or is_too_wide:
-        low, middle, high = np.interp([0.25, 0.5, 0.75], places, x / 2) * 2
-        if not is_too_wide:
-            centre = float({"middle": middle, "low": x[0], "high": x[-1]}[bend])
+    # Slopes by the unit of large values would have no digits.
+    if bend != "none" or unit > 1:
+        low, middle, high = np.interp([0.25, 0.5, 0.75], places, x)
+        if x[-1] / 2 - x[0] / 2 <= _MOST_HALF_RANGE / unit:
+            centre = float({"none": middle, "middle": middle, "low": x[0], "high": x[-1]}[bend])
         # Nearer to the centre than this the scale is linear, farther out logarithmic.
         scale = float(np.interp(0.1, places, np.sort(np.abs(x - centre))))
         scale = max(scale, resolution, 1e-6 * float(high) - 1e-6 * float(low), 1e-300)
@@ -172,7 +176,8 @@ def _spline(values: Floats, weights: Floats, resolution: float, n_knots: int, be
     # Denser towards both ends, where the density changes most on the scale of z.
     shares = np.sin(np.pi * np.arange(1, n_knots + 1) / (2 * (n_knots + 1))) ** 2
     at = np.interp(shares, places, t)
-    apart = np.diff(at, prepend=-np.inf) > max(1e-9 * (at[-1] - at[0]), _LEAST_RANGE)
+    nearest = _LEAST_RANGE if scale else _LEAST_RANGE / unit
+    apart = np.diff(at, prepend=-np.inf) > max(1e-9 * (at[-1] - at[0]), nearest)
     if apart.sum() < 2:
         at, shares = np.array([t[0], t[-1]]), np.array([0.25, 0.75])
     else:
@@ -181,7 +186,16 @@ def _spline(values: Floats, weights: Floats, resolution: float, n_knots: int, be
     secants = np.diff(scores) / np.diff(at)
     slopes = np.concatenate([secants[:1], harmonic(secants, np.diff(at)), secants[-1:]])
     slopes[0], slopes[-1] = _end_slopes(t, weights, at, shares, scores, slopes)
-    return Spline(tuple(at.tolist()), tuple(scores.tolist()), tuple(slopes.tolist()), centre, scale)
+    if not scale:
+        at, slopes = at * unit, slopes / unit
+    return Spline(
+        tuple(at.tolist()), tuple(scores.tolist()), tuple(slopes.tolist()), centre * unit, scale * unit
+    )
+
+
+def _unit(most: float) -> float:
+    """Return the power of two that brings values of this size near 1, where they are too large or small."""
+    return 1.0 if most == 0 or 1 / _FAR < most < _FAR else 2.0 ** int(np.log2(most))
 
 
 def _spread(x: Floats, resolution: float) -> Floats:
@@ -210,7 +224,8 @@ def _end_slopes(
         mean = (weights[own] @ beyond[own]) / max(weights[own].sum(), 1e-300) if own.any() else 0.0
         density = np.exp(-0.5 * scores[side] ** 2) / np.sqrt(2 * np.pi)
         if mean > 0:
-            slope = mass / (density * mean)
+            with np.errstate(over="ignore", divide="ignore"):
+                slope = mass / (density * mean)
             # As steep as the values say, within what the spline beside it can follow.
             slopes[side] = np.clip(slope, slopes[side] / 20, slopes[side] * 20)
         ends.append(float(slopes[side]))
