@@ -18,7 +18,7 @@ test: $(VENV)/installed-dev  ## run all tests
 	@$(BIN)/python -m pytest -n 2
 
 test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind, and kill 240 runs (an hour)
-	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_TEST_KILLS=40 $(BIN)/python -m pytest -n 2 --hypothesis-profile long
+	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_TEST_KILLS=40 MADE_TEST_MACHINES=long $(BIN)/python -m pytest -n 2 --hypothesis-profile long
 
 test-processors: $(VENV)/installed-dev  ## run the tests of the compiled loops as on processors with AVX2 or less
 	@$(BIN)/python benchmarks/processors.py avx2 -m pytest -n 2 tests/kernels

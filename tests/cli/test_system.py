@@ -78,7 +78,7 @@ def test_a_fit_goes_on_without_its_checkpoint(folder, capsys, monkeypatch):
 
     def refuse(path):
         if "checkpoint" in str(path):
-            raise writing.InputError(f"cannot write {path}: No space left on device")
+            raise writing.CannotWriteError(f"cannot write {path}: No space left on device")
         return own(path)
 
     monkeypatch.setattr(writing, "path_aside", refuse)

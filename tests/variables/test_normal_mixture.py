@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from made.variables.fast_ratio import FastRatio
 from made.variables.normal_mixture import (
     N_PARAMETERS,
     SHARE,
@@ -108,3 +109,19 @@ def test_quantiles_of_many_uniforms_are_those_of_each():
     uniforms = torch.tensor([1e-9, 0.2, 0.5, 0.7, 1 - 1e-6], dtype=torch.float64)
     expected = torch.stack([quantile(own, u.expand(7)) for u in uniforms], dim=1)
     torch.testing.assert_close(quantiles(own, uniforms), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_what_rounding_took_from_a_score_counts_in_a_narrow_component():
+    """In float32 a place near 5.3 is known to 5e-7, half a hundredth of the narrowest width."""
+    own = torch.tensor([0.0, -99, -99, -99, -99, 5.25, 0, 0, 0, 0, -60, 0, 0, 0, 0], dtype=torch.float64)
+    exact = 5.25 + torch.linspace(-3e-4, 3e-4, 50, dtype=torch.float64)
+    z = exact.float()
+    rest = (exact - z).float()
+    expected = log_ratio(own, exact, None)
+    assert float((log_ratio(own.float(), z, None) - expected).abs().max()) > 1e-3
+    torch.testing.assert_close(log_ratio(own.float(), z, None, rest).double(), expected, rtol=0, atol=2e-5)
+    at = own.float()[:, None].expand(-1, 50)
+    fast = FastRatio(torch.arange(15), 1, torch.zeros(0, dtype=torch.int64), torch.zeros(0))
+    nothing = torch.zeros(0, 50)
+    found = fast.log_ratio(at, z[None], nothing, nothing, rest[None])
+    torch.testing.assert_close(found[0].double(), expected, rtol=0, atol=2e-5)

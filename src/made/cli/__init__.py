@@ -16,11 +16,14 @@ from typing import Any
 import typer
 
 from made.cli import complete, data, demo, evaluate, fit, report, reproduce, sample, schema, score, show
+from made.cli.console import INTERRUPTED
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
+from made.training.interrupt import Termination, terminable
 
 __all__ = ["app", "main"]
 
+_TERMINATED = 143
 _OUTPUTS = ("-o", "--out")
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 
@@ -81,22 +84,24 @@ def _print_version(*, verbose: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line: results on standard output, the rest on standard error.
 
-    Exit codes: 0, 2 for an error that the user can correct (one line says what), 130 after Ctrl-C.
+    Exit codes: 0, 2 for an error that the user can correct (one line says what), 130 after Ctrl-C and 143
+    after SIGTERM, which does what Ctrl-C does.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if sys.stderr is None:  # closed, as 2>&- does
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (open to the end)
     if sys.stdout is None:
         _fail("standard output is closed: leave >&- out", 2)
+    termination, code = Termination(), 0
     try:
         _check_arguments(arguments)
-        with log_on_stderr(), _warnings_of_one_line():
+        with terminable() as termination, log_on_stderr(), _warnings_of_one_line():
             code = app(args=arguments or ["--help"], prog_name="made", standalone_mode=False)
         sys.stdout.flush()
     except InputError as error:
         _fail(str(error), 2)
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        code = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of the pipe is gone
         sys.exit(1)
@@ -116,6 +121,8 @@ def main(arguments: list[str] | None = None) -> None:
         if message:
             _fail(f"{message} (see {command} --help)", 2)
         sys.exit(0)
+    if code == INTERRUPTED:
+        _fail("interrupted", _TERMINATED if termination.has_come else INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -146,5 +153,5 @@ def _warnings_of_one_line() -> Iterator[None]:
 
 def _fail(message: str, code: int) -> None:
     line = " ".join(message.split())
-    sys.stderr.write(f"error: {line}\n" if code != 130 else f"{line}\n")
+    sys.stderr.write(f"error: {line}\n" if code == 2 else f"{line}\n")
     sys.exit(code)

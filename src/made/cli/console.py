@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from made.runs.scores import Score
 
 __all__ = [
+    "INTERRUPTED",
     "command",
     "make_folder",
     "masks_table",
@@ -29,6 +30,9 @@ __all__ = [
     "tell",
     "tell_rejected",
 ]
+
+#: The exit code after Ctrl-C.
+INTERRUPTED = 130
 
 
 def command() -> str:

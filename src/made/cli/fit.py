@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.console import command, parse_numbers, score_table
+from made.cli.console import INTERRUPTED, command, parse_numbers, score_table
 from made.cli.options import DataDir
 from made.cli.settings import with_settings
 from made.data.registry import REGISTRY
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "fit", "recipes", "show_figures", "show_files", "show_next"]
 
-_INTERRUPTED = 130
 _DATA = (
     f"A name ({', '.join(REGISTRY)}) or a path: {in_words()}. - is standard input, as CSV. Several files of "
     "the same columns, or a pattern in quotes such as '2024-*.csv', are read as one."
@@ -219,7 +218,7 @@ def execute(job: RunConfig, *, resume: bool = False, force: bool = False, progre
             f"Interrupted. {job.folder}/model.safetensors is usable: it has the weights of epoch {best}.\n"
             f"Go on with:  {command()} fit -o {job.folder} --resume"
         )
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     return outcome
 
 

@@ -46,12 +46,15 @@ class Parts:
         Their ends as values; infinite where nothing bounds them.
     points : (m,) int array or None
         Of a grid of few points, their numbers.
+    likely : (k,) float64 array
+        Values that the network finds likely: nodes, so that no narrow peak lies between others.
     """
 
     scores: NormalScores
     spans: list[tuple[float, float]]
     ends: list[tuple[float, float]]
     points: IntArray | None
+    likely: Floats
 
     @property
     def middle(self) -> Floats:
@@ -77,7 +80,9 @@ class Parts:
         enough = _ACCURATE if method is Method.QUADRATURE else 0.0
         for part, (low, high) in enumerate(self.spans):
             z = torch.cat([_evenly(low, high, n), torch.linspace(low, high, n, dtype=torch.float64)])
-            nodes = np.unique(self._values(z, part))
+            least, most_of_part = self.ends[part]
+            inside = (least <= self.likely) & (self.likely <= most_of_part)
+            nodes = np.unique(np.append(self._values(z, part), self.likely[inside]))
             if part == 0:
                 nodes = np.setdiff1d(nodes, self.middle)
                 nodes, log_heights = _sorted([nodes, self.middle], [at(nodes), first])
@@ -104,7 +109,9 @@ class Parts:
         return np.clip(values, least, most)
 
 
-def parts_of(scores: NormalScores, column: Numeric, region: Region | None) -> Parts:
+def parts_of(
+    scores: NormalScores, column: Numeric, region: Region | None, likely: Floats | None = None
+) -> Parts:
     """Return the parts of the range of a column that a region leaves: by default one, all of it.
 
     Parameters
@@ -115,11 +122,17 @@ def parts_of(scores: NormalScores, column: Numeric, region: Region | None) -> Pa
         What it is.
     region : Region, optional
         Of the column.
+    likely : (k,) float64 array, optional
+        Values that the network finds likely, which may lie beyond all that training rows had.
     """
+    likely = np.zeros(0) if likely is None else likely
     first, last = (
         float(torch.special.ndtri(torch.tensor(p, dtype=torch.float64))) for p in (_TAIL, 1 - _TAIL)
     )
     if region is None:
+        if len(likely):
+            z = scores.point(torch.from_numpy(likely)[None])[0]
+            first, last = min(first, float(z.min())), max(last, float(z.max()))
         spans, ends = [(first, last)], [(-np.inf, np.inf)]
     else:
         spans = [
@@ -127,9 +140,9 @@ def parts_of(scores: NormalScores, column: Numeric, region: Region | None) -> Pa
         ]
         ends = list(zip(region.least.tolist(), region.most.tolist(), strict=True))
     if not spans:
-        return Parts(scores, [], [], np.zeros(0, dtype=np.int64))
+        return Parts(scores, [], [], np.zeros(0, dtype=np.int64), likely)
     if column.step is None:
-        return Parts(scores, spans, ends, None)
+        return Parts(scores, spans, ends, None, likely)
     runs = []
     for span, (least, most) in zip(spans, ends, strict=True):
         values = scores.values(torch.tensor([span], dtype=torch.float64))[0].numpy()
@@ -137,13 +150,13 @@ def parts_of(scores: NormalScores, column: Numeric, region: Region | None) -> Pa
         runs.append((int(max(low, least)), int(min(high, most))))
     if sum(high - low + 1 for low, high in runs) < _MOST_POINTS:
         points = np.concatenate([np.arange(low, high + 1) for low, high in runs])
-        return Parts(scores, spans, ends, points.astype(np.int64))
+        return Parts(scores, spans, ends, points.astype(np.int64), likely)
     if region is not None:  # as if it were continuous: to the ends of the outermost cells
         low, high = (column.floats_of(own) for own in (region.least, region.most))
         low = np.where(np.isfinite(region.low), low - column.step / 2, -np.inf)
         high = np.where(np.isfinite(region.high), high + column.step / 2, np.inf)
         ends = list(zip(low.tolist(), high.tolist(), strict=True))
-    return Parts(scores, spans, ends, None)
+    return Parts(scores, spans, ends, None, likely)
 
 
 def _within(low: float, high: float, first: float, last: float) -> tuple[float, float]:

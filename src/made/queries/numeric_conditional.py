@@ -207,6 +207,7 @@ def numeric_conditional(
     row: Rows,
     evidence: Callable[[Rows], Evidence],
     region: Region | None = None,
+    likely: Floats | None = None,
 ) -> NumericConditional:
     """Return the distribution of a numeric variable.
 
@@ -222,6 +223,8 @@ def numeric_conditional(
         Returns how probable rows are.
     region : Region, optional
         What is known of the variable itself.
+    likely : (k,) float64 array, optional
+        Values that the network finds likely.
     """
     numbers = variables.numbers
     assert numbers is not None
@@ -246,7 +249,7 @@ def numeric_conditional(
         atoms = (
             of_atoms.log_prob if region is None else np.where(region.codes[1:], of_atoms.log_prob, -np.inf)
         )
-    parts = parts_of(numbers.alone(place).scores, column, region)
+    parts = parts_of(numbers.alone(place).scores, column, region, likely)
     is_grid = parts.points is not None
 
     def at(values: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from made.masks.ordering import IntArray
-from made.queries.density import Askable, States
+from made.queries.density import Askable, Floats, States
 from made.queries.evidence import Evidence
 from made.queries.inference import Inference
 from made.queries.modes import joint_modes, variable_modes
@@ -17,9 +18,11 @@ from made.queries.results import Route
 from made.queries.work import index
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.variables.allowed_values import region_of
 from made.variables.conditions import Where
 from made.variables.date_conditions import where_parts
 from made.variables.encoding import encode_given
+from made.variables.numeric import Numeric
 from made.variables.region import Region
 from made.variables.regions import regions_of
 from made.variables.rows import Rows, RowsLike
@@ -30,6 +33,12 @@ __all__ = ["MAX_STATES", "METHODS", "N_PARTICLES", "Query", "encoded_given", "in
 METHODS = ("auto", "exact", "estimate", "given-first")
 #: By default: number of particles per row and mask, and the largest number of states that are summed over.
 N_PARTICLES, MAX_STATES = 1000, 4096
+# Where values that a network finds likely are looked for: uniforms that are even in normal scores; and under
+# how many masks at most.
+_LIKELY = np.array([0.5 * math.erfc(-z / 5 * math.sqrt(0.5)) for z in range(-24, 25)])
+_MOST_MASKS = 16
+# The square of a larger number may overflow: its density is integrated over.
+_LARGEST_NODE = 1e150
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,25 @@ class Query:
             for chosen, inference in self._inferences(rows, next_variable)
         ]
         return self._together(parts, len(rows))
+
+    def likely(self, row: Rows, variable: int) -> Floats:
+        """Return values of a number that the network finds likely given one row: hints, not an answer.
+
+        What comes before it and is unknown is at its median.
+        """
+        model, block = self.model, self.model.variables.block_of(variable)
+        assert isinstance(block, Numeric)
+        region = self.regions.get(variable) or region_of(block, [], str(variable))
+        found = []
+        row = replace(row, scores=None)
+        for k in model.chosen_masks(self.mask)[:_MOST_MASKS]:
+            density = model.density(k)
+            state = density.sample(np.full(row.codes.shape, 0.5), row).rows(row)
+            own = replace(state, known=None, regions={variable: region})
+            codes, bodies = density.quantiles(_LIKELY, own, variable)
+            found.append(block.floats_of(bodies[codes == 0]))
+        values = np.unique(np.concatenate(found))
+        return values[np.abs(values) < _LARGEST_NODE]
 
     def complete(
         self, rows: Rows, kind: str, numbers: IntArray, each: int = 1, first: int = 0

@@ -303,6 +303,7 @@ class Questions:
                 # The same particles for every value, so that noise moves all of them alike.
                 lambda rows: question.evidence(rows, np.zeros(len(rows), int), next_variable=variable),
                 own,
+                question.likely(replace(row, context=self.context.rows(context, 1)), variable),
             )
         if isinstance(block, ManyClasses):
             whole = replace(row, context=self.context.rows(context, 1))

@@ -37,8 +37,8 @@ class BestModel:
         """Write a model, if it is better than that in the file; where that fails, say so and go on."""
         if not nll < self.nll:
             return
-        self.folder.forget_results()  # those of an earlier model of this run
         try:
+            self.folder.forget_results()  # those of an earlier model of this run
             model.save(self.folder.model_file)
             self.folder.write_json(self.folder.best_file.name, {"valid_nll": nll})
         except InputError as error:

@@ -16,7 +16,7 @@ from made.data.suffixes import STANDARD_INPUT
 from made.loading import load
 from made.model import MADE
 from made.support.errors import InputError
-from made.support.writing import forget_left_overs, make_folder, write_aside
+from made.support.writing import forget_file, forget_left_overs, make_folder, write_aside
 from made.variables.schema import Schema
 
 __all__ = ["RunFolder"]
@@ -127,7 +127,7 @@ class RunFolder:
     def forget_results(self) -> None:
         """Delete figures and pictures of an earlier model of this run."""
         for name in ("results.json", "held_out.json", "samples.png"):
-            (self.path / name).unlink(missing_ok=True)
+            forget_file(self.path / name)
 
     @property
     def origin(self) -> dict[str, Any]:

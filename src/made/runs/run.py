@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from made.runs.held_out import HeldOut, held_out_splits
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.devices import find_device
-from made.support.errors import InputError
+from made.support.errors import CannotWriteError, InputError
 from made.support.locks import locked
 from made.support.versions import environment
 from made.support.writing import make_folder
@@ -119,27 +120,40 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
             folder.write_json("settings.json", _described(config, dataset, model, training))
 
         fits = Fits(folder, pipeline, write, BestModel(folder), deadline, progress)
-        if model is None:
-            fitted = fits.compare(config)
-        elif config.partner is not None:  # the run is at its end: a mixture is not trained on
-            fitted = Fitted(
-                folder.load_model(config.device), history_of(folder.checkpoint_file), config, training
-            )
-        elif start is not None:
-            fitted = fits.update(config, model, training)
-        else:
-            fitted = fits.fit(config, model, training, resume=resume)
-        if fitted.history.is_stopped and fits.best.nll < fitted.nll:
-            fitted = replace(fitted, model=folder.load_model(config.device))
-        return _finish(folder, dataset, pipeline, fitted)
+        with _saying_what_is_left(folder):
+            if model is None:
+                fitted = fits.compare(config)
+            elif config.partner is not None:  # the run is at its end: a mixture is not trained on
+                fitted = Fitted(
+                    folder.load_model(config.device), history_of(folder.checkpoint_file), config, training
+                )
+            elif start is not None:
+                fitted = fits.update(config, model, training)
+            else:
+                fitted = fits.fit(config, model, training, resume=resume)
+            if fitted.history.is_stopped and fits.best.nll < fitted.nll:
+                fitted = replace(fitted, model=folder.load_model(config.device))
+            return _finish(folder, dataset, pipeline, fitted)
+
+
+@contextmanager
+def _saying_what_is_left(folder: RunFolder) -> Iterator[None]:
+    """Where a file cannot be written, say what there is of the run and how to go on."""
+    try:
+        yield
+    except CannotWriteError as error:
+        left = f"; {folder.model_file} is usable" if folder.model_file.exists() else ""
+        goes_on = (folder.path / "settings.json").exists()
+        remedy = (
+            f"made fit -o {folder.path} --resume" if goes_on else "begin the run anew: its folder is gone"
+        )
+        raise CannotWriteError(f"{error}{left}. Once that is mended: {remedy}") from error
 
 
 def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted: Fitted) -> RunResult:
     """Save the model, and score it unless the user wants to stop."""
     model, history = fitted.model, fitted.history
-    make_folder(folder.path)  # it may have been moved away meanwhile
-    folder.forget_results()
-    _save(model, folder.model_file)
+    _save(model, folder)
     history.save_csv(folder.path)
     folder.write_json("settings.json", _described(fitted.config, dataset, model, fitted.training))
     folder.forget_replaced()
@@ -168,17 +182,19 @@ def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted
     return RunResult(dataset, model, history, scores, baselines, files)
 
 
-def _save(model: MADE, file: Path) -> None:
+def _save(model: MADE, folder: RunFolder) -> None:
     """Save a model; where that fails, among the temporary files of the system, which the error says."""
     try:
-        model.save(file)
-    except InputError as error:
+        make_folder(folder.path)  # it may have been moved away meanwhile
+        folder.forget_results()
+        model.save(folder.model_file)
+    except CannotWriteError as error:
         try:
-            other = Path(tempfile.mkdtemp(prefix="made-"), file.name)
+            other = Path(tempfile.mkdtemp(prefix="made-"), folder.model_file.name)
             model.save(other)
         except (InputError, OSError):
             raise error from None
-        raise InputError(f"{error}; the model is in {other}") from error
+        raise CannotWriteError(f"{error}; the model is in {other}") from error
 
 
 def _drawn(draw: Callable[..., Path], path: Path, *arguments: Any) -> list[Path]:

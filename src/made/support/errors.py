@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["EntryError", "InputError", "PoorEstimateWarning"]
+__all__ = ["CannotWriteError", "EntryError", "InputError", "PoorEstimateWarning"]
 
 
 # A message of more characters is cut in its middle: it may quote a name, a path or a value of any length.
@@ -31,6 +31,10 @@ class InputError(ValueError):
 
     def __init__(self, message: object = "") -> None:
         super().__init__(_one_line(str(message)))
+
+
+class CannotWriteError(InputError):
+    """A file could not be written: a full disk, a quota, a folder that is read-only or gone."""
 
 
 class EntryError(InputError):

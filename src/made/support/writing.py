@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from made.support.errors import InputError
+from made.support.errors import CannotWriteError
 
 try:
     import fcntl
@@ -22,6 +22,7 @@ except ImportError:  # Windows has no such locks: left-overs stay
 
 __all__ = [
     "folder_aside",
+    "forget_file",
     "forget_left_overs",
     "make_folder",
     "path_aside",
@@ -51,7 +52,7 @@ def writing_aside(path: str | Path) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    InputError
+    CannotWriteError
         If the folder is missing or not writable, or the disk is full.
 
     Examples
@@ -97,7 +98,9 @@ def path_aside(path: str | Path) -> Iterator[Path]:
         if not isinstance(error, OSError):
             raise
         reason = error.strerror or str(error)
-        raise InputError(f"cannot write {path}: {reason}; what was there before is unchanged") from error
+        raise CannotWriteError(
+            f"cannot write {path}: {reason}; what was there before is unchanged"
+        ) from error
     finally:
         _close(locked)
 
@@ -128,6 +131,14 @@ def write_aside(path: str | Path, content: bytes) -> None:
         file.write(content)
 
 
+def forget_file(path: Path) -> None:
+    """Delete a file, if it is there; raise a `CannotWriteError` where that is not possible."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotWriteError(f"cannot delete {path}: {error.strerror}") from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those that it is in, unless they are there.
 
@@ -139,7 +150,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise CannotWriteError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def forget_left_overs(folder: str | Path, name: str | None = None) -> None:

@@ -1,4 +1,7 @@
-"""The end of a fit before its last step, at Ctrl-C or a deadline: the step in hand is finished."""
+"""The end of a fit before its last step, at Ctrl-C, SIGTERM or a deadline: the step in hand is finished.
+
+SIGTERM, which ends a process when its machine or its job ends, is taken for Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from types import FrameType
 
 from made.support.checks import check_seconds
 
-__all__ = ["Interrupt", "deadline_in", "interruptible", "time_left"]
+__all__ = ["Interrupt", "Termination", "deadline_in", "interruptible", "terminable", "time_left"]
 
 
 def deadline_in(max_time: float | None) -> float | None:
@@ -58,15 +61,52 @@ class Interrupt:
         self.pressed = True
 
 
+class Termination:
+    """Whether SIGTERM has come, while it is taken for Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.has_come = False
+
+    def press(self, number: int, frame: FrameType | None) -> None:
+        """Do what Ctrl-C does now."""
+        self.has_come = True
+        pressed = signal.getsignal(signal.SIGINT)
+        if not callable(pressed):  # ignored, as in the background of a script
+            raise KeyboardInterrupt
+        pressed(signal.SIGINT, frame)
+
+
+@contextmanager
+def terminable() -> Iterator[Termination]:
+    """Take SIGTERM for Ctrl-C, unless the program has ways of its own with it."""
+    termination = Termination()
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield termination
+        return
+    signal.signal(signal.SIGTERM, termination.press)
+    try:
+        yield termination
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 @contextmanager
 def interruptible(deadline: float | None = None) -> Iterator[Interrupt]:
-    """Catch Ctrl-C, so that a loop can end between two steps, as it does at a deadline."""
+    """Catch Ctrl-C, so that a loop can end between two steps, as it does at a deadline.
+
+    After SIGTERM the loop ends likewise; the process then ends as the signal would have ended it, unless the
+    program has ways of its own with SIGTERM.
+    """
     interrupt = Interrupt(deadline)
     if threading.current_thread() is not threading.main_thread():
         yield interrupt  # only the main thread may set handlers
         return
-    previous = signal.signal(signal.SIGINT, interrupt.press)
-    try:
-        yield interrupt
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    with terminable() as termination:
+        previous = signal.signal(signal.SIGINT, interrupt.press)
+        try:
+            yield interrupt
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    if termination.has_come:
+        signal.raise_signal(signal.SIGTERM)

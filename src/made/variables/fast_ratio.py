@@ -49,7 +49,9 @@ class FastRatio(OnDevices):
         self.owners, self.spikes = owners, spikes
         self._order, self._slice = order, as_slice(order)
 
-    def log_ratio(self, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor) -> Tensor:
+    def log_ratio(
+        self, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor, rest: Tensor | None = None
+    ) -> Tensor:
         """Return what `normal_mixture.log_ratio` does, (B + S, n), twice differentiable.
 
         Parameters
@@ -60,18 +62,26 @@ class FastRatio(OnDevices):
             At most `FARTHEST` from 0.
         width, log_mean : (B - n_points, n) tensors
             Of the cells: their widths, and the logarithm of the mean standard normal density over each.
+        rest : (B, n) tensor, optional
+            What rounding took from z.
         """
-        ratio: Tensor = _LogRatio.apply(outputs, z, width, log_mean, self)  # type: ignore[no-untyped-call]
+        ratio: Tensor = _LogRatio.apply(outputs, z, width, log_mean, rest, self)  # type: ignore[no-untyped-call]
         return ratio
 
-    def plain(self, outputs: Tensor, z: Tensor, width: Tensor) -> Tensor:
+    def plain(self, outputs: Tensor, z: Tensor, width: Tensor, rest: Tensor | None = None) -> Tensor:
         """Return the same by way of its plain twin, for any z."""
         own = self.parameters(outputs).permute(0, 3, 1, 2).flatten(2)
         n = self.n_points
-        points = normal_mixture.log_ratio(own[:n], z[:n], None)
-        cells = normal_mixture.log_ratio(own[n:], z[n:], width)
-        at_spikes = self.spikes.to(z.dtype)[:, None].expand(-1, z.shape[1])
-        return torch.cat([points, cells, normal_mixture.log_ratio(own[self.owners], at_spikes, None)])
+        of_points, of_cells = (None, None) if rest is None else (rest[:n], rest[n:])
+        points = normal_mixture.log_ratio(own[:n], z[:n], None, of_points)
+        cells = normal_mixture.log_ratio(own[n:], z[n:], width, of_cells)
+        at, left = (part[:, None].expand(-1, z.shape[1]) for part in self.spikes_in(z.dtype))
+        return torch.cat([points, cells, normal_mixture.log_ratio(own[self.owners], at, None, left)])
+
+    def spikes_in(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return the normal scores of the spikes (S,), and what rounding took from them."""
+        at = self.spikes.to(dtype)
+        return at, (self.spikes - at).to(dtype)
 
     def parameters(self, outputs: Tensor) -> Tensor:
         """Return the outputs (n_outputs, n) that are parameters, (B, 3, K, n)."""
@@ -104,7 +114,13 @@ class FastRatio(OnDevices):
 class _LogRatio(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor, columns: FastRatio
+        ctx: Any,
+        outputs: Tensor,
+        z: Tensor,
+        width: Tensor,
+        log_mean: Tensor,
+        rest: Tensor | None,
+        columns: FastRatio,
     ) -> Tensor:
         n, owners = columns.n_points, columns.owners
         logits, positions, sharpness = columns.parameters(outputs).unbind(1)
@@ -115,7 +131,10 @@ class _LogRatio(torch.autograd.Function):
             inner = positions.clamp(-LINEAR, LINEAR)
             bend = torch.tanh((positions - inner).div_(BEND))
             place = torch.add(inner, bend, alpha=BEND)
-        distance = (z.unsqueeze(1) - place).div_(widths)
+        distance = z.unsqueeze(1) - place
+        if rest is not None:  # which counts where a component is narrow
+            distance.add_(rest.unsqueeze(1))
+        distance.div_(widths)
         parts = []
         if n > 0:
             parts.append(_at_points(distance[:n], z[:n].unsqueeze(1)))
@@ -123,8 +142,8 @@ class _LogRatio(torch.autograd.Function):
             half = width.unsqueeze(1) / (2 * widths[n:])
             parts.append(_over_cells(distance[n:], half, torch.exp(-log_mean).unsqueeze(1)))
         if len(owners) > 0:
-            at = columns.spikes.to(z.dtype)[:, None, None]
-            parts.append(_at_points((at - place[owners]).div_(widths[owners]), at))
+            at, left = (part[:, None, None] for part in columns.spikes_in(z.dtype))
+            parts.append(_at_points((at - place[owners]).add_(left).div_(widths[owners]), at))
         means = parts[0] if len(parts) == 1 else [torch.cat(both) for both in zip(*parts, strict=True)]
         share = (weights / widths).mul_(1 - SHARE)
         each = means[0].mul_(columns.with_spikes(share))
@@ -136,23 +155,23 @@ class _LogRatio(torch.autograd.Function):
             slope = (widths - NARROWEST).mul_(WIDEST - widths).div_(_RANGE)
             of_sharpness = means[2].mul_(columns.with_spikes(share.mul_(slope)))
             ctx.columns = columns
-            ctx.save_for_backward(outputs, z, width, weights, each, of_position, of_sharpness, total)
+            ctx.save_for_backward(outputs, z, width, rest, weights, each, of_position, of_sharpness, total)
         return total.log()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        outputs, z, width, weights, each, of_position, of_sharpness, total = ctx.saved_tensors
+        outputs, z, width, rest, weights, each, of_position, of_sharpness, total = ctx.saved_tensors
         (gradient,), columns = gradients, ctx.columns
         if torch.is_grad_enabled():  # a derivative of this derivative is wanted
-            ratio = columns.plain(outputs, z, width)
+            ratio = columns.plain(outputs, z, width, rest)
             (slopes,) = torch.autograd.grad(ratio, outputs, gradient, create_graph=True)
-            return slopes, None, None, None, None
+            return slopes, None, None, None, None, None
         rate = (gradient / total).unsqueeze(1)
         own = each.new_empty((len(weights), 3, *each.shape[1:]))
         for slope, part in zip(own.unbind(1), (each, of_position, of_sharpness), strict=True):
             columns.add_spikes(part, rate, out=slope)
         own[:, 0].sub_(weights * own[:, 0].sum(1, keepdim=True))
-        return columns.spread(own, outputs), None, None, None, None
+        return columns.spread(own, outputs), None, None, None, None, None
 
 
 def _at_points(y: Tensor, z: Tensor) -> list[Tensor]:

@@ -76,7 +76,7 @@ def mixture_of(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.log_softmax(logits, -1), inner + BEND * torch.tanh((positions - inner) / BEND), widths
 
 
-def log_ratio(outputs: Tensor, z: Tensor, width: Tensor | None) -> Tensor:
+def log_ratio(outputs: Tensor, z: Tensor, width: Tensor | None, rest: Tensor | None = None) -> Tensor:
     """Return log of the density of values, relative to that of the marginal: how much better they are known.
 
     Parameters
@@ -87,6 +87,8 @@ def log_ratio(outputs: Tensor, z: Tensor, width: Tensor | None) -> Tensor:
         Normal scores, of cells their middles.
     width : (...) tensor, optional
         Widths of cells; None where all values are points.
+    rest : (...) tensor, optional
+        What rounding took from z: a float32 has two digits of a place in the narrowest component.
 
     Returns
     -------
@@ -94,7 +96,8 @@ def log_ratio(outputs: Tensor, z: Tensor, width: Tensor | None) -> Tensor:
     """
     log_weights, positions, widths = mixture_of(outputs)
     z = z.clamp(-_LARGEST_Z, _LARGEST_Z)
-    distance = (z.unsqueeze(-1) - positions) / widths
+    distance = z.unsqueeze(-1) - positions
+    distance = (distance if rest is None else distance + rest.unsqueeze(-1)) / widths
     if width is None:
         each, marginal = log_phi(distance), log_phi(z)
     else:

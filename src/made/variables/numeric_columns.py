@@ -195,28 +195,32 @@ class NumericColumns(OnDevices):
         own = own if self._is_sorted else own.index_select(1, self._sorted)
         z, cells = own[0].to(outputs.dtype), own[:, self._n_points :]
         width = cells[1].to(outputs.dtype)
+        rest = (own[0] - z).to(outputs.dtype)
         # Off the CPU nothing waits to see the numbers.
         if plainly or z.device.type != "cpu":
-            ratio = self._ratio.plain(outputs, z, width)
+            ratio = self._ratio.plain(outputs, z, width, rest)
         else:
             log_mean = (cells[2] - cells[1].log()).to(outputs.dtype)
-            ratio = self._fast_ratio(outputs, z, width, log_mean)
+            ratio = self._fast_ratio(outputs, z, width, log_mean, rest)
         if len(self.inside) > 0:
             outputs = outputs.index_add(0, self.inside, ratio[own.shape[1] :])
             ratio = ratio[: own.shape[1]]
         return ratio if self._is_sorted else ratio.index_select(0, self._unsorted), outputs
 
-    def _fast_ratio(self, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor) -> Tensor:
+    def _fast_ratio(
+        self, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor, rest: Tensor
+    ) -> Tensor:
         """Return the ratio of all rows: fast, but for those with a value far out."""
         is_far = z.abs().amax(dim=0) > FARTHEST
         if not bool(is_far.any()):
-            return self._ratio.log_ratio(outputs, z, width, log_mean)
+            return self._ratio.log_ratio(outputs, z, width, log_mean, rest)
         near, far = ((~is_far).nonzero()[:, 0], is_far.nonzero()[:, 0])
         if not len(near):
-            return self._ratio.plain(outputs, z, width)
+            return self._ratio.plain(outputs, z, width, rest)
+        own = [part[:, near] for part in (outputs, z, width, log_mean, rest)]
         parts = [
-            self._ratio.log_ratio(outputs[:, near], z[:, near], width[:, near], log_mean[:, near]),
-            self._ratio.plain(outputs[:, far], z[:, far], width[:, far]),
+            self._ratio.log_ratio(*own),
+            self._ratio.plain(outputs[:, far], z[:, far], width[:, far], rest[:, far]),
         ]
         return torch.cat(parts, dim=1).index_select(1, torch.cat([near, far]).argsort())
 
