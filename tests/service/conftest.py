@@ -11,8 +11,8 @@ import polars
 import pytest
 
 import made
-from made.runs.held_out import HeldOut
 from made.runs.folder import RunFolder
+from made.runs.held_out import HeldOut
 
 pytest.importorskip("fastapi", reason="needs made[service]")
 

@@ -122,7 +122,9 @@ def test_conditionals_of_classes_and_of_numbers(client, model):
     assert found["kind"] == "classes"
     expected = model.conditional("job", {"age": 80})
     np.testing.assert_allclose(found["probabilities"], expected.probabilities, rtol=1e-6)
-    found = client.post("/models/people/conditional", json={"variable": "age", "given": {"job": "vet"}}).json()
+    found = client.post(
+        "/models/people/conditional", json={"variable": "age", "given": {"job": "vet"}}
+    ).json()
     assert found["kind"] == "number"
     atoms = sum(own["probability"] for own in found["atoms"])
     assert sum(found["masses"]) + atoms == pytest.approx(1.0, abs=1e-6)

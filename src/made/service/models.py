@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from made.model import MADE
-from made.queries.questions import Questions
 from made.runs.folder import RunFolder
 from made.runs.held_out import FILE, HeldOut
 from made.support.errors import InputError
@@ -49,13 +48,11 @@ class Served:
         Raises
         ------
         InputError
-            If there is none, or it answers no questions.
+            If there is none, or it has no probabilities.
         """
         folder = RunFolder(path)
         stamp = _stamp(_file_of(path))
         model = folder.load_model("cpu")
-        if not isinstance(model, Questions):
-            raise InputError(f"{path} is an unmasked autoencoder, which has no probabilities to serve")
         # What the run has left: a service reads no data and writes nothing.
         held_out = HeldOut.find(folder, model)[0] if (path / FILE).is_file() else None
         name = path.resolve().name

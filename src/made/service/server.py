@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +47,8 @@ def serve(app: FastAPI, host: str, port: int, started: Callable[[str], None]) ->
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_SECONDS_TO_DRAIN
     )
     shown = f"[{host}]" if ":" in host else host
+    # The server hands on a signal once it has ended: that of SIGTERM would count as a failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     with listening:
         address = f"http://{shown}:{listening.getsockname()[1]}"
         _Server(config, lambda: started(address)).run(sockets=[listening])
