@@ -113,12 +113,12 @@ def test_work_of_those_who_are_gone_is_not_done():
 
 
 def test_scores_of_many_clients_are_those_of_one(run, rows, model):
-    import httpx
+    import httpx2
 
     async def at_once():
         app = create_app(Models([run]))
-        transport = httpx.ASGITransport(app)
-        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as client:
+        transport = httpx2.ASGITransport(app)
+        async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport) as client:
             ask = [client.post("http://made/models/people/score", json={"rows": [row]}) for row in rows * 20]
             found = await asyncio.gather(*ask)
             return [own.json()["log_prob"][0] for own in found], (

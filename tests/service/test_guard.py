@@ -98,7 +98,7 @@ def test_a_request_may_take_so_long(service, monkeypatch):
 
 
 def test_more_requests_than_allowed_are_told_to_try_again(run, rows, monkeypatch):
-    import httpx
+    import httpx2
 
     def slow(served, asked):
         time.sleep(0.3)
@@ -108,8 +108,8 @@ def test_more_requests_than_allowed_are_told_to_try_again(run, rows, monkeypatch
 
     async def at_once(n, **limits):
         app = create_app(Models([run]), Limits(**limits))
-        transport = httpx.ASGITransport(app)
-        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as client:
+        transport = httpx2.ASGITransport(app)
+        async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport) as client:
             ask = [client.post(f"http://made{SCORE}", json={"rows": rows[:1]}) for _ in range(n)]
             return await asyncio.gather(*ask)
 
