@@ -17,7 +17,7 @@ from made.queries.query import MAX_STATES, N_PARTICLES, Query
 from made.queries.results import Answer, Conditional, Route
 from made.runs.completions import intervals_of, values_beside
 from made.service.models import Served
-from made.service.tables import Objects, as_objects, encode_objects, plain
+from made.service.tables import Objects, as_objects, encode_together, plain
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.rows import Rows
 
@@ -87,12 +87,7 @@ def scores_together(served: Served, asked: Sequence[Objects]) -> list[Columns | 
     Rows with unknown entries are returned encoded: what they take may be a thousand times as much. Of a
     request that does not fit the model it is what is wrong.
     """
-    found: list[Columns | Rows | InputError] = []
-    for own in asked:
-        try:
-            found.append(encode_objects(served.model, own))
-        except InputError as error:
-            found.append(error)
+    found: list[Columns | Rows | InputError] = [*encode_together(served.model, asked)]
     complete = {i: own for i, own in enumerate(found) if isinstance(own, Rows) and own.is_complete}
     if complete:
         whole, first = scores(served, Rows.cat(list(complete.values()))), 0

@@ -20,7 +20,18 @@ from made.runs.rows import encode_file
 from made.support.errors import InputError
 from made.variables.rows import Rows
 
-__all__ = ["ARROW", "CSV", "JSON", "as_arrow", "as_csv", "as_objects", "encode_body", "encode_objects"]
+__all__ = [
+    "ARROW",
+    "CSV",
+    "JSON",
+    "as_arrow",
+    "as_csv",
+    "as_objects",
+    "encode_body",
+    "encode_objects",
+    "encode_together",
+    "plain",
+]
 
 Objects = Sequence[Mapping[str, Any]]
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
@@ -56,6 +67,48 @@ def encode_objects(model: MADE, objects: Objects, *, to_fill: bool = False) -> R
     rows = encode_file(model, data.Raw(_SOURCE, {"all": table}, columns=tuple(names)), to_fill=to_fill)
     absent = _absent(model, objects)
     return rows if absent is None else _without(rows, absent)
+
+
+def encode_together(model: MADE, asked: Sequence[Objects]) -> list[Rows | InputError]:
+    """Return the rows of several requests, each as `encode_objects` does; or what is wrong with them.
+
+    Requests with the same columns, of the same types, are encoded as one table, at a fraction of the cost.
+    Numbers that are written as text are read with what stands beside them: these stay apart.
+    """
+    found: list[Rows | InputError | None] = [None] * len(asked)
+    alike: dict[Any, list[int]] = {}
+    for place, objects in enumerate(asked):
+        key = _kinds(model, objects)
+        alike.setdefault(place if key is None else key, []).append(place)
+    for places in alike.values():
+        try:
+            rows = encode_objects(model, [own for place in places for own in asked[place]])
+        except InputError as error:
+            for place in places:
+                found[place] = error if len(places) == 1 else _encoded(model, asked[place])
+            continue
+        first = 0
+        for place in places:
+            found[place] = rows[first : first + len(asked[place])]
+            first += len(asked[place])
+    return [own for own in found if own is not None]
+
+
+def _encoded(model: MADE, objects: Objects) -> Rows | InputError:
+    try:
+        return encode_objects(model, objects)
+    except InputError as error:
+        return error
+
+
+def _kinds(model: MADE, objects: Objects) -> Any:
+    """Return the columns of objects and the types of their values; None where they have to stay apart."""
+    kinds = {tuple((name, type(value)) for name, value in own.items()) for own in objects}
+    if len(kinds) != 1:
+        return None
+    (key,) = kinds
+    of_text = {own.name for own in model.schema.columns if isinstance((own.labels or (0,))[-1], str)}
+    return None if any(kind is str and name not in of_text for name, kind in key) else key
 
 
 def _absent(model: MADE, objects: Objects) -> NDArray[np.bool_] | None:
