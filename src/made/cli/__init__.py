@@ -15,7 +15,20 @@ from typing import Any
 
 import typer
 
-from made.cli import complete, data, demo, evaluate, fit, report, reproduce, sample, schema, score, show
+from made.cli import (
+    complete,
+    data,
+    demo,
+    evaluate,
+    fit,
+    report,
+    reproduce,
+    sample,
+    schema,
+    score,
+    serve,
+    show,
+)
 from made.cli.console import INTERRUPTED
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
@@ -45,6 +58,7 @@ app.command()(score.score)
 app.command()(report.report)
 app.command()(show.show)
 app.command()(show.summary)
+app.command()(serve.serve)
 app.command()(data.data)
 app.command()(schema.schema)
 app.command()(fit.recipes)

@@ -1,0 +1,225 @@
+"""What a model answers to requests, portion by portion, JSON-ready."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from made.model import MADE
+from made.queries.numeric_conditional import NumericConditional
+from made.queries.odd_entries import odd_entries
+from made.queries.query import MAX_STATES, N_PARTICLES, Query
+from made.queries.results import Answer, Conditional, Route
+from made.runs.completions import intervals_of, values_beside
+from made.service.models import Served
+from made.service.tables import Objects, as_objects, encode_together, plain
+from made.support.errors import InputError, PoorEstimateWarning
+from made.variables.rows import Rows
+
+__all__ = [
+    "completions",
+    "conditional",
+    "names_of",
+    "odd",
+    "portions",
+    "rows_at",
+    "rows_of",
+    "samples",
+    "schema_of",
+    "scores",
+    "scores_together",
+]
+
+Columns = dict[str, list[Any]]
+Table = tuple[list[str], NDArray[Any]]
+# Rows are answered in portions: other requests have their turn between two of them.
+_ROWS_AT_ONCE = {"score": 2_048, "estimate": 16, "complete": 16, "sample": 2_000, "odd": 4}
+# Points of the density of a number that are sent.
+_MOST_POINTS = 201
+
+
+def portions(n: int, what: str, *, each: int = 1) -> Iterator[slice]:
+    """Yield the rows of each portion; an empty one, where there are none."""
+    size = max(_ROWS_AT_ONCE[what] // each, 1)
+    for first in range(0, max(n, 1), size):
+        yield slice(first, min(first + size, n))
+
+
+def scores(served: Served, rows: Rows, first: int = 0, *, particles: int = N_PARTICLES) -> Columns:
+    """Return log p of rows, how it was found, and its percentile among held-out rows.
+
+    Complete rows are scored exactly. Of others it is log p of what is known, whose particles are a function
+    of the number of the row in its request.
+    """
+    model, n = served.model, len(rows)
+    if rows.is_complete:
+        log_prob = model.log_prob(rows).cpu().numpy()
+        found = _exact(log_prob)
+        if served.held_out is not None:
+            found["percentile"] = plain(served.held_out.percentiles(log_prob))
+        return found
+    question = Query.of(model, "auto", None, 0, particles, MAX_STATES)
+    evidence = question.evidence(rows, np.arange(n) + first)
+    found = {
+        "log_prob": plain(evidence.log_prob),
+        "method": [str(Route(route).method) for route in evidence.routes.tolist()],
+        "error": plain(evidence.error),
+        "ess": plain(evidence.ess),
+    }
+    if served.held_out is not None:  # of held-out rows log p of other entries is not at hand
+        found["percentile"] = [None] * n
+    return found
+
+
+def _exact(log_prob: NDArray[np.float64]) -> Columns:
+    n = len(log_prob)
+    return {"log_prob": plain(log_prob), "method": ["exact"] * n, "error": [0.0] * n, "ess": [None] * n}
+
+
+def scores_together(served: Served, asked: Sequence[Objects]) -> list[Columns | Rows | InputError]:
+    """Return the scores of the rows of several requests, found in one pass.
+
+    Rows with unknown entries are returned encoded: what they take may be a thousand times as much. Of a
+    request that does not fit the model it is what is wrong.
+    """
+    found: list[Columns | Rows | InputError] = [*encode_together(served.model, asked)]
+    complete = {i: own for i, own in enumerate(found) if isinstance(own, Rows) and own.is_complete}
+    if complete:
+        whole, first = scores(served, Rows.cat(list(complete.values()))), 0
+        for i, rows in complete.items():
+            found[i] = {name: values[first : first + len(rows)] for name, values in whole.items()}
+            first += len(rows)
+    return found
+
+
+def odd(served: Served, rows: Rows) -> Columns:
+    """Return which entry of each row is odd, what was expected, and log p of each given all others."""
+    table = odd_entries(served.model, rows).as_dict()
+    return {name: plain(values) for name, values in table.items()}
+
+
+def names_of(model: MADE) -> list[str]:
+    """Return the names of the columns of rows that the model draws and completes."""
+    return [column.name for column in model.schema.modelled_table]
+
+
+def samples(
+    model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Sequence[str] | None
+) -> Table:
+    """Return rows drawn: row i is a function of (seed, i)."""
+    rows = model.draw(
+        some.stop - some.start, seed, given=_given(model, given), where=where or None, first=some.start
+    )
+    return names_of(model), model.schema.decode(rows)
+
+
+def _given(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    known = {name: value for name, value in (given or {}).items() if value is not None}
+    wrong = [name for name in known if name not in names_of(model)]
+    if wrong:
+        raise InputError(f"given names {wrong[0]!r}: the columns are {', '.join(names_of(model)[:20])}")
+    return known or None
+
+
+def completions(
+    model: MADE, rows: Rows, kind: str, number: int | None, seed: int, level: float, numbers: Any
+) -> tuple[Table, Columns]:
+    """Return rows filled in, those of a row one after the other, and how each row's answer was found."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorEstimateWarning)
+        answer: Answer = model.complete(rows, kind, number, level=level, seed=seed, first=numbers)
+    names = [*names_of(model), *(intervals_of(model) if kind == "mean" else [])]
+    found = {
+        "log_prob": plain(answer.log_prob),
+        "method": [str(method) for method in answer.method],
+        "how": list(answer.how),
+        "error": plain(answer.error),
+        "ess": plain(answer.ess),
+    }
+    return (names, values_beside(model, answer)), found
+
+
+def conditional(
+    model: MADE, variable: str, given: Mapping[str, Any] | None, where: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return the distribution of one column given others, beside how it was found.
+
+    Of classes ``values`` and ``probabilities``; of a number ``atoms``, and ``values`` with ``masses`` on a
+    grid or ``densities`` elsewhere, with its mean and quantiles.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorEstimateWarning)
+        found = model.conditional(variable, _given(model, given) or {}, where=where or None)
+    about = {
+        "variable": variable,
+        "method": str(found.method),
+        "how": found.how,
+        "ess": plain([found.ess])[0],
+    }
+    if isinstance(found, Conditional):
+        return {
+            "kind": "classes",
+            **about,
+            "values": plain(found.values),
+            "probabilities": plain(found.probabilities),
+            "error": plain(found.error),
+        }
+    return {"kind": "number", **about, **_of_number(found)}
+
+
+def _of_number(found: NumericConditional) -> dict[str, Any]:
+    at = np.arange(len(found.nodes))
+    if len(at) > _MOST_POINTS and not found.is_grid:
+        at = np.unique(np.linspace(0, len(at) - 1, _MOST_POINTS).round().astype(np.int64))
+    shares = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+    return {
+        "values": plain(found.nodes[at]),
+        "masses" if found.is_grid else "densities": plain(found.heights[at]),
+        "atoms": [{"value": value, "probability": p} for value, p in found.atoms.items()],
+        "p_missing": found.p_missing,
+        "mean": plain([found.mean])[0],
+        "quantiles": [
+            {"share": share, "value": value}
+            for share, value in zip(shares, plain([found.quantile(share) for share in shares]), strict=True)
+        ],
+        "error": found.error,
+    }
+
+
+def schema_of(served: Served) -> dict[str, Any]:
+    """Return what the columns of a model are."""
+    schema = served.model.schema
+    columns = []
+    for own in schema.table:
+        first = schema.columns[own.places[0]]
+        about: dict[str, Any] = {"name": own.name, "kind": first.kind if own.form is None else "date"}
+        if own.form is None and first.labels is not None:
+            about["values"] = plain(first.labels)
+        missing = any(schema.columns[d].arguments.get("missing") for d in own.places)
+        columns.append(
+            about
+            | {"missing": missing, "range": first.found.range if own.form is None and first.found else ""}
+        )
+    return {
+        "name": served.name,
+        "model": repr(served.model),
+        "columns": columns,
+        "context": [schema.names[place] for place in schema.context_places],
+        "image_shape": schema.image_shape,
+        "left_out": [{"name": name, "why": why} for name, why in schema.left_out],
+    }
+
+
+def rows_of(table: Table) -> list[dict[str, Any]]:
+    """Return a table as objects."""
+    return as_objects(*table)
+
+
+def rows_at(rows: Rows, some: slice) -> Rows:
+    """Return some rows."""
+    return rows[torch.arange(some.start, some.stop)]
