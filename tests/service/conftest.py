@@ -52,13 +52,14 @@ def model(run: Path) -> made.MADE:
 
 @pytest.fixture
 def client(run: Path) -> Iterator[Any]:
-    """What asks a service with the default limits."""
+    """What asks a service with the default limits, but for time: tests run on busy machines."""
     from fastapi.testclient import TestClient
 
     from made.service.app import create_app
     from made.service.models import Models
+    from made.service.settings import Limits
 
-    with TestClient(create_app(Models([run]))) as own:
+    with TestClient(create_app(Models([run]), Limits(max_seconds=600))) as own:
         yield own
 
 

@@ -15,6 +15,8 @@ from made.support.errors import InputError
 
 __all__ = ["Models", "Served"]
 
+# Few rows are drawn by one loop, and many by another.
+_NUMBERS_OF_ROWS = (1, 32)
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +55,7 @@ class Served:
         folder = RunFolder(path)
         stamp = _stamp(_file_of(path))
         model = folder.load_model("cpu")
+        _warm_up(model)
         # What the run has left: a service reads no data and writes nothing.
         held_out = HeldOut.find(folder, model)[0] if (path / FILE).is_file() else None
         name = path.resolve().name
@@ -107,6 +110,13 @@ class Models:
             except (InputError, OSError) as error:
                 _log.warning("%s stays as it was loaded: %s", own.name, error)
         return names
+
+
+def _warm_up(model: MADE) -> None:
+    """Have what is compiled be compiled now, once on a machine, and not at the first request."""
+    if model.context.n_columns == 0:
+        for n in _NUMBERS_OF_ROWS:
+            model.log_prob(model.draw(n, seed=0))
 
 
 def _file_of(path: Path) -> Path:
