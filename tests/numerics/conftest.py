@@ -37,7 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mask set": {"hidden": (64,), "ordering": "random", "orderings": 3, "connectivities": 2},
     "context": {"hidden": (64,), "context": 3},
 }
-N = 100
+N = 60
 
 
 class Case(NamedTuple):

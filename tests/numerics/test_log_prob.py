@@ -38,7 +38,7 @@ def test_logits_of_10_000(large, kind, setting):
     assert_right(case.log_prob_plainly(rows), expected)
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", ["one mask", "deep"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_entry(large, kind, setting):
     """An entry is right to the rounding of logits of 1e4, in nats."""
@@ -81,8 +81,7 @@ def test_the_largest_and_the_smallest_numbers(large, size):
         assert_right(case.log_prob_plainly(rows), expected)
 
 
-@pytest.mark.parametrize("to", [10.0, 1e4])
-@pytest.mark.parametrize("setting", ["one mask", "context"])
+@pytest.mark.parametrize(("setting", "to"), [("one mask", 10.0), ("context", 1e4)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_probable_rows(large, kind, setting, to):
     case = large(kind, setting, to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +16,14 @@ import made
 PROGRAM = Path(__file__).parent / "threads.py"
 MODELS = {
     "classes": ([made.Bernoulli(16), made.Categorical(12, 8)], {"hidden": (64,)}),
-    "images of a mask set": ([made.Bernoulli(400)], {"hidden": (500,), "orderings": 2}),
     "numbers": (
         [made.Numeric(4), made.Numeric(4, step=0.1, missing=True), made.Categorical(5, 2)],
         {"hidden": (64, 64)},
     ),
 }
+
+if os.environ.get("MADE_TEST_MACHINES") == "long":
+    MODELS["images of a mask set"] = ([made.Bernoulli(400)], {"hidden": (500,), "orderings": 2})
 
 
 @pytest.fixture(scope="module")

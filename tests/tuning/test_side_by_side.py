@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +99,21 @@ def test_ctrl_c_reaches_the_others(pipeline, tmp_path):
     assert time.monotonic() - began < 60
     assert outcome.model is not None
     assert {path.name for path in tmp_path.glob("?.safetensors")} == {"0.safetensors", "1.safetensors"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process ignores is in /proc")
+def test_workers_hear_sigint_where_it_is_ignored_here(tmp_path):
+    """A script's background ignores it: a worker that was stopped while it began would go on for ever."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        worker = Worker(tmp_path)
+        status = Path(f"/proc/{worker._process.pid}/status").read_text()
+        worker.close()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+    assert not ignored >> (signal.SIGINT - 1) & 1
 
 
 def test_one_thread_for_a_while():

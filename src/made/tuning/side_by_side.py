@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -45,15 +46,16 @@ class Worker:
     def __init__(self, folder: Path) -> None:
         one = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         # In a session of its own: Ctrl-C reaches it through `stop` alone, once.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "made.tuning.worker", str(folder.resolve())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **one},
-            start_new_session=True,
-        )
+        with _sigint_heard():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "made.tuning.worker", str(folder.resolve())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, **one},
+                start_new_session=True,
+            )
 
     def fit(
         self,
@@ -101,6 +103,23 @@ class Worker:
         """End the process."""
         self._process.kill()
         self._process.communicate()
+
+
+@contextmanager
+def _sigint_heard() -> Iterator[None]:
+    """Have processes that are begun hear SIGINT where this one ignores it: in the background of a script.
+
+    A signal that is ignored stays so in them; one that is handled does not.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
