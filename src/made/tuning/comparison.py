@@ -291,7 +291,12 @@ class Comparison:
             decisions = [[int(number) for number in kept] for kept in json.loads(file.read_text())]
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"cannot read {file}: {error}; delete it to compare again") from None
-        if len(decisions) > len(self.plan.rungs) or any(not 0 <= i < n for kept in decisions for i in kept):
+        left = list(range(n))
+        for kept in decisions:
+            if not kept or len(set(kept)) < len(kept) or not set(kept) <= set(left):
+                raise InputError(f"{file} is damaged; delete it to compare again")
+            left = kept
+        if len(decisions) > len(self.plan.rungs):
             raise InputError(f"{file} is of another comparison; delete it to compare again")
         return decisions
 

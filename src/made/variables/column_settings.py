@@ -15,6 +15,7 @@ from made.variables.column import NUMERIC, Column
 __all__ = [
     "FITTED",
     "KINDS",
+    "MOST_CLASSES",
     "OPEN_KINDS",
     "SETTINGS",
     "arguments_of",
@@ -37,6 +38,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 #: The kind of an open column of each.
 OPEN_KINDS = {"numeric": NUMERIC, "category": "categorical", "date": DATE}
+#: Of how many classes without labels there are files: they take a hundred bytes each, and none of the file.
+MOST_CLASSES = 10**6
 #: Arguments that training rows set.
 FITTED = ("marginal", "grouping")
 
@@ -204,6 +207,8 @@ def _is_number(value: Any) -> bool:
 
 def _check_classes(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
+        if value > MOST_CLASSES:
+            return f"are at most {MOST_CLASSES:,} where they have no labels"
         return "" if value >= 2 else "are at least two, or how many codes from 0 there are"
     words = "are a list of texts, or of whole numbers, in their order; or how many codes from 0 there are"
     if not isinstance(value, list | tuple) or len(value) < 2:
