@@ -182,7 +182,7 @@ def without_pictures() -> Iterator[None]:
 
 
 def _two(_facts: Any) -> list[Candidate]:
-    training = {"epochs": 4, "batch_size": 16, "learning_rate": 0.01, "ema": 0.5}
+    training = {"epochs": 2, "batch_size": 24, "learning_rate": 0.01, "ema": 0.5}
     return [Candidate(str(width), {"hidden": (width,)}, training) for width in (3, 4)]
 
 

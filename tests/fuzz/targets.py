@@ -335,7 +335,7 @@ class Checkpoints(Target):
             (folder / file).write_bytes(content)
         kept = {own: own.read_bytes() for own in folder.rglob("*") if own.suffix in (".safetensors", ".json")}
         options = ["--resume", "--device", "cpu", "--quiet", "--minutes", "0.02"]
-        options += [] if run == "compared" else ["--epochs", "4"]
+        options += [] if run == "compared" else ["--epochs", "3"]
         code, err = _called(["fit", "-o", str(folder), *options])
         assert code in (0, 2), (code, err)
         if code == 2:

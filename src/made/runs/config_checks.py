@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from made.network.settings import NETWORK_SETTINGS
+from made.network.settings import NETWORK_SETTINGS, NetworkSettings
 from made.support.errors import InputError
 from made.support.settings import check_names
 from made.training.checkpoint_checks import is_number, is_whole
-from made.training.settings import TRAINING_SETTINGS
+from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 
 __all__ = ["check_plan", "check_settings"]
 
@@ -30,6 +30,11 @@ def _is_bool(value: Any) -> bool:
 
 def _or_none(check: Check) -> Check:
     return lambda value: value is None or check(value)
+
+
+def _is_hidden(value: Any) -> bool:
+    sizes = value if isinstance(value, list) else [value]
+    return all(is_whole(size, 1) for size in sizes)
 
 
 def _list_of(check: Check, least: int = 0) -> Check:
@@ -53,6 +58,7 @@ _SETTINGS: dict[str, Check] = {
     "update": _or_none(_is_text),
     "full": lambda own: _is_object(own) and _is_object(own.get("model")) and _is_object(own.get("training")),
     "begun": _or_none(_is_text),
+    "notes": _list_of(_is_text),
 }
 _DATA: dict[str, Check] = {
     "name": lambda own: _is_text(own) or _list_of(_is_text, 1)(own),
@@ -104,17 +110,20 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     made.support.errors.InputError: data: seed is not what made writes there
     """
     _check("", settings, _SETTINGS)
-    _check_names("", settings)
+    _check_both("", settings)
     _check("data: ", settings["data"], _DATA)
 
 
 def check_plan(entries: Mapping[str, Any]) -> None:
     """Check that what a comparison was to do has the types that it should have; as `check_settings` does."""
     _check("plan: ", entries, _PLAN)
+    _check_there("plan: ", entries, ("candidates", "rungs"))
     for candidate in entries["candidates"]:
+        _check_there("a candidate: ", candidate, ("about", "model", "training"))
         _check("a candidate: ", candidate, _CANDIDATE)
-        _check_names("a candidate: ", candidate)
+        _check_both("a candidate: ", candidate)
     for rung in entries["rungs"]:
+        _check_there("a rung: ", rung, _RUNG)
         _check("a rung: ", rung, _RUNG)
     fractions = [rung["fraction"] for rung in entries["rungs"]]
     if fractions != sorted(set(fractions)):
@@ -124,9 +133,24 @@ def check_plan(entries: Mapping[str, Any]) -> None:
         raise InputError("plan: a candidate is in it twice")
 
 
-def _check_names(where: str, entries: Mapping[str, Any]) -> None:
-    for name, known in (("model", NETWORK_SETTINGS), ("training", TRAINING_SETTINGS)):
-        check_names(entries.get(name, {}), known, f"{where}{name}")
+def _check_there(where: str, entries: Mapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        if name not in entries:
+            raise InputError(f"{where}{name} is not there")
+
+
+def _check_both(where: str, entries: Mapping[str, Any]) -> None:
+    """Check settings of a network and of its training, as far as that is possible without rows."""
+    model, training = entries.get("model", {}), entries.get("training", {})
+    check_names(model, NETWORK_SETTINGS, f"{where}model")
+    check_names(training, TRAINING_SETTINGS, f"{where}training")
+    if not _is_hidden(model.get("hidden", 1)):
+        raise InputError(f"{where}hidden is not what made writes there")
+    try:
+        NetworkSettings(**model)
+        TrainingSettings(**training)
+    except InputError as error:
+        raise InputError(f"{where}{error}") from None
 
 
 def _check(where: str, entries: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
