@@ -119,6 +119,8 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
                 _log.info("%s", config.plan)
         else:
             folder.check_writable()
+            for file in folder.checkpoints:  # before anything is written anew
+                history_of(file)
 
         def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
             folder.write_json("settings.json", _described(config, dataset, model, training))
