@@ -3,8 +3,8 @@
 TARGET is model, checkpoint, schema or data; see `targets.py`. Atheris changes inputs, and keeps those that
 reach code of made's which none before did. An input that ends in anything but a result or one line, or takes
 longer than ten seconds, is a fault: it is written into the folder of faults, and the program goes on. The
-last line counts them; the exit code is 1 if there are any. Without atheris, ``--unguided`` draws inputs at
-random.
+last line counts them; the exit code is 1 if there are any. With ``--unguided``, or where there is no atheris,
+inputs are drawn at random.
 
 With ``--keep FOLDER`` the smallest of the inputs that together reach all lines that were reached are written
 there: the corpus of the tests is made of them.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import os
 import signal
 import sys
@@ -163,6 +164,9 @@ def main() -> None:
     parser.add_argument("--unguided", action="store_true", help="Draw inputs at random, without atheris.")
     own = parser.parse_args()
     sys.path.insert(0, str(HERE))
+    if not own.unguided and own.keep is None and importlib.util.find_spec("atheris") is None:
+        print("atheris is not installed: inputs are drawn at random", file=sys.stderr)
+        own.unguided = True
     if own.keep is not None or own.unguided:
         from targets import TARGETS
 

@@ -58,7 +58,7 @@ def forged(settings: Any, rng: np.random.Generator, others: Sequence[Any] = ()) 
     for _ in range(int(rng.integers(1, 3))):
         places = [path for path in paths_of(own) if path]
         if not places:
-            return VALUES[int(rng.integers(len(VALUES)))]
+            return copy.deepcopy(VALUES[int(rng.integers(len(VALUES)))])
         *above, last = places[int(rng.integers(len(places)))]
         inside: Any = own
         for key in above:
@@ -73,7 +73,7 @@ def forged(settings: Any, rng: np.random.Generator, others: Sequence[Any] = ()) 
         elif way >= 8:
             inside[last] = _taken(last, others[int(rng.integers(len(others)))], rng)
         else:
-            inside[last] = VALUES[int(rng.integers(len(VALUES)))]
+            inside[last] = copy.deepcopy(VALUES[int(rng.integers(len(VALUES)))])
     return own
 
 
