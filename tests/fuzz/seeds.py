@@ -188,7 +188,7 @@ def _two(_facts: Any) -> list[Candidate]:
 
 def begin_runs(folder: Path) -> dict[str, Path]:
     """Make folders of runs: one at its end, one killed in its comparison, one that ended with a refit."""
-    rows = [f"{k % 2},{('Oslo', 'Rome', '', 'Bern')[k % 4]},{k * 7 % 5}" for k in range(60)]
+    rows = [f"{k % 2},{('Oslo', 'Rome', '', 'Bern')[k % 4]},size {k * 7 % 5}" for k in range(60)]
     (folder / "rows.csv").write_text("\n".join(["kind,city,size", *rows]))
     training = {"epochs": 2, "batch_size": 16, "ema": 0.9, "compiled": False}
     base = RunConfig(
