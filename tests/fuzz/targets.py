@@ -44,6 +44,8 @@ __all__ = ["TARGETS", "Checkpoints", "DataFiles", "ModelFiles", "Schemas", "Targ
 #: Seconds that any input may take, and bytes of memory that reading a model file may take above its size.
 LONGEST, MEMORY = 10, 200_000_000
 _LONGEST_LINE = 1_100
+# Stands for the folder of a target in its inputs.
+_FOLDER = b"<folder>"
 _COMMAND = typer.main.get_command(app)
 
 
@@ -303,7 +305,8 @@ class Checkpoints(Target):
         self._others = [own for own in map(opened, self.files.values()) if own is not None]
 
     def seeds(self) -> list[bytes]:
-        return [name.encode() + b"\n" + content for name, content in self.files.items()]
+        own = str(self.folder).encode()
+        return [name.encode() + b"\n" + content.replace(own, _FOLDER) for name, content in self.files.items()]
 
     def mutated(
         self, content: bytes, rng: np.random.Generator, flip: Callable[[bytes], bytes] | None = None
@@ -321,7 +324,7 @@ class Checkpoints(Target):
         name = place.decode(errors="replace")
         if name not in self.files:
             return False
-        return self.resumes(name, own)
+        return self.resumes(name, own.replace(_FOLDER, str(self.folder).encode()))
 
     @staticmethod
     def _is_forged(name: str, content: bytes | None) -> bool:

@@ -82,3 +82,24 @@ def test_classes_beyond_what_a_file_may_have_are_refused(tmp_path, refused, n):
     )
     with refused("s.json", "column 'a'", "at most 1,000,000"):
         made.Schema.read(tmp_path / "s.json")
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"step": 0.5, "spikes": [1e308]}, "no multiple of its step"),  # how many steps is infinite
+        ({"step": 10**400}, "a number above 0"),
+        ({"periods": [10**400]}, "numbers above 0"),
+    ],
+)
+def test_numbers_beyond_float64_are_refused(tmp_path, refused, settings, word):
+    (tmp_path / "s.json").write_text(json.dumps({"columns": [{"name": "a", "kind": "numeric", **settings}]}))
+    with refused("s.json", "column 'a'", word):
+        made.Schema.read(tmp_path / "s.json")
+
+
+def test_a_name_with_half_a_character_is_written(tmp_path):
+    (tmp_path / "s.json").write_text('{"columns": [{"name": "a\\ud800", "kind": "numeric"}]}')
+    schema = made.Schema.read(tmp_path / "s.json")
+    schema.write(tmp_path / "again.json")
+    assert made.Schema.read(tmp_path / "again.json").names == ("a\ud800",)

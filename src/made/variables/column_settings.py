@@ -87,7 +87,7 @@ def check_settings(name: str, kind: str, settings: Mapping[str, Any]) -> None:
     classes = settings.get("classes")
     if settings.get("ordered") and isinstance(classes, list | tuple) and isinstance(classes[0], str):
         raise InputError(f"column {name!r}: ordered classes are numbers, and these are texts")
-    off = [own for own in spikes if step is not None and abs(own / step - round(own / step)) > 1e-9]
+    off = [own for own in spikes if step is not None and not _is_multiple(own, step)]
     if off:
         raise InputError(f"column {name!r}: its spike {off[0]:g} is no multiple of its step {step:g}")
 
@@ -202,7 +202,17 @@ def _shown(value: Any) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond float64
+        return False
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    steps = value / step
+    return math.isfinite(steps) and abs(steps - round(steps)) <= 1e-9
 
 
 def _check_classes(value: Any) -> str:
