@@ -18,7 +18,7 @@ from made.training.checkpoint import Checkpoint
 
 #: How many of each kind: of truncations, flipped bits, and forged files.
 NUMBER = int(os.environ.get("MADE_FUZZ_TABLES", "4"))
-READ = ["set/checkpoint.safetensors", "compared/comparison/1.safetensors", "refit/refit/0-2-of-2.safetensors"]
+READ = ["set/checkpoint.safetensors", "compared/comparison/1.safetensors", "refit/refit/0-"]
 SETTINGS = ["set/settings.json", "compared/settings.json", "compared/comparison/decisions.json"]
 
 
@@ -30,15 +30,22 @@ def runs():
     found.close()
 
 
-@pytest.mark.parametrize("name", READ)
-def test_every_truncation_of_a_checkpoint_is_noticed(runs, name):
+def named(runs, start):
+    """Return the name of the file that begins so: how long a refit is follows from the fit."""
+    return next(name for name in runs.files if name.startswith(start))
+
+
+@pytest.mark.parametrize("start", READ)
+def test_every_truncation_of_a_checkpoint_is_noticed(runs, start):
+    name = named(runs, start)
     content = runs.files[name]
     for end in range(0, len(content), max(1, len(content) // NUMBER)):
         assert not runs.resumes(name, content[:end]), end
 
 
-@pytest.mark.parametrize("name", READ)
-def test_every_flipped_bit_of_a_checkpoint_is_noticed(runs, name):
+@pytest.mark.parametrize("start", READ)
+def test_every_flipped_bit_of_a_checkpoint_is_noticed(runs, start):
+    name = named(runs, start)
     rng = np.random.default_rng(3)
     for place in rng.integers(0, len(runs.files[name]), NUMBER).tolist():
         content = bytearray(runs.files[name])
@@ -46,8 +53,9 @@ def test_every_flipped_bit_of_a_checkpoint_is_noticed(runs, name):
         assert not runs.resumes(name, bytes(content)), place
 
 
-@pytest.mark.parametrize("name", READ)
-def test_a_forged_checkpoint_is_refused_or_a_fit_goes_on(runs, name):
+@pytest.mark.parametrize("start", READ)
+def test_a_forged_checkpoint_is_refused_or_a_fit_goes_on(runs, start):
+    name = named(runs, start)
     parts, rng = opened(runs.files[name]), np.random.default_rng(4)
     assert parts is not None
     for _ in range(NUMBER):
@@ -116,3 +124,15 @@ def test_what_a_checkpoint_says_is_checked(runs, tmp_path, refused, change, word
     made.support.files.write_tensors(tmp_path / "c", kind, settings, tensors)
     with refused(str(tmp_path / "c"), "is damaged", word):
         Checkpoint.read(tmp_path / "c", model, training, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("compared/comparison/decisions.json", own) for own in ("{}", "7", "[[]]", "[[0, 0]]", "[[0, 9]]")),
+        ("compared/comparison/decisions.json", "[[0, Infinity]]"),
+        *(("compared/best.json", own) for own in ('{"valid_nll": NaN}', "{}", "[]", '{"valid_nll": "1"}')),
+    ],
+)
+def test_what_a_run_noted_of_itself_is_checked(runs, name, content):
+    assert not runs.resumes(name, content.encode())
