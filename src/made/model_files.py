@@ -17,6 +17,7 @@ from made.masks.mask_set import FRESH
 from made.support.errors import InputError
 from made.variables.class_groups import ClassGroups, default_coding
 from made.variables.column import NUMBER
+from made.variables.column_settings import MOST_CLASSES
 from made.variables.row_type import VARIABLE_KINDS, RowType
 
 __all__ = ["check_model", "check_numbers"]
@@ -24,8 +25,8 @@ __all__ = ["check_model", "check_numbers"]
 # Types that weights may have: they are read as float32.
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _MOST_MASKS = 10**7
-# Classes without labels take a hundred bytes each, and none of the file; each hash eight more.
-_MOST_CLASSES, _MOST_HASHES = 10**6, 16
+# Each hash of a class takes eight bytes, and none of the file.
+_MOST_HASHES = 16
 # Numbers in tables of features of classes and in maps that smooth them, and how many for a byte of the file.
 _MOST_ENTRIES, _ENTRIES_PER_BYTE = 2**21, 2
 
@@ -161,7 +162,7 @@ def _count(settings: Mapping[str, Any], most: int, budget: int) -> tuple[int, in
         raise InputError("the places of its context are none of its columns")
     if len(set(context)) < len(context):
         raise InputError("a column is context twice")
-    budgets = _Budgets(budget, _MOST_CLASSES)
+    budgets = _Budgets(budget, MOST_CLASSES)
     totals, first, places = [0, 0, 0], 0, sorted(context)
     for k, (entry, n) in enumerate(zip([*entries, *of_context], counts, strict=True)):
         inside = n if k >= len(entries) else 0
@@ -220,6 +221,6 @@ class _Budgets:
 
     def _check(self) -> None:
         if self.classes < 0:
-            raise InputError(f"it has more than {_MOST_CLASSES:,} classes without labels")
+            raise InputError(f"it has more than {MOST_CLASSES:,} classes without labels")
         if self.entries < 0:
             raise InputError("its classes want tables far larger than its tensors")

@@ -10,7 +10,9 @@ import datetime
 import decimal
 import fractions
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,9 @@ import polars
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+# `targets.py`, `seeds.py` and `mutations.py` are imported by name, as `guided.py` imports them.
+sys.path.insert(0, str(Path(__file__).parent))
 
 #: How many tables each test draws: a few in `make test`, 2,000 in `make test-long`.
 N_TABLES = int(os.environ.get("MADE_FUZZ_TABLES", "25"))

@@ -184,7 +184,7 @@ def test_two_finalists_go_to_the_end_and_are_mixed_where_that_helps(compare, row
         partner, file = outcome.partner
         assert {outcome.candidate.about, partner.about} == {"wide", "twin"}
         model = build(partner)
-        model.load_state_dict(best_weights(file))
+        model.load_state_dict(best_weights(file, model))
         assert model.nll(rows[500:]).numpy() == pytest.approx(other)
     again, logged = compare(plan)
     assert again.partner == outcome.partner

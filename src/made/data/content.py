@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib
 import io
+import logging
 import os
 import stat
 import sys
@@ -18,6 +19,8 @@ from made.data.suffixes import STANDARD_INPUT
 from made.support.errors import InputError
 
 __all__ = ["GZIP", "ZSTANDARD", "check_file", "from_home", "opened", "read_content", "unreadable"]
+
+_log = logging.getLogger(__name__)
 
 GZIP, ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -41,6 +44,8 @@ def read_content(path: Path) -> bytes:
     if str(path) == STANDARD_INPUT:
         if sys.stdin is None:
             raise InputError("standard input is closed; name a file, or pipe a table in")
+        if sys.stdin.isatty():  # a warning, as --quiet is about what is done, and nothing is
+            _log.warning("waiting for rows on standard input: type or paste a table, then Ctrl-D")
         content = sys.stdin.buffer.read()
     else:
         try:

@@ -21,7 +21,7 @@ from made.data.layout import Text, open_text, unified
 from made.data.raw import Raw
 from made.data.readers import of_frame, of_json, of_text
 from made.data.records import read_records
-from made.data.tables import damage_errors, scan_arrow, scan_parquet
+from made.data.tables import damage_errors, scan_arrow, scan_parquet, state_of
 from made.data.text import read_portion, refusing
 from made.data.words import are_gaps, has_decimal_comma
 from made.support.errors import InputError
@@ -99,14 +99,17 @@ class _OfTable(Portions):
 
     def __init__(self, path: Path, table: polars.LazyFrame, width: int, n_rows: int) -> None:
         self.path, self.n_rows = path, n_rows
-        self._table = table
+        self._table, self._state = table, state_of(path)
         self._size = _size_of(width)
 
     def __iter__(self) -> Iterator[Raw]:
-
         for first in range(0, max(self.n_rows, 1), self._size):
             try:
+                if state_of(self.path) != self._state:
+                    raise InputError(f"{self.path}: was written to while it was read; read it again")
                 frame = self._table.slice(first, self._size).collect()
+            except InputError:
+                raise
             except damage_errors() as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise InputError(f"{self.path}: a damaged file ({reason}); write it again") from error

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.data.content import check_file, from_home
-from made.data.tables import are_rounded, as_array, damage_errors, numbers_of, scan_parquet
+from made.data.tables import are_rounded, as_array, damage_errors, numbers_of, scan_parquet, state_of
 from made.support.errors import InputError
 from made.variables.column import find_column
 
@@ -196,7 +196,8 @@ class _ParquetFile(RowFile):
 
     def __init__(self, path: Path, columns: Sequence[str | int] | None) -> None:
         self.path = path
-        table, schema, self.n = scan_parquet(path)
+        table, schema, self.n = scan_parquet(path, in_place=True)
+        self._state = state_of(path)
         names = list(schema)
         _check_counts(path, self.n, len(names))
         if columns is not None:
@@ -205,10 +206,13 @@ class _ParquetFile(RowFile):
         self.columns, self.n_columns = tuple(names), len(names)
 
     def _read(self, first: int, n: int) -> NDArray[Any]:
-
         try:
+            if state_of(self.path) != self._state:
+                raise self._changed()
             frame = self._table.slice(first, n).collect()
             rows = as_array(frame) if are_rounded(frame) else frame.to_numpy()
+        except InputError:
+            raise
         except damage_errors() as error:
             raise self._changed(error) from error
         if len(rows) < n:

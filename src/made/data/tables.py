@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from made.data.content import unreadable
 from made.data.words import LARGEST_EXACT, are_gaps
 from made.support.errors import InputError
 from made.variables import frames
@@ -30,8 +31,11 @@ __all__ = [
     "read_table",
     "scan_arrow",
     "scan_parquet",
+    "state_of",
 ]
 
+# Bytes of a file up to which it is read as a whole: what is not mapped cannot change while it is decoded.
+_MOST_IN_MEMORY = 2**29
 # Days from 1970 whose nanoseconds an int64 holds.
 _DAYS_IN_NANOSECONDS = 106_000
 
@@ -43,8 +47,18 @@ def damage_errors() -> tuple[type[BaseException], ...]:
     return Exception, polars.exceptions.PanicException
 
 
-def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
+def scan_parquet(path: Path, *, in_place: bool = False) -> tuple[polars.LazyFrame, polars.Schema, int]:
     """Open a Parquet file without reading its rows.
+
+    A file of up to 512 MB is held in memory as it is, compressed: where one that is mapped is overwritten,
+    the system ends the process.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    in_place : bool
+        Do not hold it, however small it is.
 
     Returns
     -------
@@ -57,12 +71,13 @@ def scan_parquet(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int]:
     Raises
     ------
     InputError
-        If it is no Parquet file.
+        If it is no Parquet file, or is being written to.
     """
     import polars
 
+    source = path if in_place else _source(path)
     try:
-        table = polars.scan_parquet(path, glob=False, hive_partitioning=False)
+        table = polars.scan_parquet(source, glob=False, hive_partitioning=False)
         return table, table.collect_schema(), table.select(polars.len()).collect().item()
     except damage_errors() as error:
         raise InputError(f"{path}: not a Parquet file, or a damaged one; write it again") from error
@@ -72,11 +87,39 @@ def scan_arrow(path: Path) -> tuple[polars.LazyFrame, polars.Schema, int] | None
     """Open an Arrow file as `scan_parquet` opens Parquet; None if it is a stream, or none."""
     import polars
 
+    source = _source(path)
     try:
-        table = polars.scan_ipc(path, glob=False)
+        table = polars.scan_ipc(source, glob=False)
         return table, table.collect_schema(), table.select(polars.len()).collect().item()
     except damage_errors():
         return None
+
+
+def _source(path: Path) -> Path | bytes:
+    """Return what a file holds, as polars is to read it; of a large one its path.
+
+    Raises
+    ------
+    InputError
+        If it is written to meanwhile.
+    """
+    try:
+        before = state_of(path)
+        if before[0] > _MOST_IN_MEMORY:
+            return path
+        content = path.read_bytes()
+        after = state_of(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if before != after or len(content) != after[0]:
+        raise InputError(f"{path}: is written to while it is read; read it again when that has ended")
+    return content
+
+
+def state_of(path: Path) -> tuple[int, int, int]:
+    """Return what tells whether a file was written to or replaced: its size, time of change and number."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def numbers_of(
@@ -119,10 +162,12 @@ def read_table(path: Path, suffix: str) -> polars.DataFrame:
     try:
         if suffix == ".parquet":
             return scan_parquet(path)[0].collect()
-        try:
-            return polars.read_ipc(path)
-        except damage_errors():
-            return polars.read_ipc_stream(path)
+        found = scan_arrow(path)
+        if found is not None:
+            return found[0].collect()
+        return polars.read_ipc_stream(_source(path))
+    except InputError:
+        raise
     except damage_errors() as error:
         raise InputError(f"{path}: not {kind} file, or a damaged one; write it again") from error
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["as_table", "draw", "flower_table", "image_table"]
 
 _LARGEST_SIDE = 512  # a variable of more classes than that is a number, and its table fills memory
+# A file of a hundred bytes may say that it is larger, and take as long.
+_MOST_PIXELS, _LONGEST_SIDE = 2**26, 2**16
 _SUM_TOLERANCE = 1e-3  # a float32 table of 200 x 200 entries misses 1 by far less
 
 
@@ -98,8 +100,16 @@ def image_table(path: Path) -> np.ndarray[Any, Any]:
 
     try:
         with Image.open(path) as image:
+            width, height = image.size
+            if width * height > _MOST_PIXELS or max(image.size) > _LONGEST_SIDE:
+                raise InputError(
+                    f"{path}: an image of {width:,} x {height:,} pixels; scale it down to at most "
+                    f"{_MOST_PIXELS:,} pixels and sides of {_LONGEST_SIDE:,}"
+                )
             image.load()
             grey = _grey(image)
+    except InputError:
+        raise
     except Exception as error:  # each kind of image has errors of its own
         raise InputError(f"{path}: not an image that can be read ({_one_line(error)})") from error
     if max(grey.size) > _LARGEST_SIDE:

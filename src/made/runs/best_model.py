@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import Any
 
 from made.base import BaseModel
 from made.runs.folder import RunFolder
 from made.support.errors import InputError
+from made.training.checkpoint_checks import is_number
 
 __all__ = ["BestModel"]
 
@@ -31,7 +33,10 @@ class BestModel:
     def __init__(self, folder: RunFolder) -> None:
         self.folder, self.nll = folder, math.inf
         if folder.best_file.exists() and folder.model_file.exists():
-            self.nll = float(folder.read_json(folder.best_file.name)["valid_nll"])
+            nll: Any = folder.read_json(folder.best_file.name).get("valid_nll")
+            if not is_number(nll):
+                raise InputError(f"{folder.best_file} is damaged: delete it, and the run goes on")
+            self.nll = float(nll)
 
     def __call__(self, model: BaseModel, nll: float) -> None:
         """Write a model, if it is better than that in the file; where that fails, say so and go on."""

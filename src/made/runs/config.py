@@ -9,7 +9,9 @@ from typing import Any
 
 from made.data.choices import Choices
 from made.data.loading import origin_of
+from made.runs.config_checks import check_plan, check_settings
 from made.runs.folder import RunFolder
+from made.support.errors import InputError
 from made.tuning.candidates import Candidate
 from made.tuning.plan import Plan
 from made.tuning.recipes import DEFAULT
@@ -108,21 +110,35 @@ class RunConfig:
 
     @classmethod
     def of(cls, folder: Path, device: str = "auto") -> RunConfig:
-        """Read the config of the run in a folder."""
+        """Read the config of the run in a folder.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is damaged.
+        """
         settings, own = RunFolder(folder).read_json("settings.json"), RunFolder(folder).origin
+        try:
+            check_settings(settings)
+            if "plan" in settings:
+                check_plan(settings["plan"])
+            choices = Choices.from_dict(own)
+            plan = Plan.from_dict(settings["plan"]) if "plan" in settings else None
+        except InputError as error:
+            raise InputError(f"{folder / 'settings.json'} is damaged: {error}; begin a new run") from None
         return cls(
             data=own["name"],
             folder=folder,
             seed=own["seed"],
             data_dir=own["data_dir"],
             context=tuple(own.get("context", ())),
-            choices=Choices.from_dict(own),
+            choices=choices,
             model=settings.get("model", {}),
             coding=settings.get("coding"),
             training=settings.get("training", {}),
             recipe=settings.get("recipe", DEFAULT.name),
             chosen=settings.get("chosen"),
-            plan=Plan.from_dict(settings["plan"]) if "plan" in settings else None,
+            plan=plan,
             partner=settings.get("partner"),
             refit=settings.get("refit", False),
             update=settings.get("update"),

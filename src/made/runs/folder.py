@@ -71,6 +71,13 @@ class RunFolder:
         return self.path / _REFIT
 
     @property
+    def checkpoints(self) -> list[Path]:
+        """All that there are, of any fit of the run."""
+        numbered = "[0-9]*.safetensors"  # beside what processes of a comparison share
+        places = ((self.path, self.checkpoint_file.name), (self.comparison, numbered), (self.refit, numbered))
+        return [file for folder, name in places for file in sorted(folder.glob(name))]
+
+    @property
     def best_file(self) -> Path:
         """How good the model is, while the run goes on."""
         return self.path / "best.json"

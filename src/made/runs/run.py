@@ -6,7 +6,7 @@ import datetime
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from made.training.interrupt import deadline_in
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import when_updated
 from made.tuning.pipeline import Pipeline
-from made.tuning.recipes import find_recipe
+from made.tuning.recipes import as_recipe, find_recipe
 
 __all__ = ["RunResult", "run"]
 
@@ -106,7 +106,11 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     if not resume and start is None and pipeline.is_open:
         config = replace(config, plan=pipeline.plan(config.max_time, refit=config.refit))
     is_compared = config.plan is not None and config.chosen is None
-    model, training = (None, {}) if is_compared else _prepared(config, pipeline, start)
+    with _sound_settings(folder) if resume else nullcontext():
+        if resume and config.plan is not None:
+            for candidate in config.plan.candidates:
+                MADE(pipeline.schema, **as_recipe(candidate).model_settings({}))
+        model, training = (None, {}) if is_compared else _prepared(config, pipeline, start)
     with locked(folder.path):
         if not resume:
             folder.claim(force=force)
@@ -115,6 +119,8 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
                 _log.info("%s", config.plan)
         else:
             folder.check_writable()
+            for file in folder.checkpoints:  # before anything is written anew
+                history_of(file)
 
         def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
             folder.write_json("settings.json", _described(config, dataset, model, training))
@@ -240,6 +246,19 @@ def _prepared(config: RunConfig, pipeline: Pipeline, start: MADE | None) -> tupl
         model = MADE.from_settings(config.full["model"])
         return model.to(find_device(config.device)), {**config.full["training"], **config.training}
     return pipeline.prepare(config.candidate)
+
+
+@contextmanager
+def _sound_settings(folder: RunFolder) -> Iterator[None]:
+    """Say that it is the file of settings which is wrong, whatever an edited one makes fail."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        file = folder.path / "settings.json"
+        raise InputError(f"{file} is damaged: no model can be built ({reason}); begin a new run") from error
 
 
 def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:

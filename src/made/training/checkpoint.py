@@ -7,17 +7,20 @@ needs no state of any random generator: weights, optimizer, step and history are
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from made.base import BaseModel
 from made.support.errors import InputError
 from made.support.files import read_tensors, write_tensors
+from made.training.checkpoint_checks import check_header, check_optimizer, check_weights, history_from
 from made.training.history import History
-from made.training.optimizer import Adam
+from made.training.optimizer import Adam, make_optimizer
 from made.training.settings import TrainingSettings
 
 __all__ = ["Checkpoint", "best_weights", "fingerprint", "history_of"]
@@ -78,14 +81,16 @@ class Checkpoint:
         Raises
         ------
         InputError
-            If the checkpoint belongs to another fit: the message says what differs.
+            If the checkpoint belongs to another fit, or is damaged: the message says what differs.
         """
-        kind, header, tensors = read_tensors(path)
-        if kind != "checkpoint":
-            raise InputError(f"{path} holds a {kind}, not a checkpoint")
-        if not _describes(header["model"], model):
+        own = _read(path)
+        header = own.header
+        with _damaged(path):
+            is_same = _describes(header["model"], model)
+        if not is_same:
             raise InputError(f"{path} belongs to a model with other settings: resume with those of the run")
-        differences = settings.differences(TrainingSettings(**header["training"]))
+        with _damaged(path):
+            differences = settings.differences(TrainingSettings(**header["training"]))
         if differences:
             raise InputError(
                 f"{path} was written with another {', '.join(differences)}: resume with the same"
@@ -94,29 +99,72 @@ class Checkpoint:
             raise InputError(
                 f"{path} was written with other rows to train or validate on: resume with the same data"
             )
-        parts: dict[str, Weights] = {part: {} for part in _PARTS}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition("/")
-            parts[part][rest] = tensor
+        state, parts = model.state_dict(), own.parts
+        with _damaged(path):
+            check_weights("weights", parts["weights"], state)
+            if parts["best"] or own.history.best_epoch is not None:
+                check_weights("best weights", parts["best"], state)
+            averaged = dict(model.named_parameters()) if settings.ema else {}
+            check_weights("averages of weights", parts["average"], averaged)
+            check_optimizer(parts["optimizer"], make_optimizer(model, settings).parameters)
         return cls(
             step=header["step"],
-            history=History.from_dict(header["history"]),
+            history=own.history,
             data=data,
             seconds=header["seconds"],
             **parts,
         )
 
 
-def best_weights(path: str | Path) -> Weights:
-    """Return the weights of the best epoch in a checkpoint."""
-    _, _, tensors = read_tensors(path)
-    return {name[5:]: tensor for name, tensor in tensors.items() if name.startswith("best/")}
+def best_weights(path: str | Path, model: BaseModel) -> Weights:
+    """Return the weights of the best epoch in a checkpoint of a model."""
+    own = _read(path).parts["best"]
+    with _damaged(path):
+        check_weights("best weights", own, model.state_dict())
+    return own
 
 
 def history_of(path: str | Path) -> History:
     """Return the history of the fit in a checkpoint."""
-    _, header, _ = read_tensors(path)
-    return History.from_dict(header["history"])
+    return _read(path).history
+
+
+class _Content(NamedTuple):
+    """What a checkpoint holds: its header, its history, and tensors by part and name."""
+
+    header: dict[str, Any]
+    history: History
+    parts: dict[str, Weights]
+
+
+def _read(path: str | Path) -> _Content:
+    """Read a checkpoint of which nothing is known; whether it fits a model is left to be checked."""
+    if not Path(path).is_file():
+        raise InputError(f"there is no checkpoint {path}")
+    kind, header, tensors = read_tensors(path)
+    if kind != "checkpoint":
+        raise InputError(f"{path} holds a {kind}, not a checkpoint")
+    with _damaged(path):
+        check_header(header)
+        parts: dict[str, Weights] = {part: {} for part in _PARTS}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition("/")
+            if part not in parts:
+                raise InputError(f"{name} is no tensor of a checkpoint")
+            parts[part][rest] = tensor
+        return _Content(header, history_from(header["history"], header["step"]), parts)
+
+
+@contextmanager
+def _damaged(path: str | Path) -> Iterator[None]:
+    """Say of which file it is that something is wrong, whatever a stranger's settings make fail."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"it does not say {error}"
+        raise InputError(f"{path} is damaged: {reason}; delete it to begin its fit again") from error
 
 
 def optimizer_tensors(optimizer: Adam) -> Weights:

@@ -89,6 +89,8 @@ class Trainer:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where a checkpoint was written."""
+        if (self.valid is None) != (not checkpoint.history.valid_nll):
+            raise InputError("the checkpoint is damaged: its history is not of these validation rows")
         self.model.load_state_dict(checkpoint.weights)
         kind = checkpoint.history.steps
         if kind and kind != self.update.kind:  # another processor, or another number of steps

@@ -288,10 +288,16 @@ class Comparison:
         if not file.exists():
             return []
         try:
-            decisions = [[int(number) for number in kept] for kept in json.loads(file.read_text())]
+            decisions: list[list[int]] = json.loads(file.read_text())
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"cannot read {file}: {error}; delete it to compare again") from None
-        if len(decisions) > len(self.plan.rungs) or any(not 0 <= i < n for kept in decisions for i in kept):
+        left = list(range(n))
+        for kept in decisions if isinstance(decisions, list) else [None]:
+            is_list = isinstance(kept, list) and all(type(number) is int for number in kept)
+            if not is_list or not kept or len(set(kept)) < len(kept) or not set(kept) <= set(left):
+                raise InputError(f"{file} is damaged; delete it to compare again")
+            left = kept
+        if len(decisions) > len(self.plan.rungs):
             raise InputError(f"{file} is of another comparison; delete it to compare again")
         return decisions
 

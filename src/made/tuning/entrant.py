@@ -99,5 +99,5 @@ class Entrant:
 
 def with_best_weights(model: MADE, checkpoint: Path) -> MADE:
     """Give a model, as it was built, the best weights of its fit so far, and return it."""
-    model.load_state_dict(best_weights(checkpoint))
+    model.load_state_dict(best_weights(checkpoint, model))
     return model

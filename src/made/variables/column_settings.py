@@ -15,6 +15,7 @@ from made.variables.column import NUMERIC, Column
 __all__ = [
     "FITTED",
     "KINDS",
+    "MOST_CLASSES",
     "OPEN_KINDS",
     "SETTINGS",
     "arguments_of",
@@ -37,6 +38,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 #: The kind of an open column of each.
 OPEN_KINDS = {"numeric": NUMERIC, "category": "categorical", "date": DATE}
+#: Of how many classes without labels there are files: they take a hundred bytes each, and none of the file.
+MOST_CLASSES = 10**6
 #: Arguments that training rows set.
 FITTED = ("marginal", "grouping")
 
@@ -84,7 +87,7 @@ def check_settings(name: str, kind: str, settings: Mapping[str, Any]) -> None:
     classes = settings.get("classes")
     if settings.get("ordered") and isinstance(classes, list | tuple) and isinstance(classes[0], str):
         raise InputError(f"column {name!r}: ordered classes are numbers, and these are texts")
-    off = [own for own in spikes if step is not None and abs(own / step - round(own / step)) > 1e-9]
+    off = [own for own in spikes if step is not None and not _is_multiple(own, step)]
     if off:
         raise InputError(f"column {name!r}: its spike {off[0]:g} is no multiple of its step {step:g}")
 
@@ -199,11 +202,23 @@ def _shown(value: Any) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond float64
+        return False
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    steps = value / step
+    return math.isfinite(steps) and abs(steps - round(steps)) <= 1e-9
 
 
 def _check_classes(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
+        if value > MOST_CLASSES:
+            return f"are at most {MOST_CLASSES:,} where they have no labels"
         return "" if value >= 2 else "are at least two, or how many codes from 0 there are"
     words = "are a list of texts, or of whole numbers, in their order; or how many codes from 0 there are"
     if not isinstance(value, list | tuple) or len(value) < 2:

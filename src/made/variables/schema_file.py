@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,5 +111,11 @@ def read_entries(path: str | Path) -> list[Any]:
 
 def write_schema(schema: EditableColumns, path: str | Path) -> None:
     """Write a schema file, a line for each column; see `Schema.write`."""
-    lines = ",\n".join("  " + json.dumps(entry, ensure_ascii=False) for entry in entries_of(schema))
+    lines = ",\n".join("  " + _written(entry) for entry in entries_of(schema))
     write_aside(path, f'{{"columns": [\n{lines}\n]}}\n'.encode())
+
+
+def _written(entry: Mapping[str, Any]) -> str:
+    """Return an entry as JSON: escaped where it holds halves of characters, which UTF-8 has not."""
+    text = json.dumps(entry, ensure_ascii=False)
+    return json.dumps(entry) if re.search("[\ud800-\udfff]", text) else text
