@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from made.cli import complete, data, demo, evaluate, fit, report, reproduce, sample, schema, score, show
+from made.cli.options import with_addresses
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 
@@ -91,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         _check_arguments(arguments)
         with log_on_stderr(), _warnings_of_one_line():
-            code = app(args=arguments or ["--help"], prog_name="made", standalone_mode=False)
+            code = app(args=with_addresses(arguments) or ["--help"], prog_name="made", standalone_mode=False)
         sys.stdout.flush()
     except InputError as error:
         _fail(str(error), 2)
