@@ -154,8 +154,7 @@ def sample(
     portion = rows_per_portion(model)
     work = DrawnBatches(Packed.of(model, device), n, portion, seed, where)
     with _quiet():
-        places = ray.data.range(-(-n // portion), override_num_blocks=max(min(-(-n // portion), 1000), 1))
-        return _mapped(places, work, 1, device, workers)
+        return _mapped(_numbers(ray, max(-(-n // portion), 1)), work, 1, device, workers)
 
 
 def spread(
@@ -182,8 +181,7 @@ def spread(
     with connected(address) as ray:
         if not units:
             return
-        n_blocks = min(len(units), _MOST_BLOCKS)
-        numbers = ray.data.range(len(units), override_num_blocks=n_blocks)
+        numbers = _numbers(ray, len(units))
         work_on = _UnitsOfWorker(work, list(units))
         for row in _mapped(numbers, work_on, 1, work.packed.device, workers).iter_rows():
             known = {own.name for own in fields(Done)}
@@ -242,13 +240,20 @@ class _UnitsOfWorker:
         return {"number": numbers, "done": done}
 
 
+def _numbers(ray: Any, n: int) -> Dataset:
+    """Return 0..n-1 as a dataset. It is there: reading it would need a CPU beside those of workers."""
+    return ray.data.from_items(
+        [{"id": number} for number in range(n)], override_num_blocks=min(n, _MOST_BLOCKS)
+    )
+
+
 def _mapped(dataset: Dataset, work: Any, batch_size: int, device: str, workers: int | None) -> Dataset:
     """Apply work to the batches of a dataset, in workers that survive the loss of others."""
     ray = _imported()
     with _quiet():
         if not ray.is_initialized():
             ray.init(include_dashboard=False)
-        most = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        n_cpus = int(ray.cluster_resources().get("CPU", 1))
         needed = {"num_gpus": 1} if device != "cpu" else {}
         # A list, which is sent as it is: the object itself stays in the store.
         reference = [ray.put(work)]
@@ -257,8 +262,8 @@ def _mapped(dataset: Dataset, work: Any, batch_size: int, device: str, workers: 
             fn_constructor_args=(reference,),
             batch_size=batch_size,
             batch_format=work.batch_format,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
-            num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers or max(n_cpus, 1)),
+            num_cpus=1 if n_cpus > 1 else 0,  # the only one has to read, too
             **needed,
         )
 
