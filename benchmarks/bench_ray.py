@@ -32,6 +32,7 @@ from measure import machine, write
 COLUMNS, CLASSES, HIDDEN = 20, 5, 64
 STORE = 200 * 2**20
 HERE = Path(__file__).parent
+WAYS = ("command", "one", "two", "killed", "dataset")
 
 
 def rows_of(n: int, seed: int) -> np.ndarray[Any, Any]:
@@ -116,8 +117,8 @@ def workers_of(raylets: set[int]) -> list[int]:
 class Watch:
     """Notes the largest memory of a worker, and of this process, now and then."""
 
-    def __init__(self, nodes: list[Any]) -> None:
-        self.raylets, self.peak, self._ended = raylets_of(nodes), 0, threading.Event()
+    def __init__(self, own: Any) -> None:
+        self.raylets, self.peak, self._ended = raylets_of(own.list_all_nodes()), 0, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Watch:
@@ -146,7 +147,7 @@ def by_ray(work: ScoreUnits, units: list[Unit], n_nodes: int, *, kill: bool = Fa
     UnitFolder(work.out, units)
     killed: list[str] = []
     seen: list[int] = []
-    with cluster(n_nodes) as (own, nodes), Watch(nodes) as watch:
+    with cluster(n_nodes) as (own, nodes), Watch(own) as watch:
         began = time.perf_counter()
         first, rows_of_first = 0.0, 0
         for number, done in made.ray.spread(work, units):
@@ -181,7 +182,7 @@ def by_dataset(model: Path, files: list[Path], n_nodes: int) -> dict[str, Any]:
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    with cluster(n_nodes) as (_, nodes), Watch(nodes) as watch:
+    with cluster(n_nodes) as (own, _), Watch(own) as watch:
         began = time.perf_counter()
         scored = made.ray.score(ray.data.read_parquet([str(file) for file in files]), model)
         n, total = 0, 0.0
@@ -219,6 +220,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000_000)
     parser.add_argument("--file-rows", type=int, default=5_000_000)
     parser.add_argument("--folder", type=Path, help="where to make the files [a temporary place]")
+    parser.add_argument("--ways", nargs="*", default=WAYS, choices=WAYS)
     parser.add_argument("--note", default="", help="what is to be said of the machine")
     parser.add_argument("-o", "--out", type=Path, default=HERE / "results" / "ray.json")
     options = parser.parse_args()
@@ -249,18 +251,21 @@ def main() -> None:
         of_command = [Unit("", "", 0, 0, 0, name) for name in names]
         n, total, twice = summed(alone, of_command)
         results["rows out"], results["sum"], results["rows twice"] = n, total, twice
-        for name, n_nodes, kill in (
-            ("Ray, one worker", 1, False),
-            ("Ray, two workers", 2, False),
-            ("Ray, two workers, one killed, then a node", 2, True),
+        for way, name, n_nodes, kill in (
+            ("one", "Ray, one worker", 1, False),
+            ("two", "Ray, two workers", 2, False),
+            ("killed", "Ray, two workers, one killed, then a node", 2, True),
         ):
+            if way not in options.ways:
+                continue
             work = ScoreUnits(packed, folder / f"ray{n_nodes}{kill}")
             own = by_ray(work, units, n_nodes, kill=kill)
             n, total, twice = summed(work.out, units)
             own |= {"rows out": n, "sum": total, "rows twice": twice}
             own["rows that differ from the command's"] = different(work.out, alone, units, of_command)
             note(name, own)
-        note("Ray, a dataset, two workers", by_dataset(folder / "model.safetensors", files, 2))
+        if "dataset" in options.ways:
+            note("Ray, a dataset, two workers", by_dataset(folder / "model.safetensors", files, 2))
 
 
 if __name__ == "__main__":

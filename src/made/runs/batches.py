@@ -7,9 +7,11 @@ it.
 
 from __future__ import annotations
 
+import os
+import threading
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from made.data.readers import of_frame
 from made.model import MADE
 from made.runs.completer import Completer
 from made.runs.completions import score_partly_known
+from made.runs.folder import RunFolder
 from made.runs.other_columns import OtherColumns
 from made.runs.row_keys import row_keys
 from made.runs.rows import FoundRows, Tally, encode_readable
@@ -32,7 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchCompleter", "BatchScorer", "DrawnBatches"]
 
+Own = TypeVar("Own", bound="_Batches")
+
 _NAME = "the table"
+# Engines that work in threads share a model, which loads once and remembers what it has said.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class _Batches:
@@ -41,8 +48,16 @@ class _Batches:
     #: What Ray Data hands over.
     batch_format = "pyarrow"
 
-    def __init__(self, packed: Packed, key: str | None) -> None:
+    def __init__(self, packed: Packed, *, key: str | None = None) -> None:
         self.packed, self.key = packed, key
+
+    @classmethod
+    def of(
+        cls: type[Own], run: str | os.PathLike[str] | MADE, *, device: str = "cpu", **settings: Any
+    ) -> Own:
+        """Return what works with a model: the folder of a run, a model file, or a model; see the class."""
+        model = run if isinstance(run, MADE) else RunFolder(Path(run)).load_model()
+        return cls(Packed.of(model, device), **settings)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent: not what was loaded."""
@@ -83,15 +98,15 @@ class BatchScorer(_Batches):
     def __init__(
         self, packed: Packed, *, column: str = "log_prob", key: str | None = None, particles: int = 1000
     ) -> None:
-        super().__init__(packed, key)
+        super().__init__(packed, key=key)
         self.column, self.particles = column, particles
 
     def __call__(self, table: Any) -> Any:
         """Return a table of pyarrow or pandas with the column."""
         import polars
 
-        own = polars.DataFrame(table)
-        log_prob = self.log_prob(own)
+        with _ONE_AT_A_TIME:
+            log_prob = self.log_prob(polars.DataFrame(table))
         if hasattr(table, "append_column"):
             return table.append_column(self.column, polars.Series(log_prob).fill_nan(None).to_arrow())
         return table.assign(**{self.column: log_prob})
@@ -130,14 +145,15 @@ class BatchCompleter(_Batches):
     def __init__(
         self, packed: Packed, *, key: str | None = None, number: int | None = None, **settings: Any
     ) -> None:
-        super().__init__(packed, key)
+        super().__init__(packed, key=key)
         self.number, self.settings = number, settings
 
     def __call__(self, table: Any) -> Any:
         """Return a table of pyarrow or pandas, of the columns of the model, then the others."""
         import polars
 
-        own = self.complete(polars.DataFrame(table))
+        with _ONE_AT_A_TIME:
+            own = self.complete(polars.DataFrame(table))
         return own.to_arrow() if hasattr(table, "append_column") else own.to_pandas()
 
     def complete(self, table: polars.DataFrame) -> polars.DataFrame:
@@ -169,7 +185,7 @@ class DrawnBatches(_Batches):
     """
 
     def __init__(self, packed: Packed, n: int, portion: int, seed: int, where: Any = None) -> None:
-        super().__init__(packed, None)
+        super().__init__(packed)
         self.n, self.portion, self.seed, self.where = n, portion, seed, where
 
     def __call__(self, numbers: Any) -> Any:

@@ -110,11 +110,11 @@ def score_model(model: MADE, rows: RowsLike, advance: Callable[[int], None] = la
 def _filled_up(rows: Rows, each: int) -> Rows:
     """Return rows with some of them repeated behind, on a CPU: a multiple of `each`.
 
-    Products of matrices of one shape treat each row alike, whatever rows are beside it. Those of numbers do
-    so but for the last digits, and those of a GPU would be filled up with too many.
+    Products of matrices of one shape treat each row alike, whatever rows are beside it. What is done with
+    numbers does so but for the last digits. A GPU would have to fill up with too many.
     """
     n = len(rows)
-    if n % each == 0 or rows.bodies is not None or rows.codes.device.type != "cpu":
+    if n % each == 0 or rows.codes.device.type != "cpu":
         return rows
     return rows[torch.arange(-(-n // each) * each) % n]
 
