@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made import baselines as baselines
     from made import data as data
     from made import plots as plots
+    from made import ray as ray
     from made.autoencoder import Autoencoder as Autoencoder
     from made.data.inference import infer_schema as infer_schema
     from made.loading import load as load
@@ -63,7 +64,7 @@ _HOMES = {
     "marginal": "made.queries.functions",
     "odd_entries": "made.queries.odd_entries",
 }
-_MODULES = ("baselines", "data", "plots")
+_MODULES = ("baselines", "data", "plots", "ray")
 
 __all__ = sorted([*_HOMES, *_MODULES, "__version__"])
 

@@ -30,6 +30,7 @@ from made.cli import (
     show,
 )
 from made.cli.console import INTERRUPTED
+from made.cli.options import with_addresses
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 from made.training.interrupt import Termination, terminable
@@ -110,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         _check_arguments(arguments)
         with terminable() as termination, log_on_stderr(), _warnings_of_one_line():
-            code = app(args=arguments or ["--help"], prog_name="made", standalone_mode=False)
+            code = app(args=with_addresses(arguments) or ["--help"], prog_name="made", standalone_mode=False)
         sys.stdout.flush()
     except InputError as error:
         _fail(str(error), 2)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import tell, tell_rejected
-from made.cli.options import DataDir, Device, Run, Where, check_out, load_run
+from made.cli.options import DataDir, Device, Ray, Run, Where, check_out, load_run
+from made.cli.units import do_units, folder_of, goes_into_folder, name_of_files, tell_rejected_units
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -30,11 +32,12 @@ _PER_IMAGE = 6
 
 def complete(
     run: Run,
-    rows: Annotated[
-        str | None,
+    files: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[ROWS]",
-            help="A file of rows, unknown entries empty, ?, NA or NaN; - is standard input.",
+            metavar="[ROWS...]",
+            help="A file of rows, unknown entries empty, ?, NA or NaN; - is standard input. Or several "
+            ".parquet files, or their folder.",
             show_default=False,
         ),
     ] = None,
@@ -70,21 +73,105 @@ def complete(
     max_states: Annotated[int, typer.Option(help="Sum exactly over at most this many states.")] = 4096,
     seed: Annotated[int, typer.Option(help="Of the particles and of the completions.")] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help=".csv, .parquet, .npy or .png [CSV on the screen]."),
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=".csv, .parquet, .npy or .png [CSV on the screen]; a folder for several files, or where it "
+            "ends in /.",
+        ),
     ] = None,
     data_dir: DataDir = None,
     device: Device = "cpu",
+    ray: Ray = None,
 ) -> None:
     """Fill in the unknown entries of rows, and say how: exactly, or estimated.
 
     Columns are found by their names, in any order. Others pass through, and one that is not there is
     filled in; what is written has the columns of the run, in its order, then the others as they are. Rows
     that cannot be read are left out; FILE.rejected.csv, beside FILE, says why.
+
+    Several .parquet files are completed unit by unit, a run of row groups each, and a unit is one file of the
+    folder, where `file` and `row` (its number there, from 0) say which row it is; what is drawn is a function
+    of these and the seed. The command, run again, does what is not there yet. --ray does the units on a
+    cluster.
     """
+    how: dict[str, Any] = {"where": where} if where else {}
+    how |= {"method": method, "particles": particles, "max_states": max_states, "seed": seed, "kind": kind}
+    how |= {} if level is None else {"level": level}
+    _check(files, half, number, how)
+    if files and goes_into_folder(files, out, ray):
+        _into_folder(run, files, folder_of(out), number, device, ray, how)
+    elif ray is not None:
+        raise InputError("--ray completes files of rows: leave --half out")
+    else:
+        place = None if out is None else Path(out)
+        _into_file(run, files[0] if files else None, half, number, how, place, data_dir, device)
+
+
+def _check(files: list[str] | None, half: str | None, number: int | None, how: dict[str, Any]) -> None:
+    """Check what concerns all ways."""
+    from made.queries.questions import KINDS, METHODS
+
+    if (not files) == (half is None):
+        raise InputError(
+            "made complete needs either ROWS, a file of incomplete rows, or --half for images of the run"
+        )
+    for option, known in (("kind", KINDS), ("method", METHODS)):
+        if how[option] not in known:
+            raise InputError(f"--{option} is one of {', '.join(known)}; got {how[option]!r}")
+    if number is not None and number < 0:
+        raise InputError(f"-n is the number of completions of each row, at least 0; got {number}")
+    if number is not None and how["kind"] != "draw":
+        raise InputError(
+            f"-n asks for several samples: with --kind {how['kind']} each row has one completion"
+        )
+    if "level" in how and how["kind"] != "mean":
+        raise InputError(f"--level is that of an interval: --kind {how['kind']} has none, --kind mean has")
+
+
+def _into_folder(
+    run: Path,
+    names: list[str],
+    out: Path,
+    number: int | None,
+    device: str,
+    ray: str | None,
+    how: dict[str, Any],
+) -> None:
+    from made.queries.questions import KINDS
+    from made.runs.unit_work import CompleteUnits, Packed
+    from made.runs.units import ROWS_OF_SLOW, digest_of, find_units, parquet_files
+
+    paths = parquet_files(names)
+    _, model = load_run(run, device)
+    packed = Packed.of(model, device)
+    job = digest_of({"command": "complete", "model": packed.digest, "number": number, **how})
+    units = find_units(paths, job, ROWS_OF_SLOW)
+    done = do_units(CompleteUnits(packed, out, number, **how), out, units, "completing", model.schema, ray)
+    each = "" if number is None else f", {number:,} of each row"
+    tell(
+        f"{name_of_files(paths)}: {done.n_rows:,} rows, {done.n_unknown:,} unknown entries; "
+        f"{KINDS[how['kind']]}{each}: {out}"
+    )
+    _tell_counts(done.how, done.poor)
+    tell_rejected_units(done, out, "left out")
+
+
+def _into_file(
+    run: Path,
+    rows: str | None,
+    half: str | None,
+    number: int | None,
+    how: dict[str, Any],
+    out: Path | None,
+    data_dir: str | None,
+    device: str,
+) -> None:
     import numpy as np
 
-    from made.queries.questions import KINDS, METHODS
+    from made.queries.questions import KINDS
     from made.runs.completer import Completer
     from made.runs.completions import (
         IMAGES,
@@ -97,19 +184,7 @@ def complete(
     from made.runs.row_source import portions_of_file
     from made.runs.samples import csv_text, write_rows
 
-    if (rows is None) == (half is None):
-        raise InputError(
-            "made complete needs either ROWS, a file of incomplete rows, or --half for images of the run"
-        )
-    for option, value, known in (("--kind", kind, KINDS), ("--method", method, METHODS)):
-        if value not in known:
-            raise InputError(f"{option} is one of {', '.join(known)}; got {value!r}")
-    if number is not None and number < 0:
-        raise InputError(f"-n is the number of completions of each row, at least 0; got {number}")
-    if number is not None and kind != "draw":
-        raise InputError(f"-n asks for several samples: with --kind {kind} each row has one completion")
-    if level is not None and kind != "mean":
-        raise InputError(f"--level is that of an interval: --kind {kind} has none, --kind mean has")
+    kind, seed = how["kind"], how["seed"]
     check_out(out, "completions")
     if kind == "mean" and out is not None and out.suffix not in (".csv", ".parquet"):
         raise InputError(f"{out}: means have intervals beside them: write .csv or .parquet")
@@ -125,9 +200,6 @@ def complete(
         check_picture(out, images, number, model.schema.image_shape)
         images = images[:IMAGES]
     source = portions_of_file(model, rows or "") if images is None else images.as_source(model)
-    how: dict[str, Any] = {"where": where} if where else {}
-    how |= {"method": method, "particles": particles, "max_states": max_states, "seed": seed, "kind": kind}
-    how |= {} if level is None else {"level": level}
     completer = Completer(model, number, **how)
 
     has_names = out is None or out.suffix in (".csv", ".parquet")
@@ -172,7 +244,11 @@ def _tell_how(name: str, completer: Completer, what: str, out: Path | None) -> N
     each = "" if completer.number is None else f", {completer.number:,} of each row"
     place = "" if out is None else f": {out}"
     tell(f"{name}: {completer.n_rows:,} rows, {completer.n_unknown:,} unknown entries; {what}{each}{place}")
-    for how, count in completer.how.most_common():
-        tell(f"  {count:,} {'row' if count == 1 else 'rows'} {how}")
-    if poor := completer.poor:
+    _tell_counts(completer.how, completer.poor)
+
+
+def _tell_counts(how: Mapping[str, int], poor: str) -> None:
+    for own, count in Counter(how).most_common():
+        tell(f"  {count:,} {'row' if count == 1 else 'rows'} {own}")
+    if poor:
         tell(f"  {poor}, or use --method given-first with a model of several orderings")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from made.model import MADE
     from made.runs.folder import RunFolder
 
-__all__ = ["DataDir", "Device", "Run", "Split", "Where", "check_out", "load_run"]
+__all__ = ["DataDir", "Device", "Ray", "Run", "Split", "Where", "check_out", "load_run", "with_addresses"]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a model file.")]
 Split = Annotated[
@@ -22,6 +25,14 @@ Split = Annotated[
 ]
 DataDir = Annotated[str | None, typer.Option(help="Where named data sets lie [$MADE_DATA_DIR].")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[ADDRESS]",
+        help="Do the work on a Ray cluster, into a folder: that of the address (HOST:PORT, ray://HOST:PORT, "
+        "auto), or without one a cluster that is begun on this machine.",
+    ),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,6 +41,9 @@ Where = Annotated[
         '"income is not missing"; may be given several times.',
     ),
 ]
+
+# What stands for a cluster behind --ray, and is no file.
+_ADDRESS = re.compile(r"auto|local|ray://.+|[^/\\\s]+:\d+")
 
 # What `made sample` and `made complete` write.
 _ROWS_OUT = (".csv", ".parquet", ".npy", ".png")
@@ -47,6 +61,24 @@ def check_out(out: Path | None, what: str) -> None:
     """
     if out is not None and out.suffix not in _ROWS_OUT:
         raise InputError(f"{out}: {what} are written as {', '.join(_ROWS_OUT[:-1])} or {_ROWS_OUT[-1]}")
+
+
+def with_addresses(arguments: Sequence[str]) -> list[str]:
+    """Return arguments of the command line with ``local`` behind each --ray that has no address.
+
+    Examples
+    --------
+    >>> with_addresses(["score", "--ray", "runs/a", "-o", "scores"])
+    ['score', '--ray', 'local', 'runs/a', '-o', 'scores']
+    >>> with_addresses(["score", "--ray", "10.0.0.1:6379"])
+    ['score', '--ray', '10.0.0.1:6379']
+    """
+    found: list[str] = []
+    for own, after in pairwise([*arguments, ""]):
+        found.append(own)
+        if own == "--ray" and not _ADDRESS.fullmatch(after):
+            found.append("local")
+    return found
 
 
 def load_run(run: Path, device: str = "cpu") -> tuple[RunFolder, MADE]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import tell
-from made.cli.options import Device, Run, Where, check_out, load_run
+from made.cli.options import Device, Ray, Run, Where, check_out, load_run
+from made.cli.units import do_units, folder_of, goes_into_folder
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -30,8 +31,13 @@ def sample(
     n: Annotated[int, typer.Option("--number", "-n", help="How many rows.")] = 100,
     seed: Annotated[int, typer.Option(help="Row i is a function of (seed, i).")] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help=".csv, .parquet, .npy or .png [CSV on the screen]."),
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=".csv, .parquet, .npy or .png [CSV on the screen]; a folder, where it ends in /.",
+        ),
     ] = None,
     given: Annotated[
         str | None,
@@ -43,16 +49,68 @@ def sample(
         typer.Option(metavar="VALUES", help='For a model fitted with --context: "age=3,sex=1".'),
     ] = None,
     device: Device = "cpu",
+    ray: Ray = None,
 ) -> None:
-    """Draw new rows from a trained model."""
+    """Draw new rows from a trained model.
+
+    Into a folder they go as several .parquet files, which hold the same rows; the command, run again, draws
+    what is not there yet. --ray draws them on a cluster.
+    """
+    if goes_into_folder([], out, ray):
+        _into_folder(run, n, folder_of(out), device, ray, seed, given, where, context)
+        return
+    _into_file(run, n, seed, None if out is None else Path(out), given, where, context, device)
+
+
+def _into_folder(
+    run: Path,
+    n: int,
+    out: Path,
+    device: str,
+    ray: str | None,
+    seed: int,
+    given: str | None,
+    where: list[str] | None,
+    context: str | None,
+) -> None:
+    from made.runs.completions import how_given
+    from made.runs.given_text import read_context, read_given_values
+    from made.runs.samples import rows_per_portion
+    from made.runs.unit_work import DrawUnits, Packed
+    from made.runs.units import ROWS, digest_of, drawn_units
+
+    _, model = load_run(run, device)
+    _check_number(n)
+    known, features = read_given_values(given, model), read_context(context, model)
+    packed = Packed.of(model, device)
+    about = {"model": packed.digest, "n": n, "seed": seed, "given": given, "where": where, "context": context}
+    portion = rows_per_portion(model)
+    most = max(ROWS // portion, 1) * portion
+    units = drawn_units(n, digest_of({"command": "sample", **about}), most)
+    work = DrawUnits(packed, out, seed, given=known, where=where, context=features)
+    do_units(work, out, units, "drawing", model.schema, ray)
+    tell(f"{n:,} rows drawn with seed {seed}, {len(units):,} files: {out}")
+    if known is not None or where:
+        _tell_conditions(given, where, how_given(model, known, features, where))
+
+
+def _into_file(
+    run: Path,
+    n: int,
+    seed: int,
+    out: Path | None,
+    given: str | None,
+    where: list[str] | None,
+    context: str | None,
+    device: str,
+) -> None:
     from made.runs.completions import how_given
     from made.runs.given_text import read_context, read_given_values
     from made.runs.samples import csv_text, draw_portions, write_rows
 
     check_out(out, "samples")
     _, model = load_run(run, device)
-    if n < 0:
-        raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
+    _check_number(n)
     known, features = read_given_values(given, model), read_context(context, model)
     # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
     with counting("drawing", n, hidden=out is None and sys.stdout.isatty()) as advance:
@@ -67,8 +125,17 @@ def sample(
     if out is not None:
         tell(f"{n:,} rows drawn with seed {seed}: {out}")
     if known is not None or where:
-        conditions = _shortened(", ".join(filter(None, [given, *(where or [])])))
-        tell(f"drawn given {conditions}; {how_given(model, known, features, where)}")
+        _tell_conditions(given, where, how_given(model, known, features, where))
+
+
+def _check_number(n: int) -> None:
+    if n < 0:
+        raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
+
+
+def _tell_conditions(given: str | None, where: list[str] | None, how: str) -> None:
+    conditions = _shortened(", ".join(filter(None, [given, *(where or [])])))
+    tell(f"drawn given {conditions}; {how}")
 
 
 def _shortened(text: str, most: int = 60) -> str:

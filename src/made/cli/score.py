@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from made.cli.console import command, tell, tell_rejected
-from made.cli.options import DataDir, Device, Run, Split, load_run
+from made.cli.options import DataDir, Device, Ray, Run, Split, load_run
+from made.cli.units import do_units, folder_of, goes_into_folder, name_of_files, tell_rejected_units
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -28,10 +29,20 @@ _MOST_TO_ASK = 64
 def score(
     run: Run,
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A name or a path of rows; - is standard input.")
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="A name or a path of rows; - is standard input. Or several .parquet files, or their folder.",
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help=".csv or .parquet [CSV on the screen].")
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=".csv or .parquet [CSV on the screen]; a folder for several files, or where it ends in /.",
+        ),
     ] = None,
     split: Split = None,
     per_column: Annotated[
@@ -57,6 +68,7 @@ def score(
         int, typer.Option(help="Per row and mask, where log p of an incomplete row is estimated.")
     ] = 1000,
     device: Device = "cpu",
+    ray: Ray = None,
 ) -> None:
     """Write the log-probability of every row in nats, and its percentile among held-out rows of the run.
 
@@ -73,7 +85,85 @@ def score(
 
     Columns are found by their names, in any order. Others are passed over, and one that is not there is
     unknown. Rows that cannot be read have no score; FILE.rejected.csv, beside FILE, says why.
+
+    Several .parquet files are scored unit by unit, a run of row groups each, and a unit is one file of the
+    folder: its rows have `file`, `row` (its number there, from 0) and the columns above; rows with unknown
+    entries have no percentile. The command, run again, does what is not there yet. --ray does the units on a
+    cluster.
     """
+    if goes_into_folder(data, out, ray):
+        scorer_settings = {"per_column": per_column, "per_variable": per_variable, "particles": particles}
+        _into_folder(
+            run, data, folder_of(out), split, data_dir, device, ray, {**scorer_settings, "parts": parts}
+        )
+        return
+    _into_file(
+        run,
+        data[0],
+        None if out is None else Path(out),
+        split,
+        per_column=per_column,
+        per_variable=per_variable,
+        parts=parts,
+        data_dir=data_dir,
+        particles=particles,
+        device=device,
+    )
+
+
+def _into_folder(
+    run: Path,
+    names: list[str],
+    out: Path,
+    split: str | None,
+    data_dir: str | None,
+    device: str,
+    ray: str | None,
+    settings: dict[str, Any],
+) -> None:
+    from made.runs.held_out import HeldOut
+    from made.runs.unit_work import Packed, ScoreUnits, mean_score
+    from made.runs.units import ROWS, ROWS_OF_SLOW, digest_of, find_units, parquet_files
+
+    if split is not None:
+        raise InputError("--split is for one file: of several files all rows are scored")
+    paths = parquet_files(names)
+    folder, model = load_run(run, device)
+    held_out, why = HeldOut.find(folder, model, data_dir)
+    if held_out is None:
+        tell(f"no percentiles: {why}")
+    packed = Packed.of(model, device)
+    about = {"model": packed.digest, "held_out": None if held_out is None else held_out.log_prob.tolist()}
+    job = digest_of({"command": "score", **about, **settings})
+    is_slow = settings["per_column"] or settings["parts"]
+    units = find_units(paths, job, ROWS_OF_SLOW if is_slow else ROWS)
+    work = ScoreUnits(packed, out, held_out, **settings)
+    done = do_units(work, out, units, "scoring", model.schema, ray)
+    if note := done.unseen:
+        tell(note)
+    tell_rejected_units(done, out, "without a score")
+    n_rows, mean = mean_score([out / unit.name for unit in units])
+    what = f"log p of {n_rows:,} rows ({name_of_files(paths)}, {len(units):,} units)"
+    tell(f"{what}, mean {mean:.3f} nats: {out}" if n_rows else f"{what}: {out}")
+    if done.n_gaps:
+        tell(f"  {done.n_gaps:,} rows have unknown entries, {done.n_estimated:,} of them were estimated")
+    if poor := done.poor:
+        tell(f"  {poor}")
+
+
+def _into_file(
+    run: Path,
+    data: str,
+    out: Path | None,
+    split: str | None,
+    *,
+    per_column: bool,
+    per_variable: bool,
+    parts: bool,
+    data_dir: str | None,
+    particles: int,
+    device: str,
+) -> None:
     from made.runs.row_source import find_portions
     from made.runs.scoring import Scorer, ScoreTally
     from made.runs.table_out import ColumnsOut

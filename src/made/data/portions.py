@@ -29,7 +29,7 @@ from made.support.errors import InputError
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["ROWS", "Portions", "open_portions"]
+__all__ = ["ROWS", "Portions", "open_portions", "rows_of_portion"]
 
 #: Rows of a portion: a multiple of the batches of a model, so that these are cut as those of a whole file.
 ROWS = 3 * 2**14
@@ -100,7 +100,7 @@ class _OfTable(Portions):
     def __init__(self, path: Path, table: polars.LazyFrame, width: int, n_rows: int) -> None:
         self.path, self.n_rows = path, n_rows
         self._table, self._state = table, state_of(path)
-        self._size = _size_of(width)
+        self._size = rows_of_portion(width)
 
     def __iter__(self) -> Iterator[Raw]:
         for first in range(0, max(self.n_rows, 1), self._size):
@@ -143,7 +143,7 @@ class _OfText(Portions):
             text = open_text(self.path, self._missing, next(chunks, b""))
             if text.may_have_commas and self._has_commas:
                 text = text._replace(commas=self._columns_with_commas())
-            for body in _blocks(chain([text.body], chunks), _size_of(_width_of(text))):
+            for body in _blocks(chain([text.body], chunks), rows_of_portion(_width_of(text))):
                 if n_rows and not body.strip():
                     continue
                 table = read_portion(text._replace(body=body), **settings)
@@ -162,7 +162,7 @@ class _OfText(Portions):
         with self._opened() as file:
             chunks = _unified_chunks(self.path, file)
             text = open_text(self.path, self._missing, next(chunks, b""))
-            for body in _blocks(chain([text.body], chunks), _size_of(_width_of(text))):
+            for body in _blocks(chain([text.body], chunks), rows_of_portion(_width_of(text))):
                 fields = read_records(text._replace(body=body)).fields
                 text = text._replace(width=text.width or fields.width)
                 if fields.width:
@@ -186,7 +186,7 @@ class _OfJsonLines(Portions):
 
     def __iter__(self) -> Iterator[Raw]:
         first = 0
-        for lines in self._blocks(_size_of(len(self._columns.kinds))):
+        for lines in self._blocks(rows_of_portion(len(self._columns.kinds))):
             objects, faults = objects_of(self.path, lines, lenient=self._lenient)
             numbers = np.array([number for number, _ in lines], dtype=np.int64)
             table = JsonTable(self._columns.frame(objects), numbers, faults)
@@ -207,7 +207,7 @@ def _width_of(text: Text) -> int:
     return first.count(text.separator.encode()) + 1 if text.columns is None else len(text.columns)
 
 
-def _size_of(width: int) -> int:
+def rows_of_portion(width: int) -> int:
     """Return how many rows of this many columns are a portion."""
     return min(ROWS, max(_ENTRIES // max(width, 1), 1024))
 

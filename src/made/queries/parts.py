@@ -11,8 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from made.masks.ordering import IntArray
 from made.queries.density import Askable, Floats
-from made.queries.query import MAX_STATES, N_PARTICLES, Query
+from made.queries.query import MAX_STATES, N_PARTICLES, Query, row_numbers
 from made.queries.work import index
 from made.support.errors import InputError
 from made.variables.conditions import RECORDED, OneOf
@@ -60,7 +61,7 @@ def log_prob_parts(
     *,
     context: ArrayLike | Tensor | None = None,
     particles: int = N_PARTICLES,
-    first: int = 0,
+    first: int | IntArray = 0,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Parts:
     """Return log P(which entries are missing), and log p of the rows without it.
@@ -78,8 +79,8 @@ def log_prob_parts(
         (n, C), or (C,) for all rows: for a model of p(x | c).
     particles : int
         Per row and mask, where an answer is estimated.
-    first : int
-        Number of the first row, for the particles of log p of rows with unknown entries.
+    first : int or (n,) int array
+        Number of the first row, or of each, for the particles of log p of rows with unknown entries.
     advance : callable
         Told how many rows are done, now and then.
 
@@ -103,7 +104,7 @@ def log_prob_parts(
         )
     encoded = model.rows(rows, context).to(torch.device("cpu"))
     question = Query.of(model, "auto", None, 0, particles, MAX_STATES)
-    numbers = np.arange(len(encoded)) + first
+    numbers = row_numbers(first, len(encoded))
     whole = question.evidence(encoded, numbers)
     missing, error = np.zeros((2, len(encoded)))
     patterns, which = np.unique(_states(model, encoded, may_miss), axis=0, return_inverse=True)

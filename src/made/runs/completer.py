@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from made.masks.ordering import IntArray
 from made.model import MADE
 from made.queries.evidence import POOR
+from made.queries.query import row_numbers
 from made.queries.questions import check_completions
 from made.queries.results import Answer
 from made.runs.completions import intervals_of, poor_estimates, values_beside, with_ends
@@ -54,7 +56,8 @@ class Completer:
         self.beside = intervals_of(model) if settings.get("kind") == "mean" else []
         self.n_rows = self.n_unknown = 0
         self.how: Counter[str] = Counter()
-        self._poor: list[NDArray[np.float64]] = []
+        #: Small effective numbers of particles of its estimates so far.
+        self.few: list[NDArray[np.float64]] = []
         self._at_once = 1
 
     @property
@@ -65,10 +68,10 @@ class Completer:
     @property
     def poor(self) -> str:
         """How many estimates rest on few effective particles, in words."""
-        return poor_estimates(np.concatenate([np.zeros(0), *self._poor]))
+        return poor_estimates(np.concatenate([np.zeros(0), *self.few]))
 
     def complete(
-        self, rows: Rows, first: int = 0, advance: Callable[[int], None] = lambda n: None
+        self, rows: Rows, first: int | IntArray = 0, advance: Callable[[int], None] = lambda n: None
     ) -> NDArray[Any]:
         """Return the values of some rows, (n * number, columns), completed, with those of `beside`.
 
@@ -76,12 +79,12 @@ class Completer:
         ----------
         rows : Rows
             n, with their context.
-        first : int
-            Number of the first row.
+        first : int or (n,) int array
+            Number of the first row, or of each.
         advance : callable
             Told how many rows are done, now and then.
         """
-        known = rows.mask.cpu().numpy()
+        known, numbers = rows.mask.cpu().numpy(), row_numbers(first, len(rows))
         asked = np.flatnonzero(~known.all(axis=1)) if self._passes_through else np.arange(len(rows))
         each = self.each
         check_completions(len(rows), each, self.model.n_variables)
@@ -93,7 +96,7 @@ class Completer:
         at = 0
         while at < len(asked):
             some = asked[at : at + self._at_once]
-            answer = self._answer(rows[torch.from_numpy(some).to(rows.codes.device)], first + some)
+            answer = self._answer(rows[torch.from_numpy(some).to(rows.codes.device)], numbers[some])
             own = values_beside(self.model, answer)
             if own.dtype == object and values.dtype != object:
                 values = values.astype(object)
@@ -113,5 +116,5 @@ class Completer:
             warnings.simplefilter("ignore", PoorEstimateWarning)
             answer = self.model.complete(rows, number=self.number, first=numbers, **self.settings)
         self.how.update(answer.how)
-        self._poor.append(answer.ess[answer.ess < POOR])
+        self.few.append(answer.ess[answer.ess < POOR])
         return answer

@@ -16,7 +16,7 @@ from made import plots
 from made.masks.ordering import IntArray
 from made.model import MADE
 from made.queries.evidence import POOR
-from made.queries.query import MAX_STATES, Query
+from made.queries.query import MAX_STATES, Query, row_numbers
 from made.queries.results import Answer
 from made.queries.weighted import have_means
 from made.runs.folder import RunFolder
@@ -146,7 +146,7 @@ def score_known(
 def score_partly_known(
     model: MADE,
     rows: Rows,
-    first: int = 0,
+    first: int | IntArray = 0,
     particles: int = 1000,
     advance: Callable[[int], None] = lambda n: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -161,13 +161,14 @@ def score_partly_known(
         Scores them.
     rows : Rows
         n, with their context.
-    first : int
-        Number of the first row.
+    first : int or (n,) int array
+        Number of the first row, or of each.
     particles : int
         Per row and mask, where an answer is estimated.
     advance : callable
         Told how many rows are done, now and then.
     """
+    numbers = row_numbers(first, len(rows))
     complete = rows.mask.all(dim=1).cpu().numpy()
     log_prob, error, ess = np.zeros(len(rows)), np.zeros(len(rows)), np.full(len(rows), np.inf)
     device = rows.codes.device
@@ -178,7 +179,7 @@ def score_partly_known(
     others = np.flatnonzero(~complete)
     for part in _portions(len(others)):
         some = others[part]
-        found = question.evidence(rows[torch.from_numpy(some).to(device)], some + first)
+        found = question.evidence(rows[torch.from_numpy(some).to(device)], numbers[some])
         log_prob[some], error[some], ess[some] = found.log_prob, found.error, found.ess
         advance(len(some))
     return log_prob, error, ess

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -163,8 +162,9 @@ class Comparison:
         That scores the rows.
     held_out : HeldOut
         Of its run.
-    rows : callable
-        Returns the held-out rows, as `held_out_rows` does; called where entries are unknown.
+    rows : callable, optional
+        Returns the held-out rows, as `held_out_rows` does; called where entries are unknown. Without it, rows
+        with unknown entries have no percentile.
 
     Attributes
     ----------
@@ -172,10 +172,11 @@ class Comparison:
         How many rows had none, so far.
     """
 
-    def __init__(self, model: MADE, held_out: HeldOut, rows: Callable[[], Rows]) -> None:
+    def __init__(self, model: MADE, held_out: HeldOut, rows: Callable[[], Rows] | None = None) -> None:
         self.model, self.held_out = model, held_out
         self.n_left_out = 0
         self._find_rows = rows
+        self._rows: Rows | None = None
         self._by_pattern: dict[bytes, Floats] = {}
 
     def percentiles(self, log_prob: Floats, rows: Rows) -> Floats:
@@ -198,20 +199,21 @@ class Comparison:
         """Return log p of the same entries of held-out rows, ascending; None where that would be too much."""
         key = known.tobytes()
         if key not in self._by_pattern:
-            if len(self._by_pattern) == _MOST_PATTERNS:
+            if self._find_rows is None or len(self._by_pattern) == _MOST_PATTERNS:
                 return None
-            rows = self._some_rows
+            rows = self._some_rows(self._find_rows)
             mask = rows.mask & torch.from_numpy(known).to(rows.codes.device)
             same = replace(rows, known=mask, scores=None)
             scores, _, _ = score_partly_known(self.model, same, particles=_PARTICLES)
             self._by_pattern[key] = np.sort(scores)
         return self._by_pattern[key]
 
-    @cached_property
-    def _some_rows(self) -> Rows:
-        rows = self._find_rows()
-        picked = np.random.default_rng(0).permutation(len(rows))[:_ROWS_OF_PATTERN]
-        return rows[torch.from_numpy(picked).to(rows.codes.device)]
+    def _some_rows(self, find: Callable[[], Rows]) -> Rows:
+        if self._rows is None:
+            rows = find()
+            picked = np.random.default_rng(0).permutation(len(rows))[:_ROWS_OF_PATTERN]
+            self._rows = rows[torch.from_numpy(picked).to(rows.codes.device)]
+        return self._rows
 
 
 def _read(folder: RunFolder) -> HeldOut:

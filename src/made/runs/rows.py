@@ -70,6 +70,12 @@ class FoundRows:
         return f"line {_number(self.raw, int(self._kept[row]))}"
 
     @property
+    def numbers(self) -> NDArray[np.int64]:
+        """The number of each row among all rows of its file that are read, from 0."""
+        own = self._kept
+        return own if self.raw is None else self.raw.first + own
+
+    @property
     def _kept(self) -> NDArray[np.int64]:
         return np.arange(len(self.rows)) if self.rejected is None else self.rejected.kept
 

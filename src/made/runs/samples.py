@@ -33,6 +33,7 @@ __all__ = [
     "csv_text",
     "draw_portions",
     "rows_per_portion",
+    "tables_of",
     "typed_columns",
     "value_type",
     "write_rows",
@@ -72,6 +73,7 @@ def draw_portions(
     given: Rows | None = None,
     where: Sequence[str] | None = None,
     context: NDArray[Any] | None = None,
+    first: int = 0,
 ) -> Iterator[NDArray[Any]]:
     """Sample n rows in portions: together they are ``model.sample(n, seed)``.
 
@@ -91,6 +93,8 @@ def draw_portions(
         Conditions that all rows meet, see `made.variables.conditions.parse_condition`.
     context : (C,) array, optional
         What all rows are conditioned on, for a model of p(x | c).
+    first : int
+        Number of the first row.
 
     Yields
     ------
@@ -106,9 +110,9 @@ def draw_portions(
     conditions: dict[str, Any] = {} if context is None else {"context": context}
     conditions |= {} if given is None else {"given": given}
     conditions |= {"where": where} if where else {}
-    for first in range(0, n, portion):
-        rows = min(portion, n - first)
-        yield model.sample(rows, seed, first=first, output="numpy", **conditions)
+    for done in range(0, n, portion):
+        rows = min(portion, n - done)
+        yield model.sample(rows, seed, first=first + done, output="numpy", **conditions)
         advance(rows)
 
 
@@ -175,7 +179,7 @@ def write_rows(
             with Spool(Path(path)) as spool:
                 # The file takes about as much again.
                 portions = _while_there_is_room(aside.parent, lambda: 2 * spool.nbytes, n, portions)
-                for table in _tables(path, model, portions, beside):
+                for table in tables_of(path, model, portions, beside):
                     spool.add(table)
                 with errors_of_the_system():
                     spool.lazy().sink_parquet(aside)
@@ -288,7 +292,7 @@ def _shown(column: Column, truths: tuple[str, str]) -> Callable[[Any], Any]:
     return lambda value: value
 
 
-def _tables(
+def tables_of(
     path: str | Path, model: MADE, portions: Iterable[NDArray[Any]], beside: Mapping[str, ColumnType] = _NONE
 ) -> Iterator[polars.DataFrame]:
     """Yield portions as tables; one without rows where there is no portion."""

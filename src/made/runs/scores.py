@@ -95,12 +95,28 @@ def score_rows(log_prob: Tensor | NDArray[np.float64], n_variables: int) -> Scor
 
 
 def score_model(model: MADE, rows: RowsLike, advance: Callable[[int], None] = lambda n: None) -> Tensor:
-    """Return the log-probability of each row, telling how many rows are done as it goes."""
+    """Return the log-probability of each row, telling how many rows are done as it goes.
+
+    On a CPU, that of a row without numbers is the same to the last bit whatever rows are beside it.
+    """
     parts = [torch.zeros(0, dtype=torch.float64)]
-    for batch in model.rows(rows).batches(model.rows_per_batch):
-        parts.append(model.log_prob(batch).cpu())
+    each = model.rows_per_pass
+    for batch in model.rows(rows).batches(max(model.rows_per_batch // each, 1) * each):
+        parts.append(model.log_prob(_filled_up(batch, each)).cpu()[: len(batch)])
         advance(len(batch))
     return torch.cat(parts)
+
+
+def _filled_up(rows: Rows, each: int) -> Rows:
+    """Return rows with some of them repeated behind, on a CPU: a multiple of `each`.
+
+    Products of matrices of one shape treat each row alike, whatever rows are beside it. What is done with
+    numbers does so but for the last digits. A GPU would have to fill up with too many.
+    """
+    n = len(rows)
+    if n % each == 0 or rows.codes.device.type != "cpu":
+        return rows
+    return rows[torch.arange(-(-n // each) * each) % n]
 
 
 def fit_baselines(data: Dataset, tree: Callable[[], ChowLiuTree] | None = None) -> dict[str, Baseline]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from made.masks.ordering import IntArray
 from made.model import MADE
 from made.queries.evidence import POOR
 from made.queries.odd_entries import odd_entries
@@ -122,15 +123,17 @@ class Scorer:
     particles: int = 1000
     parts: bool = False
 
-    def score(self, rows: Rows, first: int = 0, advance: Callable[[int], None] = lambda n: None) -> Scores:
+    def score(
+        self, rows: Rows, first: int | IntArray = 0, advance: Callable[[int], None] = lambda n: None
+    ) -> Scores:
         """Score some rows.
 
         Parameters
         ----------
         rows : Rows
             n, with their context.
-        first : int
-            Number of the first row.
+        first : int or (n,) int array
+            Number of the first row, or of each.
         advance : callable
             Told how many rows are done, now and then.
         """

@@ -24,10 +24,19 @@ _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
-def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
+def locked(folder: Path, name: str = ".lock", what: Path | None = None) -> Iterator[None]:
     """Keep a folder, which is made if need be, for this process until the end of the block.
 
     The lock ends with the process, however that ends. Where the file system has none, nothing is kept.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the file that is locked lies.
+    name : str
+        Of that file.
+    what : Path, optional
+        What is kept, for the message; by default the folder.
 
     Raises
     ------
@@ -46,7 +55,7 @@ def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
     """
     make_folder(folder)
     file = folder / name
-    handle = _held(file)
+    handle = _held(file, folder if what is None else what)
     try:
         yield
     finally:
@@ -57,7 +66,7 @@ def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
                 os.close(handle)
 
 
-def _held(file: Path) -> int | None:
+def _held(file: Path, what: Path) -> int | None:
     """Lock a file, and return its handle; None where that is not possible here."""
     if fcntl is None:
         return None
@@ -74,7 +83,7 @@ def _held(file: Path) -> int | None:
             if error.errno not in _HELD:
                 return None
             raise InputError(
-                f"{file.parent} is in use by {owner or 'another process'}: wait, or take another folder"
+                f"{what} is in use by {owner or 'another process'}: wait, or take another folder"
             ) from None
         if _is_still(file, handle):  # else its owner has just deleted it
             os.ftruncate(handle, 0)
