@@ -19,6 +19,7 @@ from made.data.registry import REGISTRY
 from made.data.suffixes import STANDARD_INPUT, in_words
 from made.network.settings import NETWORK_SETTINGS, NetworkSettings
 from made.support.errors import InputError
+from made.support.ranks import RANK_SETTINGS, RankSettings, is_launched, quiet_torch, together
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.tuning.defaults import IN_WORDS
 
@@ -37,7 +38,7 @@ _DATA = (
 )
 
 
-@with_settings(TrainingSettings, NetworkSettings, defaults=IN_WORDS)
+@with_settings(TrainingSettings, NetworkSettings, RankSettings, defaults=IN_WORDS)
 def fit(
     data: Annotated[
         list[str] | None,
@@ -133,7 +134,10 @@ def fit(
 
     Reports the exact negative log-likelihood of held-out rows, beside two baselines.
     """
+    if is_launched():
+        quiet_torch()
     given = {name: _READERS.get(name, _same)(value) for name, value in _given(settings).items()}
+    own_ranks = RankSettings(**{name: given.pop(name) for name in RANK_SETTINGS if name in given})
     from made.runs.config import RunConfig
 
     if resume and force:
@@ -175,6 +179,9 @@ def fit(
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")
         job = replace(job, max_time=60 * minutes)
+    if is_launched():
+        _fit_together(job, own_ranks, resume=resume, force=force, progress=not quiet)
+        return
     outcome = execute(job, resume=resume, force=force, progress=not quiet)
     show_figures(job, outcome)
     show_files(outcome)
@@ -212,6 +219,12 @@ def execute(job: RunConfig, *, resume: bool = False, force: bool = False, progre
     if not progress:
         logging.getLogger("made").setLevel(logging.WARNING)
     outcome = run(job, resume=resume, force=force, progress=progress)
+    _check_not_interrupted(job, outcome)
+    return outcome
+
+
+def _check_not_interrupted(job: RunConfig, outcome: RunResult) -> None:
+    """Say how to go on with a run that was interrupted, and end."""
     if outcome.history.ended == "interrupted":
         _describe(job, outcome)
         best = outcome.history.best_epoch
@@ -220,7 +233,27 @@ def execute(job: RunConfig, *, resume: bool = False, force: bool = False, progre
             f"Go on with:  {command()} fit -o {job.folder} --resume"
         )
         raise typer.Exit(_INTERRUPTED)
-    return outcome
+
+
+def _fit_together(
+    job: RunConfig, settings: RankSettings, *, resume: bool, force: bool, progress: bool
+) -> None:
+    """Run a job as one of several ranks; the first one reports."""
+    import logging
+
+    from made.runs.together import run_together
+    from made.training.history import History
+
+    if not progress:
+        logging.getLogger("made").setLevel(logging.WARNING)
+    with together(settings) as ranks:
+        outcome = run_together(job, ranks, settings, resume=resume, force=force, progress=progress)
+        if isinstance(outcome, History):
+            raise typer.Exit(_INTERRUPTED if outcome.ended == "interrupted" else 0)
+        _check_not_interrupted(job, outcome)
+    show_figures(job, outcome)
+    show_files(outcome)
+    show_next(job, outcome)
 
 
 def _unit(dataset: Dataset) -> str:

@@ -37,11 +37,13 @@ class Interrupt:
     ----------
     deadline : float, optional
         When the time is over, as `time.monotonic` counts.
+    is_patient : bool
+        A second Ctrl-C does nothing either: several processes end together.
     """
 
-    def __init__(self, deadline: float | None = None) -> None:
+    def __init__(self, deadline: float | None = None, *, is_patient: bool = False) -> None:
         self.pressed = False
-        self.deadline = deadline
+        self.deadline, self.is_patient = deadline, is_patient
 
     @property
     def reason(self) -> str | None:
@@ -53,20 +55,25 @@ class Interrupt:
 
     def press(self, number: int, frame: FrameType | None) -> None:
         """Note the first Ctrl-C; a second one does what it does elsewhere."""
-        if self.pressed:
+        if self.pressed and not self.is_patient:
             raise KeyboardInterrupt
         self.pressed = True
 
 
 @contextmanager
-def interruptible(deadline: float | None = None) -> Iterator[Interrupt]:
-    """Catch Ctrl-C, so that a loop can end between two steps, as it does at a deadline."""
-    interrupt = Interrupt(deadline)
+def interruptible(deadline: float | None = None, *, is_patient: bool = False) -> Iterator[Interrupt]:
+    """Catch Ctrl-C, so that a loop can end between two steps, as it does at a deadline.
+
+    One that `is_patient` takes SIGTERM, with which launchers end their processes, for Ctrl-C too.
+    """
+    interrupt = Interrupt(deadline, is_patient=is_patient)
     if threading.current_thread() is not threading.main_thread():
         yield interrupt  # only the main thread may set handlers
         return
-    previous = signal.signal(signal.SIGINT, interrupt.press)
+    caught = (signal.SIGINT, signal.SIGTERM) if is_patient else (signal.SIGINT,)
+    previous = {number: signal.signal(number, interrupt.press) for number in caught}
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
