@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from made.data import addresses
 from made.data.content import check_file, from_home
+from made.data.named import known
 from made.data.several import expanded
 from made.data.suffixes import name_of
 from made.data.tables import damage_errors, scan_parquet
@@ -42,7 +44,7 @@ class Block(NamedTuple):
 class _File(NamedTuple):
     path: str
     n: int
-    about: tuple[int, int]
+    about: str
     kinds: dict[str, str]
 
 
@@ -106,7 +108,7 @@ class ParquetFiles:
         own = list(self.columns if columns is None else columns)
         first = block.first - int(self.starts[block.file])
         try:
-            frame = scan_parquet(Path(path))[0].slice(first, block.n).select(own).collect()
+            frame = scan_parquet(_local(path))[0].slice(first, block.n).select(own).collect()
         except InputError:
             raise
         except damage_errors() as error:
@@ -134,7 +136,7 @@ def are_parquet(names: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     """
     given = [names] if isinstance(names, (str, os.PathLike)) else names
     own = [os.fspath(name) for name in given]
-    return bool(own) and all(name.lower().endswith(_SUFFIX) or from_home(name).is_dir() for name in own)
+    return bool(own) and all(map(_is_parquet, own))
 
 
 def open_parquet(
@@ -146,9 +148,9 @@ def open_parquet(
     Parameters
     ----------
     names : str or path-like, or several
-        Files; patterns; folders, which stand for all Parquet files below them.
+        Files; patterns; folders, which stand for all Parquet files below them; or addresses of any of these.
     each : callable, optional
-        Maps a function over the paths; by default one after the other.
+        Maps a function over addresses, whose files are fetched for it; by default one after the other.
 
     Raises
     ------
@@ -168,7 +170,8 @@ def open_parquet(
     """
     given = [names] if isinstance(names, (str, os.PathLike)) else names
     paths = [path for name in given for path in _paths_of(os.fspath(name))]
-    found = [_looked_at(path) for path in paths] if each is None else each(paths, _looked_at)
+    are_far = each is not None and all(map(addresses.is_address, paths))
+    found = each(paths, _looked_at) if each and are_far else [_looked_at(path) for path in paths]
     first = found[0]
     for file in found:
         _check_alike(file, first)
@@ -181,7 +184,18 @@ def open_parquet(
     )
 
 
+def _is_parquet(name: str) -> bool:
+    is_file = name.lower().endswith(_SUFFIX) or addresses.is_address(name)
+    return is_file or (known(name) is None and from_home(name).is_dir())
+
+
+def _local(name: str) -> Path:
+    return addresses.fetched(name) if addresses.is_address(name) else Path(name)
+
+
 def _paths_of(name: str) -> list[str]:
+    if addresses.is_address(name):
+        return addresses.addresses_in(name, _SUFFIX)
     folder = from_home(name)
     if folder.is_dir():
         paths = sorted(str(path) for path in folder.rglob(f"*{_SUFFIX}") if path.is_file())
@@ -193,23 +207,23 @@ def _paths_of(name: str) -> list[str]:
 
 def _looked_at(name: str) -> _File:
     """Return what stands at the end of a file."""
-    path = Path(name)
+    path = _local(name)
     check_file(path)
     if path.stat().st_size == 0:
-        raise InputError(f"{path}: empty, no Parquet file: leave it out, or write it again")
-    _, schema, n = scan_parquet(path)
+        raise InputError(f"{name}: empty, no Parquet file: leave it out, or write it again")
+    try:
+        _, schema, n = scan_parquet(path)
+    except InputError as error:
+        raise InputError(str(error).replace(str(path), name)) from error
     if n == 0:
-        raise InputError(f"{path}: no rows: leave it out")
+        raise InputError(f"{name}: no rows: leave it out")
     if not schema:
-        raise InputError(f"{path}: no columns; a row needs at least one variable")
+        raise InputError(f"{name}: no columns; a row needs at least one variable")
     status = path.stat()
+    is_far = addresses.is_address(name)
+    about = addresses.about(name) if is_far else f"{status.st_size} {status.st_mtime_ns}"
     names = frames.told_apart(list(schema))
-    return _File(
-        name,
-        n,
-        (status.st_size, status.st_mtime_ns),
-        dict(zip(names, map(_kind, schema.values()), strict=True)),
-    )
+    return _File(name, n, about, dict(zip(names, map(_kind, schema.values()), strict=True)))
 
 
 def _kind(own: Any) -> str:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from made import data
+from made.data.addresses import forget_fetched
 from made.data.parquet_files import are_parquet, open_parquet
 from made.data.shared_rows import Encoder, SharedRows, share_rows
 from made.runs.best_model import BestModel
@@ -28,6 +32,7 @@ from made.support.errors import InputError
 from made.support.locks import locked
 from made.support.ranks import Ranks, RankSettings
 from made.training.distributed import fit_together
+from made.training.divergence import TrainingDivergedError
 from made.training.history import History
 from made.training.interrupt import deadline_in, time_left
 from made.training.settings import TrainingSettings
@@ -76,6 +81,15 @@ def run_together(
     InputError
         On some rank, if anything given makes no sense.
     """
+    try:
+        return _run(config, ranks, settings, resume=resume, force=force, progress=progress)
+    finally:
+        forget_fetched()
+
+
+def _run(
+    config: RunConfig, ranks: Ranks, settings: RankSettings, *, resume: bool, force: bool, progress: bool
+) -> RunResult | History:
     folder, deadline = RunFolder(config.folder), deadline_in(config.max_time)
     find_recipe(config.recipe)
     find_device(config.device)
@@ -90,6 +104,8 @@ def run_together(
             stack.enter_context(locked(folder.path))
         share, dataset, pipeline = _rows(config, ranks, progress=progress)
         config = replace(config, context=dataset.schema.context_places)
+        if config.choices.protect and config.choices.schema is not None:  # a file may name rare labels
+            config = replace(config, choices=replace(config.choices, schema=dataset.schema))
         if not resume and pipeline.is_open:
             config = replace(
                 config, plan=ranks.of_one(lambda: without_finals(pipeline.plan(config.max_time)))
@@ -124,19 +140,25 @@ def run_together(
         model, training = pipeline.prepare(config.candidate)
         write(config, model, training)
         checkpoint = folder.checkpoint_file
-        history = fit_together(
-            model,
-            share,
-            pipeline.valid,
-            TrainingSettings(**training),
-            ranks,
-            settings,
-            progress=progress,
-            checkpoint=checkpoint,
-            resume=resume and ranks.of_one(checkpoint.exists),
-            max_time=time_left(deadline),
-            on_best=best,
-        )
+        try:
+            history = fit_together(
+                model,
+                share,
+                pipeline.valid,
+                TrainingSettings(**training),
+                ranks,
+                settings,
+                progress=progress,
+                checkpoint=checkpoint,
+                resume=resume and ranks.of_one(checkpoint.exists),
+                max_time=time_left(deadline),
+                on_best=best,
+            )
+        except TrainingDivergedError as diverged:
+            if ranks.is_first:
+                model.save(folder.model_file)
+                diverged.history.save_csv(folder.path)
+            raise
         _tell_memory(ranks)
         if not ranks.is_first:
             return history
@@ -149,7 +171,7 @@ def _begun(
     """Return the run that is begun, or gone on with, and whether it is gone on with; for rank 0."""
     if resume:
         return config, True
-    if ranks.is_restart and (folder.path / "settings.json").exists():
+    if (folder.path / "settings.json").exists():
         before = RunConfig.of(folder.path, config.device)
         if (before.together or {}).get(_LAUNCH) == ranks.launch:
             _log.info("the ranks were started again: the run in %s goes on", folder.path)
@@ -164,7 +186,7 @@ def _rows(config: RunConfig, ranks: Ranks, *, progress: bool) -> tuple[Share, da
         dataset = ranks.of_one(lambda: _loaded(config, progress=progress))
         pipeline = _pipeline(config, dataset, ranks)
         return _share_in_memory(dataset, pipeline, ranks), dataset, pipeline
-    files = open_parquet(config.data)
+    files = open_parquet(config.data, partial(_each, ranks))
     for rank, other in enumerate(ranks.gathered(files.identity)):
         if other != files.identity:
             raise InputError(
@@ -184,6 +206,12 @@ def _rows(config: RunConfig, ranks: Ranks, *, progress: bool) -> tuple[Share, da
         identity=_identity(files.identity, config, shared),
     )
     return share, dataset, pipeline
+
+
+def _each(ranks: Ranks, paths: Sequence[str], look: Callable[[str], Any]) -> list[Any]:
+    """Return what is found at the paths: each rank looks at some."""
+    first, stop = ranks.share(len(paths))
+    return list(chain.from_iterable(ranks.gathered([look(path) for path in paths[first:stop]])))
 
 
 def _loaded(config: RunConfig, *, progress: bool) -> data.Dataset:

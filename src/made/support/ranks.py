@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -92,11 +93,6 @@ class Ranks:
     def launch(self) -> str:
         """What tells this launch of all ranks from others; it stays as it is when ranks are restarted."""
         return f"{os.environ.get('TORCHELASTIC_RUN_ID', '')} {socket.gethostname()} {os.getppid()}"
-
-    @property
-    def is_restart(self) -> bool:
-        """Whether the launcher started the ranks again, as one of them had failed."""
-        return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
     def share(self, n: int, rank: int | None = None) -> tuple[int, int]:
         """Return where the share of a rank, by default of this one, begins and ends among n things.
@@ -251,9 +247,9 @@ def _joined(settings: RankSettings) -> Ranks:
     try:
         store, rank, n = next(rendezvous("env://", timeout=timeout))
         store.set_timeout(timeout)
+        launch = _met(store, rank, n, settings.rank_timeout)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-        notes = PrefixStore("made notes", store)
-        group = PrefixStore("made group", store)
+        notes, group = (PrefixStore(f"made {name} {launch}", store) for name in ("notes", "group"))
         dist.init_process_group(backend, store=group, rank=rank, world_size=n, timeout=timeout)
     except (RuntimeError, ValueError, OSError) as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
@@ -266,6 +262,35 @@ def _joined(settings: RankSettings) -> Ranks:
     if torch.cuda.is_available():
         torch.cuda.set_device(local % torch.cuda.device_count())
     return Ranks(rank, n, notes)
+
+
+def _met(store: Any, rank: int, n: int, seconds: float) -> str:
+    """Return a word that all ranks of this launch share, and those of none before it.
+
+    torchrun keeps one store for all restarts: what ranks that have died left there is not to be taken for
+    what those of now say. Each rank says a word of its own, and is answered with rank 0's.
+    """
+    own, until = uuid.uuid4().hex, time.monotonic() + seconds
+    if rank:
+        store.set(f"made: rank {rank} is", own)
+    missing = set(range(1, n)) if rank == 0 else {rank}
+    while missing:
+        for other in sorted(missing):
+            if rank == 0 and store.check([f"made: {other} heard {own}"]):
+                missing.discard(other)
+            elif rank == 0 and store.check([f"made: rank {other} is"]):
+                said = store.get(f"made: rank {other} is").decode()
+                store.set(f"made: to rank {other}", f"{said} {own}")
+            elif rank and store.check([f"made: to rank {rank}"]):
+                said, word = store.get(f"made: to rank {rank}").decode().split()
+                if said == own:
+                    store.set(f"made: {rank} heard {word}", "1")
+                    return str(word)
+        if time.monotonic() > until:
+            who = f"rank {', '.join(map(str, sorted(missing)))} is" if rank == 0 else "rank 0 is"
+            raise ValueError(f"{who} not there")
+        time.sleep(0.02)
+    return own
 
 
 def _refuse(message: str, local: int) -> None:
@@ -303,5 +328,5 @@ def _is_lost(error: BaseException) -> bool:
 
     if isinstance(error, dist.DistError):
         return True
-    words = ("gloo", "onnection", "imed out", "NCCL", "store")
+    words = ("gloo", "onnection", "imed out", "NCCL", "TCPStore")
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
