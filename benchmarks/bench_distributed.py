@@ -176,7 +176,7 @@ def likelihoods(n_rows: int, seeds: int, most: int) -> dict[str, Any]:
 def kills(number: int, n: int = 2) -> dict[str, Any]:
     """Kill a random rank of small runs, and hold what becomes of them against an undisturbed one."""
     chance = random.Random(0)
-    options = ("--hidden", "16", "--epochs", "400", "--batch-size", "64", "--checkpoint-every", "0.2")
+    options = ("--hidden", "16", "--epochs", "150", "--batch-size", "64", "--checkpoint-every", "0.2")
     with tempfile.TemporaryDirectory() as place:
         rows = stored(mixed(600, 8), Path(place, "rows"))
         undisturbed = fitted(n, rows, *options)["nll"]
@@ -193,7 +193,7 @@ def kills(number: int, n: int = 2) -> dict[str, Any]:
             ) as torchrun:
                 while not (run / "checkpoint.safetensors").exists() and torchrun.poll() is None:
                     time.sleep(0.02)
-                time.sleep(3 * chance.random())
+                time.sleep(2 * chance.random())
                 ranks = children(torchrun.pid)
                 rank = chance.randrange(len(ranks)) if ranks else -1
                 is_over = (run / "results.json").exists()

@@ -67,6 +67,23 @@ def test_kinds_of_fits(launch, rows, tmp_path, n, options, masked_weights):
     assert len(losses) - 1 == own["epochs"] * 10  # of 320 rows, 32 a step
 
 
+def test_dates_groups_and_rare_values(launch, tmp_path):
+    table = mixed(300)
+    days = polars.date_range(polars.date(2024, 1, 1), polars.date(2024, 10, 26), eager=True)
+    table = table.with_columns(days.alias("day"), (polars.int_range(300) // 10).alias("house"))
+    folder = write(tmp_path / "rows", table, [0, 170, 300])
+    options = ("--group", "house", "--protect", "--drop", "gap")
+    launch("fit", folder, "-o", tmp_path / "run", *TINY, *options)
+    alone = made.data.load(
+        [str(own) for own in sorted(folder.iterdir())],
+        choices=made.data.choices.Choices(group="house", protect=True, drop=("gap",)),
+    )
+    model = load(tmp_path / "run")
+    nll = -float(model.log_prob(alone.test).mean())
+    assert nll == pytest.approx(results(tmp_path / "run")["model"]["test"]["nll"], rel=1e-12)
+    assert results(tmp_path / "run")["model"]["test"]["n"] == len(alone.test)
+
+
 def test_ranks_without_rows(launch, tmp_path):
     # The last of four ranks has only rows that are held out, or one: the epoch ends all the same.
     folder = write(tmp_path / "few", mixed(12), [0, 12])

@@ -31,7 +31,7 @@ __all__ = ["RANK_SETTINGS", "RankSettings", "Ranks", "is_launched", "quiet_torch
 _T = TypeVar("_T")
 
 # How long a rank that has lost the others waits for one of them to say why.
-_SECONDS_FOR_REASON = 3.0
+_SECONDS_FOR_REASON = 2.0
 _INTERRUPTED = 130
 
 
@@ -135,6 +135,8 @@ class Ranks:
 
         Of ranks that fail together, the first to come here speaks.
         """
+        with suppress(ValueError):  # in any other thread than the main one
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher ends all: first, somebody says why
         lost = _is_lost(error)
         if isinstance(error, KeyboardInterrupt):
             return ("interrupted" if self._is_first_to("say why") else None), _INTERRUPTED
@@ -217,7 +219,6 @@ def together(settings: RankSettings) -> Iterator[Ranks]:
 
 def _end(message: str | None, code: int, ranks: Ranks | None = None) -> None:
     """End this process at once: what is left of a broken group might wait for the others."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if message is not None:
         line = " ".join(message.split())
         sys.stderr.write(f"{line}\n" if code == _INTERRUPTED else f"error: {line}\n")
