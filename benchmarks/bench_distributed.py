@@ -161,7 +161,7 @@ def likelihoods(n_rows: int, seeds: int, most: int) -> dict[str, Any]:
         options = ("--hidden", "64,64", "--epochs", "20", "--batch-size", "128", "--learning-rate", "0.005")
         found: dict[str, Any] = {}
         for n in range(most + 1):
-            # The split stays as it is: what a seed changes are the weights, the order of rows and dropout.
+            # A seed changes the split too: figures of one seed are held against each other.
             own = [fitted(n, rows, *options, "--seed", str(seed))["nll"] for seed in range(seeds)]
             found["made fit" if n == 0 else f"{n} ranks"] = own
             print(f"NLL, {n or 'no'} ranks: {own}", flush=True)

@@ -15,7 +15,20 @@ from typing import Any
 
 import typer
 
-from made.cli import complete, data, demo, evaluate, fit, report, reproduce, sample, schema, score, show
+from made.cli import (
+    complete,
+    data,
+    demo,
+    evaluate,
+    fit,
+    recipes,
+    report,
+    reproduce,
+    sample,
+    schema,
+    score,
+    show,
+)
 from made.support.errors import InputError
 from made.support.log import log_on_stderr
 
@@ -44,7 +57,7 @@ app.command()(show.show)
 app.command()(show.summary)
 app.command()(data.data)
 app.command()(schema.schema)
-app.command()(fit.recipes)
+app.command()(recipes.recipes)
 app.command()(demo.demo)
 app.add_typer(reproduce.app, name="reproduce")
 

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from made.runs.config import RunConfig
     from made.runs.run import RunResult
 
-__all__ = ["execute", "fit", "recipes", "show_figures", "show_files", "show_next"]
+__all__ = ["execute", "fit", "show_figures", "show_files", "show_next"]
 
 _INTERRUPTED = 130
 _DATA = (
     f"A name ({', '.join(REGISTRY)}) or a path: {in_words()}. - is standard input, as CSV. Several files of "
-    "the same columns, or a pattern in quotes such as '2024-*.csv', are read as one."
+    "the same columns, or a pattern in quotes such as '2024-*.csv', are read as one. Under torchrun also "
+    "folders of Parquet files, and addresses of such files."
 )
 
 
@@ -186,28 +187,6 @@ def fit(
     show_figures(job, outcome)
     show_files(outcome)
     show_next(job, outcome)
-
-
-def recipes() -> None:
-    """List the recipes of made fit --recipe: what each is for, and what it gave."""
-    from made.tuning.recipes import RECIPES
-
-    typer.echo(
-        f"{'recipe':<12}{'measured on':<18}{'valid':>8}{'test':>8}  {'time':<9}{'memory':<9}what it is"
-    )
-    for name, recipe in RECIPES.items():
-        measured = [
-            f"{own.data:<18}{own.valid:>8.2f}{own.test:>8.2f}  {f'{own.minutes:g} min':<9}"
-            f"{f'{own.megabytes:,} MB':<9}"
-            for own in recipe.figures
-        ] or [f"{'':<18}{'':>8}{'':>8}  {'':<9}{'':<9}"]
-        typer.echo(f"{name:<12}{measured[0]}{recipe.about}")
-        for line in measured[1:]:
-            typer.echo(f"{'':<12}{line}".rstrip())
-    typer.echo(
-        "\nNLL in nats per row; time on at most 2 cores. Take one with made fit DATA --recipe NAME -o RUN; "
-        "options replace its settings."
-    )
 
 
 def execute(job: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = True) -> RunResult:

@@ -31,6 +31,7 @@ from made.support.devices import find_device
 from made.support.errors import InputError
 from made.support.locks import locked
 from made.support.ranks import Ranks, RankSettings
+from made.training.checkpoint import fingerprint
 from made.training.distributed import fit_together
 from made.training.divergence import TrainingDivergedError
 from made.training.history import History
@@ -185,7 +186,7 @@ def _rows(config: RunConfig, ranks: Ranks, *, progress: bool) -> tuple[Share, da
     if not are_parquet(config.data):
         dataset = ranks.of_one(lambda: _loaded(config, progress=progress))
         pipeline = _pipeline(config, dataset, ranks)
-        return _share_in_memory(dataset, pipeline, ranks), dataset, pipeline
+        return _share_in_memory(pipeline, ranks), dataset, pipeline
     files = open_parquet(config.data, partial(_each, ranks))
     for rank, other in enumerate(ranks.gathered(files.identity)):
         if other != files.identity:
@@ -194,8 +195,11 @@ def _rows(config: RunConfig, ranks: Ranks, *, progress: bool) -> tuple[Share, da
             )
     shared = share_rows(files, ranks, seed=config.seed, choices=config.choices)
     dataset = shared.dataset.with_context(config.context)
-    shared = replace(shared, dataset=dataset)
     pipeline = _pipeline(config, dataset, ranks)
+    without_rows = {split: own[:0].copy() for split, own in dataset.splits.items()}
+    shared = replace(shared, dataset=replace(dataset, **without_rows, context=None))
+    if not ranks.is_first:  # rank 0 alone scores and draws what is in them
+        dataset = shared.dataset
     blocks = files.blocks(*ranks.share(files.n))
     share = Share(
         rank=ranks.rank,
@@ -228,12 +232,10 @@ def _pipeline(config: RunConfig, dataset: data.Dataset, ranks: Ranks) -> Pipelin
     return pipeline
 
 
-def _share_in_memory(dataset: data.Dataset, pipeline: Pipeline, ranks: Ranks) -> Share:
+def _share_in_memory(pipeline: Pipeline, ranks: Ranks) -> Share:
     n = len(pipeline.train)
     first, stop = ranks.share(n)
     blocks = [slice(own, min(own + _ROWS_PER_BLOCK, stop)) for own in range(first, stop, _ROWS_PER_BLOCK)]
-    digest = hashlib.sha256(dataset.train.tobytes() if dataset.train.dtype != object else b"")
-    digest.update(f"{dataset.name} {dataset.train.shape}".encode())
     ends = [ranks.share(n, rank) for rank in range(ranks.n)]
     return Share(
         rank=ranks.rank,
@@ -241,7 +243,7 @@ def _share_in_memory(dataset: data.Dataset, pipeline: Pipeline, ranks: Ranks) ->
         blocks=blocks,
         sizes=[own.stop - own.start for own in blocks],
         read=lambda own: pipeline.train[own],
-        identity=digest.hexdigest(),
+        identity=fingerprint(pipeline.train.codes, pipeline.train.context, pipeline.train.bodies),
     )
 
 
