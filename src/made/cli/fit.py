@@ -209,7 +209,7 @@ def _check_not_interrupted(job: RunConfig, outcome: RunResult) -> None:
         best = outcome.history.best_epoch
         typer.echo(
             f"Interrupted. {job.folder}/model.safetensors is usable: it has the weights of epoch {best}.\n"
-            f"Go on with:  {command()} fit -o {job.folder} --resume"
+            f"Go on with:  {_command()} fit -o {job.folder} --resume"
         )
         raise typer.Exit(_INTERRUPTED)
 
@@ -233,6 +233,10 @@ def _fit_together(
     show_figures(job, outcome)
     show_files(outcome)
     show_next(job, outcome)
+
+
+def _command() -> str:
+    return "torchrun ... -m made" if is_launched() else command()
 
 
 def _unit(dataset: Dataset) -> str:
@@ -266,7 +270,7 @@ def show_figures(job: RunConfig, outcome: RunResult) -> None:
     unit = _unit(dataset)
     _describe(job, outcome)
     if outcome.history.ended == "out of time":
-        typer.echo(f"The time is over; go on with:  {command()} fit -o {job.folder} --resume")
+        typer.echo(f"The time is over; go on with:  {_command()} fit -o {job.folder} --resume")
     typer.echo(f"\nExact NLL of the {len(dataset.test):,} test {unit}s:\n")
     scores = {"this model": outcome.scores["test"]}
     scores |= {name: by_split["test"] for name, by_split in outcome.baselines.items()}
