@@ -21,6 +21,7 @@ from made.cli import (
     demo,
     evaluate,
     fit,
+    recipes,
     report,
     reproduce,
     sample,
@@ -62,7 +63,7 @@ app.command()(show.summary)
 app.command()(serve.serve)
 app.command()(data.data)
 app.command()(schema.schema)
-app.command()(fit.recipes)
+app.command()(recipes.recipes)
 app.command()(demo.demo)
 app.add_typer(reproduce.app, name="reproduce")
 

@@ -19,6 +19,7 @@ from made.data.registry import REGISTRY
 from made.data.suffixes import STANDARD_INPUT, in_words
 from made.network.settings import NETWORK_SETTINGS, NetworkSettings
 from made.support.errors import InputError
+from made.support.ranks import RANK_SETTINGS, RankSettings, is_launched, quiet_torch, together
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.tuning.defaults import IN_WORDS
 
@@ -28,15 +29,16 @@ if TYPE_CHECKING:
     from made.runs.config import RunConfig
     from made.runs.run import RunResult
 
-__all__ = ["execute", "fit", "recipes", "show_figures", "show_files", "show_next"]
+__all__ = ["execute", "fit", "show_figures", "show_files", "show_next"]
 
 _DATA = (
     f"A name ({', '.join(REGISTRY)}) or a path: {in_words()}. - is standard input, as CSV. Several files of "
-    "the same columns, or a pattern in quotes such as '2024-*.csv', are read as one."
+    "the same columns, or a pattern in quotes such as '2024-*.csv', are read as one. Under torchrun also "
+    "folders of Parquet files, and addresses of such files."
 )
 
 
-@with_settings(TrainingSettings, NetworkSettings, defaults=IN_WORDS)
+@with_settings(TrainingSettings, NetworkSettings, RankSettings, defaults=IN_WORDS)
 def fit(
     data: Annotated[
         list[str] | None,
@@ -132,7 +134,10 @@ def fit(
 
     Reports the exact negative log-likelihood of held-out rows, beside two baselines.
     """
+    if is_launched():
+        quiet_torch()
     given = {name: _READERS.get(name, _same)(value) for name, value in _given(settings).items()}
+    own_ranks = RankSettings(**{name: given.pop(name) for name in RANK_SETTINGS if name in given})
     from made.runs.config import RunConfig
 
     if resume and force:
@@ -174,32 +179,13 @@ def fit(
         if not 0 < minutes < math.inf:
             raise InputError(f"--minutes is a number above 0, got {minutes:g}")
         job = replace(job, max_time=60 * minutes)
+    if is_launched():
+        _fit_together(job, own_ranks, resume=resume, force=force, progress=not quiet)
+        return
     outcome = execute(job, resume=resume, force=force, progress=not quiet)
     show_figures(job, outcome)
     show_files(outcome)
     show_next(job, outcome)
-
-
-def recipes() -> None:
-    """List the recipes of made fit --recipe: what each is for, and what it gave."""
-    from made.tuning.recipes import RECIPES
-
-    typer.echo(
-        f"{'recipe':<12}{'measured on':<18}{'valid':>8}{'test':>8}  {'time':<9}{'memory':<9}what it is"
-    )
-    for name, recipe in RECIPES.items():
-        measured = [
-            f"{own.data:<18}{own.valid:>8.2f}{own.test:>8.2f}  {f'{own.minutes:g} min':<9}"
-            f"{f'{own.megabytes:,} MB':<9}"
-            for own in recipe.figures
-        ] or [f"{'':<18}{'':>8}{'':>8}  {'':<9}{'':<9}"]
-        typer.echo(f"{name:<12}{measured[0]}{recipe.about}")
-        for line in measured[1:]:
-            typer.echo(f"{'':<12}{line}".rstrip())
-    typer.echo(
-        "\nNLL in nats per row; time on at most 2 cores. Take one with made fit DATA --recipe NAME -o RUN; "
-        "options replace its settings."
-    )
 
 
 def execute(job: RunConfig, *, resume: bool = False, force: bool = False, progress: bool = True) -> RunResult:
@@ -211,15 +197,45 @@ def execute(job: RunConfig, *, resume: bool = False, force: bool = False, progre
     if not progress:
         logging.getLogger("made").setLevel(logging.WARNING)
     outcome = run(job, resume=resume, force=force, progress=progress)
+    _check_not_interrupted(job, outcome)
+    return outcome
+
+
+def _check_not_interrupted(job: RunConfig, outcome: RunResult) -> None:
+    """Say how to go on with a run that was interrupted, and end."""
     if outcome.history.ended == "interrupted":
         _describe(job, outcome)
         best = outcome.history.best_epoch
         typer.echo(
             f"Interrupted. {job.folder}/model.safetensors is usable: it has the weights of epoch {best}.\n"
-            f"Go on with:  {command()} fit -o {job.folder} --resume"
+            f"Go on with:  {_command()} fit -o {job.folder} --resume"
         )
         raise typer.Exit(INTERRUPTED)
-    return outcome
+
+
+def _fit_together(
+    job: RunConfig, settings: RankSettings, *, resume: bool, force: bool, progress: bool
+) -> None:
+    """Run a job as one of several ranks; the first one reports."""
+    import logging
+
+    from made.runs.together import run_together
+    from made.training.history import History
+
+    if not progress:
+        logging.getLogger("made").setLevel(logging.WARNING)
+    with together(settings) as ranks:
+        outcome = run_together(job, ranks, settings, resume=resume, force=force, progress=progress)
+        if isinstance(outcome, History):
+            raise SystemExit(INTERRUPTED if outcome.ended == "interrupted" else 0)  # the first one says so
+        _check_not_interrupted(job, outcome)
+    show_figures(job, outcome)
+    show_files(outcome)
+    show_next(job, outcome)
+
+
+def _command() -> str:
+    return "torchrun ... -m made" if is_launched() else command()
 
 
 def _unit(dataset: Dataset) -> str:
@@ -253,7 +269,7 @@ def show_figures(job: RunConfig, outcome: RunResult) -> None:
     unit = _unit(dataset)
     _describe(job, outcome)
     if outcome.history.ended == "out of time":
-        typer.echo(f"The time is over; go on with:  {command()} fit -o {job.folder} --resume")
+        typer.echo(f"The time is over; go on with:  {_command()} fit -o {job.folder} --resume")
     typer.echo(f"\nExact NLL of the {len(dataset.test):,} test {unit}s:\n")
     scores = {"this model": outcome.scores["test"]}
     scores |= {name: by_split["test"] for name, by_split in outcome.baselines.items()}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+from made.data.addresses import is_address
 from made.data.choices import Choices
 from made.data.content import from_home
 from made.data.dataset import Dataset, build
@@ -86,6 +87,10 @@ def load(
         raw = load_named(own_name, data_dir, progress=progress)
         fixed = 0 if own_name == "digits" else None
         return build(raw, own_name, seed=seed, n_points=n_points, choices=choices, split_seed=fixed)
+    if is_address(os.fspath(name)):
+        raise InputError(
+            f"{os.fspath(name)}: addresses are read by torchrun -m made fit; fetch the file first"
+        )
     if os.fspath(name) and expanded([os.fspath(name)]) != [os.fspath(name)]:
         return load(
             expanded([os.fspath(name)]), data_dir, seed, n_points=n_points, choices=choices, progress=progress
@@ -108,10 +113,12 @@ def origin_of(name: str | Sequence[str]) -> str | list[str]:
     """
     if isinstance(name, str):
         own = known(name)
-        if own is not None or name == STANDARD_INPUT:
+        if own is not None or name == STANDARD_INPUT or is_address(name):
             return own or name
         paths = expanded([name])
         return str(Path(paths[0]).resolve()) if len(paths) == 1 else origin_of(paths)
+    if any(map(is_address, name)):
+        return name[0] if len(name) == 1 else list(name)
     paths = [str(Path(path).resolve()) for path in expanded(name)]
     return origin_of(name[0]) if len(name) == 1 else paths
 

@@ -53,6 +53,8 @@ class RunConfig:
         The budget in seconds; the run stops when it is over.
     refit : bool
         Fit anew on training and validation rows together, once the length of the fit is known.
+    together : mapping, optional
+        Of a fit by several ranks: how many, and what tells their launch from others.
     update : str, optional
         Run folder or model file of a model that goes on with these rows.
     partner : str, optional
@@ -80,6 +82,7 @@ class RunConfig:
     update: str | None = None
     partner: str | None = None
     full: Mapping[str, Any] | None = None
+    together: Mapping[str, Any] | None = None
 
     @property
     def candidate(self) -> Candidate | None:
@@ -105,6 +108,7 @@ class RunConfig:
             "coding": self.coding,
             "training": dict(self.training),
             **({"refit": True} if self.refit else {}),
+            **({} if self.together is None else {"together": dict(self.together)}),
             **({} if self.update is None else {"update": str(Path(self.update).resolve())}),
         }
 
@@ -142,6 +146,7 @@ class RunConfig:
             partner=settings.get("partner"),
             refit=settings.get("refit", False),
             update=settings.get("update"),
+            together=settings.get("together"),
             full=None if "plan" in settings or settings.get("chosen") is None else settings.get("full"),
             device=device,
         )

@@ -35,7 +35,7 @@ from made.tuning.candidates import when_updated
 from made.tuning.pipeline import Pipeline
 from made.tuning.recipes import as_recipe, find_recipe
 
-__all__ = ["RunResult", "run"]
+__all__ = ["RunResult", "described", "finish", "pipeline_of", "run"]
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +86,8 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
         If anything given makes no sense. Nothing is written before data and settings are checked.
     """
     folder = RunFolder(config.folder)
+    if resume and config.together is not None:
+        raise InputError(f"several ranks fitted {folder.path}: go on with torchrun -m made fit, as it began")
     find_recipe(config.recipe)
     if not resume:
         folder.check_free(force=force)  # before time is spent on the data
@@ -102,7 +104,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     deadline = deadline_in(config.max_time)
     # Checked before anything is written.
     find_device(config.device)
-    pipeline = _pipeline(config, dataset)
+    pipeline = pipeline_of(config, dataset)
     if not resume and start is None and pipeline.is_open:
         config = replace(config, plan=pipeline.plan(config.max_time, refit=config.refit))
     is_compared = config.plan is not None and config.chosen is None
@@ -114,7 +116,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
     with locked(folder.path):
         if not resume:
             folder.claim(force=force)
-            folder.write_json("settings.json", _described(config, dataset, model, training))
+            folder.write_json("settings.json", described(config, dataset, model, training))
             if is_compared:
                 _log.info("%s", config.plan)
         else:
@@ -123,7 +125,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
                 history_of(file)
 
         def write(config: RunConfig, model: MADE, training: Mapping[str, Any]) -> None:
-            folder.write_json("settings.json", _described(config, dataset, model, training))
+            folder.write_json("settings.json", described(config, dataset, model, training))
 
         fits = Fits(folder, pipeline, write, BestModel(folder), deadline, progress)
         with _saying_what_is_left(folder):
@@ -139,7 +141,7 @@ def run(config: RunConfig, *, resume: bool = False, force: bool = False, progres
                 fitted = fits.fit(config, model, training, resume=resume)
             if fitted.history.is_stopped and fits.best.nll < fitted.nll:
                 fitted = replace(fitted, model=folder.load_model(config.device))
-            return _finish(folder, dataset, pipeline, fitted)
+            return finish(folder, dataset, pipeline, fitted)
 
 
 @contextmanager
@@ -156,12 +158,12 @@ def _saying_what_is_left(folder: RunFolder) -> Iterator[None]:
         raise CannotWriteError(f"{error}{left}. Once that is mended: {remedy}") from error
 
 
-def _finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted: Fitted) -> RunResult:
+def finish(folder: RunFolder, dataset: data.Dataset, pipeline: Pipeline, fitted: Fitted) -> RunResult:
     """Save the model, and score it unless the user wants to stop."""
     model, history = fitted.model, fitted.history
     _save(model, folder)
     history.save_csv(folder.path)
-    folder.write_json("settings.json", _described(fitted.config, dataset, model, fitted.training))
+    folder.write_json("settings.json", described(fitted.config, dataset, model, fitted.training))
     folder.forget_replaced()
     if not history.is_stopped:
         folder.best_file.unlink(missing_ok=True)
@@ -261,7 +263,7 @@ def _sound_settings(folder: RunFolder) -> Iterator[None]:
         raise InputError(f"{file} is damaged: no model can be built ({reason}); begin a new run") from error
 
 
-def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
+def pipeline_of(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     """Return the pipeline for the rows of a data set."""
     schema = dataset.schema
     if config.update is None and (config.coding is not None or dataset.table is not None):
@@ -279,7 +281,7 @@ def _pipeline(config: RunConfig, dataset: data.Dataset) -> Pipeline:
     )
 
 
-def _described(
+def described(
     config: RunConfig,
     dataset: data.Dataset,
     model: MADE | None = None,

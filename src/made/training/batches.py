@@ -21,14 +21,25 @@ from made.training.settings import TrainingSettings
 from made.variables.encoding import encode_complete
 from made.variables.rows import Rows, RowsLike
 
-__all__ = ["Batch", "Batches", "InMemory", "Streamed", "batches_from", "complete_rows", "rows_of"]
+__all__ = [
+    "MOST_SCORES",
+    "Batch",
+    "Batches",
+    "Identity",
+    "InMemory",
+    "Streamed",
+    "batches_from",
+    "complete_rows",
+    "rows_of",
+]
 
 # A file is read in blocks of about this size, and the rows of 64 blocks at a time are shuffled together.
 _BYTES_PER_BLOCK = 2**20
 _BLOCKS_PER_BUFFER = 64
-# Numeric entries of rows in memory whose scores are kept: 24 bytes each, or 32.
-_MOST_SCORES = 2**24
+#: Numeric entries of rows in memory whose scores are kept: 24 bytes each, or 32.
+MOST_SCORES = 2**24
 
+#: What `fingerprint` takes.
 Identity = tuple[Tensor | str | None, ...]
 
 
@@ -128,7 +139,7 @@ class InMemory(Batches):
             generator = np.random.default_rng([self.seed, epoch])
             self._order = torch.from_numpy(generator.permutation(self.n_rows)).to(self.rows.codes.device)
             self._ordered = epoch
-        if self.rows.bodies is None or self.rows.bodies.numel() <= _MOST_SCORES:
+        if self.rows.bodies is None or self.rows.bodies.numel() <= MOST_SCORES:
             self.rows = self.model.scored(self.rows)
         chosen = self._order[first:stop]
         return Batch.of(self.rows[chosen], None if self.weight is None else self.weight[chosen])

@@ -40,11 +40,13 @@ class Interrupt:
     ----------
     deadline : float, optional
         When the time is over, as `time.monotonic` counts.
+    is_patient : bool
+        A second Ctrl-C does nothing either: several processes end together.
     """
 
-    def __init__(self, deadline: float | None = None) -> None:
+    def __init__(self, deadline: float | None = None, *, is_patient: bool = False) -> None:
         self.pressed = False
-        self.deadline = deadline
+        self.deadline, self.is_patient = deadline, is_patient
 
     @property
     def reason(self) -> str | None:
@@ -56,7 +58,7 @@ class Interrupt:
 
     def press(self, number: int, frame: FrameType | None) -> None:
         """Note the first Ctrl-C; a second one does what it does elsewhere."""
-        if self.pressed:
+        if self.pressed and not self.is_patient:
             raise KeyboardInterrupt
         self.pressed = True
 
@@ -92,13 +94,13 @@ def terminable() -> Iterator[Termination]:
 
 
 @contextmanager
-def interruptible(deadline: float | None = None) -> Iterator[Interrupt]:
+def interruptible(deadline: float | None = None, *, is_patient: bool = False) -> Iterator[Interrupt]:
     """Catch Ctrl-C, so that a loop can end between two steps, as it does at a deadline.
 
     After SIGTERM the loop ends likewise; the process then ends as the signal would have ended it, unless the
     program has ways of its own with SIGTERM.
     """
-    interrupt = Interrupt(deadline)
+    interrupt = Interrupt(deadline, is_patient=is_patient)
     if threading.current_thread() is not threading.main_thread():
         yield interrupt  # only the main thread may set handlers
         return

@@ -12,8 +12,9 @@ from made.model import MADE
 from made.training.captured_step import CapturedStep
 from made.training.settings import TrainingSettings
 from made.training.steps import PlainStep, Step, StepKind
+from made.variables.row_type import LogLikelihood
 
-__all__ = ["make_step"]
+__all__ = ["likelihood_of", "make_step"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,18 @@ def make_step(model: BaseModel, settings: TrainingSettings, n_steps: int, kind: 
     if chosen == "compiled":
         return CompiledStep(model, settings)
     return PlainStep(model, settings, CompiledLikelihood(model.variables))
+
+
+def likelihood_of(model: BaseModel, settings: TrainingSettings, n_steps: int) -> LogLikelihood | None:
+    """Return the compiled likelihood for steps that are plain otherwise, where it pays; else None."""
+    possible = _possible(model, settings)
+    if "captured" in possible or _chosen(model, settings, n_steps, possible) == "plain":
+        return None
+    try:
+        from made.kernels.likelihood.log_likelihood import CompiledLikelihood
+    except ImportError:  # as above
+        return None
+    return CompiledLikelihood(model.variables)
 
 
 def _chosen(

@@ -28,6 +28,7 @@ from made.training.precision import products_in
 from made.training.progress import FitProgress
 from made.training.settings import TrainingSettings, learning_rate
 from made.training.shifting import Shifts
+from made.training.steps import Step
 
 __all__ = ["Trainer", "mean_and_error"]
 
@@ -73,7 +74,7 @@ class Trainer:
         self.model, self.settings, self.batches, self.valid = model, settings, batches, valid
         self.step, self.n_steps = 0, settings.epochs * batches.steps_per_epoch
         self.shifts = Shifts(model, settings, self.n_steps) if settings.shift else None
-        self.update = make_step(model, settings, self.n_steps)
+        self.update = self._make_step()
         self.best = BestWeights(model)
         self.average = WeightAverage(model, settings.ema) if settings.ema else None
         self._record_in(History(steps=self.update.kind))
@@ -94,7 +95,7 @@ class Trainer:
         self.model.load_state_dict(checkpoint.weights)
         kind = checkpoint.history.steps
         if kind and kind != self.update.kind:  # another processor, or another number of steps
-            self.update = make_step(self.model, self.settings, self.n_steps, kind)
+            self.update = self._make_step(kind)
             checkpoint.history.steps = self.update.kind
         self.update.restore(checkpoint.optimizer)
         self.best.restore(checkpoint.best)
@@ -143,12 +144,13 @@ class Trainer:
                 self._end_epoch(progress, on_epoch)
                 if on_best is not None:
                     self._hand_on(on_best)
-                if checkpoint and time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
+                if checkpoint and self._is_due:
                     self._save_or_tell(checkpoint)
-            if interrupt.reason is not None:
+            reason = self._reason_to_stop(interrupt)
+            if reason is not None:
                 self._read_losses()
-                self.history.ended = interrupt.reason
-                progress.print(f"{interrupt.reason} after {self.step:,} of {self.n_steps:,} steps")
+                self.history.ended = reason
+                progress.print(f"{reason} after {self.step:,} of {self.n_steps:,} steps")
                 break
         else:
             self.history.ended = self._how_it_ended()
@@ -168,7 +170,7 @@ class Trainer:
         batch = self.batches.batch(self.step)
         if self.shifts is not None:
             batch = self.shifts(batch, self.step)
-        self.generator.manual_seed(_mix(self.settings.seed, self.step))
+        self.generator.manual_seed(_mix(*self._seed_of_step()))
         draw, rate = self.step // self.settings.resample_every, self._rate(self.step)
         with products_in(self.settings.precision):
             self.losses.add(self.update.take(batch, draw, rate, self.generator))
@@ -178,6 +180,23 @@ class Trainer:
             self.average.update(self.step)
         if self.losses.is_due or self.step % self.batches.steps_per_epoch == 0:
             self._read_losses()
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether the latest checkpoint is old."""
+        return time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS
+
+    def _make_step(self, kind: str | None = None) -> Step:
+        """Return what takes the steps; `kind` is what an earlier part of the fit was taken by."""
+        return make_step(self.model, self.settings, self.n_steps, kind)
+
+    def _seed_of_step(self) -> tuple[int, ...]:
+        """Return what decides which units are dropped in the next step."""
+        return self.settings.seed, self.step
+
+    def _reason_to_stop(self, interrupt: Interrupt) -> str | None:
+        """Return why the fit ends after the step that was taken, if it does."""
+        return interrupt.reason
 
     def _rate(self, step: int) -> float:
         return learning_rate(self.settings, step, self.n_steps)
@@ -270,6 +289,6 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
     return float(values.mean()), error
 
 
-def _mix(seed: int, step: int) -> int:
+def _mix(*seeds: int) -> int:
     """Return one number for (seed, step), as torch's generators take no pairs."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(np.random.SeedSequence(list(seeds)).generate_state(1, np.uint64)[0] >> np.uint64(1))
