@@ -85,19 +85,10 @@ def command(n: int, rows: Path, run: Path, options: tuple[str, ...], *launcher: 
     cores = os.cpu_count() or 1
     pinned = ["taskset", "-c", f"0-{min(max(n, 1), cores) - 1}"] if shutil.which("taskset") else []
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), *launcher]
-    fit = [
-        "-m",
-        "made",
-        "fit",
-        str(rows / "*.parquet"),
-        "-o",
-        str(run),
-        "--device",
-        "cpu",
-        "--quiet",
-        *options,
-    ]
-    return [*pinned, sys.executable, *(torchrun if n else []), *fit]
+    worker = [str(Path(__file__).parent / "distributed_worker.py"), str(run.parent)]
+    made = worker if n else ["-m", "made"]
+    fit = ["fit", str(rows / "*.parquet"), "-o", str(run), "--device", "cpu", "--quiet", *options]
+    return [*pinned, sys.executable, *(torchrun if n else []), *made, *fit]
 
 
 def fitted(n: int, rows: Path, *options: str) -> dict[str, Any]:
@@ -122,6 +113,11 @@ def fitted(n: int, rows: Path, *options: str) -> dict[str, Any]:
             "batch": schedule["batch_size"],
             "nll": results["model"]["test"]["nll"],
             "steps": results["steps"],
+            # Other work on the machine changes the clock more than this.
+            "CPU seconds of each rank": [
+                round(json.loads(file.read_text())["cpu"], 2)
+                for file in sorted(Path(place).glob("rank-*.json"))
+            ],
         }
 
 
@@ -148,6 +144,7 @@ def rates(scale: float, repeats: int, most: int) -> dict[str, Any]:
                         round(one["rows per second"] / base, 3) for one, base in zip(own, of_one, strict=True)
                     ],
                     "steps": own[0]["steps"],
+                    "CPU seconds of each rank": [one["CPU seconds of each rank"] for one in own],
                 }
                 for (kind, n, batch), own in rivals.items()
             }
