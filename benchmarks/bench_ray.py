@@ -73,9 +73,11 @@ def by_command(model: Path, files: Path, out: Path) -> dict[str, Any]:
     began = time.perf_counter()
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     seconds = time.perf_counter() - began
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds": seconds,
-        "peak MB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 2**10,
+        "CPU seconds": used.ru_utime + used.ru_stime,
+        "peak MB": used.ru_maxrss // 2**10,
     }
 
 
@@ -115,11 +117,12 @@ def workers_of(raylets: set[int]) -> list[int]:
 
 
 class Watch:
-    """Notes the largest memory of a worker, and of this process, now and then."""
+    """Notes the largest memory of a worker, and what each has used of a core, now and then."""
 
     def __init__(self, own: Any) -> None:
         self.raylets, self.peak, self._ended = raylets_of(own.list_all_nodes()), 0, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
+        self._used: dict[int, float] = {}
 
     def __enter__(self) -> Watch:
         """Begin."""
@@ -131,13 +134,20 @@ class Watch:
         self._ended.set()
         self._thread.join()
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all workers together, to within a second of each."""
+        return sum(self._used.values())
+
     def _look(self) -> None:
         while not self._ended.wait(1.0):
             for pid in workers_of(self.raylets):
                 try:
                     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                    times = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
                 except OSError:
                     continue
+                self._used[pid] = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
                 peaks = [int(line.split()[1]) // 2**10 for line in lines if line.startswith("VmHWM")]
                 self.peak = max([self.peak, *peaks])
 
@@ -170,6 +180,7 @@ def by_ray(work: ScoreUnits, units: list[Unit], n_nodes: int, *, kill: bool = Fa
         "seconds": ended - began,
         "seconds until the first unit": first - began,
         "rows per second after it": (n - rows_of_first) / max(ended - first, 1e-9),
+        "CPU seconds of workers": watch.cpu_seconds,
         "peak MB of a worker": watch.peak,
         "peak MB of the driver": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10,
         "killed": killed,
@@ -189,7 +200,13 @@ def by_dataset(model: Path, files: list[Path], n_nodes: int) -> dict[str, Any]:
         for batch in scored.select_columns(["log_prob"]).iter_batches(batch_size=None):
             n, total = n + len(batch["log_prob"]), total + float(batch["log_prob"].sum())
         seconds = time.perf_counter() - began
-    return {"seconds": seconds, "rows": n, "sum": total, "peak MB of a worker": watch.peak}
+    return {
+        "seconds": seconds,
+        "CPU seconds of workers": watch.cpu_seconds,
+        "rows": n,
+        "sum": total,
+        "peak MB of a worker": watch.peak,
+    }
 
 
 def summed(folder: Path, units: list[Unit]) -> tuple[int, float, int]:

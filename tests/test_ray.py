@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def ray():
     """Ray, connected to a cluster of two workers on this machine."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=10**8, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=10**8, log_to_driver=False)
     yield ray
     ray.shutdown()
 
@@ -86,6 +87,15 @@ def test_without_ray_one_line_names_the_extra(place, monkeypatch, refused, model
         main(["score", "model.safetensors", "rows", "-o", "scores", "--ray"])
     assert end.value.code == 2
     assert not list(place.glob("scores/*"))
+
+
+@needs_ray
+def test_an_address_where_nobody_answers_is_one_line(place, refused):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with refused(f"--ray 127.0.0.1:{port}: nobody answers there"), made.ray.connected(f"127.0.0.1:{port}"):
+        pass
 
 
 @needs_ray
@@ -121,8 +131,15 @@ def test_the_command_writes_what_it_writes_on_one_machine(place, ray, monkeypatc
 
 
 @needs_ray
-def test_a_dataset_keeps_its_columns_and_gets_scores(ray, frame, gaps, model):
-    dataset = ray.data.from_arrow(frame.to_arrow()).repartition(7)
+def test_a_dataset_keeps_its_columns_and_gets_scores(ray, frame, gaps, model, refused):
+    table = ray.data.from_arrow(frame.to_arrow())
+    with refused("id: there is no column 'key'; there are note, city, size"):
+        made.ray.score(table, model, id="key")
+    with refused("there is a column 'note'"):
+        made.ray.score(table, model, column="note")
+    with refused("the header has 'a'"):
+        made.ray.score(ray.data.from_items([{"a": 1}]), model)
+    dataset = table.repartition(7)
     found = polars.from_pandas(made.ray.score(dataset, model, batch_size=130).to_pandas()).sort("id")
     assert found.columns == [*frame.columns, "log_prob"]
     assert found.drop("log_prob").rows() == frame.rows()

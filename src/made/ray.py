@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from made.runs.batches import BatchCompleter, BatchScorer, DrawnBatches
 from made.runs.done import Done
+from made.runs.file_columns import find_places
 from made.runs.folder import RunFolder
 from made.runs.samples import rows_per_portion
 from made.runs.unit_work import Packed
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.support.listing import listed
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -34,6 +37,7 @@ __all__ = ["complete", "connected", "sample", "score", "spread"]
 
 #: Begins a cluster on this machine.
 LOCAL = "local"
+_SECONDS_TO_ANSWER = 10.0
 # Rows of a batch, and the most blocks that units are parted into.
 _ROWS, _MOST_BLOCKS = 2**14, 10_000
 
@@ -80,10 +84,12 @@ def score(
     Raises
     ------
     InputError
-        If Ray is not installed, or there is no such run.
+        If Ray is not installed, there is no such run, or the dataset has none of its columns.
     """
-    packed = _packed(run, device)
-    work = BatchScorer(packed, column=column, key=id, particles=particles)
+    _imported()
+    model = _model(run)
+    _check_columns(dataset, model, id, column)
+    work = BatchScorer(Packed.of(model, device), column=column, key=id, particles=particles)
     return _mapped(dataset, work, batch_size, device, workers)
 
 
@@ -121,8 +127,10 @@ def complete(
     ray.data.Dataset
         The columns of the model in its order, then the others.
     """
-    packed = _packed(run, device)
-    work = BatchCompleter(packed, key=id, seed=seed, number=number, **settings)
+    _imported()
+    model = _model(run)
+    _check_columns(dataset, model, id)
+    work = BatchCompleter(Packed.of(model, device), key=id, seed=seed, number=number, **settings)
     return _mapped(dataset, work, batch_size, device, workers)
 
 
@@ -201,10 +209,10 @@ def connected(address: str = LOCAL) -> Iterator[Any]:
         if ray.is_initialized():
             yield ray
             return
+        _check_address(address)
+        options = {"include_dashboard": False} if address == LOCAL else {}
         try:
-            ray.init(
-                address, **({"include_dashboard": False} if address == LOCAL else {}), log_to_driver=False
-            )
+            ray.init(address, log_to_driver=False, configure_logging=False, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(f"--ray {address}: there is no Ray cluster to work on ({reason})") from error
@@ -212,6 +220,17 @@ def connected(address: str = LOCAL) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Say soon where nobody answers: Ray waits for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--ray {address}: nobody answers there ({error}); see ray status") from error
 
 
 class _Held:
@@ -268,9 +287,16 @@ def _mapped(dataset: Dataset, work: Any, batch_size: int, device: str, workers: 
         )
 
 
-def _packed(run: str | os.PathLike[str] | MADE, device: str) -> Packed:
-    _imported()
-    return Packed.of(_model(run), device)
+def _check_columns(dataset: Dataset, model: MADE, key: str | None, column: str | None = None) -> None:
+    """Refuse now, where the columns are known before anything is read, what workers would refuse."""
+    names = dataset.columns(fetch_if_missing=False)
+    if names is None:
+        return
+    find_places(model.schema, names)
+    if key is not None and key not in names:
+        raise InputError(f"id: there is no column {key!r}; there are {listed(names)}")
+    if column in names:
+        raise InputError(f"there is a column {column!r}: give that of the scores another name")
 
 
 def _model(run: str | os.PathLike[str] | MADE) -> MADE:

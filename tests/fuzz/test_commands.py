@@ -81,8 +81,8 @@ SOUND = {
     "run": ["run", "pictures"],
     "name": ["rows.csv", "digits"],
     "data": ["rows.csv", "images.npy", "digits"],
-    "rows": ["rows.csv", "half.csv"],
-    "out": ["new", "new.csv", "new.parquet", "new.npy", "new.png"],
+    "files": ["rows.csv", "half.csv"],
+    "out": ["new", "new.csv", "new.parquet", "new.npy", "new.png", "new/"],
     "device": ["cpu"],
     "where": ["size>=20", "size in {10}", "kind=1"],
     "given": ["sex=1", "kind=2,size=30"],
@@ -133,7 +133,7 @@ def drawn(chance):
     share = chance.choice([0.02, 0.1, 0.25])
     for own in command.params:
         is_argument = own.param_type_name == "argument"
-        if chance.random() > (0.95 if is_argument else share) or own.name == "help":
+        if chance.random() > (0.95 if is_argument else share) or own.name in ("help", "ray"):  # no clusters
             continue
         value = [] if getattr(own, "is_flag", False) else [value_of(own, chance)]
         words += value if is_argument else [own.opts[0], *value]
@@ -157,7 +157,7 @@ def value_of(own, chance):
         return chance.choice(INTS)
     if annotation is float:
         return chance.choice(FLOATS)
-    if annotation is Path or own.name in ("data", "run", "rows", "source"):
+    if annotation is Path or own.name in ("data", "run", "files", "source", "out"):
         return chance.choice(PATHS)
     return chance.choice(TEXTS + PATHS if chance.random() < 0.3 else TEXTS)
 

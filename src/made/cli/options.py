@@ -29,7 +29,7 @@ Ray = Annotated[
     str | None,
     typer.Option(
         metavar="[ADDRESS]",
-        help="Do the work on a Ray cluster, into a folder: that of the address (HOST:PORT, ray://HOST:PORT, "
+        help="Do the work on a Ray cluster, into a folder: that of the address (HOST:PORT or "
         "auto), or without one a cluster that is begun on this machine.",
     ),
 ]
