@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from made.support.checks import check_seconds
-
 __all__ = ["Interrupt", "Termination", "deadline_in", "interruptible", "terminable", "time_left"]
 
 
@@ -25,6 +23,8 @@ def deadline_in(max_time: float | None) -> float | None:
     InputError
         If `max_time` is no number of seconds above 0.
     """
+    from made.support.checks import check_seconds  # brings numpy: the command line shows its help without
+
     return None if max_time is None else time.monotonic() + check_seconds("max_time", max_time)
 
 
