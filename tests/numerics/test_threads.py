@@ -34,9 +34,10 @@ def found(build_large, tmp_path_factory):
         case = build_large(variables, settings, 5.0, n=700)
         case.model.save(folder / f"{name}.safetensors")
         np.savez(folder / f"{name}.rows.npz", values=case.values)
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(folder)], capture_output=True, text=True, check=False
-    )
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "4")
+    threads["OMP_WAIT_POLICY"] = "passive"  # more threads than cores
+    command = [sys.executable, str(PROGRAM), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **threads})
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

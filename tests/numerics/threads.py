@@ -7,12 +7,8 @@ are held to.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-
-os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "4"
-os.environ["OMP_WAIT_POLICY"] = "passive"  # more threads than cores
 
 import numpy as np
 import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any
 
@@ -195,7 +196,7 @@ def _spline(values: Floats, weights: Floats, resolution: float, n_knots: int, be
 
 def _unit(most: float) -> float:
     """Return the power of two that brings values of this size near 1, where they are too large or small."""
-    return 1.0 if most == 0 or 1 / _FAR < most < _FAR else 2.0 ** int(np.log2(most))
+    return 1.0 if most == 0 or 1 / _FAR < most < _FAR else math.ldexp(1.0, min(math.frexp(most)[1], 1023))
 
 
 def _spread(x: Floats, resolution: float) -> Floats:
