@@ -152,8 +152,8 @@ def load(port: int, asked: list[Any], clients: int, seconds: float) -> dict[str,
     return {
         "requests": len(times),
         "requests a second": round(len(times) / taken, 1),
-        "p50, ms": round(1e3 * p50, 1),
-        "p99, ms": round(1e3 * p99, 1),
+        "p50, ms": round(1e3 * float(p50), 1),
+        "p99, ms": round(1e3 * float(p99), 1),
     }
 
 
