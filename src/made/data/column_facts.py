@@ -93,7 +93,7 @@ def merged(parts: Sequence[Sequence[ColumnFacts]]) -> list[ColumnFacts]:
 
 
 def with_witnesses(frame: polars.DataFrame, facts: Sequence[ColumnFacts]) -> polars.DataFrame:
-    """Return what a sample lacks: copies of some of its rows, in each of which a column has another value.
+    """Return rows with the values that a sample lacks: copies of its rows, in which columns have these.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _of_column(column: polars.Series) -> ColumnFacts:
 
 
 def _finest(values: polars.Series, kind: Any) -> tuple[float, Any]:
-    """Return how many decimals the finest of some values has, and that value."""
+    """Return the most decimals that any value has, and a value that has them."""
     import polars
 
     eps = float(np.finfo(np.float32 if kind == polars.Float32 else np.float64).eps)
