@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 import made
 from made.base import BaseModel
 from made.support.errors import InputError
+from made.variables.column import Column
+from made.variables.schema import Schema
 
 SMOOTH = ["tanh", "softplus", "sigmoid"]
 
@@ -57,6 +59,21 @@ def with_labels() -> Callable[..., Any]:
         return anew
 
     return labelled
+
+
+@pytest.fixture(scope="session")
+def build_sales(randomize: Callable[..., Any]) -> Callable[[], made.MADE]:
+    """A function that builds a model of a size, a city and whether something was sold."""
+
+    def build() -> made.MADE:
+        columns = (
+            Column("size", "categorical", {"classes": [1, 2, 3]}),
+            Column("city", "categorical", {"classes": ["Bern", "Oslo", "Rome"], "unseen": 0.01}),
+            Column("sold", "bernoulli"),
+        )
+        return randomize(made.MADE(Schema(columns), (8,), seed=1))
+
+    return build
 
 
 def dead_pairs(model: BaseModel) -> list[tuple[torch.Tensor, torch.Tensor]]:

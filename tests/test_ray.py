@@ -17,8 +17,6 @@ import made
 from made.runs.batches import BatchCompleter
 from made.runs.unit_work import Packed, ScoreUnits
 from made.runs.units import UnitFolder, find_units
-from made.variables.column import Column
-from made.variables.schema import Schema
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
@@ -28,13 +26,8 @@ N = 4000
 
 
 @pytest.fixture(scope="module")
-def model(randomize):
-    columns = (
-        Column("size", "categorical", {"classes": [1, 2, 3]}),
-        Column("city", "categorical", {"classes": ["Bern", "Oslo", "Rome"], "unseen": 0.01}),
-        Column("sold", "bernoulli"),
-    )
-    return randomize(made.MADE(Schema(columns), (8,), seed=1))
+def model(build_sales):
+    return build_sales()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from made.mixture import Mixture
 from made.model import MADE
 from made.model_files import check_model, check_numbers
 from made.support.devices import find_device
-from made.support.errors import InputError
+from made.support.errors import InputError, fault_of
 from made.support.files import read_tensors
 
 __all__ = ["load"]
@@ -70,10 +70,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
         model.load_state_dict(tensors)
     # A stranger's settings may be anything at all: whatever they make fail, it is the file that is wrong.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, KeyError):
-            reason = f"it does not say {error}"
-        raise InputError(f"{path} does not describe a model that this made can build: {reason}") from error
+        raise InputError(
+            f"{path} does not describe a model that this made can build: {fault_of(error)}"
+        ) from error
     violations = model.count_violations() if isinstance(model, MADE) else 0
     if violations:
         raise InputError(

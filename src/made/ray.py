@@ -13,17 +13,15 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from made.runs.batches import BatchCompleter, BatchScorer, DrawnBatches
+from made.runs.batches import BatchCompleter, BatchScorer, DrawnBatches, model_of
 from made.runs.done import Done
 from made.runs.file_columns import find_places
-from made.runs.folder import RunFolder
 from made.runs.samples import rows_per_portion
 from made.runs.unit_work import Packed
 from made.support.checks import check_int
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.support.listing import listed
 
 if TYPE_CHECKING:
@@ -87,7 +85,7 @@ def score(
         If Ray is not installed, there is no such run, or the dataset has none of its columns.
     """
     _imported()
-    model = _model(run)
+    model = model_of(run)
     _check_columns(dataset, model, id, column)
     work = BatchScorer(Packed.of(model, device), column=column, key=id, particles=particles)
     return _mapped(dataset, work, batch_size, device, workers)
@@ -128,7 +126,7 @@ def complete(
         The columns of the model in its order, then the others.
     """
     _imported()
-    model = _model(run)
+    model = model_of(run)
     _check_columns(dataset, model, id)
     work = BatchCompleter(Packed.of(model, device), key=id, seed=seed, number=number, **settings)
     return _mapped(dataset, work, batch_size, device, workers)
@@ -158,7 +156,7 @@ def sample(
     """
     ray = _imported()
     n = check_int("n, the number of rows to draw,", n)
-    model = _model(run)
+    model = model_of(run)
     portion = rows_per_portion(model)
     work = DrawnBatches(Packed.of(model, device), n, portion, seed, where)
     with _quiet():
@@ -214,7 +212,7 @@ def connected(address: str = LOCAL) -> Iterator[Any]:
         try:
             ray.init(address, log_to_driver=False, configure_logging=False, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise InputError(f"--ray {address}: there is no Ray cluster to work on ({reason})") from error
         try:
             yield ray
@@ -297,12 +295,6 @@ def _check_columns(dataset: Dataset, model: MADE, key: str | None, column: str |
         raise InputError(f"id: there is no column {key!r}; there are {listed(names)}")
     if column in names:
         raise InputError(f"there is a column {column!r}: give that of the scores another name")
-
-
-def _model(run: str | os.PathLike[str] | MADE) -> MADE:
-    from made.model import MADE
-
-    return run if isinstance(run, MADE) else RunFolder(Path(run)).load_model()
 
 
 def _imported() -> Any:

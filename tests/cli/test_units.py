@@ -11,20 +11,13 @@ import pytest
 import made
 from made.runs.unit_work import ScoreUnits
 from made.support.locks import locked
-from made.variables.column import Column
-from made.variables.schema import Schema
 
 N = {"a": 500, "b": 130}
 
 
 @pytest.fixture(scope="module")
-def model(randomize):
-    columns = (
-        Column("size", "categorical", {"classes": [1, 2, 3]}),
-        Column("city", "categorical", {"classes": ["Bern", "Oslo", "Rome"], "unseen": 0.01}),
-        Column("sold", "bernoulli"),
-    )
-    return randomize(made.MADE(Schema(columns), (8,), seed=1))
+def model(build_sales):
+    return build_sales()
 
 
 def frame_of(n, seed, gaps=False):

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 
 __all__ = ["about", "addresses_in", "fetched", "forget_fetched", "is_address"]
 
@@ -111,5 +111,4 @@ def _system_of(address: str) -> tuple[Any, str]:
 
 
 def _unreachable(address: str, error: Exception) -> InputError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__
-    return InputError(f"{address}: cannot be read ({type(error).__name__}: {reason})")
+    return InputError(f"{address}: cannot be read ({type(error).__name__}: {reason_of(error)})")

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from made.data import addresses
 from made.data.content import check_file, from_home
 from made.data.named import known
-from made.data.several import expanded
+from made.data.several import check_same_names, expanded
 from made.data.suffixes import name_of
 from made.data.tables import damage_errors, scan_parquet
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.variables import frames
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class ParquetFiles:
         except InputError:
             raise
         except damage_errors() as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise InputError(
                 f"{path}: damaged between rows {first:,} and {first + block.n:,} ({reason}); write it again"
             ) from error
@@ -143,7 +143,7 @@ def open_parquet(
     names: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     each: Callable[[Sequence[str], Callable[[str], Any]], list[Any]] | None = None,
 ) -> ParquetFiles:
-    """Open Parquet files of the same columns: of each, only what stands at its end is read.
+    """Open Parquet files of the same columns: of each, only its footer is read.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def _paths_of(name: str) -> list[str]:
 
 
 def _looked_at(name: str) -> _File:
-    """Return what stands at the end of a file."""
+    """Return what the footer of a file says."""
     path = _local(name)
     check_file(path)
     if path.stat().st_size == 0:
@@ -237,11 +237,7 @@ def _kind(own: Any) -> str:
 
 def _check_alike(file: _File, first: _File) -> None:
     here, there = file.path, Path(first.path).name
-    lacking = [name for name in first.kinds if name not in file.kinds]
-    extra = [name for name in file.kinds if name not in first.kinds]
-    if lacking or extra:
-        what = f"lacks the column {lacking[0]!r}" if lacking else f"has a column {extra[0]!r} beside those"
-        raise InputError(f"{here} {what} of {there}: files that are read as one have the same columns")
+    check_same_names(here, file.kinds, there, first.kinds)
     for name, kind in first.kinds.items():
         if file.kinds[name] != kind:
             raise InputError(

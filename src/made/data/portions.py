@@ -24,7 +24,7 @@ from made.data.records import read_records
 from made.data.tables import damage_errors, scan_arrow, scan_parquet, state_of
 from made.data.text import read_portion, refusing
 from made.data.words import are_gaps, has_decimal_comma
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 
 if TYPE_CHECKING:
     import polars
@@ -111,7 +111,7 @@ class _OfTable(Portions):
             except InputError:
                 raise
             except damage_errors() as error:
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                reason = reason_of(error)
                 raise InputError(f"{self.path}: a damaged file ({reason}); write it again") from error
             yield replace(of_frame(self.path, frame), first=first)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from made.data.content import check_file, from_home
 from made.data.tables import are_rounded, as_array, damage_errors, numbers_of, scan_parquet, state_of
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.variables.column import find_column
 
 __all__ = ["RowFile", "open_rows"]
@@ -108,7 +108,7 @@ class RowFile(ABC):
         """Return n rows from the given row of the file on."""
 
     def _changed(self, error: BaseException | None = None) -> InputError:
-        why = "" if error is None else f" ({(str(error).splitlines() or [type(error).__name__])[0]})"
+        why = "" if error is None else f" ({reason_of(error)})"
         return InputError(f"{self.path}: changed or damaged since it was opened{why}; open it again")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from made.data.words import is_gap
 from made.support.errors import InputError
 from made.variables.column_types import ColumnType
 
-__all__ = ["aligned", "common_dtypes", "expanded"]
+__all__ = ["aligned", "check_same_names", "common_dtypes", "expanded"]
 
 
 def expanded(names: Sequence[str]) -> list[str]:
@@ -73,6 +73,25 @@ def aligned(raws: Sequence[Raw]) -> list[NDArray[Any]]:
     return tables
 
 
+def check_same_names(
+    here: str | Path, own: Collection[str], there: str | Path, wanted: Collection[str]
+) -> None:
+    """Check that a file, `here`, has the columns of another, in any order; raise an `InputError` if not.
+
+    Examples
+    --------
+    >>> check_same_names("b.csv", ["age"], "a.csv", ["age", "job"])
+    Traceback (most recent call last):
+        ...
+    made.support.errors.InputError: b.csv lacks the column 'job' of a.csv: files that are read as one ...
+    """
+    lacking = [name for name in wanted if name not in own]
+    extra = [name for name in own if name not in wanted]
+    if lacking or extra:
+        what = f"lacks the column {lacking[0]!r}" if lacking else f"has a column {extra[0]!r} beside those"
+        raise InputError(f"{here} {what} of {there}: files that are read as one have the same columns")
+
+
 def common_dtypes(raws: Sequence[Raw]) -> tuple[ColumnType, ...]:
     """Return the types of the columns of the first file; None where those of others differ."""
     first = raws[0]
@@ -102,9 +121,5 @@ def _places(raw: Raw, first: Raw) -> list[int]:
                 f"{here} has {raw.rows.shape[1]} columns and {there} has {width}: give them alike"
             )
         return list(range(width))
-    lacking = [name for name in wanted if name not in own]
-    extra = [name for name in own if name not in wanted]
-    if lacking or extra:
-        what = f"lacks the column {lacking[0]!r}" if lacking else f"has a column {extra[0]!r} beside those"
-        raise InputError(f"{here} {what} of {there}: files that are read as one have the same columns")
+    check_same_names(here, own, there, wanted)
     return [own.index(name) for name in wanted]

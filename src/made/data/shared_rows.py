@@ -22,7 +22,7 @@ from made.data.protect import protected_rows
 from made.data.raw import Raw
 from made.data.splits import split_by_column
 from made.data.tables import as_array, dtypes_of, plain
-from made.support.errors import EntryError, InputError
+from made.support.errors import EntryError, InputError, reason_of
 from made.support.ranks import Ranks
 from made.variables.rows import Rows
 from made.variables.schema import Schema
@@ -34,7 +34,7 @@ __all__ = ["MOST_ROWS", "Encoder", "SharedRows", "share_rows"]
 
 #: Rows of the sample, validation and test rows among them. Of no more than these all are in the sample.
 MOST_ROWS = 100_000
-# Of more rows, so many are validated and tested on.
+# Validation rows, and test rows, where there are more rows than the sample has.
 _HELD_OUT = 10_000
 
 
@@ -201,8 +201,7 @@ def _made(
     try:
         frame = polars.concat(tables, how="vertical_relaxed")
     except polars.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{source} and others: their columns differ in type ({reason})") from error
+        raise InputError(f"{source} and others: their columns differ in type ({reason_of(error)})") from error
     values = plain(source, frame)  # type: ignore[arg-type]
     note = "" if len(files.paths) == 1 else f"{len(files.paths)} files of the same columns are read as one, "
     note += f"of {files.n:,} rows"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from made.data.content import unreadable
 from made.data.words import LARGEST_EXACT, are_gaps
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.variables import frames
 from made.variables.column_types import ColumnType, described
 from made.variables.date_text import DAY
@@ -338,7 +338,7 @@ def _read_excel(path: Path) -> polars.DataFrame:
         except (ImportError, polars.exceptions.ModuleUpgradeRequiredError):
             continue
         except Exception as error:  # each reader has errors of its own
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise InputError(f"{path}: not an Excel file, or a damaged one ({reason})") from error
         return frame.filter(~polars.all_horizontal(polars.all().is_null()))
     raise InputError(f"{path}: Excel files need a reader: pip install fastexcel, or save the sheet as CSV")

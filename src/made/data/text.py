@@ -19,7 +19,7 @@ from made.data.layout import Text, open_text
 from made.data.records import Records, read_records
 from made.data.tables import as_array, dtypes_of
 from made.data.words import LARGEST_EXACT, are_gaps, as_number, as_numbers, rounded_whole, vanished
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.variables.column_types import ColumnType
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def refusing(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text in UTF-8; save it in that encoding") from error
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
-        raise InputError(f"{path}: not a table of text ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{path}: not a table of text ({reason_of(error)})") from error
 
 
 def _quick(text: Text) -> polars.DataFrame | None:

@@ -33,13 +33,18 @@ from made.variables.column_types import ColumnType
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["BatchCompleter", "BatchScorer", "DrawnBatches"]
+__all__ = ["BatchCompleter", "BatchScorer", "DrawnBatches", "model_of"]
 
 Own = TypeVar("Own", bound="_Batches")
 
 _NAME = "the table"
 # Engines that work in threads share a model, which loads once and remembers what it has said.
 _ONE_AT_A_TIME = threading.Lock()
+
+
+def model_of(run: str | os.PathLike[str] | MADE) -> MADE:
+    """Return a model, or that of the folder of a run or of a model file."""
+    return run if isinstance(run, MADE) else RunFolder(Path(run)).load_model()
 
 
 class _Batches:
@@ -56,8 +61,7 @@ class _Batches:
         cls: type[Own], run: str | os.PathLike[str] | MADE, *, device: str = "cpu", **settings: Any
     ) -> Own:
         """Return what works with a model: the folder of a run, a model file, or a model; see the class."""
-        model = run if isinstance(run, MADE) else RunFolder(Path(run)).load_model()
-        return cls(Packed.of(model, device), **settings)
+        return cls(Packed.of(model_of(run), device), **settings)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent: not what was loaded."""

@@ -9,7 +9,7 @@ from typing import Any
 from made.base import BaseModel
 from made.runs.folder import RunFolder
 from made.support.errors import InputError
-from made.training.checkpoint_checks import is_number
+from made.support.json_values import is_number
 
 __all__ = ["BestModel"]
 

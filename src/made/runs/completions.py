@@ -34,6 +34,7 @@ __all__ = [
     "IncompleteRows",
     "check_picture",
     "draw_completions",
+    "few_particles",
     "find_incomplete_rows",
     "half_images",
     "how_given",
@@ -208,11 +209,16 @@ def poor_estimates(ess: NDArray[np.float64]) -> str:
     '1 of the estimates rests on few effective particles, 2.0 at the worst: raise --particles'
     """
     poor = ess[ess < POOR]
-    if len(poor) == 0:
+    return few_particles(len(poor), float(poor.min(initial=np.inf)))
+
+
+def few_particles(n: int, worst: float) -> str:
+    """Say that n estimates rest on few effective particles, `worst` of them at the worst; nothing of none."""
+    if n == 0:
         return ""
     return (
-        f"{len(poor):,} of the estimates {'rests' if len(poor) == 1 else 'rest'} on few effective particles, "
-        f"{poor.min():.1f} at the worst: raise --particles"
+        f"{n:,} of the estimates {'rests' if n == 1 else 'rest'} on few effective particles, {worst:.1f} at "
+        "the worst: raise --particles"
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from made.network.settings import NETWORK_SETTINGS, NetworkSettings
 from made.support.errors import InputError
+from made.support.json_values import is_number, is_whole
 from made.support.settings import check_names
-from made.training.checkpoint_checks import is_number, is_whole
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 
 __all__ = ["check_plan", "check_settings"]

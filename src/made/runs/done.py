@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.queries.evidence import POOR
+from made.runs.completions import few_particles
 from made.variables.unseen_entries import unseen_words
 
 __all__ = ["Done", "together"]
@@ -77,13 +78,7 @@ class Done:
     @property
     def poor(self) -> str:
         """How many estimates rest on few effective particles, in words."""
-        if not self.n_poor:
-            return ""
-        rest = "rests" if self.n_poor == 1 else "rest"
-        return (
-            f"{self.n_poor:,} of the estimates {rest} on few effective particles, {self.worst:.1f} at the "
-            "worst: raise --particles"
-        )
+        return few_particles(self.n_poor, self.worst)
 
     @property
     def unseen(self) -> str:

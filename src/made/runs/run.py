@@ -23,7 +23,7 @@ from made.runs.held_out import HeldOut, held_out_splits
 from made.runs.pictures import draw_loss, draw_samples
 from made.runs.scores import Score, baseline_scores, score_model, score_rows
 from made.support.devices import find_device
-from made.support.errors import CannotWriteError, InputError
+from made.support.errors import CannotWriteError, InputError, reason_of
 from made.support.locks import locked
 from made.support.versions import environment
 from made.support.writing import make_folder
@@ -258,7 +258,7 @@ def _sound_settings(folder: RunFolder) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason_of(error)
         file = folder.path / "settings.json"
         raise InputError(f"{file} is damaged: no model can be built ({reason}); begin a new run") from error
 

@@ -14,9 +14,9 @@ from made import data
 from made.data.portions import rows_of_portion
 from made.data.readers import of_frame
 from made.data.row_groups import read_row_groups
-from made.data.several import expanded
+from made.data.several import check_same_names, expanded
 from made.data.tables import damage_errors, scan_parquet
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.support.writing import forget_left_overs, make_folder
 
 __all__ = [
@@ -118,7 +118,7 @@ def find_units(paths: Sequence[Path], job: str, most: int) -> list[Unit]:
         groups = read_row_groups(path)
         own = list(scan_parquet(path, in_place=True)[1])
         columns = columns or own
-        _check_columns(path, own, paths[0], columns)
+        check_same_names(path, own, paths[0], columns)
         file = Path(os.path.relpath(path.resolve(), common)).as_posix()
         mark = digest_of({"job": job, "file": file, "content": groups.digest})
         title = file.removesuffix(path.suffix).replace("/", "--")
@@ -159,7 +159,7 @@ def portions_of(unit: Unit) -> Iterator[data.Raw]:
         try:
             frame = table.slice(first, n).collect()
         except damage_errors() as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise InputError(f"{where}: damaged ({reason}); write the file again") from error
         if frame.height != n:
             raise InputError(f"{where}: the file became shorter while it was read")
@@ -234,11 +234,3 @@ def _cut(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int, int]]:
             first, held = first + most, held - most
     if held:
         yield begun, first, held
-
-
-def _check_columns(path: Path, own: Sequence[str], other: Path, columns: Sequence[str]) -> None:
-    lacking = [name for name in columns if name not in own]
-    extra = [name for name in own if name not in columns]
-    if lacking or extra:
-        what = f"lacks the column {lacking[0]!r}" if lacking else f"has a column {extra[0]!r} beside those"
-        raise InputError(f"{path} {what} of {other}: files that are read as one have the same columns")

@@ -152,12 +152,11 @@ class _Service:
         served = self._served(name)
         kind, body = kind_of(request), await request.body()
         objects: list[Any] | None = None
-        per_column, first_key = False, request.query_params.get("per_column", "")
+        per_column = request.query_params.get("per_column", "").lower() in ("1", "true")
         if kind == tables.JSON:
             asked = checked(ScoreRequest, body)
-            objects, per_column = asked.rows, asked.per_column
+            objects, per_column = asked.rows, per_column or asked.per_column
             self._check_number(len(objects))
-        per_column = per_column or first_key.lower() in ("1", "true")
         if objects is not None and len(objects) <= _FEW_ROWS and not per_column:
             found = await self.batcher.ask(served, objects, len(objects))
             if isinstance(found, dict):
@@ -248,13 +247,12 @@ class _Service:
     async def _encoded(
         self, served: Served, kind: str, body: bytes, objects: list[Any] | None, *, to_fill: bool = False
     ) -> Rows:
-        if objects is not None:
-            return await self.batcher.compute(
-                partial(tables.encode_objects, served.model, objects, to_fill=to_fill)
-            )
-        return await self.batcher.compute(
-            partial(tables.encode_body, served.model, body, kind, to_fill=to_fill)
+        work = (
+            partial(tables.encode_body, served.model, body, kind)
+            if objects is None
+            else partial(tables.encode_objects, served.model, objects)
         )
+        return await self.batcher.compute(partial(work, to_fill=to_fill))
 
     def _check_number(self, n: int) -> None:
         if n > self.limits.max_rows:

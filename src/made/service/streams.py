@@ -12,7 +12,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 from made.service import answers, tables
-from made.service.responses import accepted, as_columns
+from made.service.responses import accepted, as_columns, joined
 
 __all__ = ["in_portions", "streamed"]
 
@@ -30,7 +30,7 @@ async def in_portions(
         if found and await request.is_disconnected():
             raise HTTPException(_CLIENT_IS_GONE)
         found.append(await compute(partial(part, some)))
-    return {name: [value for own in found for value in own[name]] for name in found[0]} if found else {}
+    return joined(found)
 
 
 async def streamed(

@@ -17,7 +17,7 @@ from made.data.readers import of_frame, of_text
 from made.data.text import read_text
 from made.model import MADE
 from made.runs.rows import encode_file
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.variables.rows import Rows
 
 __all__ = [
@@ -145,7 +145,7 @@ def encode_body(model: MADE, body: bytes, kind: str, *, to_fill: bool = False) -
         try:
             frame = polars.read_ipc_stream(io.BytesIO(body))
         except Exception as error:  # of damaged bytes polars raises what it likes
-            raise InputError(f"the body is no stream of Arrow: {str(error).splitlines()[0]}") from error
+            raise InputError(f"the body is no stream of Arrow: {reason_of(error)}") from error
         raw = of_frame(Path(_SOURCE), frame)
     return encode_file(model, raw, to_fill=to_fill)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["CannotWriteError", "EntryError", "InputError", "PoorEstimateWarning"]
+__all__ = ["CannotWriteError", "EntryError", "InputError", "PoorEstimateWarning", "fault_of", "reason_of"]
 
 
 # A message of more characters is cut in its middle: it may quote a name, a path or a value of any length.
@@ -31,6 +31,28 @@ class InputError(ValueError):
 
     def __init__(self, message: object = "") -> None:
         super().__init__(_one_line(str(message)))
+
+
+def reason_of(error: BaseException) -> str:
+    r"""Return what an error of a library says, in a line; its kind, where it says nothing.
+
+    Examples
+    --------
+    >>> reason_of(ValueError("cut short\nat byte 7")), reason_of(KeyError())
+    ('cut short', 'KeyError')
+    """
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
+def fault_of(error: BaseException) -> str:
+    """Return what is wrong with a file whose settings made something fail: also what they do not say.
+
+    Examples
+    --------
+    >>> fault_of(KeyError("kind"))
+    "it does not say 'kind'"
+    """
+    return f"it does not say {error}" if isinstance(error, KeyError) else reason_of(error)
 
 
 class CannotWriteError(InputError):

@@ -22,7 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from made.support.errors import InputError
+from made.support.errors import InputError, reason_of
 from made.support.settings import check_settings, documented, setting
 from made.support.versions import VERSION
 
@@ -254,7 +254,7 @@ def _joined(settings: RankSettings) -> Ranks:
         dist.init_process_group(backend, store=group, rank=rank, world_size=n, timeout=timeout)
     except (RuntimeError, ValueError, OSError) as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        reason = reason_of(error)[:200]
         _refuse(
             f"rank {rank} of {n} found not all others at {where} within {settings.rank_timeout:g} seconds "
             f"({reason}): MASTER_ADDR and MASTER_PORT are those of rank 0, and every rank is to be started",

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from made.base import BaseModel
-from made.support.errors import InputError
+from made.support.errors import InputError, fault_of
 from made.support.files import read_tensors, write_tensors
 from made.training.checkpoint_checks import check_header, check_optimizer, check_weights, history_from
 from made.training.history import History
@@ -161,10 +161,7 @@ def _damaged(path: str | Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, KeyError):
-            reason = f"it does not say {error}"
-        raise InputError(f"{path} is damaged: {reason}; delete it to begin its fit again") from error
+        raise InputError(f"{path} is damaged: {fault_of(error)}; delete it to begin its fit again") from error
 
 
 def optimizer_tensors(optimizer: Adam) -> Weights:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from made.support.errors import InputError
+from made.support.json_values import is_number, is_whole
 from made.training.history import EpochRecord, History
 
 __all__ = [
@@ -18,26 +18,9 @@ __all__ = [
     "check_optimizer",
     "check_weights",
     "history_from",
-    "is_number",
-    "is_whole",
 ]
 
 _OPTIMIZER = ("exp_avg", "exp_avg_sq", "step")
-
-
-def is_whole(value: Any, least: int = 0) -> bool:
-    """Return whether a value is a whole number of at least so much, as JSON has it."""
-    return type(value) is int and value >= least
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value is a finite number, as JSON has it."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond float64
-        return False
 
 
 def check_header(header: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from made.support.errors import InputError
+from made.support.json_values import is_number
 from made.variables.column import NUMERIC, Column
 
 __all__ = [
@@ -201,15 +202,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond float64
-        return False
-
-
 def _is_multiple(value: float, step: float) -> bool:
     steps = value / step
     return math.isfinite(steps) and abs(steps - round(steps)) <= 1e-9
@@ -239,12 +231,12 @@ def _check_bool(value: Any) -> str:
 #: What is wrong with a value, to stand after its name; nothing where it is right.
 _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "step": lambda own: (
-        "" if own is None or (_is_number(own) and own > 0) else "is a number above 0, or null for none"
+        "" if own is None or (is_number(own) and own > 0) else "is a number above 0, or null for none"
     ),
     "rounds": _check_bool,
     "spikes": lambda own: (
         ""
-        if isinstance(own, list | tuple) and all(map(_is_number, own)) and len(set(own)) == len(own)
+        if isinstance(own, list | tuple) and all(map(is_number, own)) and len(set(own)) == len(own)
         else "are a list of numbers that differ"
     ),
     "missing": _check_bool,
@@ -252,14 +244,14 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "periods": lambda own: (
         ""
         if isinstance(own, list | tuple)
-        and all(_is_number(period) and period > 0 for period in own)
+        and all(is_number(period) and period > 0 for period in own)
         and len(set(own)) == len(own)
         else "are a list of numbers above 0 that differ"
     ),
     "classes": _check_classes,
     "unseen": lambda own: (
         ""
-        if isinstance(own, bool) or own is None or (_is_number(own) and 0 < own < 1)
+        if isinstance(own, bool) or own is None or (is_number(own) and 0 < own < 1)
         else "is true, false, or the probability of a label that is no class, between 0 and 1"
     ),
 }

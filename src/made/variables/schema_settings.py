@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from made.support.errors import InputError
+from made.support.json_values import is_number, is_whole
 from made.variables.column import Column
 
 __all__ = ["check_entries", "columns_of", "settings_of"]
@@ -42,9 +42,9 @@ def check_entries(entries: Mapping[str, Any], n: int) -> None:
         "names": names is None or (_are_texts(names) and len(names) == n),
         "is_named": isinstance(entries["is_named"], bool),
         "context_places": isinstance(places, list)
-        and all(_is_whole(place, 0) and place < n for place in places)
+        and all(is_whole(place, 0) and place < n for place in places)
         and len(set(places)) == len(places),
-        "image_shape": shape is None or (_is_list(shape, 2) and all(_is_whole(side, 1) for side in shape)),
+        "image_shape": shape is None or (_is_list(shape, 2) and all(is_whole(side, 1) for side in shape)),
         "notes": isinstance(notes, dict) and notes.keys() <= known and _are_texts(list(notes.values())),
         "parts": isinstance(parts, dict) and parts.keys() <= known and all(map(_is_part, parts.values())),
         "found": isinstance(found, dict) and found.keys() <= known and all(map(_is_found, found.values())),
@@ -58,7 +58,7 @@ def check_entries(entries: Mapping[str, Any], n: int) -> None:
             and isinstance(frame.get("is_numbered", False), bool)
         ),
         "dtypes": isinstance(runs, list)
-        and all(_is_list(run, 2) and _is_whole(run[1], 1) and _is_dtype(run[0]) for run in runs)
+        and all(_is_list(run, 2) and is_whole(run[1], 1) and _is_dtype(run[0]) for run in runs)
         and sum(run[1] for run in runs) == n,
     }
     wrong = [key for key, is_right in checks.items() if not is_right] + sorted(entries.keys() - _KEYS)
@@ -74,19 +74,6 @@ def _are_texts(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(own, str) for own in values)
 
 
-def _is_whole(value: Any, least: int) -> bool:
-    return type(value) is int and value >= least
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond float64
-        return False
-
-
 def _is_dtype(value: Any) -> bool:
     return value is None or isinstance(value, str) or (isinstance(value, dict) and "name" in value)
 
@@ -95,7 +82,7 @@ def _is_found(value: Any) -> bool:
     if not isinstance(value, dict) or value.keys() - {"why", "missing", "low", "high"}:
         return False
     numbers = [own for key, own in value.items() if key != "why" and own is not None]
-    return isinstance(value.get("why", ""), str) and all(map(_is_number, numbers))
+    return isinstance(value.get("why", ""), str) and all(map(is_number, numbers))
 
 
 def _is_part(value: Any) -> bool:
