@@ -133,7 +133,13 @@ class SamplingModel(MaskedModel):
 
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
-        mask = k if groups is None else self.mask_set.given_first(groups, k)
+        return self._density_under(k if groups is None else self.mask_set.given_first(groups, k), k)
+
+    def reordered(self, k: int, groups: IntArray) -> MaskDensity:
+        """Return the same with groups whatever the model was trained for, see `MaskSet.reordered`."""
+        return self._density_under(self.mask_set.reordered(groups, k), k)
+
+    def _density_under(self, mask: int | Mask, k: int) -> MaskDensity:
         return MaskDensity(
             k,
             self._mask_of(mask).ranks,

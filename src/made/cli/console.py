@@ -15,6 +15,7 @@ from made.support.errors import InputError
 from made.support.figures import with_error
 
 if TYPE_CHECKING:
+    from made.runs.consistency import Consistency
     from made.runs.masks_averaged import MasksAveraged
     from made.runs.rejected import Rejected
     from made.runs.scores import Score
@@ -24,6 +25,7 @@ __all__ = [
     "command",
     "make_folder",
     "masks_table",
+    "orders_table",
     "parse_counts",
     "parse_numbers",
     "score_table",
@@ -118,6 +120,36 @@ def masks_table(result: MasksAveraged) -> str:
             "variable have seen different inputs, and exp of the scores does not sum to 1 over all rows.",
         ]
     return "\n".join(lines)
+
+
+def orders_table(result: Consistency) -> str:
+    """Lay out how log p goes with the ordering, how given-first answers differ, and what that means."""
+    n = len(result.by_order)
+    figures = [
+        (f"the model, {result.n_masks:,} mask{'s' * (result.n_masks > 1)}", result.nll, ""),
+        ("one of its masks, on average", result.alone, "+"),
+        (f"one of {n:,} random orderings, on average", result.orders, "+"),
+        (f"the mixture of these {n:,}", result.together, "+"),
+    ]
+    lines = [f"{'':42}{'nats per row':>18}"]
+    lines += [f"{name:42}{figure.text(3, sign):>18}" for name, figure, sign in figures]
+    above = sorted(result.by_order, key=lambda own: own.above.value)
+    best, worst = (own.above.text(3, "+") for own in (above[0], above[-1]))
+    spread = result.spread.text(3)
+    lines += [
+        "",
+        f"log p of one row varies by {spread} nats between these orderings (standard deviation);",
+        f"of all rows, the best of them is {best} above the model, the worst {worst}.",
+        "",
+        f"log p of what is given in {result.n_evidence:,} rows, with it first, less the model's own:",
+        f"{'columns given':>15}{'mean, nats':>18}{'root mean square':>20}   the model's own",
+    ]
+    lines += [
+        f"{len(own.columns):>15,}{own.difference.text(3, '+'):>18}"
+        f"{own.root_mean_square:>20.3f}   {'exact' if own.is_exact else 'estimated'}"
+        for own in result.given_first
+    ]
+    return "\n".join([*lines, "", f"{result.meaning}."])
 
 
 def _figures(score: Score) -> str:
