@@ -16,6 +16,7 @@ from made.support.figures import with_error
 
 if TYPE_CHECKING:
     from made.runs.consistency import Consistency
+    from made.runs.drift import ColumnDrift, Drift
     from made.runs.masks_averaged import MasksAveraged
     from made.runs.rejected import Rejected
     from made.runs.scores import Score
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERRUPTED",
     "command",
+    "drift_table",
     "make_folder",
     "masks_table",
     "orders_table",
@@ -150,6 +152,58 @@ def orders_table(result: Consistency) -> str:
         for own in result.given_first
     ]
     return "\n".join([*lines, "", f"{result.meaning}."])
+
+
+def drift_table(found: Drift, first: str, second: str) -> str:
+    """Lay out how a second table differs from a first: the verdict, its columns, its least likely rows."""
+    width = max(len("column"), *(len(own.name) for own in found.columns)) + 2
+    lines = [
+        *_verdict(found, (first, second)),
+        "",
+        f"{'column':{width}}{'p: values':>10}{'given before':>14}{'given the rest':>16}"
+        f"{'nats: before':>16}{'the rest':>16}   what has changed",
+        *(_drift_of_column(own, width) for own in found.columns),
+    ]
+    if found.rows:
+        lines += ["", "The least likely rows of B (counted from 0), with how many of A are less likely:"]
+    for row in found.rows:
+        odd = "; ".join(f"{name} {own.value}, expected {own.expected}" for name, own in row.odd.items())
+        lines.append(f"{row.number:>10,}{row.log_prob:>10.2f} nats{row.percentile:>7.1f} %   {odd}".rstrip())
+    return "\n".join(lines)
+
+
+def _verdict(found: Drift, titles: tuple[str, str]) -> list[str]:
+    from made.runs.drift import LEVEL
+
+    lines = []
+    for name, title, n, compared in zip("AB", titles, found.n_rows, found.n_compared, strict=True):
+        sample = f", of which {compared:,} are compared" if compared < n else ""
+        lines.append(f"{name}: {title}, {n:,} rows{sample}")
+    changed = "B is not distributed as A" if found.p < LEVEL else "no difference between A and B was found"
+    low, high = (own.text(3) for own in found.log_prob)
+    lines += [
+        "",
+        f"{changed}: p = {found.p:.2g}, corrected for {found.n_tests:,} tests",
+        f"log p of a row: {low} nats in A, {high} in B; p = {found.p_rows:.2g} of this test alone",
+        f"{found.low_share:.1%} of the rows of B are less likely than 1 % of those of A",
+    ]
+    for name, n in zip("AB", found.n_incomplete, strict=True):
+        if n:
+            lines.append(
+                f"{n:,} rows of {name} have unknown entries: their values are compared, their log p is not"
+            )
+    return lines
+
+
+def _drift_of_column(own: ColumnDrift, width: int) -> str:
+    from made.runs.drift import VIEWS
+
+    values, before = (f"{own.p_values[view]:.2g}" for view in VIEWS[:2])
+    nats = [own.difference[view].text(2, "+") if view in own.difference else "" for view in VIEWS[1:]]
+    rest = f"{own.p_values['given_rest']:.2g}" if "given_rest" in own.p_values else ""
+    new = ", ".join(f"{name} ({n:,})" for name, n in list(own.new_labels.items())[:3])
+    what = "; ".join(filter(None, [own.what, f"new labels: {new}" if new else ""]))
+    return f"{own.name:{width}}{values:>10}{before:>14}{rest:>16}{nats[0]:>16}{nats[1]:>16}   {what}".rstrip()
 
 
 def _figures(score: Score) -> str:
