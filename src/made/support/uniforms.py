@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "ATTEMPTS",
     "BLOCK",
     "COMPLETIONS",
     "CONNECTIVITIES",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 #: What a seed is used for, the second number of a key: streams of one seed must not meet.
-ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS, QUESTIONS = 0, 1, 2, 3, 4, 5
+ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS, QUESTIONS, ATTEMPTS = 0, 1, 2, 3, 4, 5, 6
 
 #: Philox moves on in blocks of four 64-bit numbers.
 BLOCK = 4
