@@ -133,6 +133,8 @@ def orders_table(result: Consistency) -> str:
         (f"one of {n:,} random orderings, on average", result.orders, "+"),
         (f"the mixture of these {n:,}", result.together, "+"),
     ]
+    if result.n_masks == 1:
+        del figures[1]
     lines = [f"{'':42}{'nats per row':>18}"]
     lines += [f"{name:42}{figure.text(3, sign):>18}" for name, figure, sign in figures]
     above = sorted(result.by_order, key=lambda own: own.above.value)

@@ -133,8 +133,9 @@ class Consistency:
         if self.orders.value <= noise:
             return "No ordering is worse than the model itself: given-first answers can be used as they are"
         return (
-            f"One ordering alone costs {price}, and so does a given-first answer under one mask: ask several "
-            "masks together; wider layers and a longer fit narrow the gap"
+            f"One ordering alone costs {price}, the mixture of {len(self.by_order)} of them "
+            f"{self.together.value:.2f}: ask several masks together; wider layers and a longer fit narrow "
+            "the gap"
         )
 
     def as_dict(self) -> dict[str, Any]:

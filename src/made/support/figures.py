@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the help of the commands is shown without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Figure", "with_error"]
 
@@ -24,6 +26,7 @@ class Figure:
 
         Examples
         --------
+        >>> import numpy as np
         >>> Figure.mean(np.array([1.0, 3.0]))
         Figure(value=2.0, error=1.0)
         """
