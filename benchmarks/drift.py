@@ -1,7 +1,7 @@
 """How often `made.compare` is wrong where nothing has changed, and what it finds of planted changes.
 
 Run with ``python benchmarks/drift.py ADULT.csv``: a small model of 10,000 rows of the Adult table, and tables
-that are drawn from its other rows. About ten minutes; ``--quick`` checks that it runs.
+that are drawn from its other rows. Ten minutes on a busy core; ``--quick`` checks that it runs.
 """
 
 from __future__ import annotations
