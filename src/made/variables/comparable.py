@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
-__all__ = ["DATE", "LABELS", "MEASURE", "Comparable", "Values", "comparable_columns", "values_of"]
+__all__ = ["DATE", "LABELS", "MEASURE", "Comparable", "Values", "comparable", "comparable_names", "values_of"]
 
 #: What the values of a column are: numbers, dates or times of day, labels.
 MEASURE, DATE, LABELS = "numbers", "dates", "labels"
@@ -55,6 +55,19 @@ class Comparable:
     form: DateForm | None = None
     labels: tuple[str, ...] | None = None
 
+    @cached_property
+    def of_codes(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The value of each code, and which codes have one: of labels, numbers that differ as they do."""
+        block = self.variables.discrete(self.places[0])
+        values = list(block.values[: block.n_classes])
+        if self.kind == LABELS:
+            whole = [_number_of_label(str(value)) for value in values]
+        else:
+            assert self.unit is not None
+            whole = [int(_fraction(value) / self.unit) for value in values]
+        n_gaps = block.n_values - block.n_classes
+        return np.array([*whole, *[0] * n_gaps], dtype=object), np.arange(block.n_values) < block.n_classes
+
 
 class Values(NamedTuple):
     """The values of a column in some rows.
@@ -71,18 +84,20 @@ class Values(NamedTuple):
     there: NDArray[np.bool_]
 
 
-def comparable_columns(schema: Schema) -> Mapping[str, Comparable]:
-    """Return the columns of a table by name, and the parts of its dates."""
-    variables = schema.row_type
-    found: dict[str, Comparable] = {}
-    for d, column in enumerate(schema.modelled):
-        found[column.name] = _of_variable(variables, d, column)
+def comparable_names(schema: Schema) -> list[str]:
+    """Return the names of columns that conditions may compare: those of the table, and parts of dates."""
+    dates = [own.name for own in schema.modelled_table if own.form is not None]
+    return [*(column.name for column in schema.modelled), *dates]
+
+
+def comparable(schema: Schema, name: str) -> Comparable:
+    """Return the column of that name."""
     for own in schema.modelled_table:
-        if own.form is not None:
-            found[own.name] = Comparable(
-                own.name, DATE, own.places, variables, unit=Fraction(1), form=own.form
-            )
-    return found
+        if own.form is not None and own.name == name:
+            unit = Fraction(1)
+            return Comparable(name, DATE, own.places, schema.row_type, unit=unit, form=own.form)
+    d = [column.name for column in schema.modelled].index(name)
+    return _of_variable(schema.row_type, d, schema.modelled[d])
 
 
 def values_of(column: Comparable, rows: Rows) -> Values:
@@ -98,7 +113,7 @@ def values_of(column: Comparable, rows: Rows) -> Values:
         bodies = block.bodies_of_codes(codes, own)
         there = np.ones(len(codes), bool) if block.missing_code is None else codes != block.missing_code
         return Values(bodies if block.step is not None else bodies.view(np.float64), there)
-    values, known = _values_of_codes(column)
+    values, known = column.of_codes
     places = np.minimum(codes, len(values) - 1)
     return Values(values[places], known[places] & (codes < len(values)))
 
@@ -116,19 +131,6 @@ def _of_variable(variables: RowType, d: int, column: Column) -> Comparable:
         return Comparable(column.name, LABELS, (d,), variables, Fraction(1), labels=text)
     scale = math.lcm(*(_fraction(value).denominator for value in values))
     return Comparable(column.name, MEASURE, (d,), variables, Fraction(1, scale), labels=text)
-
-
-def _values_of_codes(column: Comparable) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the value of each code, and which have one: of labels, numbers that differ as they do."""
-    block = column.variables.discrete(column.places[0])
-    values = list(block.values[: block.n_classes])
-    if column.kind == LABELS:
-        whole = [_number_of_label(str(value)) for value in values]
-    else:
-        assert column.unit is not None
-        whole = [int(_fraction(value) / column.unit) for value in values]
-    n_gaps = block.n_values - block.n_classes
-    return np.array([*whole, *[0] * n_gaps], dtype=object), np.arange(block.n_values) < block.n_classes
 
 
 def _of_dates(column: Comparable, form: DateForm, rows: Rows) -> Values:

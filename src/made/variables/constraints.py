@@ -16,7 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.support.errors import InputError
-from made.variables.comparable import DATE, LABELS, MEASURE, Comparable, comparable_columns, values_of
+from made.variables.comparable import (
+    DATE,
+    LABELS,
+    MEASURE,
+    Comparable,
+    comparable,
+    comparable_names,
+    values_of,
+)
 from made.variables.conditions import Where
 from made.variables.constraint_text import Side, read_sides
 from made.variables.rows import Rows
@@ -103,23 +111,26 @@ def constraints_of(schema: Schema, where: Where | None) -> tuple[Where | None, t
     if where is None or isinstance(where, Mapping):
         return where, ()
     texts = [where] if isinstance(where, str) else list(where)
-    columns = comparable_columns(schema)
+    names = comparable_names(schema)
     alone, between = [], []
     for text in texts:
-        found = _read(columns, text) if isinstance(text, str) else ()
+        found = _read(schema, names, text) if isinstance(text, str) else ()
         between += found
         alone += [] if found else [text]
     return (where if not between else alone or None), tuple(between)
 
 
-def _read(columns: Mapping[str, Comparable], text: str) -> list[Constraint]:
+def _read(schema: Schema, names: Sequence[str], text: str) -> list[Constraint]:
     """Return the comparisons that a text is; none where it is not between columns."""
-    parsed = read_sides(text, list(columns))
+    parsed = read_sides(text, names)
     if parsed is None:
         return []
     sides, signs = parsed
-    named = [name for side in sides for name in side.weights]
-    if len(set(named)) < 2 or _is_value(columns, sides, signs):
+    named = {name for side in sides for name in side.weights}
+    if len(named) < 2:
+        return []
+    columns = {name: comparable(schema, name) for name in named}
+    if _is_value(columns, sides, signs):
         return []
     return [
         _constraint(columns, left, sign, right, text)
