@@ -19,6 +19,7 @@ from made.runs.completions import intervals_of, values_beside
 from made.service.models import Served
 from made.service.tables import Objects, as_objects, encode_together, plain
 from made.support.errors import InputError, PoorEstimateWarning
+from made.variables.constraints import constraints_of
 from made.variables.rows import Rows
 
 __all__ = [
@@ -112,6 +113,11 @@ def samples(
     model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Sequence[str] | None
 ) -> Table:
     """Return rows drawn: row i is a function of (seed, i)."""
+    for between in constraints_of(model.schema, where)[1]:
+        raise InputError(
+            f"{between.text!r} is a condition between columns, for which rows are drawn in vain: made sample "
+            "and Python meet such"
+        )
     rows = model.draw(
         some.stop - some.start, seed, given=_given(model, given), where=where or None, first=some.start
     )
