@@ -17,6 +17,7 @@ from made.queries.query import MAX_STATES, N_PARTICLES, Query
 from made.queries.results import Answer, Conditional, Route
 from made.runs.completions import intervals_of, values_beside
 from made.service.models import Served
+from made.service.requests import Where
 from made.service.tables import Objects, as_objects, encode_together, plain
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.rows import Rows
@@ -30,11 +31,11 @@ __all__ = [
     "rows_at",
     "rows_of",
     "samples",
-    "schema_of",
     "scores",
     "scores_together",
 ]
 
+Conditions = Sequence[str | Where]
 Columns = dict[str, list[Any]]
 Table = tuple[list[str], NDArray[Any]]
 # Rows are answered in portions: other requests have their turn between two of them.
@@ -109,11 +110,11 @@ def names_of(model: MADE) -> list[str]:
 
 
 def samples(
-    model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Sequence[str] | None
+    model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Conditions
 ) -> Table:
     """Return rows drawn: row i is a function of (seed, i)."""
     rows = model.draw(
-        some.stop - some.start, seed, given=_given(model, given), where=where or None, first=some.start
+        some.stop - some.start, seed, given=_given(model, given), where=_where(where), first=some.start
     )
     return names_of(model), model.schema.decode(rows)
 
@@ -144,17 +145,37 @@ def completions(
     return (names, values_beside(model, answer)), found
 
 
+def _where(where: Conditions) -> list[Any] | None:
+    """Return conditions as the model takes them: text, or a name with a condition."""
+    return [own if isinstance(own, str) else (own.column, own.condition) for own in where] or None
+
+
 def conditional(
-    model: MADE, variable: str, given: Mapping[str, Any] | None, where: Sequence[str] | None
+    served: Served,
+    variable: str,
+    given: Mapping[str, Any] | None,
+    where: Conditions,
+    particles: int = N_PARTICLES,
 ) -> dict[str, Any]:
     """Return the distribution of one column given others, beside how it was found.
 
     Of classes ``values`` and ``probabilities``; of a number ``atoms``, and ``values`` with ``masses`` on a
-    grid or ``densities`` elsewhere, with its mean and quantiles.
+    grid or ``densities`` elsewhere, with its mean and quantiles. Given nothing it is found once.
     """
+    known = _given(served.model, given)
+    if known or where or particles != N_PARTICLES:
+        return _conditional(served.model, variable, known, where, particles)
+    if variable not in served.marginals:
+        served.marginals[variable] = _conditional(served.model, variable, None, (), particles)
+    return served.marginals[variable]
+
+
+def _conditional(
+    model: MADE, variable: str, given: Mapping[str, Any] | None, where: Conditions, particles: int
+) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
-        found = model.conditional(variable, _given(model, given) or {}, where=where or None)
+        found = model.conditional(variable, given or {}, where=_where(where), particles=particles)
     about = {
         "variable": variable,
         "method": str(found.method),
@@ -188,30 +209,6 @@ def _of_number(found: NumericConditional) -> dict[str, Any]:
             for share, value in zip(shares, plain([found.quantile(share) for share in shares]), strict=True)
         ],
         "error": found.error,
-    }
-
-
-def schema_of(served: Served) -> dict[str, Any]:
-    """Return what the columns of a model are."""
-    schema = served.model.schema
-    columns = []
-    for own in schema.table:
-        first = schema.columns[own.places[0]]
-        about: dict[str, Any] = {"name": own.name, "kind": first.kind if own.form is None else "date"}
-        if own.form is None and first.labels is not None:
-            about["values"] = plain(first.labels)
-        missing = any(schema.columns[d].arguments.get("missing") for d in own.places)
-        columns.append(
-            about
-            | {"missing": missing, "range": first.found.range if own.form is None and first.found else ""}
-        )
-    return {
-        "name": served.name,
-        "model": repr(served.model),
-        "columns": columns,
-        "context": [schema.names[place] for place in schema.context_places],
-        "image_shape": schema.image_shape,
-        "left_out": [{"name": name, "why": why} for name, why in schema.left_out],
     }
 
 

@@ -21,6 +21,7 @@ from made.service import answers, tables
 from made.service.batcher import Batcher, FullError
 from made.service.guard import Guard, Metrics
 from made.service.models import Models, Served
+from made.service.page_files import PageFiles
 from made.service.requests import CompleteRequest, ConditionalRequest, SampleRequest, ScoreRequest
 from made.service.responses import (
     body_of,
@@ -31,6 +32,7 @@ from made.service.responses import (
     refused,
     table_response,
 )
+from made.service.schema_answer import schema_of
 from made.service.settings import Limits
 from made.service.streams import in_portions, streamed
 from made.support.errors import InputError
@@ -65,7 +67,7 @@ def create_app(
     'made'
     """
     limits = Limits() if limits is None else limits
-    service = _Service(models, limits)
+    service, page = _Service(models, limits), PageFiles()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -81,9 +83,14 @@ def create_app(
         version=made.__version__,
         description="Exact probabilities of rows, rows drawn, rows completed, and distributions of columns.",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
+        redoc_url=None,
     )
-    app.add_middleware(Guard, limits=limits, tokens=tokens, metrics=service.metrics)
+    app.add_middleware(
+        Guard, limits=limits, tokens=tokens, metrics=service.metrics, open_paths=page.addresses
+    )
     service.add_routes(app)
+    page.add_routes(app)
     return app
 
 
@@ -145,7 +152,7 @@ class _Service:
 
     async def schema(self, name: str) -> dict[str, Any]:
         """Return the columns of a model."""
-        return answers.schema_of(self._served(name))
+        return schema_of(self._served(name))
 
     async def score(self, name: str, request: Request) -> Response:
         """Return log p of rows."""
@@ -234,7 +241,9 @@ class _Service:
     async def conditional(self, name: str, request: Request) -> Response:
         """Return the distribution of one column given others."""
         served, asked = self._served(name), checked(ConditionalRequest, await request.body())
-        work = partial(answers.conditional, served.model, asked.variable, asked.given, asked.where)
+        work = partial(
+            answers.conditional, served, asked.variable, asked.given, asked.where, asked.particles
+        )
         return JSONResponse(await self.batcher.compute(work))
 
     def _served(self, name: str) -> Served:
