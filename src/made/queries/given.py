@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.queries.density import Askable
+from made.queries.evidence import Evidence
 from made.queries.query import MAX_STATES, N_PARTICLES, Query, encoded_given
 from made.support.errors import InputError
 from made.variables import frames
@@ -18,7 +19,7 @@ from made.variables.conditions import Where
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
-__all__ = ["from_frame", "sample_given"]
+__all__ = ["evidence_given", "from_frame", "sample_given"]
 
 # Number of particles where many rows given the same values are picked among them.
 _PARTICLES_FOR_MANY = 10_000
@@ -76,6 +77,28 @@ def sample_given(
     found = states.rows(Rows(rows.codes, bodies=rows.bodies)).to(model.device)
     labels = None if rows.labels is None else np.repeat(rows.labels, each, axis=0)
     return replace(found, codes=found.codes.to(model.variables.dtype), labels=labels)
+
+
+def evidence_given(
+    model: Askable, given: Mapping[Any, Any] | None, *, where: Where | None = None, seed: int = 0
+) -> Evidence:
+    """Return how probable what is given is: what rows that `sample_given` draws rest on, of one row.
+
+    Parameters
+    ----------
+    model, given, where, seed
+        As for `sample_given`.
+
+    Examples
+    --------
+    >>> import made
+    >>> evidence_given(made.MADE(made.Bernoulli(3), hidden=(8,)), {1: 1}).log_prob.round(3)
+    array([-0.693])
+    """
+    recorded = given is not None
+    question = Query.of(model, "auto", None, seed, _PARTICLES_FOR_MANY, MAX_STATES, where, recorded=recorded)
+    rows = question.under_conditions(encoded_given(model, given or {}))
+    return question.evidence(rows, np.zeros(1, dtype=np.int64))
 
 
 def from_frame(schema: Schema, given: Any, context: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from made.model import MADE
+from made.queries.given import evidence_given
 from made.queries.numeric_conditional import NumericConditional
 from made.queries.odd_entries import odd_entries
 from made.queries.query import MAX_STATES, N_PARTICLES, Query
@@ -25,6 +26,7 @@ from made.variables.rows import Rows
 __all__ = [
     "completions",
     "conditional",
+    "how_drawn",
     "names_of",
     "odd",
     "portions",
@@ -109,14 +111,26 @@ def names_of(model: MADE) -> list[str]:
     return [column.name for column in model.schema.modelled_table]
 
 
-def samples(
-    model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Conditions
-) -> Table:
+def samples(model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> Table:
     """Return rows drawn: row i is a function of (seed, i)."""
     rows = model.draw(
         some.stop - some.start, seed, given=_given(model, given), where=_where(where), first=some.start
     )
     return names_of(model), model.schema.decode(rows)
+
+
+def how_drawn(model: MADE, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> dict[str, Any]:
+    """Return how sure it is that rows drawn follow from what is given, and log p of that."""
+    known, conditions = _given(model, given), _where(where)
+    if known is None and conditions is None:
+        return {"method": "exact", "error": 0.0, "ess": None, "log_prob": 0.0}
+    evidence = evidence_given(model, known, where=conditions, seed=seed)
+    return {
+        "method": str(Route(int(evidence.routes[0])).method),
+        "error": plain(evidence.error)[0],
+        "ess": plain(evidence.ess)[0],
+        "log_prob": plain(evidence.log_prob)[0],
+    }
 
 
 def _given(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:

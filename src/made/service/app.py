@@ -198,8 +198,10 @@ class _Service:
             self.metrics.rows.labels("drawn").inc(some.stop - some.start)
             return answers.samples(served.model, some, seed, asked.given, asked.where)
 
+        how = partial(answers.how_drawn, served.model, seed, asked.given, asked.where)
+        about = {"seed": seed, **await self.batcher.compute(how)}
         places = answers.portions(asked.n, "sample")
-        return await streamed(request, self.batcher.compute, places, part, {"seed": seed})
+        return await streamed(request, self.batcher.compute, places, part, about)
 
     async def complete(self, name: str, request: Request) -> Response:
         """Return rows filled in."""
@@ -241,9 +243,7 @@ class _Service:
     async def conditional(self, name: str, request: Request) -> Response:
         """Return the distribution of one column given others."""
         served, asked = self._served(name), checked(ConditionalRequest, await request.body())
-        work = partial(
-            answers.conditional, served, asked.variable, asked.given, asked.where, asked.particles
-        )
+        work = partial(answers.conditional, served, asked.variable, asked.given, asked.where, asked.particles)
         return JSONResponse(await self.batcher.compute(work))
 
     def _served(self, name: str) -> Served:
