@@ -27,6 +27,7 @@ __all__ = [
     "completions",
     "conditional",
     "how_drawn",
+    "known_of",
     "names_of",
     "odd",
     "portions",
@@ -35,6 +36,7 @@ __all__ = [
     "samples",
     "scores",
     "scores_together",
+    "where_of",
 ]
 
 Conditions = Sequence[str | Where]
@@ -114,14 +116,14 @@ def names_of(model: MADE) -> list[str]:
 def samples(model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> Table:
     """Return rows drawn: row i is a function of (seed, i)."""
     rows = model.draw(
-        some.stop - some.start, seed, given=_given(model, given), where=_where(where), first=some.start
+        some.stop - some.start, seed, given=known_of(model, given), where=where_of(where), first=some.start
     )
     return names_of(model), model.schema.decode(rows)
 
 
 def how_drawn(model: MADE, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> dict[str, Any]:
     """Return how sure it is that rows drawn follow from what is given, and log p of that."""
-    known, conditions = _given(model, given), _where(where)
+    known, conditions = known_of(model, given), where_of(where)
     if known is None and conditions is None:
         return {"method": "exact", "error": 0.0, "ess": None, "log_prob": 0.0}
     evidence = evidence_given(model, known, where=conditions, seed=seed)
@@ -133,7 +135,8 @@ def how_drawn(model: MADE, seed: int, given: Mapping[str, Any] | None, where: Co
     }
 
 
-def _given(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def known_of(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what is given without what is unknown; None where that is nothing."""
     known = {name: value for name, value in (given or {}).items() if value is not None}
     wrong = [name for name in known if name not in names_of(model)]
     if wrong:
@@ -159,7 +162,7 @@ def completions(
     return (names, values_beside(model, answer)), found
 
 
-def _where(where: Conditions) -> list[Any] | None:
+def where_of(where: Conditions) -> list[Any] | None:
     """Return conditions as the model takes them: text, or a name with a condition."""
     return [own if isinstance(own, str) else (own.column, own.condition) for own in where] or None
 
@@ -176,7 +179,7 @@ def conditional(
     Of classes ``values`` and ``probabilities``; of a number ``atoms``, and ``values`` with ``masses`` on a
     grid or ``densities`` elsewhere, with its mean and quantiles. Given nothing it is found once.
     """
-    known = _given(served.model, given)
+    known = known_of(served.model, given)
     if known or where or particles != N_PARTICLES:
         return _conditional(served.model, variable, known, where, particles)
     if variable not in served.marginals:
@@ -189,7 +192,7 @@ def _conditional(
 ) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
-        found = model.conditional(variable, given or {}, where=_where(where), particles=particles)
+        found = model.conditional(variable, given or {}, where=where_of(where), particles=particles)
     about = {
         "variable": variable,
         "method": str(found.method),

@@ -19,10 +19,17 @@ from fastapi.responses import JSONResponse
 import made
 from made.service import answers, tables
 from made.service.batcher import Batcher, FullError
+from made.service.columns import columns_given
 from made.service.guard import Guard, Metrics
 from made.service.models import Models, Served
 from made.service.page_files import PageFiles
-from made.service.requests import CompleteRequest, ConditionalRequest, SampleRequest, ScoreRequest
+from made.service.requests import (
+    ColumnsRequest,
+    CompleteRequest,
+    ConditionalRequest,
+    SampleRequest,
+    ScoreRequest,
+)
 from made.service.responses import (
     body_of,
     checked,
@@ -128,6 +135,7 @@ class _Service:
             ("sample", self.sample, SampleRequest),
             ("complete", self.complete, CompleteRequest),
             ("conditional", self.conditional, ConditionalRequest),
+            ("conditionals", self.conditionals, ColumnsRequest),
         ):
             post(
                 f"/models/{{name}}/{what}",
@@ -244,6 +252,13 @@ class _Service:
         """Return the distribution of one column given others."""
         served, asked = self._served(name), checked(ConditionalRequest, await request.body())
         work = partial(answers.conditional, served, asked.variable, asked.given, asked.where, asked.particles)
+        return JSONResponse(await self.batcher.compute(work))
+
+    async def conditionals(self, name: str, request: Request) -> Response:
+        """Return the distributions of columns given others, estimated together."""
+        served, asked = self._served(name), checked(ColumnsRequest, await request.body() or b"{}")
+        known, where = answers.known_of(served.model, asked.given), answers.where_of(asked.where)
+        work = partial(columns_given, served, asked.variables, known or {}, where, asked.number)
         return JSONResponse(await self.batcher.compute(work))
 
     def _served(self, name: str) -> Served:

@@ -38,6 +38,8 @@ class Served:
         What tells its file from the one that replaces it.
     marginals : dict
         Answers about a column given nothing, once they were asked for.
+    derived : dict
+        What else is found once, and by whom, see `made.service.columns`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Served:
     held_out: HeldOut | None
     stamp: tuple[int, ...]
     marginals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    derived: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def load(path: Path) -> Served:

@@ -11,7 +11,14 @@ from made.support.errors import InputError
 from made.variables.conditions import RECORDED, Condition, OneOf, Range
 from made.variables.missing import MISSING
 
-__all__ = ["CompleteRequest", "ConditionalRequest", "SampleRequest", "ScoreRequest", "Where"]
+__all__ = [
+    "ColumnsRequest",
+    "CompleteRequest",
+    "ConditionalRequest",
+    "SampleRequest",
+    "ScoreRequest",
+    "Where",
+]
 
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
 Row = dict[str, Value]
@@ -92,3 +99,12 @@ class ConditionalRequest(_Request):
     given: Row = Field(default_factory=dict, description="Observed values by column.")
     where: Conditions
     particles: int = Field(N_PARTICLES, ge=1, le=100_000, description="Of an estimate, for each mask.")
+
+
+class ColumnsRequest(_Request):
+    """Columns whose distributions are asked for together, estimated from the same weighted rows."""
+
+    variables: list[str] = Field(default_factory=list, description="By default all.")
+    given: Row = Field(default_factory=dict, description="Observed values by column.")
+    where: Conditions
+    number: int = Field(2_048, ge=64, le=16_384, description="Of weighted rows.")

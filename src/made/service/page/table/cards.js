@@ -1,32 +1,67 @@
-// A card for each variable: its marginal, and its distribution given what is held of the others.
+// A card for each variable. What is held is answered for all cards in view together, from weighted rows.
 
 import { isSuperseded } from "../api.js";
-import { fill, h, newId } from "../dom.js";
-import { classBody } from "./class_card.js";
-import { certainty } from "./format.js";
-import { numberBody } from "./number_card.js";
+import { fill } from "../dom.js";
+import { createCard } from "./card.js";
 import { createQueue } from "./queue.js";
 
 const AT_A_TIME = 2;
+const COLUMNS_OF_A_QUESTION = 24;
+const WAIT = 30;
 
-/** Fill an element with cards; returns {changed(name), takeDown()}: changed is told when a condition changed. */
+/** Fill an element with cards; returns {changed, takeDown}: changed() is told when something is held or released. */
 export function createCards(root, context, conditions) {
   const queue = createQueue(AT_A_TIME);
   const cards = new Map();
   const visible = new Set();
   let version = 0;
+  let ended = new AbortController();
+  let timer = 0;
 
   const seen = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
-        const name = target.dataset.variable;
-        if (isIntersecting) visible.add(name);
-        else visible.delete(name);
-        if (isIntersecting) queue.run(() => cards.get(name).update(version));
+        if (isIntersecting) visible.add(target.dataset.variable);
+        else visible.delete(target.dataset.variable);
       }
+      askSoon();
     },
-    { rootMargin: "150px" },
+    { rootMargin: "100px" },
   );
+
+  function askSoon() {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const names = [...cards.keys()].filter((name) => visible.has(name) && cards.get(name).asked !== version);
+      for (const name of names) cards.get(name).begin(version);
+      while (names.length) {
+        const some = names.splice(0, COLUMNS_OF_A_QUESTION);
+        queue.run(() => answer(some));
+      }
+    }, WAIT);
+  }
+
+  async function ask(variables, held) {
+    const found = await context.api.ask("conditionals", { variables, ...held }, { signal: ended.signal });
+    const { columns, ...about } = found;
+    return (name) => ({ ...about, ...columns[name] });
+  }
+
+  async function answer(names) {
+    const own = names.map((name) => cards.get(name));
+    try {
+      const fresh = own.filter((card) => !card.before).map((card) => card.name);
+      if (fresh.length) {
+        const of = await ask(fresh, {});
+        for (const name of fresh) cards.get(name).before = of(name);
+      }
+      const held = conditions.request();
+      const of = Object.keys(held).length ? await ask(names, held) : () => null;
+      for (const card of own) card.draw(of(card.name));
+    } catch (error) {
+      if (!isSuperseded(error)) for (const card of own) card.fail(error);
+    }
+  }
 
   for (const variable of context.schema.variables) {
     const card = createCard(variable, context, conditions);
@@ -34,119 +69,24 @@ export function createCards(root, context, conditions) {
     seen.observe(card.element);
   }
   fill(root, [...cards.values()].map((card) => card.element));
+  cards.values().next().value?.share();
 
   return {
     changed() {
       version += 1;
       queue.clear();
+      ended.abort();
+      ended = new AbortController();
       for (const card of cards.values()) card.showCondition();
-      const waiting = [...cards].filter(([name]) => visible.has(name));
-      for (const [, card] of waiting) queue.run(() => card.update(version));
-      const first = waiting.find(([name]) => !conditions.get(name)) ?? waiting[0];
-      first?.[1].share();
+      askSoon();
+      const free = [...visible].find((name) => !conditions.get(name));
+      if (free) cards.get(free).share();
     },
     takeDown: () => {
       seen.disconnect();
       queue.clear();
+      ended.abort();
+      clearTimeout(timer);
     },
   };
-}
-
-function createCard(variable, { api, share, announce }, conditions) {
-  const { name } = variable;
-  const title = newId("card");
-  const held = h("p", { class: "held", hidden: true });
-  const release = h("button", {
-    class: "release",
-    hidden: true,
-    "aria-label": `Release ${name}`,
-    on: { click: () => letGo() },
-  }, "Release");
-  const sure = h("p", { class: "note sure" });
-  const failure = h("p", { class: "failure", role: "alert", hidden: true });
-  const body = h("div", { class: "body" }, h("p", { class: "note" }, "asking ..."));
-  const element = h(
-    "section",
-    {
-      class: "card",
-      "data-variable": name,
-      "aria-labelledby": title,
-      on: { focusin: ask, keydown: (event) => event.key === "Escape" && conditions.get(name) && letGo() },
-    },
-    h("header", {}, h("h3", { id: title, title: name }, name), release),
-    held,
-    body,
-    sure,
-    failure,
-  );
-  let before = null;
-  let drawn = null;
-  let done = -1;
-
-  function letGo() {
-    conditions.put(name, null);
-    announce(`${name} is released`);
-    (element.querySelector("input, button:not([hidden])") ?? element).focus();
-  }
-
-  function showCondition() {
-    const condition = conditions.get(name);
-    element.classList.toggle("is-held", Boolean(condition));
-    held.hidden = release.hidden = !condition;
-    held.textContent = condition ? `held: ${conditions.text(name)}` : "";
-  }
-
-  /** Return the question about this column, under the conditions on all others. */
-  function question() {
-    return { variable: name, ...conditions.request(name) };
-  }
-
-  function ask() {
-    share({
-      python: `model.conditional(${JSON.stringify(name)}${conditions.python(name)})`,
-      path: "conditional",
-      body: question(),
-    });
-  }
-
-  /** Draw the answers to the present conditions, once for each version of them. */
-  async function update(version) {
-    if (done === version) return;
-    done = version;
-    element.setAttribute("aria-busy", "true");
-    try {
-      before ??= await api.ask("conditional", { variable: name });
-      const asked = question();
-      const isConditioned = Object.keys(asked).length > 1;
-      const now = isConditioned ? await api.ask("conditional", asked, { key: `card ${name}` }) : null;
-      if (done !== version) return;
-      drawn ??= makeBody();
-      drawn.draw(before, now);
-      const { text, isPoor } = certainty(now ?? before);
-      sure.textContent = text;
-      sure.title = (now ?? before).how;
-      sure.classList.toggle("is-poor", isPoor);
-      failure.hidden = true;
-    } catch (error) {
-      if (isSuperseded(error)) return;
-      failure.textContent = error.message;
-      failure.hidden = false;
-      sure.textContent = "";
-      if (!before) fill(body);
-    } finally {
-      if (done === version) element.removeAttribute("aria-busy");
-    }
-  }
-
-  function makeBody() {
-    const make = before.kind === "classes" ? classBody : numberBody;
-    return make(fill(body), {
-      variable,
-      condition: () => conditions.get(name),
-      hold: (condition) => conditions.put(name, condition),
-    });
-  }
-
-  showCondition();
-  return { element, update, showCondition, share: ask };
 }

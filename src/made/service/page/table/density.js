@@ -1,7 +1,7 @@
 // A density with axes, in SVG: solid as it is now, in outline as it is without conditions.
 
-import { fill, newId, s } from "../dom.js";
-import { binWidth, domainOf, outline } from "./distribution.js";
+import { fill, s } from "../dom.js";
+import { domainOf, outline } from "./distribution.js";
 import { number, shown, ticks } from "./format.js";
 
 const SIZE = { width: 300, height: 150, left: 44, right: 8, top: 20, bottom: 22 };
@@ -12,13 +12,16 @@ const SIZE = { width: 300, height: 150, left: 44, right: 8, top: 20, bottom: 22 
  * range: a condition {low, high}, shown as a band; pick(low, high): called when a range is drawn with a pointer.
  */
 export function drawDensity(element, { variable, before, now, range, text, pick }) {
-  const domain = domainOf(before, variable);
-  const width = binWidth(before, domain, variable.step);
-  const outlines = [before, now].map((answer) => (answer ? outline(answer, domain, width) : []));
+  const domain = domainOf(before);
+  // A single value that is held has no width to draw: its line is that of the band.
+  const isPoint = range?.low !== undefined && range.low === range.high;
+  const outlines = [before, now].map((answer) => (answer ? outline(answer, before.edges) : []));
+  if (isPoint) outlines[1] = [];
   const top = Math.max(...outlines.flat().map(([, density]) => density), 1e-300) * 1.05;
   const scale = scales(domain, top);
-  const [of, ofNow] = outlines.map((points) => points.map(([x, y]) => `${scale.x(x)},${scale.y(y)}`).join(" "));
-  const base = `${scale.x(domain[1])},${scale.y(0)} ${scale.x(domain[0])},${scale.y(0)}`;
+  const path = (points) => points.map(([x, y]) => `${scale.x(x)},${scale.y(y)}`).join(" ");
+  const closed = (points) => (points.length ? [...points, [points.at(-1)[0], 0], [points[0][0], 0]] : []);
+  const [of, ofNow] = outlines;
   const figure = s(
     "svg",
     {
@@ -26,12 +29,15 @@ export function drawDensity(element, { variable, before, now, range, text, pick 
       role: "img",
       "aria-label": `${variable.name}: ${text}`,
     },
-    s("text", { class: "axis", x: 2, y: 11 }, yTitle(width, variable)),
+    s("text", { class: "axis", x: 2, y: 11 }, yTitle(variable)),
     yTicks(scale, top),
     xTicks(scale, domain, variable),
     now === null
-      ? s("polygon", { class: "now", points: `${of} ${base}` })
-      : [s("polygon", { class: "now", points: `${ofNow} ${base}` }), s("polyline", { class: "before", points: of })],
+      ? s("polygon", { class: "now", points: path(closed(of)) })
+      : [
+          s("polygon", { class: "now", points: path(closed(ofNow)) }),
+          s("polyline", { class: "before", points: path(of) }),
+        ],
     band(scale, domain, range),
   );
   fill(element, figure);
@@ -49,10 +55,9 @@ function scales([low, high], top) {
   };
 }
 
-function yTitle(width, variable) {
-  if (width === null) return "density";
-  if (variable.part === "week") return width === 1 ? "share per week" : `share per ${width} weeks`;
-  return width === 1 ? "share per unit" : `share per ${number(width)}`;
+function yTitle(variable) {
+  if (variable.part === "week") return "share per week";
+  return variable.step ? "share per unit" : "density";
 }
 
 function yTicks(scale, top) {
@@ -66,12 +71,12 @@ function yTicks(scale, top) {
 function xTicks(scale, [low, high], variable) {
   const most = variable.part === "week" ? 3 : 5;
   const own = ticks(low, high, most).filter((value) => !variable.part || Number.isInteger(value));
-  return own.map((value, i) => {
+  return own.map((value) => {
     const x = scale.x(value);
     const anchor = x > SIZE.width - 30 ? "end" : "middle";
     return [
       s("line", { class: "base", x1: x, x2: x, y1: scale.y(0), y2: scale.y(0) + 4 }),
-      s("text", { class: "axis", x: anchor === "end" ? Math.min(x + 12, SIZE.width - 1) : x, y: SIZE.height - 5, "text-anchor": anchor, "data-i": i }, shown(value, variable)),
+      s("text", { class: "axis", x: anchor === "end" ? Math.min(x + 12, SIZE.width - 1) : x, y: SIZE.height - 5, "text-anchor": anchor }, shown(value, variable)),
     ];
   });
 }
@@ -89,7 +94,6 @@ function band(scale, [low, high], range) {
 
 /** Have a range drawn with a pointer. Fields beside the figure say the same to a keyboard. */
 function pointing(figure, scale, variable, pick) {
-  const clip = newId("band");
   let begin = null;
   let sketch = null;
   const at = (event) => {
@@ -98,7 +102,7 @@ function pointing(figure, scale, variable, pick) {
   };
   figure.addEventListener("pointerdown", (event) => {
     begin = at(event);
-    sketch = s("rect", { class: "band", id: clip, y: SIZE.top, height: SIZE.height - SIZE.top - SIZE.bottom, x: scale.x(begin), width: 0 });
+    sketch = s("rect", { class: "band", y: SIZE.top, height: SIZE.height - SIZE.top - SIZE.bottom, x: scale.x(begin), width: 0 });
     figure.append(sketch);
     figure.setPointerCapture(event.pointerId);
   });

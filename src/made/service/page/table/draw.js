@@ -30,7 +30,7 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
     try {
       const answer = await api.ask("sample", body, { key: "draw" });
       const names = schema.columns.map((column) => column.name).filter((each) => !schema.context.includes(each));
-      const sure = certainty(answer);
+      const sure = certainty(answer, { inNats: true });
       fill(
         found,
         h("p", { class: "note" }, `${heldText(answer)}: ${sure.text}`),

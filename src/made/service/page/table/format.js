@@ -50,13 +50,15 @@ export function ticks(low, high, most = 5) {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-/** Say how sure an answer is: {text, isPoor}. */
-export function certainty({ method, error, ess }) {
+/** Say how sure an answer is: {text, isPoor}. The error of log p is in nats. */
+export function certainty({ method, error, ess }, { inNats = false } = {}) {
   const worst = Array.isArray(error) ? Math.max(0, ...error.filter((own) => own !== null)) : error;
   if (method === "exact") return { text: "exact", isPoor: false };
-  if (method === "quadrature") return { text: `integrated, error up to ${percent(worst)}`, isPoor: false };
+  const nats = `${worst < 0.005 ? "< 0.01" : worst.toFixed(2)} nats`;
+  const share = inNats ? nats : percent(worst);
+  if (method === "quadrature") return { text: `integrated, error up to ${share}`, isPoor: false };
   const isPoor = ess !== null && ess < 30;
-  const unit = Array.isArray(error) ? `${(100 * worst).toFixed(1)} points` : percent(worst);
+  const unit = Array.isArray(error) ? `${(100 * worst).toFixed(1)} points` : share;
   const particles = ess === null ? "" : `, ${Math.round(ess)} effective particles`;
   return { text: `estimated ± ${unit}${particles}${isPoor ? ": too few to be trusted" : ""}`, isPoor };
 }

@@ -21,9 +21,15 @@ export function numberBody(root, { variable, condition, hold }) {
     hold(chosen.length ? { in: chosen } : null);
   }
 
+  function rangeOfCondition() {
+    const own = condition();
+    const values = own?.in?.filter((value) => value !== null);
+    return values?.length === 1 ? { low: values[0], high: values[0] } : own;
+  }
+
   function draw(before, now) {
     const text = summary(variable, now ?? before);
-    drawDensity(figure, { variable, before, now, range: condition(), text, pick: (a, b) => hold(rangeOf(a, b)) });
+    drawDensity(figure, { variable, before, now, range: rangeOfCondition(), text, pick: (a, b) => hold(rangeOf(a, b)) });
     const items = atomItems(variable, before, now, condition()?.in ?? []);
     const focused = document.activeElement?.dataset?.key;
     fill(atoms, items.length ? bars(items, 1, choose) : null);

@@ -3,7 +3,6 @@
 import { isSuperseded } from "../api.js";
 import { fill, h } from "../dom.js";
 import { pythonOf } from "../share.js";
-import { number } from "./format.js";
 import { readRow } from "./read_row.js";
 import { rowField } from "./row_field.js";
 import { verdict } from "./verdict.js";
@@ -47,7 +46,7 @@ export function rowPart({ schema, api, state, announce, share }) {
     fill(found, h("p", { class: "note" }, "asking ..."));
     const answer = await api.ask("score", body, { key: "row" });
     fill(found, verdict(schema, row, answer));
-    announce(`log p is ${number(answer.log_prob[0])}; ${answer.odd_column[0]} is the oddest entry`);
+    announce(`log p is ${answer.log_prob[0]?.toFixed(2)}; ${answer.odd_column[0]} is the oddest entry`);
   }
 
   async function drawOne() {
