@@ -30,7 +30,8 @@ __all__ = ["Weighted", "columns_given", "edges_of"]
 _SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # Bars of a number, and the share of its marginal that lies beyond them at either end.
 _BARS, _BEYOND = 40, 0.002
-_FOR_MARGINALS = 4_096
+# Rows that stand for the marginals, and the most entries that these have.
+_FOR_MARGINALS, _MOST_ENTRIES = 16_384, 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +131,8 @@ class _Marginal:
     def of(served: Served) -> _Marginal:
         """Return those of a model, which are found once."""
         if "columns" not in served.derived:
-            served.derived["columns"] = _Marginal(Weighted.given(served.model, {}, None, _FOR_MARGINALS))
+            number = max(min(_FOR_MARGINALS, _MOST_ENTRIES // served.model.n_variables), 64)
+            served.derived["columns"] = _Marginal(Weighted.given(served.model, {}, None, number))
         own: _Marginal = served.derived["columns"]
         return own
 
@@ -157,7 +159,7 @@ def _column(found: Weighted, marginal: _Marginal, d: int) -> dict[str, Any]:
 
 
 def edges_of(block: Numeric, marginal: Weighted, d: int) -> Floats:
-    """Return the ends of the bars of a number: on a grid each holds as many points as the others."""
+    """Return the ends of the bars of a number: on a grid each holds as many points, but for the last."""
     is_body = marginal.codes[:, d] == 0
     values = floats_of(marginal.model.variables, marginal.rows, d)[is_body]
     if not len(values):
@@ -171,7 +173,8 @@ def edges_of(block: Numeric, marginal: Weighted, d: int) -> Floats:
     first, last = np.round(low / step), np.round(high / step)
     each = max(1, int(np.ceil((last - first + 1) / _BARS)))
     n = int(np.ceil((last - first + 1) / each))
-    return np.asarray((first - 0.5 + each * np.arange(n + 1)) * step, dtype=np.float64)
+    ends = first - 0.5 + each * np.arange(n + 1)
+    return np.asarray(np.minimum(ends, last + 0.5) * step, dtype=np.float64)
 
 
 def _number(block: Numeric, found: Weighted, d: int, edges: Floats) -> dict[str, Any]:

@@ -33,7 +33,8 @@ async function start() {
   const choice = find("model");
   fill(choice, models.map(({ name }) => h("option", { value: name }, name)));
   choice.addEventListener("change", () => {
-    state.begin({ model: choice.value });
+    const view = state.get("view");
+    state.begin({ model: choice.value, ...(view ? { view } : {}) });
     guarded(show);
   });
   addEventListener("hashchange", () => guarded(show));

@@ -8,7 +8,7 @@ import { numberBody } from "./number_card.js";
 
 /**
  * Return a card: its element, `before` (the answer without conditions, once it is there), and
- * begin(version), draw(now), fail(error), showCondition(), share().
+ * begin(version), draw(now), fail(error), showHeld(), share().
  */
 export function createCard(variable, { api, share, announce }, conditions) {
   const { name } = variable;
@@ -68,11 +68,12 @@ export function createCard(variable, { api, share, announce }, conditions) {
       if (!card.before) fill(body);
       element.removeAttribute("aria-busy");
     },
-    showCondition() {
+    showHeld() {
       const condition = conditions.get(name);
       element.classList.toggle("is-held", Boolean(condition));
       held.hidden = release.hidden = !condition;
       held.textContent = condition ? `held: ${conditions.text(name)}` : "";
+      drawn?.showHeld();
     },
     share: shareQuestion,
   };
@@ -129,6 +130,6 @@ export function createCard(variable, { api, share, announce }, conditions) {
     });
   }
 
-  card.showCondition();
+  card.showHeld();
   return card;
 }

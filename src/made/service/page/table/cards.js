@@ -9,7 +9,11 @@ const AT_A_TIME = 2;
 const COLUMNS_OF_A_QUESTION = 24;
 const WAIT = 30;
 
-/** Fill an element with cards; returns {changed, takeDown}: changed() is told when something is held or released. */
+/**
+ * Fill an element with cards; returns {showHeld, changed, takeDown}.
+ *
+ * showHeld() shows what is held now, changed() asks what follows from it.
+ */
 export function createCards(root, context, conditions) {
   const queue = createQueue(AT_A_TIME);
   const cards = new Map();
@@ -72,12 +76,14 @@ export function createCards(root, context, conditions) {
   cards.values().next().value?.share();
 
   return {
+    showHeld() {
+      for (const card of cards.values()) card.showHeld();
+    },
     changed() {
       version += 1;
       queue.clear();
       ended.abort();
       ended = new AbortController();
-      for (const card of cards.values()) card.showCondition();
       askSoon();
       const free = [...visible].find((name) => !conditions.get(name));
       if (free) cards.get(free).share();

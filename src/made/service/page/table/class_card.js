@@ -9,12 +9,13 @@ const FEW = 6;
 const FEW_ORDERED = 12;
 const MANY = 200;
 
-/** Return {draw(before, now)}: draws the answers without and with conditions; `now` is null without any. */
+/** Return {draw(before, now), showHeld()}, as that of a number. */
 export function classBody(root, { variable, condition, hold }) {
   let showsAll = false;
   let filter = "";
   let last = null;
-  const few = variable.ordered ? FEW_ORDERED : FEW;
+  const hasOrder = variable.ordered || variable.part === "weekday";
+  const few = hasOrder ? FEW_ORDERED : FEW;
   const range = variable.ordered ? rangeFields({ variable, condition, hold }) : null;
 
   /** Return the values that are held: those of a set, or all of a range. */
@@ -44,7 +45,7 @@ export function classBody(root, { variable, condition, hold }) {
     }));
     const most = Math.max(...before.probabilities, ...shares.probabilities);
     // By how probable they are without conditions: rows stay where they are when others are held.
-    if (!variable.ordered) items.sort((a, b) => b.before - a.before);
+    if (!hasOrder) items.sort((a, b) => b.before - a.before);
     const picked = items.filter((item) => item.label.toLowerCase().includes(filter));
     const visible = showsAll
       ? picked.slice(0, MANY)
@@ -92,5 +93,5 @@ export function classBody(root, { variable, condition, hold }) {
     }),
   );
   fill(root, search, list, more, range?.element);
-  return { draw };
+  return { draw, showHeld: () => range?.show() };
 }

@@ -64,8 +64,12 @@ function yTicks(scale, top) {
   const lines = ticks(0, top, 3);
   return lines.map((value) => [
     s("line", { class: value === 0 ? "base" : "grid", x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: scale.y(value), y2: scale.y(value) }),
-    s("text", { class: "axis", x: SIZE.left - 4, y: scale.y(value) + 4, "text-anchor": "end" }, number(Number(value.toPrecision(3)))),
+    s("text", { class: "axis", x: SIZE.left - 4, y: scale.y(value) + 4, "text-anchor": "end" }, short(value)),
   ]);
+}
+
+function short(value) {
+  return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(0) : number(Number(value.toPrecision(3)));
 }
 
 function xTicks(scale, [low, high], variable) {

@@ -30,8 +30,8 @@ function between(edges, values, masses) {
   const found = new Array(edges.length - 1).fill(0);
   const width = edges[1] - edges[0];
   values.forEach((value, i) => {
-    const place = Math.floor((value - edges[0]) / width + 1e-9);
-    if (place >= 0 && place < found.length) found[place] += masses[i];
+    const place = Math.floor((value - edges[0]) / width + 1e-9); // the last may be narrower
+    if (value <= edges.at(-1) && place >= 0 && place < found.length) found[place] += masses[i];
   });
   return found;
 }

@@ -34,7 +34,7 @@ export function number(value) {
 export function percent(share) {
   const own = 100 * share;
   if (own === 0) return "0 %";
-  if (own < 0.1) return "< 0.1 %";
+  if (own < 0.1) return "<0.1 %";
   return `${own < 9.95 ? own.toFixed(1) : own.toFixed(0)} %`;
 }
 

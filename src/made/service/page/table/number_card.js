@@ -9,7 +9,10 @@ import { rangeFields, rangeOf } from "./range_fields.js";
 
 const MOST_ATOMS = 3;
 
-/** Return {draw(before, now)}: draws the answers without and with conditions; `now` is null without any. */
+/**
+ * Return {draw(before, now), showHeld()}: draw() shows the answers without and with conditions, `now` is null
+ * without any; showHeld() shows what is held.
+ */
 export function numberBody(root, { variable, condition, hold }) {
   const figure = h("div", { class: "figure" });
   const atoms = h("div");
@@ -35,11 +38,10 @@ export function numberBody(root, { variable, condition, hold }) {
     fill(atoms, items.length ? bars(items, 1, choose) : null);
     if (focused) atoms.querySelector(`[data-key=${CSS.escape(focused)}]`)?.focus();
     range.show();
-    return text;
   }
 
   fill(root, figure, range.element, atoms);
-  return { draw };
+  return { draw, showHeld: range.show };
 }
 
 /** Return the bars of values with a mass of their own: the greatest, those that are held, and missing. */

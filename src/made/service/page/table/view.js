@@ -17,6 +17,7 @@ export function tableView(root, context) {
   let timer = 0;
   const conditions = createConditions(schema, state, () => {
     held.show();
+    cards.showHeld();
     clearTimeout(timer);
     timer = setTimeout(() => cards.changed(), WAIT);
   });
