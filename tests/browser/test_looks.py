@@ -32,7 +32,7 @@ def test_a_narrow_screen_needs_no_scrolling_to_the_side(opened, address, view):
 
 def test_docs_are_of_the_service_itself(opened, address):
     page = opened(f"{address}/docs", viewport={"width": 390, "height": 844})
-    page.get_by_role("heading", name="POST /models/NAME/conditional").wait_for()
+    page.get_by_role("heading", name="POST /models/NAME/conditional", exact=True).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.get_by_text("Observed values by column.").count() >= 1
     assert faults(page) == []
@@ -72,7 +72,7 @@ def test_a_token_is_asked_for_and_forgotten_with_the_tab(opened, serving, tmp_pa
     with serving("--token-file", str(tokens)) as address:
         page = opened(f"{address}/#model=people", faults_expected=True)
         for token in ("wrong-horse", "correct-horse"):
-            field = page.get_by_label("Token")
+            field = page.get_by_role("textbox", name="Token")
             field.fill(token)
             field.press("Enter")
             if token == "wrong-horse":

@@ -98,7 +98,7 @@ def evidence_given(
     recorded = given is not None
     question = Query.of(model, "auto", None, seed, _PARTICLES_FOR_MANY, MAX_STATES, where, recorded=recorded)
     rows = question.under_conditions(encoded_given(model, given or {}))
-    return question.evidence(rows, np.zeros(1, dtype=np.int64))
+    return question.complete(rows, "draw", np.zeros(1, dtype=np.int64))[2]
 
 
 def from_frame(schema: Schema, given: Any, context: Any) -> tuple[Any, Any]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    Tag,
+)
 
 from made.queries.query import N_PARTICLES
 from made.support.errors import InputError
@@ -12,6 +22,8 @@ from made.variables.conditions import RECORDED, Condition, OneOf, Range
 from made.variables.missing import MISSING
 
 __all__ = [
+    "OBJECT",
+    "TEXT",
     "ColumnsRequest",
     "CompleteRequest",
     "ConditionalRequest",
@@ -20,6 +32,8 @@ __all__ = [
     "Where",
 ]
 
+#: What pydantic calls both kinds of conditions in the place of an error.
+TEXT, OBJECT = "condition as text", "condition as object"
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
 Row = dict[str, Value]
 Number = StrictInt | StrictFloat | StrictStr
@@ -52,8 +66,13 @@ class Where(_Request):
         return OneOf((MISSING,)) if self.missing else RECORDED
 
 
+# Which of both is meant is seen before either is checked: what is wrong is then said of that one.
+_TextOrWhere = Annotated[
+    Annotated[str, Tag(TEXT)] | Annotated[Where, Tag(OBJECT)],
+    Discriminator(lambda own: TEXT if isinstance(own, str) else OBJECT),
+]
 Conditions = Annotated[
-    list[str | Where],
+    list[_TextOrWhere],
     Field(
         default_factory=list,
         description='Conditions, as text or as objects: "age >= 30", {"column": "age", "low": 30}, '

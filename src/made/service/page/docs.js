@@ -64,6 +64,7 @@ function isNeeded(schema, name) {
 function typeOf(own, definitions) {
   if (own.enum) return own.enum.join(" | ");
   if (own.$ref) return typeOf(definitions[own.$ref.split("/").at(-1)] ?? {}, definitions) || "object";
+  if (own.oneOf) return typeOf({ anyOf: own.oneOf }, definitions);
   if (own.anyOf) return [...new Set(own.anyOf.map((each) => typeOf(each, definitions)))].join(" | ");
   if (own.type === "array") return `list of ${typeOf(own.items ?? {}, definitions)}`;
   if (own.properties) return `{${Object.keys(own.properties).join(", ")}}`;
