@@ -54,11 +54,11 @@ export function ticks(low, high, most = 5) {
 export function certainty({ method, error, ess }, { inNats = false } = {}) {
   const worst = Array.isArray(error) ? Math.max(0, ...error.filter((own) => own !== null)) : error;
   if (method === "exact") return { text: "exact", isPoor: false };
-  const nats = `${worst < 0.005 ? "< 0.01" : worst.toFixed(2)} nats`;
+  const nats = `${worst < 0.005 ? "<0.01" : worst.toFixed(2)} nats`;
   const share = inNats ? nats : percent(worst);
   if (method === "quadrature") return { text: `integrated, error up to ${share}`, isPoor: false };
   const isPoor = ess !== null && ess < 30;
-  const unit = Array.isArray(error) ? `${(100 * worst).toFixed(1)} points` : share;
+  const unit = Array.isArray(error) ? `${worst < 0.0005 ? "<0.1" : (100 * worst).toFixed(1)} points` : share;
   const particles = ess === null ? "" : `, ${Math.round(ess)} effective particles`;
   return { text: `estimated ± ${unit}${particles}${isPoor ? ": too few to be trusted" : ""}`, isPoor };
 }

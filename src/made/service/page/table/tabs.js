@@ -3,11 +3,12 @@
 import { h } from "../dom.js";
 
 /**
- * parts: [{id, title, content, shown}]; shown() is called when the link says that a part is shown.
+ * parts: [{id, title, content, shown}]; shown() is called when the link says that a part is shown,
+ * picked(id) whenever one is.
  *
  * Returns the list of tabs, their panels, and start().
  */
-export function tabs(state, parts) {
+export function tabs(state, parts, picked) {
   const ids = parts.map((part) => part.id);
   const buttons = parts.map((part, i) =>
     h(
@@ -32,6 +33,7 @@ export function tabs(state, parts) {
       panels[i].hidden = i !== chosen;
     });
     state.set("part", chosen === 0 ? null : ids[chosen]);
+    picked(ids[chosen]);
   }
 
   function move(event, i) {

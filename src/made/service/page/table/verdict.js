@@ -10,7 +10,7 @@ export function verdict(schema, row, answer) {
   const [column, value, expected, surprise] = ["odd_column", "odd_value", "expected", "odd_surprise"].map((key) => answer[key][0]);
   const sure = certainty({ method: answer.method[0], error: answer.error[0], ess: answer.ess[0] }, { inNats: true });
   const percentile = answer.percentile?.[0];
-  const rank = percentile === null || percentile === undefined ? "" : `, more probable than ${percentile.toFixed(0)} % of held-out rows`;
+  const rank = percentile === null || percentile === undefined ? "" : `, ${rankOf(percentile)}`;
   const isOdd = surprise >= ODD;
   return [
     h("p", { class: "log-prob" }, `log p = ${nats(answer.log_prob[0])}${rank} `, h("span", { class: "note" }, `(${sure.text})`)),
@@ -19,6 +19,11 @@ export function verdict(schema, row, answer) {
       : h("p", { class: isOdd ? "odd" : null }, `${isOdd ? "Odd" : "Nothing is odd. Least expected"}: `, h("b", {}, column), ` is ${value}, expected ${expected}.`),
     entries(schema, row, answer, column, isOdd),
   ];
+}
+
+function rankOf(percentile) {
+  if (percentile < 0.5) return "less probable than nearly all held-out rows";
+  return `more probable than ${percentile.toFixed(0)} % of held-out rows`;
 }
 
 function nats(logProb) {

@@ -10,6 +10,7 @@ import { rowPart } from "./row.js";
 import { tabs } from "./tabs.js";
 
 const WAIT = 150;
+const USES_WHAT_IS_HELD = ["columns", "draw"];
 
 export function tableView(root, context) {
   const { name, schema, state } = context;
@@ -28,9 +29,9 @@ export function tableView(root, context) {
   const parts = tabs(state, [
     { id: "columns", title: "Columns", content: h("div", {}, legend(), grid) },
     { id: "draw", title: "Draw rows", content: draw.element, shown: draw.show },
-    { id: "row", title: "Look at a row", content: row.element, shown: row.show },
+    { id: "row", title: "A row", content: row.element, shown: row.show },
     { id: "file", title: "A file", content: filePart(context).element },
-  ]);
+  ], (id) => { held.element.hidden = !USES_WHAT_IS_HELD.includes(id); });
   fill(
     root,
     h("h1", {}, name),
