@@ -109,6 +109,7 @@ def columns_given(
     model = served.model
     places = [model.schema.variable(name) for name in variables] or range(model.variables.n_variables)
     marginal = _Marginal.of(served)
+    number = _bounded(number, model)
     found = Weighted.given(model, given, where, number) if given or where else marginal.rows
     names = [column.name for column in model.schema.modelled]
     return {
@@ -118,6 +119,11 @@ def columns_given(
         "log_prob": found.log_prob,
         "columns": {names[d]: _column(found, marginal, d) for d in places},
     }
+
+
+def _bounded(number: int, model: MADE) -> int:
+    """Return how many rows are drawn of the number asked for: of very wide ones fewer."""
+    return max(min(number, _MOST_ENTRIES // model.n_variables), 64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +137,7 @@ class _Marginal:
     def of(served: Served) -> _Marginal:
         """Return those of a model, which are found once."""
         if "columns" not in served.derived:
-            number = max(min(_FOR_MARGINALS, _MOST_ENTRIES // served.model.n_variables), 64)
+            number = _bounded(_FOR_MARGINALS, served.model)
             served.derived["columns"] = _Marginal(Weighted.given(served.model, {}, None, number))
         own: _Marginal = served.derived["columns"]
         return own
