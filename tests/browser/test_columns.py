@@ -185,6 +185,7 @@ def test_the_keyboard_alone_holds_and_releases(opened, address):
     page.keyboard.press("Space")
     settled(job)
     assert page.locator(".chip").text_content().startswith("job is cook")
+    assert re.search(r"columns follow: estimated", page.locator("[aria-live]").text_content())
     # The tick keeps the focus although its row was drawn again; Escape releases the column.
     assert page.evaluate("document.activeElement.dataset.key") == '"cook"'
     page.keyboard.press("Escape")
@@ -216,3 +217,26 @@ def test_another_model_is_chosen_and_one_that_is_not_there_is_named(opened, addr
     assert page.locator(".failure:visible").count() == 0
     page.go_back()
     page.get_by_role("heading", name="people", level=1).wait_for()
+
+
+def test_arrows_go_from_part_to_part(opened, address):
+    page = opened(f"{address}/#model=people")
+    page.get_by_role("tab", name="Columns").focus()
+    for key, title in (
+        ("ArrowRight", "Draw rows"),
+        ("End", "A file"),
+        ("ArrowRight", "Columns"),
+        ("ArrowLeft", "A file"),
+    ):
+        page.keyboard.press(key)
+        assert page.get_by_role("tab", selected=True).text_content() == title
+        assert page.evaluate("document.activeElement.textContent") == title
+    assert page.get_by_role("tabpanel").count() == 1
+    assert "part=file" in page.url
+
+
+def test_markup_in_names_and_values_is_text(opened, address):
+    page = opened(f"{address}/#model=<img src=x onerror=document.title='run'>")
+    page.get_by_text("there is no model <img").wait_for()
+    assert page.locator("#failure img").count() == 0
+    assert page.title() != "run"

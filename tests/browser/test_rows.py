@@ -58,7 +58,7 @@ def test_a_pasted_row_is_looked_at(opened, address, model, kind):
     said = page.locator(".log-prob").text_content()
     log_prob = model.log_prob(polars.DataFrame([ROW], schema=NAMES, orient="row")).item()
     assert f"log p = {log_prob:.6g}"[:12] in said
-    assert "of held-out rows" in said
+    assert "held-out rows" in said
     assert "(exact)" in said
     odd = page.locator("p.odd").text_content()
     assert re.match(r"Odd: (age is 18|job is retired), expected", odd)

@@ -92,7 +92,8 @@ def test_rows_are_drawn_given_values_and_conditions(client):
 def test_conditions_may_be_objects(client):
     for where, same in (
         ({"column": "age", "low": 50}, "age >= 50"),
-        ({"column": "age", "low": 20, "high": 30}, "20 <= age <= 30"),
+        ({"column": "age", "low": 20, "high": "30"}, "20 <= age <= 30"),
+        ({"column": "since", "low": "2020-06-01"}, "since >= 2020-06-01"),
         ({"column": "job", "in": ["cook", "vet"]}, "job in {cook, vet}"),
         ({"column": "pay", "missing": True}, "pay is missing"),
         ({"column": "pay", "missing": False}, "pay is not missing"),
@@ -115,6 +116,8 @@ def test_conditions_may_be_objects(client):
         ({"column": "age", "in": []}, "in"),
         ({"column": "hat", "in": [1]}, "hat"),
         ({"column": "age", "low": 3, "high": 1}, "lower end"),
+        ({"column": "age", "low": "3", "high": 1}, "lower end"),
+        ({"column": "age", "low": "old"}, "old"),
         ({"low": 3}, "column"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -20,6 +21,7 @@ from made.queries.query import N_PARTICLES
 from made.support.errors import InputError
 from made.variables.conditions import RECORDED, Condition, OneOf, Range
 from made.variables.missing import MISSING
+from made.variables.numeric import exact_number
 
 __all__ = [
     "OBJECT",
@@ -60,10 +62,16 @@ class Where(_Request):
         if has_range + (self.values is not None) + (self.missing is not None) != 1:
             raise InputError(f"where, of {self.column!r}: give one of in, low and high, or missing")
         if has_range:
-            return Range(self.low, self.high)
+            return Range(_end(self.low), _end(self.high))
         if self.values is not None:
             return OneOf(tuple(MISSING if value is None else value for value in self.values))
         return OneOf((MISSING,)) if self.missing else RECORDED
+
+
+def _end(value: Value) -> Value:
+    """Return the end of a range: a number that is written as text is one, other text is a date."""
+    number = exact_number(value) if isinstance(value, str) else math.nan
+    return value if math.isnan(number) else number
 
 
 # Which of both is meant is seen before either is checked: what is wrong is then said of that one.

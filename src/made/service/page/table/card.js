@@ -8,7 +8,7 @@ import { numberBody } from "./number_card.js";
 
 /**
  * Return a card: its element, `before` (the answer without conditions, once it is there), and
- * begin(version), draw(now), fail(error), showHeld(), share().
+ * begin(version), draw(now), fail(error), showHeld(), share(), said().
  */
 export function createCard(variable, { api, share, announce }, conditions) {
   const { name } = variable;
@@ -76,6 +76,8 @@ export function createCard(variable, { api, share, announce }, conditions) {
       drawn?.showHeld();
     },
     share: shareQuestion,
+    /** Return how sure the card is, to be said. */
+    said: () => sure.textContent,
   };
 
   function showCertainty(answer) {

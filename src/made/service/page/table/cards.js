@@ -62,6 +62,7 @@ export function createCards(root, context, conditions) {
       const held = conditions.request();
       const of = Object.keys(held).length ? await ask(names, held) : () => null;
       for (const card of own) card.draw(of(card.name));
+      if (version > 0) context.announce(`${own.length} columns follow: ${own[0].said()}`);
     } catch (error) {
       if (!isSuperseded(error)) for (const card of own) card.fail(error);
     }
