@@ -1,4 +1,5 @@
-// Questions to the service: what is wrong is one line, a later question ends an earlier one, a token goes along.
+// Questions to the service: what is wrong is one line, a later question ends an earlier one, and a token
+// goes along.
 
 /** What the service refused, in its own words. */
 export class Refusal extends Error {
@@ -25,7 +26,9 @@ export function createApi(askToken) {
 
   async function tokenAfter(used) {
     if (token !== used) return token;
-    asking ??= askToken(used !== null).finally(() => { asking = null; });
+    asking ??= askToken(used !== null).finally(() => {
+      asking = null;
+    });
     token = await asking;
     if (token === null) throw new Refusal(401, "a token is needed: reload the page to give one");
     sessionStorage.setItem("made-token", token);

@@ -34,7 +34,11 @@ function route(method, path, about) {
     h("p", {}, about.summary),
     schema ? fields(schema) : null,
     schema ? h("p", { class: "note" }, `Bodies: ${Object.keys(content).join(", ")}`) : null,
-    h("pre", { tabindex: "0", role: "group", "aria-label": `Example of ${method} ${path}` }, example(method, path)),
+    h(
+      "pre",
+      { tabindex: "0", role: "group", "aria-label": `Example of ${method} ${path}` },
+      example(method, path),
+    ),
   );
 }
 

@@ -1,7 +1,7 @@
 // The page: which model is asked, and which view of it is shown.
 //
-// A view is `imageView(root, context)` or `tableView(root, context)`, which fills `root` and returns a function
-// that takes it down. Its context:
+// A view is `imageView(root, context)` or `tableView(root, context)`, which fills `root` and returns a
+// function that takes it down. Its context:
 //   name      of the model
 //   schema    the answer of /models/NAME/schema
 //   api       asks the model: ask(what, body, {key, signal}), post(what, {...}), address(what); see api.js
@@ -31,7 +31,10 @@ let turns = 0;
 async function start() {
   const { models } = await api.get("/models");
   const choice = find("model");
-  fill(choice, models.map(({ name }) => h("option", { value: name }, name)));
+  fill(
+    choice,
+    models.map(({ name }) => h("option", { value: name }, name)),
+  );
   choice.addEventListener("change", () => {
     const view = state.get("view");
     state.begin({ model: choice.value, ...(view ? { view } : {}) });
@@ -73,8 +76,7 @@ async function show() {
     state: { get: state.get, set: keep },
     announce,
     fail,
-    share: (question) =>
-      showQuestion(find("last"), { name, hasToken: api.hasToken(), question, announce }),
+    share: (question) => showQuestion(find("last"), { name, hasToken: api.hasToken(), question, announce }),
   };
   takeDown = view(fill(find("view")), context) ?? (() => {});
 }

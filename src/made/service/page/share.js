@@ -75,7 +75,9 @@ export function pythonOf(value) {
   if (value === false) return "False";
   if (Array.isArray(value)) return `[${value.map(pythonOf).join(", ")}]`;
   if (typeof value === "object") {
-    return `{${Object.entries(value).map(([key, own]) => `${pythonOf(key)}: ${pythonOf(own)}`).join(", ")}}`;
+    return `{${Object.entries(value)
+      .map(([key, own]) => `${pythonOf(key)}: ${pythonOf(own)}`)
+      .join(", ")}}`;
   }
   return JSON.stringify(value);
 }

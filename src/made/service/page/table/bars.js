@@ -10,7 +10,11 @@ import { percent } from "./format.js";
  * choose(key, isChosen) is called when one is ticked.
  */
 export function bars(items, most, choose) {
-  return h("ul", { class: "bars" }, items.map((item) => h("li", {}, bar(item, most, choose))));
+  return h(
+    "ul",
+    { class: "bars" },
+    items.map((item) => h("li", {}, bar(item, most, choose))),
+  );
 }
 
 function bar({ key, label, now, before, isChosen }, most, choose) {

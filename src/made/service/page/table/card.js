@@ -33,7 +33,10 @@ export function createCard(variable, { api, share, announce }, conditions) {
       class: "card",
       "data-variable": name,
       "aria-labelledby": title,
-      on: { focusin: shareQuestion, keydown: (event) => event.key === "Escape" && conditions.get(name) && letGo() },
+      on: {
+        focusin: shareQuestion,
+        keydown: (event) => event.key === "Escape" && conditions.get(name) && letGo(),
+      },
     },
     h("header", {}, h("h3", { id: title, title: name }, name), release),
     held,

@@ -36,7 +36,9 @@ export function createCards(root, context, conditions) {
   function askSoon() {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const names = [...cards.keys()].filter((name) => visible.has(name) && cards.get(name).asked !== version);
+      const names = [...cards.keys()].filter(
+        (name) => visible.has(name) && cards.get(name).asked !== version,
+      );
       for (const name of names) cards.get(name).begin(version);
       while (names.length) {
         const some = names.splice(0, COLUMNS_OF_A_QUESTION);
@@ -73,7 +75,10 @@ export function createCards(root, context, conditions) {
     cards.set(variable.name, card);
     seen.observe(card.element);
   }
-  fill(root, [...cards.values()].map((card) => card.element));
+  fill(
+    root,
+    [...cards.values()].map((card) => card.element),
+  );
   cards.values().next().value?.share();
 
   return {

@@ -47,9 +47,7 @@ export function classBody(root, { variable, condition, hold }) {
     // By how probable they are without conditions: rows stay where they are when others are held.
     if (!hasOrder) items.sort((a, b) => b.before - a.before);
     const picked = items.filter((item) => item.label.toLowerCase().includes(filter));
-    const visible = showsAll
-      ? picked.slice(0, MANY)
-      : picked.filter((item, i) => i < few || item.isChosen);
+    const visible = showsAll ? picked.slice(0, MANY) : picked.filter((item, i) => i < few || item.isChosen);
     const focused = document.activeElement?.dataset?.key;
     const hidden = picked.length - visible.length;
     fill(

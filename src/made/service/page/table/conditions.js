@@ -6,8 +6,8 @@ import { shown } from "./format.js";
 /**
  * Return the conditions of a view, kept in the link under `where`.
  *
- * A condition is {in: [...]} (null is missing), {low, high} or {missing: false}. changed() is called after each
- * change.
+ * A condition is {in: [...]} (null is missing), {low, high} or {missing: false}. changed() is called after
+ * each change.
  */
 export function createConditions(schema, state, changed) {
   const variables = new Map(schema.variables.map((own) => [own.name, own]));
@@ -32,16 +32,29 @@ export function createConditions(schema, state, changed) {
       changed(null);
     },
     /** Return {given, where} of a request, without the condition on one variable. */
-    request: (without) => requestOf([...own].filter(([name]) => name !== without), variables),
+    request: (without) =>
+      requestOf(
+        [...own].filter(([name]) => name !== without),
+        variables,
+      ),
     /** Return the same as arguments of Python. */
-    python: (without) => pythonArguments(requestOf([...own].filter(([name]) => name !== without), variables)),
+    python: (without) =>
+      pythonArguments(
+        requestOf(
+          [...own].filter(([name]) => name !== without),
+          variables,
+        ),
+      ),
     text: (name) => textOf(variables.get(name), own.get(name)),
   };
 }
 
 function isOne(condition) {
-  return condition !== null && typeof condition === "object"
-    && (Array.isArray(condition.in) || "low" in condition || "high" in condition || "missing" in condition);
+  return (
+    condition !== null &&
+    typeof condition === "object" &&
+    (Array.isArray(condition.in) || "low" in condition || "high" in condition || "missing" in condition)
+  );
 }
 
 function requestOf(entries, variables) {

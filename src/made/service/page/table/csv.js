@@ -43,7 +43,10 @@ export function cellsOf(text, divider) {
     const letter = text[i];
     if (isQuoted) {
       if (letter !== '"') own += letter;
-      else if (text[i + 1] === '"') { own += '"'; i += 1; } else isQuoted = false;
+      else if (text[i + 1] === '"') {
+        own += '"';
+        i += 1;
+      } else isQuoted = false;
     } else if (letter === '"' && own.trim() === "") {
       own = "";
       isQuoted = true;

@@ -9,7 +9,8 @@ const SIZE = { width: 300, height: 150, left: 44, right: 8, top: 20, bottom: 22 
 /**
  * Draw into an element.
  *
- * range: a condition {low, high}, shown as a band; pick(low, high): called when a range is drawn with a pointer.
+ * range: a condition {low, high}, shown as a band; pick(low, high): called when a range is drawn with a
+ * pointer.
  */
 export function drawDensity(element, { variable, before, now, range, text, pick }) {
   const domain = domainOf(before);
@@ -63,13 +64,21 @@ function yTitle(variable) {
 function yTicks(scale, top) {
   const lines = ticks(0, top, 3);
   return lines.map((value) => [
-    s("line", { class: value === 0 ? "base" : "grid", x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: scale.y(value), y2: scale.y(value) }),
+    s("line", {
+      class: value === 0 ? "base" : "grid",
+      x1: SIZE.left,
+      x2: SIZE.width - SIZE.right,
+      y1: scale.y(value),
+      y2: scale.y(value),
+    }),
     s("text", { class: "axis", x: SIZE.left - 4, y: scale.y(value) + 4, "text-anchor": "end" }, short(value)),
   ]);
 }
 
 function short(value) {
-  return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(0) : number(Number(value.toPrecision(3)));
+  return value !== 0 && Math.abs(value) < 0.001
+    ? value.toExponential(0)
+    : number(Number(value.toPrecision(3)));
 }
 
 function xTicks(scale, [low, high], variable) {
@@ -80,7 +89,16 @@ function xTicks(scale, [low, high], variable) {
     const anchor = x > SIZE.width - 30 ? "end" : "middle";
     return [
       s("line", { class: "base", x1: x, x2: x, y1: scale.y(0), y2: scale.y(0) + 4 }),
-      s("text", { class: "axis", x: anchor === "end" ? Math.min(x + 12, SIZE.width - 1) : x, y: SIZE.height - 5, "text-anchor": anchor }, shown(value, variable)),
+      s(
+        "text",
+        {
+          class: "axis",
+          x: anchor === "end" ? Math.min(x + 12, SIZE.width - 1) : x,
+          y: SIZE.height - 5,
+          "text-anchor": anchor,
+        },
+        shown(value, variable),
+      ),
     ];
   });
 }
@@ -106,7 +124,13 @@ function pointing(figure, scale, variable, pick) {
   };
   figure.addEventListener("pointerdown", (event) => {
     begin = at(event);
-    sketch = s("rect", { class: "band", y: SIZE.top, height: SIZE.height - SIZE.top - SIZE.bottom, x: scale.x(begin), width: 0 });
+    sketch = s("rect", {
+      class: "band",
+      y: SIZE.top,
+      height: SIZE.height - SIZE.top - SIZE.bottom,
+      x: scale.x(begin),
+      width: 0,
+    });
     figure.append(sketch);
     figure.setPointerCapture(event.pointerId);
   });
@@ -121,7 +145,8 @@ function pointing(figure, scale, variable, pick) {
     const ends = [begin, at(event)].sort((a, b) => a - b);
     begin = null;
     sketch.remove();
-    if (event.type === "pointerup" && scale.x(ends[1]) - scale.x(ends[0]) > 4) pick(...ends.map((own) => rounded(own, variable)));
+    if (event.type === "pointerup" && scale.x(ends[1]) - scale.x(ends[0]) > 4)
+      pick(...ends.map((own) => rounded(own, variable)));
   };
   figure.addEventListener("pointerup", end);
   figure.addEventListener("pointercancel", end);

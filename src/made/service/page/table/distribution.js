@@ -8,8 +8,8 @@ export function domainOf({ edges }) {
 /**
  * Return points (x, share per unit) of an outline.
  *
- * An answer has masses between edges; or, where it is about one column alone, masses of values or densities at
- * values. Masses of values are put between `edges`.
+ * An answer has masses between edges; or, where it is about one column alone, masses of values or densities
+ * at values. Masses of values are put between `edges`.
  */
 export function outline(answer, edges) {
   if (answer.edges) return steps(answer.edges, answer.masses);
@@ -22,7 +22,10 @@ export function outline(answer, edges) {
 function steps(edges, masses) {
   return masses.flatMap((mass, i) => {
     const density = mass / (edges[i + 1] - edges[i]);
-    return [[edges[i], density], [edges[i + 1], density]];
+    return [
+      [edges[i], density],
+      [edges[i + 1], density],
+    ];
   });
 }
 

@@ -8,13 +8,34 @@ import { rowsTable } from "./rows_table.js";
 /** Return {element, show}: show() draws again what the link says, if it says anything. */
 export function drawPart({ name, schema, api, state, announce, share }, conditions) {
   const kept = state.get("draw") ?? {};
-  const n = h("input", { type: "number", min: 1, max: 100000, step: 1, required: true, set: { value: kept.n ?? 10 } });
-  const seed = h("input", { type: "number", min: 0, step: 1, required: true, set: { value: kept.seed ?? 0 } });
+  const n = h("input", {
+    type: "number",
+    min: 1,
+    max: 100000,
+    step: 1,
+    required: true,
+    set: { value: kept.n ?? 10 },
+  });
+  const seed = h("input", {
+    type: "number",
+    min: 0,
+    step: 1,
+    required: true,
+    set: { value: kept.seed ?? 0 },
+  });
   const failure = h("p", { class: "failure", role: "alert", hidden: true });
   const found = h("div", { class: "found" });
   const form = h(
     "form",
-    { class: "form-line", on: { submit: (event) => { event.preventDefault(); draw(); } } },
+    {
+      class: "form-line",
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          draw();
+        },
+      },
+    },
     h("label", {}, "Rows ", n),
     h("label", {}, "Seed ", seed),
     h("button", { class: "main" }, "Draw rows"),
@@ -29,12 +50,18 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
     fill(found, h("p", { class: "note" }, "drawing ..."));
     try {
       const answer = await api.ask("sample", body, { key: "draw" });
-      const names = schema.columns.map((column) => column.name).filter((each) => !schema.context.includes(each));
+      const names = schema.columns
+        .map((column) => column.name)
+        .filter((each) => !schema.context.includes(each));
       const sure = certainty(answer, { inNats: true });
       fill(
         found,
         h("p", { class: "note" }, `${heldText(answer)}: ${sure.text}`),
-        rowsTable(names, answer.rows.map((row) => names.map((each) => row[each])), `${answer.rows.length} rows drawn, seed ${answer.seed}`),
+        rowsTable(
+          names,
+          answer.rows.map((row) => names.map((each) => row[each])),
+          `${answer.rows.length} rows drawn, seed ${answer.seed}`,
+        ),
         h("p", { class: "buttons" }, h("button", { on: { click: () => save(body) } }, "Download CSV")),
       );
       announce(`${answer.rows.length} rows are drawn`);
@@ -68,7 +95,14 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
   }
 
   return {
-    element: h("div", { class: "part" }, h("p", { class: "note" }, "New rows, under what is held. The same seed gives the same rows."), form, failure, found),
+    element: h(
+      "div",
+      { class: "part" },
+      h("p", { class: "note" }, "New rows, under what is held. The same seed gives the same rows."),
+      form,
+      failure,
+      found,
+    ),
     show: () => state.get("draw") && draw(),
   };
 }

@@ -17,12 +17,24 @@ const KINDS = {
 /** Return {element}: the part of a view. */
 export function filePart({ api, announce, share }) {
   const file = h("input", { type: "file", accept: ".csv,text/csv", required: true });
-  const kind = h("select", {}, Object.entries(KINDS).map(([value, { title }]) => h("option", { value }, title)));
+  const kind = h(
+    "select",
+    {},
+    Object.entries(KINDS).map(([value, { title }]) => h("option", { value }, title)),
+  );
   const failure = h("p", { class: "failure", role: "alert", hidden: true });
   const found = h("div", { class: "found" });
   const form = h(
     "form",
-    { class: "form-line", on: { submit: (event) => { event.preventDefault(); ask(); } } },
+    {
+      class: "form-line",
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          ask();
+        },
+      },
+    },
     h("label", {}, "CSV file ", file),
     h("label", {}, "What to do ", kind),
     h("button", { class: "main" }, "Send it"),
@@ -35,7 +47,12 @@ export function filePart({ api, announce, share }) {
     fill(found, h("p", { class: "note" }, `${own.name} is answered ...`));
     try {
       share({ python: pythonCall(own.name, kind.value), path: asked.path, file: own.name });
-      const answer = await api.post(asked.path, { body: own, type: "text/csv", accept: "text/csv", key: "file" });
+      const answer = await api.post(asked.path, {
+        body: own,
+        type: "text/csv",
+        accept: "text/csv",
+        key: "file",
+      });
       const text = await answer.text();
       const isScore = asked.path.startsWith("score");
       const table = isScore ? beside(readCsv(await own.text()), readCsv(text)) : readCsv(text);
@@ -44,7 +61,11 @@ export function filePart({ api, announce, share }) {
       fill(
         found,
         h("p", { class: "note" }, isScore ? howSure(table) : "Filled in from what is known of each row."),
-        h("p", { class: "buttons" }, h("button", { on: { click: () => download(name, content) } }, `Download ${name}`)),
+        h(
+          "p",
+          { class: "buttons" },
+          h("button", { on: { click: () => download(name, content) } }, `Download ${name}`),
+        ),
         rowsTable(table.names, table.rows, `${table.rows.length} rows`, 20),
       );
       announce(`${table.rows.length} rows are ${isScore ? "scored" : "completed"}`);
@@ -57,7 +78,18 @@ export function filePart({ api, announce, share }) {
   }
 
   return {
-    element: h("div", { class: "part" }, h("p", { class: "note" }, "Columns go by their names; others are passed over. The file is sent to this service, and nowhere else."), form, failure, found),
+    element: h(
+      "div",
+      { class: "part" },
+      h(
+        "p",
+        { class: "note" },
+        "Columns go by their names; others are passed over. The file goes to this service, and nowhere else.",
+      ),
+      form,
+      failure,
+      found,
+    ),
   };
 }
 
@@ -82,5 +114,5 @@ function howSure({ names, rows }) {
   const exact = rows.filter((row) => row[method] === "exact").length;
   const worst = Math.max(0, ...rows.map((row) => Number(row[error])));
   if (exact === rows.length) return "All scores are exact.";
-  return `${exact} of ${rows.length} scores are exact; the others are off by ${worst.toFixed(2)} nats at most, as standard errors go (column error).`;
+  return `${exact} of ${rows.length} scores are exact; the largest standard error is ${worst.toFixed(2)} nats.`;
 }

@@ -4,7 +4,12 @@ import { fill, h } from "../dom.js";
 
 /** Return {element, show}: show() writes what is held now. */
 export function heldBar(conditions) {
-  const element = h("div", { class: "held-bar", role: "group", "aria-label": "What is held", tabindex: "-1" });
+  const element = h("div", {
+    class: "held-bar",
+    role: "group",
+    "aria-label": "What is held",
+    tabindex: "-1",
+  });
 
   /** Release, and leave the focus where it was: the button itself is gone. */
   function release(work) {
@@ -20,7 +25,11 @@ export function heldBar(conditions) {
       names.map((name) =>
         h(
           "button",
-          { class: "chip", "aria-label": `Release ${name} ${conditions.text(name)}`, on: { click: () => release(() => conditions.put(name, null)) } },
+          {
+            class: "chip",
+            "aria-label": `Release ${name} ${conditions.text(name)}`,
+            on: { click: () => release(() => conditions.put(name, null)) },
+          },
           h("span", {}, h("b", {}, name), ` ${conditions.text(name)}`),
           h("span", { "aria-hidden": "true" }, " ×"),
         ),

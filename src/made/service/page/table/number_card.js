@@ -32,7 +32,14 @@ export function numberBody(root, { variable, condition, hold }) {
 
   function draw(before, now) {
     const text = summary(variable, now ?? before);
-    drawDensity(figure, { variable, before, now, range: rangeOfCondition(), text, pick: (a, b) => hold(rangeOf(a, b)) });
+    drawDensity(figure, {
+      variable,
+      before,
+      now,
+      range: rangeOfCondition(),
+      text,
+      pick: (a, b) => hold(rangeOf(a, b)),
+    });
     const items = atomItems(variable, before, now, condition()?.in ?? []);
     const focused = document.activeElement?.dataset?.key;
     fill(atoms, items.length ? bars(items, 1, choose) : null);
@@ -52,7 +59,7 @@ function atomItems(variable, before, now, chosen) {
       key: value,
       label: `exactly ${shown(value, variable)}`,
       before: probability,
-      now: now === null ? null : masses.get(value) ?? 0,
+      now: now === null ? null : (masses.get(value) ?? 0),
       isChosen: chosen.includes(value),
     }))
     .sort((a, b) => b.before - a.before)
@@ -72,6 +79,7 @@ function atomItems(variable, before, now, chosen) {
 function summary(variable, answer) {
   const [low, middle, high] = [0.1, 0.5, 0.9].map((share) => quantile(answer, share));
   if (middle === null) return "";
-  const show = (value) => (variable.part === "week" ? shown(value, variable) : number(Number(value.toPrecision(4))));
+  const show = (value) =>
+    variable.part === "week" ? shown(value, variable) : number(Number(value.toPrecision(4)));
   return `median ${show(middle)}, middle 80 % ${show(low)} to ${show(high)}`;
 }

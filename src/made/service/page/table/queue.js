@@ -8,10 +8,12 @@ export function createQueue(most) {
   function next() {
     while (running < most && waiting.length) {
       running += 1;
-      waiting.shift()().finally(() => {
-        running -= 1;
-        next();
-      });
+      waiting
+        .shift()()
+        .finally(() => {
+          running -= 1;
+          next();
+        });
     }
   }
 

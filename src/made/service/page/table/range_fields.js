@@ -31,7 +31,10 @@ export function rangeFields({ variable, condition, hold }) {
 
   function show() {
     const own = condition() ?? {};
-    for (const [field, end] of [[low, own.low], [high, own.high]]) {
+    for (const [field, end] of [
+      [low, own.low],
+      [high, own.high],
+    ]) {
       if (typing.has(field)) continue;
       if (end === undefined) field.value = "";
       else field.value = isWeek ? dateOfWeek(end) : String(end);

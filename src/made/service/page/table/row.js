@@ -11,7 +11,12 @@ import { verdict } from "./verdict.js";
 export function rowPart({ schema, api, state, announce, share }) {
   const names = schema.columns.map((column) => column.name);
   const fields = new Map(schema.columns.map((column) => [column.name, rowField(column)]));
-  const paste = h("textarea", { rows: 3, id: "paste", spellcheck: "false", placeholder: `${names.slice(0, 4).join(",")}${names.length > 4 ? ",..." : ""}` });
+  const paste = h("textarea", {
+    rows: 3,
+    id: "paste",
+    spellcheck: "false",
+    placeholder: `${names.slice(0, 4).join(",")}${names.length > 4 ? ",..." : ""}`,
+  });
   const failure = h("p", { class: "failure", role: "alert", hidden: true });
   const found = h("div", { class: "found" });
   let drawn = 0;
@@ -42,7 +47,11 @@ export function rowPart({ schema, api, state, announce, share }) {
     if (!Object.keys(row).length) throw new Error("the row is empty: fill in an entry, or paste a row");
     state.set("row", row);
     const body = { rows: [row], per_column: true };
-    share({ python: `made.odd_entries(model, [${pythonOf(names.map((name) => row[name] ?? null))}])`, path: "score", body });
+    share({
+      python: `made.odd_entries(model, [${pythonOf(names.map((name) => row[name] ?? null))}])`,
+      path: "score",
+      body,
+    });
     fill(found, h("p", { class: "note" }, "asking ..."));
     const answer = await api.ask("score", body, { key: "row" });
     fill(found, verdict(schema, row, answer));
@@ -64,17 +73,42 @@ export function rowPart({ schema, api, state, announce, share }) {
     h(
       "p",
       { class: "buttons" },
-      h("button", { on: { click: () => guarded(async () => { put(readRow(paste.value, names)); await score(); }) } }, "Look at it"),
+      h(
+        "button",
+        {
+          on: {
+            click: () =>
+              guarded(async () => {
+                put(readRow(paste.value, names));
+                await score();
+              }),
+          },
+        },
+        "Look at it",
+      ),
       h("button", { on: { click: () => guarded(drawOne) } }, "Draw one instead"),
     ),
     failure,
     found,
     h(
       "form",
-      { class: "row-form", "aria-label": "Entries of the row", on: { submit: (event) => { event.preventDefault(); guarded(score); } } },
+      {
+        class: "row-form",
+        "aria-label": "Entries of the row",
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            guarded(score);
+          },
+        },
+      },
       h("h2", {}, "Its entries"),
       h("p", { class: "note" }, "What is left empty is unknown."),
-      h("div", { class: "fields" }, [...fields.values()].map((field) => field.element)),
+      h(
+        "div",
+        { class: "fields" },
+        [...fields.values()].map((field) => field.element),
+      ),
       h("button", { class: "main" }, "Score the row"),
     ),
   );

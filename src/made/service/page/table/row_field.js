@@ -9,7 +9,14 @@ const MISSING = "missing";
 export function rowField(column) {
   const isChoice = column.values && column.values.length <= FEW;
   const isText = column.kind === "date" || column.values?.some((value) => typeof value === "string");
-  const field = isChoice ? choice(column) : h("input", { type: "text", autocomplete: "off", placeholder: hint(column), inputmode: isText ? null : "decimal" });
+  const field = isChoice
+    ? choice(column)
+    : h("input", {
+        type: "text",
+        autocomplete: "off",
+        placeholder: hint(column),
+        inputmode: isText ? null : "decimal",
+      });
 
   function value() {
     if (isChoice) return field.value === "" ? undefined : JSON.parse(field.value);
@@ -34,11 +41,13 @@ function choice(column) {
     "select",
     {},
     h("option", { value: "" }, "unknown"),
-    values.map((value) => h("option", { value: JSON.stringify(value) }, value === null ? MISSING : String(value))),
+    values.map((value) =>
+      h("option", { value: JSON.stringify(value) }, value === null ? MISSING : String(value)),
+    ),
   );
 }
 
-/** Return the option of a value, which may have come as text; of another value an option of its own is made. */
+/** Return the option of a value, which may have come as text; of any other value that of unknown. */
 function optionOf(column, own) {
   if (own === null || own === "") return column.missing ? "null" : "";
   const value = column.values.find((each) => each === own || String(each) === String(own));

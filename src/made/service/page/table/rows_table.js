@@ -7,8 +7,18 @@ export function rowsTable(names, rows, caption, most = 100) {
   const some = rows.slice(0, most);
   const areNumbers = names.map((_, d) => some.every((row) => isNumber(row[d])));
   const kind = (d) => (areNumbers[d] ? "number" : null);
-  const head = h("tr", {}, names.map((name, d) => h("th", { scope: "col", class: kind(d) }, name)));
-  const body = some.map((row) => h("tr", {}, names.map((_, d) => h("td", { class: kind(d) }, text(row[d])))));
+  const head = h(
+    "tr",
+    {},
+    names.map((name, d) => h("th", { scope: "col", class: kind(d) }, name)),
+  );
+  const body = some.map((row) =>
+    h(
+      "tr",
+      {},
+      names.map((_, d) => h("td", { class: kind(d) }, text(row[d]))),
+    ),
+  );
   const note = rows.length > most ? `${caption}; the first ${most} are shown` : caption;
   return h(
     "div",
@@ -18,7 +28,12 @@ export function rowsTable(names, rows, caption, most = 100) {
 }
 
 function isNumber(value) {
-  return value === null || value === undefined || typeof value === "number" || (value !== "" && Number.isFinite(Number(value)));
+  return (
+    value === null ||
+    value === undefined ||
+    typeof value === "number" ||
+    (value !== "" && Number.isFinite(Number(value)))
+  );
 }
 
 function text(value) {

@@ -7,16 +7,32 @@ const ODD = 2;
 
 /** Return what is shown of the answer about one row. */
 export function verdict(schema, row, answer) {
-  const [column, value, expected, surprise] = ["odd_column", "odd_value", "expected", "odd_surprise"].map((key) => answer[key][0]);
-  const sure = certainty({ method: answer.method[0], error: answer.error[0], ess: answer.ess[0] }, { inNats: true });
+  const [column, value, expected, surprise] = ["odd_column", "odd_value", "expected", "odd_surprise"].map(
+    (key) => answer[key][0],
+  );
+  const sure = certainty(
+    { method: answer.method[0], error: answer.error[0], ess: answer.ess[0] },
+    { inNats: true },
+  );
   const percentile = answer.percentile?.[0];
   const rank = percentile === null || percentile === undefined ? "" : `, ${rankOf(percentile)}`;
   const isOdd = surprise >= ODD;
   return [
-    h("p", { class: "log-prob" }, `log p = ${nats(answer.log_prob[0])}${rank} `, h("span", { class: "note" }, `(${sure.text})`)),
+    h(
+      "p",
+      { class: "log-prob" },
+      `log p = ${nats(answer.log_prob[0])}${rank} `,
+      h("span", { class: "note" }, `(${sure.text})`),
+    ),
     column === null
       ? null
-      : h("p", { class: isOdd ? "odd" : null }, `${isOdd ? "Odd" : "Nothing is odd. Least expected"}: `, h("b", {}, column), ` is ${value}, expected ${expected}.`),
+      : h(
+          "p",
+          { class: isOdd ? "odd" : null },
+          `${isOdd ? "Odd" : "Nothing is odd. Least expected"}: `,
+          h("b", {}, column),
+          ` is ${value}, expected ${expected}.`,
+        ),
     entries(schema, row, answer, column, isOdd),
   ];
 }
@@ -27,7 +43,9 @@ function rankOf(percentile) {
 }
 
 function nats(logProb) {
-  return logProb === null ? "minus infinity: the model rules this row out" : `${number(Number(logProb.toPrecision(6)))} nats`;
+  return logProb === null
+    ? "minus infinity: the model rules this row out"
+    : `${number(Number(logProb.toPrecision(6)))} nats`;
 }
 
 function entries(schema, row, answer, oddest, isOdd) {

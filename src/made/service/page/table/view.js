@@ -26,12 +26,18 @@ export function tableView(root, context) {
   const grid = h("div", { class: "cards" });
   const draw = drawPart(context, conditions);
   const row = rowPart(context);
-  const parts = tabs(state, [
-    { id: "columns", title: "Columns", content: h("div", {}, legend(), grid) },
-    { id: "draw", title: "Draw rows", content: draw.element, shown: draw.show },
-    { id: "row", title: "A row", content: row.element, shown: row.show },
-    { id: "file", title: "A file", content: filePart(context).element },
-  ], (id) => { held.element.hidden = !USES_WHAT_IS_HELD.includes(id); });
+  const parts = tabs(
+    state,
+    [
+      { id: "columns", title: "Columns", content: h("div", {}, legend(), grid) },
+      { id: "draw", title: "Draw rows", content: draw.element, shown: draw.show },
+      { id: "row", title: "A row", content: row.element, shown: row.show },
+      { id: "file", title: "A file", content: filePart(context).element },
+    ],
+    (id) => {
+      held.element.hidden = !USES_WHAT_IS_HELD.includes(id);
+    },
+  );
   fill(
     root,
     h("h1", {}, name),
