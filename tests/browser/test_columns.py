@@ -199,10 +199,11 @@ def test_what_cannot_be_is_said_in_a_line(opened, address):
         f"{address}/#model=people&where={quote(json.dumps({'age': {'low': 60, 'high': 30}}))}",
         faults_expected=True,
     )
-    failure = page.locator('.card[data-variable="job"] .failure')
+    failure = page.locator("#panel-columns .failure").first
     failure.wait_for()
     assert "from the lower end to the higher" in failure.text_content()
     assert len(failure.text_content().splitlines()) == 1
+    assert card(page, "job").locator(".sure").text_content() == "without conditions"
     page.get_by_role("button", name=re.compile("^Release age")).first.click()
     settled(card(page, "job"))
     assert failure.is_hidden()

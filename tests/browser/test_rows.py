@@ -116,7 +116,7 @@ def test_a_file_is_scored(opened, address):
     assert found["log_prob"].is_finite().all()
     assert found["method"][0] == "exact"
     assert page.locator("#panel-file tbody tr").count() == 2
-    assert "scores are exact" in page.locator("#panel-file").text_content()
+    assert "Scores: 1 exact" in page.locator("#panel-file").text_content()
 
 
 def test_a_file_is_completed(opened, address):

@@ -23,8 +23,8 @@ export function showQuestion(element, { name, hasToken, question, announce }) {
     h(
       "span",
       { class: "buttons" },
-      said,
       Object.keys(copies).map((kind) => h("button", { on: { click: () => copy(kind) } }, `Copy as ${kind}`)),
+      said,
     ),
   );
   element.hidden = false;

@@ -8,7 +8,7 @@ import { numberBody } from "./number_card.js";
 
 /**
  * Return a card: its element, `before` (the answer without conditions, once it is there), and
- * begin(version), draw(now), fail(error), showHeld(), share(), said().
+ * begin(version), draw(now), fail(), showHeld(), share(), said().
  */
 export function createCard(variable, { api, share, announce }, conditions) {
   const { name } = variable;
@@ -63,12 +63,12 @@ export function createCard(variable, { api, share, announce }, conditions) {
       failure.hidden = true;
       element.removeAttribute("aria-busy");
     },
-    fail(error) {
-      failure.textContent = error.message;
-      failure.hidden = false;
-      sure.textContent = "";
+    /** There is no answer: what is known without conditions is shown as such. */
+    fail() {
+      if (card.before) card.draw(null);
+      else fill(body, h("p", { class: "note" }, "no answer"));
+      sure.textContent = card.before ? "without conditions" : "";
       exactly.hidden = true;
-      if (!card.before) fill(body);
       element.removeAttribute("aria-busy");
     },
     showHeld() {
@@ -120,7 +120,10 @@ export function createCard(variable, { api, share, announce }, conditions) {
       announce(`${name}: ${sure.textContent}`);
       element.querySelector("input")?.focus();
     } catch (error) {
-      if (!isSuperseded(error)) card.fail(error);
+      if (isSuperseded(error)) return;
+      sure.textContent = "";
+      failure.textContent = error.message;
+      failure.hidden = false;
     } finally {
       exactly.disabled = false;
     }

@@ -1,7 +1,7 @@
 // A card for each variable. What is held is answered for all cards in view together, from weighted rows.
 
 import { isSuperseded } from "../api.js";
-import { fill } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { createCard } from "./card.js";
 import { createQueue } from "./queue.js";
 
@@ -64,9 +64,13 @@ export function createCards(root, context, conditions) {
       const held = conditions.request();
       const of = Object.keys(held).length ? await ask(names, held) : () => null;
       for (const card of own) card.draw(of(card.name));
+      failure.hidden = true;
       if (version > 0) context.announce(`${own.length} columns follow: ${own[0].said()}`);
     } catch (error) {
-      if (!isSuperseded(error)) for (const card of own) card.fail(error);
+      if (isSuperseded(error)) return;
+      failure.textContent = error.message;
+      failure.hidden = false;
+      for (const card of own) card.fail();
     }
   }
 
@@ -75,9 +79,15 @@ export function createCards(root, context, conditions) {
     cards.set(variable.name, card);
     seen.observe(card.element);
   }
+  const failure = h("p", { class: "failure", role: "alert", hidden: true });
   fill(
     root,
-    [...cards.values()].map((card) => card.element),
+    failure,
+    h(
+      "div",
+      { class: "cards" },
+      [...cards.values()].map((card) => card.element),
+    ),
   );
   cards.values().next().value?.share();
 

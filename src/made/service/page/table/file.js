@@ -109,10 +109,15 @@ function beside(table, scores) {
   };
 }
 
+const IN_WORDS = { exact: "exact", quadrature: "integrated", estimated: "estimated" };
+
 function howSure({ names, rows }) {
   const [method, error] = ["method", "error"].map((name) => names.lastIndexOf(name));
-  const exact = rows.filter((row) => row[method] === "exact").length;
+  const counts = Object.entries(IN_WORDS)
+    .map(([key, word]) => [rows.filter((row) => row[method] === key).length, word])
+    .filter(([count]) => count);
   const worst = Math.max(0, ...rows.map((row) => Number(row[error])));
-  if (exact === rows.length) return "All scores are exact.";
-  return `${exact} of ${rows.length} scores are exact; the largest standard error is ${worst.toFixed(2)} nats.`;
+  const size =
+    worst === 0 ? "" : `; the largest error is ${worst < 0.01 ? "below 0.01" : worst.toFixed(2)} nats`;
+  return `Scores: ${counts.map(([count, word]) => `${count} ${word}`).join(", ")}${size}.`;
 }

@@ -23,7 +23,7 @@ export function tableView(root, context) {
     timer = setTimeout(() => cards.changed(), WAIT);
   });
   const held = heldBar(conditions);
-  const grid = h("div", { class: "cards" });
+  const grid = h("div");
   const draw = drawPart(context, conditions);
   const row = rowPart(context);
   const parts = tabs(
