@@ -8,6 +8,7 @@ import torch
 
 import made
 from made.service.columns import Weighted, edges_of
+from made.support.errors import InputError
 from made.variables.rows import Rows
 
 
@@ -55,3 +56,18 @@ def test_bars_hold_what_the_marginal_has(step):
     assert np.mean((drawn >= edges[0]) & (drawn < edges[-1])) > 0.99
     if step is not None:  # no value lies on an edge
         assert np.abs(edges / step - np.floor(edges / step) - 0.5).max() < 1e-9
+
+
+def test_a_model_with_context_is_refused():
+    model = made.MADE([made.Bernoulli(1)], hidden=(4,), context=2)
+    with pytest.raises(InputError, match="give it context"):
+        Weighted.given(model, {}, None, 64)
+
+
+def test_all_masks_of_a_mixture_are_drawn_from():
+    model = made.MADE(made.Bernoulli(4), hidden=(8,), orderings=3, seed=0)
+    found = Weighted.given(model, {0: 1}, None, 600)
+    shares, errors = found.shares(found.codes[:, 1], 2)
+    expected = model.conditional(1, {0: 1}).probabilities
+    assert np.abs(shares - expected).max() < 5 * errors.max() + 1e-3
+    assert (found.codes[:, 0] == 1).all()

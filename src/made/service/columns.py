@@ -58,6 +58,7 @@ class Weighted:
     def given(model: MADE, given: Mapping[str, Any], where: Where | None, number: int) -> Weighted:
         """Complete what is given `number` times."""
         question = Query.of(model, "auto", None, 0, 2, 1, where)
+        model.context.rows(None, 1)  # refuses a model that is conditioned on something
         row = question.under_conditions(encoded_given(model, given))
         (found,) = completions(model, row, recorded=False, number=number)
         if not np.isfinite(found.log_prob[0]):
