@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import subprocess
@@ -133,23 +132,50 @@ def test_a_file_is_completed(opened, address):
     refused.locator("#panel-file .failure").filter(has_text="hat").wait_for()
 
 
-def test_what_is_copied_works_as_it_stands(opened, address, tmp_path):
+@pytest.fixture
+def copied(address, tmp_path):
+    """A function that runs what a page has copied, as it stands, and gives the program and both answers."""
+
+    def run(page):
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        texts = {}
+        for kind in ("curl", "Python"):
+            page.get_by_role("button", name=f"Copy as {kind}").click()
+            page.get_by_text(f"copied as {kind}", exact=True).wait_for()
+            texts[kind] = page.evaluate("navigator.clipboard.readText()")
+        (tmp_path / "asked.py").write_text(texts["Python"])
+        (tmp_path / "some.csv").write_text(FILE)
+        answers = [
+            subprocess.run(command, capture_output=True, check=True, text=True, cwd=tmp_path).stdout
+            for command in (["bash", "-c", f"{texts['curl'].strip()} -s"], [sys.executable, "asked.py"])
+        ]
+        return texts["Python"], *map(json.loads, answers)
+
+    return run
+
+
+def test_a_question_about_a_column_is_copied(opened, address, copied):
     page = opened(f"{address}/#model=people&where=" + json.dumps({"job": {"in": ["vet", "cook"]}}))
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
-    age = page.locator('.card[data-variable="age"]')
-    age.get_by_label("age from").focus()
-    page.get_by_role("button", name="Copy as curl").click()
-    page.get_by_text("copied as curl", exact=True).wait_for()
-    command = page.evaluate("navigator.clipboard.readText()")
-    by_curl = subprocess.run(
-        ["bash", "-c", f"{command.strip()} -s"], capture_output=True, check=True, text=True
-    )
-    page.get_by_role("button", name="Copy as Python").click()
-    page.get_by_text("copied as Python", exact=True).wait_for()
-    program = tmp_path / "asked.py"
-    program.write_text(page.evaluate("navigator.clipboard.readText()"))
-    by_python = subprocess.run([sys.executable, program], capture_output=True, check=True, text=True)
-    assert json.loads(by_curl.stdout) == json.loads(by_python.stdout)
-    assert json.loads(by_curl.stdout)["variable"] == "age"
-    assert 'model.conditional("age", where={"job": ["vet", "cook"]})' in program.read_text()
-    assert io.StringIO(program.read_text()).readline() == "import json\n"
+    page.locator('.card[data-variable="age"]').get_by_label("age from").focus()
+    program, by_curl, by_python = copied(page)
+    assert by_curl == by_python
+    assert by_curl["variable"] == "age"
+    assert 'model.conditional("age", where={"job": ["vet", "cook"]})' in program
+
+
+def test_rows_drawn_are_copied(opened, address, copied):
+    page = opened(f"{address}/#model=people&part=draw&draw=" + json.dumps({"n": 3, "seed": 5}))
+    page.locator("#panel-draw tbody tr").first.wait_for()
+    program, by_curl, by_python = copied(page)
+    assert by_curl == by_python
+    shown = page.locator("#panel-draw tbody tr").first.locator("td").first.text_content()
+    assert shown == str(by_curl["rows"][0]["age"])
+    assert "model.sample(3, seed=5)" in program
+
+
+def test_a_file_is_asked_about_again(opened, address, copied):
+    page = opened(f"{address}/#model=people&part=file")
+    sent(page, FILE, "variable")
+    _, by_curl, by_python = copied(page)
+    assert by_curl == by_python
+    assert by_curl["rows"][1]["job"] == "retired"
