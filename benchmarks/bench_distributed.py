@@ -121,10 +121,11 @@ def fitted(n: int, rows: Path, *options: str) -> dict[str, Any]:
         }
 
 
-def rates(scale: float, repeats: int, most: int) -> dict[str, Any]:
+def rates(scale: float, repeats: int, most: int, size: int | None) -> dict[str, Any]:
     """Hold ranks against one: the same global batch (strong), and the same batch for each rank (weak)."""
     found: dict[str, Any] = {}
-    for name, layout in LAYOUTS.items():
+    for name, own_layout in LAYOUTS.items():
+        layout = own_layout | ({} if size is None else {"batch": size})
         with tempfile.TemporaryDirectory() as place:
             make = images if name.startswith("784") else mixed
             rows = stored(make(int(layout["rows"] * scale)), Path(place, "rows"))
@@ -230,6 +231,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of rows")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--ranks", type=int, default=2, help="the most")
+    parser.add_argument("--batch", type=int, help="rows of a global batch, instead of those of the layouts")
     parser.add_argument("--seeds", type=int, default=0, help="for NLL by number of ranks; 0: not measured")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--no-rates", action="store_true")
@@ -238,7 +240,8 @@ def main() -> None:
     results = json.loads(given.out.read_text()) if given.out.exists() else {}
     load = os.getloadavg()[0]
     if not given.no_rates:
-        results["rates"] = rates(given.scale, given.repeats, given.ranks)
+        for name, own in rates(given.scale, given.repeats, given.ranks, given.batch).items():
+            results.setdefault("rates", {}).setdefault(name, {}).update(own)
         results["load average of the machine while rates were measured"] = [load, os.getloadavg()[0]]
     if given.seeds:
         results["likelihoods"] = likelihoods(2_000, given.seeds, max(given.ranks, 2))

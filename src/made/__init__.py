@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # for editors and type checkers; a test holds it to _HOMES
     from made.queries.functions import marginal as marginal
     from made.queries.odd_entries import odd_entries as odd_entries
     from made.queries.parts import log_prob_parts as log_prob_parts
+    from made.runs.compare import compare as compare
+    from made.runs.consistency import consistency as consistency
     from made.support.errors import InputError as InputError
     from made.support.errors import PoorEstimateWarning as PoorEstimateWarning
     from made.training.fit import fit as fit
@@ -55,8 +57,10 @@ _HOMES = {
     "PoorEstimateWarning": "made.support.errors",
     "Schema": "made.variables.schema",
     "auto_fit": "made.tuning.auto",
+    "compare": "made.runs.compare",
     "complete": "made.queries.functions",
     "conditional": "made.queries.functions",
+    "consistency": "made.runs.consistency",
     "fit": "made.training.fit",
     "infer_schema": "made.data.inference",
     "load": "made.loading",

@@ -82,7 +82,8 @@ class MaskedModel(BaseModel):
         x : array, tensor or Rows
             (n, D).
         mask : int or Mask
-            Which mask; or, in a model of several, one of its own making.
+            Which mask, or one of another ordering. A model of one mask has learned no other: what is left of
+            its weights is what both masks let live.
         context : array, optional
             (n, C), for a model of p(x | c).
         """
@@ -192,14 +193,13 @@ class MaskedModel(BaseModel):
         """Return how the network multiplies under one mask."""
         if not isinstance(mask, Mask):
             self.mask_set.check(mask)
-        if self.has_one_mask:
-            mask = 0
+            mask = 0 if self.has_one_mask else mask
         again = not isinstance(mask, Mask) and mask < self.n_masks
         return self._products.get(mask, self.device, self._make_product, again=again)
 
     def _make_product(self, mask: int | Mask) -> MaskedProduct:
         own, device, direct = self._mask_of(mask), self.device, self.network.direct is not None
-        if self.has_one_mask:
+        if self.has_one_mask and not isinstance(mask, Mask):
             return PreMasked.by_blocks(bool_masks(own, device, direct=direct))
         return Masked(float_masks(own, device, direct=direct))
 

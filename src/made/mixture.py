@@ -206,6 +206,11 @@ class Mixture(MADE):
         # By its number here: the particles of two members must not share random numbers.
         return replace(member.density(own, groups), number=k)
 
+    def reordered(self, k: int, groups: IntArray) -> MaskDensity:
+        """Return mask k with its ordering changed; see `MADE.reordered`."""
+        member, own = self._find(k)
+        return replace(member.reordered(own, groups), number=k)
+
     def _described(self) -> list[str]:
         return [f"{len(self.members)} models", f"{self.n_masks} masks"]
 

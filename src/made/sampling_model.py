@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,18 +17,22 @@ from made.kernels.one_pass.sampler import OnePassSampler, row_uniforms
 from made.masked import MaskedModel
 from made.masks.degrees import Mask
 from made.masks.ordering import IntArray
+from made.queries.constrained import Acceptance, Draw, sample_constrained
 from made.queries.density import MaskDensity
-from made.queries.given import sample_given
+from made.queries.given import draw_given, sample_given
 from made.sampling import own_regions, sample_in_regions, sample_rows
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.resources import check_memory_of_rows
 from made.variables.conditions import Where
+from made.variables.constraints import constraints_of
 from made.variables.outputs import check_output, drawn
 from made.variables.regions import quantiles_in
 from made.variables.rows import Rows, RowsLike
 
 __all__ = ["SamplingModel"]
+
+_log = logging.getLogger(__name__)
 
 
 class SamplingModel(MaskedModel):
@@ -47,6 +52,7 @@ class SamplingModel(MaskedModel):
         first: int = 0,
         method: str = "one-pass",
         output: str | None = None,
+        tally: Acceptance | None = None,
     ) -> Any:
         """Draw n rows.
 
@@ -66,7 +72,9 @@ class SamplingModel(MaskedModel):
             frame of 1 or n rows. Exact where the ordering allows it; see `complete`, which says so. What is
             drawn is then never missing.
         where : mapping, str or sequence of str, optional
-            Conditions that rows meet, such as ``"age >= 30"``; see `marginal`. No row is drawn in vain.
+            Conditions that rows meet, such as ``"age >= 30"``; see `marginal`. No row is drawn in vain. Also
+            conditions between columns, as text: ``"start <= end"``, ``"a + b == total"``. Rows are drawn anew
+            until they meet these, and how often is logged.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         first : int
@@ -76,6 +84,9 @@ class SamplingModel(MaskedModel):
             forward pass in all. Both draw the same rows up to rounding.
         output : "numpy", "torch", "pandas" or "polars", optional
             What to return the rows as. By default it follows from what the model was fitted on.
+        tally : Acceptance, optional
+            How many rows were drawn for those that meet conditions between columns is added to it, and not
+            logged.
 
         Returns
         -------
@@ -94,7 +105,8 @@ class SamplingModel(MaskedModel):
         {'x0': UInt8, 'x1': String}
         """
         output = check_output(output)
-        rows = self.draw(n, seed, mask, given=given, where=where, context=context, first=first, method=method)
+        asked: dict[str, Any] = {"given": given, "where": where, "context": context}
+        rows = self.draw(n, seed, mask, **asked, first=first, method=method, tally=tally)
         return drawn(self.schema, rows, output, given, self._values)
 
     def draw(
@@ -108,6 +120,7 @@ class SamplingModel(MaskedModel):
         context: ArrayLike | Tensor | None = None,
         first: int = 0,
         method: str = "one-pass",
+        tally: Acceptance | None = None,
     ) -> Rows:
         """Return what `sample` draws as encoded rows, which all methods take and do not check again."""
         n, first = check_int("n, the number of rows to draw,", n), check_int("first", first)
@@ -125,6 +138,23 @@ class SamplingModel(MaskedModel):
         if method not in ("one-pass", "plain"):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
         masks = self.chosen_masks(mask)
+        where, constraints = constraints_of(self.schema, where)
+        if constraints:
+            draw: Draw
+            if given is not None or where is not None:
+                asked: dict[str, Any] = {"where": where, "seed": key, "mask": masks, "context": context}
+                draw, width = draw_given(self, n, given, **asked, first=first), self.n_variables + 2
+            else:
+                features = self.context.rows(context, n)
+                draw = partial(self._sample_again, masks, features, method)
+                width = self.n_variables + 1
+            numbers = np.arange(first, first + n)
+            rows, found = sample_constrained(draw, constraints, numbers, width, key, self.rows_per_batch)
+            if tally is None:
+                _log.info("%s", found.describe())
+            else:
+                tally.add(found)
+            return rows
         if given is not None or where is not None:
             return sample_given(
                 self, n, given, where=where, seed=key, mask=masks, context=context, first=first
@@ -133,7 +163,13 @@ class SamplingModel(MaskedModel):
 
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
-        mask = k if groups is None else self.mask_set.given_first(groups, k)
+        return self._density_under(k if groups is None else self.mask_set.given_first(groups, k), k)
+
+    def reordered(self, k: int, groups: IntArray) -> MaskDensity:
+        """Return the same with groups whatever the model was trained for, see `MaskSet.reordered`."""
+        return self._density_under(self.mask_set.reordered(groups, k), k)
+
+    def _density_under(self, mask: int | Mask, k: int) -> MaskDensity:
         return MaskDensity(
             k,
             self._mask_of(mask).ranks,
@@ -155,6 +191,24 @@ class SamplingModel(MaskedModel):
 
         parts = [batch(done) for done in range(0, n, self.rows_per_batch)]
         return parts[0] if len(parts) == 1 else Rows.cat([self._unknown_rows(0), *parts])
+
+    def _sample_again(
+        self,
+        masks: Sequence[int],
+        context: Tensor | None,
+        method: str,
+        places: IntArray,
+        u: NDArray[np.float64],
+        each: int,
+    ) -> Rows:
+        """Draw rows of some places, `each` of every one, from uniforms (m * each, D + 1)."""
+        if not len(u):
+            return self._unknown_rows(0)
+        rows = None
+        if context is not None:
+            own = context[torch.from_numpy(places)].repeat_interleave(each, dim=0)
+            rows = self._unknown_rows(len(u), own.to(self.device))
+        return self._sample_batch(masks, u, rows, method)
 
     def _sample_batch(
         self, masks: Sequence[int], u: NDArray[np.float64], rows: Rows | None, method: str

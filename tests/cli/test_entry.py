@@ -55,7 +55,7 @@ print("imported:", sorted(set({HEAVY}) & set(sys.modules)))
 """
     code, out, _ = finish(start("-c", script))
     assert code == 0
-    assert out.count("Usage: made ") == 13
+    assert out.count("Usage: made ") == 14
     assert out.endswith("imported: []\n")
 
 

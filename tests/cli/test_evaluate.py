@@ -147,3 +147,24 @@ def test_evaluate_with_context(here, call):
     figures = json.loads(call("evaluate", "conditional", "--json").out)
     nll = -model.log_prob(own.test, context=own.context["test"]).mean().item()
     assert figures["nll"] == pytest.approx(nll, abs=1e-9)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_evaluate_orders(here, call):
+    figures = json.loads(call("evaluate", "fresh", "--orders", "4", "--split", "all", "--json").out)
+    model, rows = made.load("fresh/model.safetensors"), made.data.load("rows.csv")
+    every = np.concatenate(list(rows.splits.values()))
+    found = made.consistency(model, every, orders=4).as_dict()
+    assert {name: figures[name] for name in found} == found
+    assert (figures["n"], figures["split"], figures["data"]) == (60, "all", "rows")
+    assert figures["columns"] == ["sex", "kind", "size"]
+    out = call("evaluate", "fresh", "--orders", "4", "--split", "all").out
+    assert f"{found['orders']['value']:+.3f}" in next(line for line in out.splitlines() if "random" in line)
+    assert found["meaning"] in out
+
+
+def test_evaluate_orders_of_a_model_of_one(here, call):
+    out = call("evaluate", "run", "--orders", "3").out
+    assert "trained under one ordering" in out
+    refusal = call("evaluate", "run", "--orders", "3", "--masks", "1", code=2).err
+    assert "one at a time" in refusal

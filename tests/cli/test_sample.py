@@ -152,3 +152,42 @@ def test_a_picture_of_too_many_rows_is_refused(here, call, monkeypatch):
     result = call("sample", "pictures", "-n", "10", "-o", "more.png", code=2)
     assert result.err.startswith("error: a picture shows at least one row and at most 9, not 10")
     assert not (here / "more.png").exists()
+
+
+@pytest.mark.parametrize("where", ["kind <= sex", "sex + kind == 2"])
+def test_sample_under_a_condition_between_columns(here, call, parse, where):
+    result = call("sample", "run", "-n", "40", "--where", where, "-o", "drawn.csv")
+    names, rows = parse((here / "drawn.csv").read_text())
+    sex, kind = (rows[:, names.index(name)] for name in ("sex", "kind"))
+    assert (kind <= sex if "<=" in where else sex + kind == 2).all()
+    assert len(rows) == 40
+    assert f"drawn given {where}; exact: drawn until they meet what is between columns" in result.err
+    assert "40 rows kept of" in result.err
+    assert f"% meet {where}" in result.err
+    expected = made.load("run/model.safetensors").sample(40, seed=0, where=[where])
+    assert (rows == np.asarray(expected, dtype=float)).all()
+
+
+def test_conditions_of_both_kinds_and_values(here, call, parse):
+    options = ("--where", "kind <= sex", "--where", "kind in {1, 2}", "--given", "size=20")
+    result = call("sample", "run", "-n", "10", *options)
+    names, rows = parse(result.out)
+    assert (rows[:, names.index("size")] == 20).all()
+    assert (rows[:, names.index("kind")] == 1).all()
+    assert (rows[:, names.index("sex")] == 1).all()
+    assert "10 rows kept of" in result.err
+
+
+def test_conditions_between_columns_in_files_of_a_folder(here, call):
+    import polars
+
+    call("sample", "run", "-n", "30", "--where", "kind <= sex", "-o", "drawn/")
+    rows = polars.read_parquet("drawn/*.parquet")
+    assert len(rows) == 30
+    assert (rows["kind"] <= rows["sex"]).all()
+
+
+def test_too_few_rows_that_meet_a_condition(here, call):
+    refusal = call("sample", "run", "-n", "5", "--where", "sex + kind == size", code=2).err
+    assert refusal.startswith("error: too few rows meet 'sex + kind == size': ")
+    assert refusal.count("\n") == 1

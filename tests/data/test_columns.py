@@ -80,6 +80,15 @@ def test_classes_come_from_all_splits_together():
     assert infer_schema(splits)[0].classes == (4,)
 
 
+@pytest.mark.filterwarnings("error")
+def test_half_floats_are_numbers_like_others():
+    for values in ([[2.0], [3.0]], [[0.5], [2.25]]):
+        schema, _ = infer_schema({"all": np.array(values, dtype=np.float16)})
+        other, _ = infer_schema({"all": np.array(values)})
+        assert str(schema) == str(other)
+    np.testing.assert_array_equal(whole_numbers(np.array([[2.0]], dtype=np.float16), "rows"), [[2]])
+
+
 def test_small_signed_types_do_not_overflow():
     schema, _ = infer_schema({"all": np.array([[-128], [127]], dtype=np.int8)})
     assert (schema.classes, schema.labels) == ((2,), ((-128, 127),))

@@ -234,6 +234,7 @@ def test_a_table_with_gaps_comes_back_filled(client):
         ("people/sample", {"n": 200_000}, 413, "200,000"),
         ("people/sample", {"n": 2, "given": {"hat": 1}}, 422, "hat"),
         ("people/sample", {"n": 2, "where": ["age >"]}, 422, "age"),
+        ("people/sample", {"n": 2, "where": ["age <= pay"]}, 422, "between columns"),
         ("people/complete", {"rows": [{"age": 3}], "kind": "best"}, 422, "kind"),
         ("people/complete", {"rows": [{"age": 3}], "number": 200_000}, 413, "200,000"),
         ("people/conditional", {"variable": "hat"}, 422, "hat"),

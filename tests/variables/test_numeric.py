@@ -96,7 +96,8 @@ def test_values_of_any_size_meet_a_grid(value):
 @pytest.mark.parametrize("value", [1e300, -1e300, 2.0**63, -(2.0**63), 2.0**62])
 def test_the_nearest_point_of_a_grid_has_a_number(value):
     near = int(Numeric(step=1).bodies_near(np.array([value]))[0])
-    assert near == max(-(2**63), min(int(value), 2**63 - 1024))
+    assert near == max(-(2**63) + 1024, min(int(value), 2**63 - 1024))
+    assert not Numeric(step=1).encode(np.array([float(near)])).wrong.any()
 
 
 def test_text_is_read_as_numbers():

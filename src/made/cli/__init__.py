@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from made.cli import (
+    compare,
     complete,
     data,
     demo,
@@ -57,6 +58,7 @@ app.command()(evaluate.evaluate)
 app.command()(sample.sample)
 app.command()(complete.complete)
 app.command()(score.score)
+app.command()(compare.compare)
 app.command()(report.report)
 app.command()(show.show)
 app.command()(show.summary)

@@ -15,6 +15,8 @@ from made.support.errors import InputError
 from made.support.figures import with_error
 
 if TYPE_CHECKING:
+    from made.runs.consistency import Consistency
+    from made.runs.drift import ColumnDrift, Drift
     from made.runs.masks_averaged import MasksAveraged
     from made.runs.rejected import Rejected
     from made.runs.scores import Score
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERRUPTED",
     "command",
+    "drift_table",
     "make_folder",
     "masks_table",
+    "orders_table",
     "parse_counts",
     "parse_numbers",
     "score_table",
@@ -118,6 +122,90 @@ def masks_table(result: MasksAveraged) -> str:
             "variable have seen different inputs, and exp of the scores does not sum to 1 over all rows.",
         ]
     return "\n".join(lines)
+
+
+def orders_table(result: Consistency) -> str:
+    """Lay out how log p goes with the ordering, how given-first answers differ, and what that means."""
+    n = len(result.by_order)
+    figures = [
+        (f"the model, {result.n_masks:,} mask{'s' * (result.n_masks > 1)}", result.nll, ""),
+        ("one of its masks, on average", result.alone, "+"),
+        (f"one of {n:,} random orderings, on average", result.orders, "+"),
+        (f"the mixture of these {n:,}", result.together, "+"),
+    ]
+    if result.n_masks == 1:
+        del figures[1]
+    lines = [f"{'':42}{'nats per row':>18}"]
+    lines += [f"{name:42}{figure.text(3, sign):>18}" for name, figure, sign in figures]
+    above = sorted(result.by_order, key=lambda own: own.above.value)
+    best, worst = (own.above.text(3, "+") for own in (above[0], above[-1]))
+    spread = result.spread.text(3)
+    lines += [
+        "",
+        f"log p of one row varies by {spread} nats between these orderings (standard deviation);",
+        f"of all rows, the best of them is {best} above the model, the worst {worst}.",
+        "",
+        f"log p of what is given in {result.n_evidence:,} rows, with it first, less the model's own:",
+        f"{'columns given':>15}{'mean, nats':>18}{'root mean square':>20}   the model's own",
+    ]
+    lines += [
+        f"{len(own.columns):>15,}{own.difference.text(3, '+'):>18}"
+        f"{own.root_mean_square:>20.3f}   {'exact' if own.is_exact else 'estimated'}"
+        for own in result.given_first
+    ]
+    return "\n".join([*lines, "", f"{result.meaning}."])
+
+
+def drift_table(found: Drift, first: str, second: str) -> str:
+    """Lay out how a second table differs from a first: the verdict, its columns, its least likely rows."""
+    width = max(len("column"), *(len(own.name) for own in found.columns)) + 2
+    lines = [
+        *_verdict(found, (first, second)),
+        "",
+        f"{'column':{width}}{'p: values':>10}{'given before':>14}{'given the rest':>16}"
+        f"{'nats: before':>16}{'the rest':>16}   what has changed",
+        *(_drift_of_column(own, width) for own in found.columns),
+    ]
+    if found.rows:
+        lines += ["", "The least likely rows of B (counted from 0), with how many of A are less likely:"]
+    for row in found.rows:
+        odd = "; ".join(f"{name} {own.value}, expected {own.expected}" for name, own in row.odd.items())
+        lines.append(f"{row.number:>10,}{row.log_prob:>10.2f} nats{row.percentile:>7.1f} %   {odd}".rstrip())
+    return "\n".join(lines)
+
+
+def _verdict(found: Drift, titles: tuple[str, str]) -> list[str]:
+    from made.runs.drift import LEVEL
+
+    lines = []
+    for name, title, n, compared in zip("AB", titles, found.n_rows, found.n_compared, strict=True):
+        sample = f", of which {compared:,} are compared" if compared < n else ""
+        lines.append(f"{name}: {title}, {n:,} rows{sample}")
+    changed = "B is not distributed as A" if found.p < LEVEL else "no difference between A and B was found"
+    low, high = (own.text(3) for own in found.log_prob)
+    lines += [
+        "",
+        f"{changed}: p = {found.p:.2g}, corrected for {found.n_tests:,} tests",
+        f"log p of a row: {low} nats in A, {high} in B; p = {found.p_rows:.2g} of this test alone",
+        f"{found.low_share:.1%} of the rows of B are less likely than 1 % of those of A",
+    ]
+    for name, n in zip("AB", found.n_incomplete, strict=True):
+        if n:
+            lines.append(
+                f"{n:,} rows of {name} have unknown entries: their values are compared, their log p is not"
+            )
+    return lines
+
+
+def _drift_of_column(own: ColumnDrift, width: int) -> str:
+    from made.runs.drift import VIEWS
+
+    values, before = (f"{own.p_values[view]:.2g}" for view in VIEWS[:2])
+    nats = [own.difference[view].text(2, "+") if view in own.difference else "" for view in VIEWS[1:]]
+    rest = f"{own.p_values['given_rest']:.2g}" if "given_rest" in own.p_values else ""
+    new = ", ".join(f"{name} ({n:,})" for name, n in list(own.new_labels.items())[:3])
+    what = "; ".join(filter(None, [own.what, f"new labels: {new}" if new else ""]))
+    return f"{own.name:{width}}{values:>10}{before:>14}{rest:>16}{nats[0]:>16}{nats[1]:>16}   {what}".rstrip()
 
 
 def _figures(score: Score) -> str:

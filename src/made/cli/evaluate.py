@@ -1,4 +1,4 @@
-"""``made evaluate``: the exact NLL of held-out rows, also by number of masks averaged."""
+"""``made evaluate``: the exact NLL of held-out rows, also by number of masks averaged and in any ordering."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from made.cli.console import masks_table, parse_counts, score_table, tell
+from made.cli.console import masks_table, orders_table, parse_counts, score_table, tell
 from made.cli.options import DataDir, Device, Run, Split, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
@@ -34,6 +34,14 @@ def evaluate(
             help="By number of masks averaged, as in 1,2,4 or 1,2,...,16, beside averaged logits.",
         ),
     ] = None,
+    orders: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Under that many random orderings: how far log p of the same rows spreads, and answers "
+            "with what is given first are from the model's own.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -53,6 +61,8 @@ def evaluate(
     counts = None if masks is None else parse_counts(masks, "--masks")
     if counts is None and out is not None:
         raise InputError("-o is for the picture that --masks draws: leave it out, or name --masks as well")
+    if orders is not None and counts is not None:
+        raise InputError("--masks and --orders are two tables: ask for one at a time")
     folder, model = load_run(run, device)
     found = find_rows(folder, model, data, split, data_dir, missing=True)
     if not found.rows.is_complete:
@@ -63,6 +73,9 @@ def evaluate(
         )
     if counts is not None:
         _evaluate_masks(model, found, counts, out or _picture_beside(run), as_json)
+        return
+    if orders is not None:
+        _evaluate_orders(model, found, orders, as_json)
         return
     with counting("scoring", len(found.rows)) as advance:
         result = score_rows(score_model(model, found.rows, advance), model.n_variables)
@@ -107,6 +120,21 @@ def _evaluate_masks(model: MADE, found: FoundRows, counts: list[int], out: Path,
         typer.echo(masks_table(result))
     draw_masks_averaged(out, result, about)
     tell(f"picture: {out}")
+
+
+def _evaluate_orders(model: MADE, found: FoundRows, orders: int, as_json: bool) -> None:
+    """Report how far answers go with the ordering: two tables and a sentence, or JSON."""
+    from made.runs.consistency import consistency
+
+    with counting("scoring, once per ordering", len(found.rows) * (model.n_masks + orders)) as advance:
+        result = consistency(model, found.rows, orders, advance=advance)
+    if as_json:
+        about = {"split": found.split, "data": found.name, "model": model.mask_set.describe()}
+        columns = [column.name for column in model.schema.modelled]
+        typer.echo(json.dumps({**about, "columns": columns, **result.as_dict()}))
+        return
+    typer.echo(f"{found.name}, {found.split}: {result.n:,} rows; the model: {model.mask_set.describe()}\n")
+    typer.echo(orders_table(result))
 
 
 def _picture_beside(run: Path) -> Path:

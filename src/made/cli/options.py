@@ -38,7 +38,8 @@ Where = Annotated[
     typer.Option(
         metavar="CONDITION",
         help='What unknown entries must meet: "age >= 30", "30 <= age < 40", "city in {Rome, Paris}", '
-        '"income is not missing"; may be given several times.',
+        '"income is not missing"; of rows to draw also between columns: "start <= end", "a + b == total"; '
+        "may be given several times.",
     ),
 ]
 

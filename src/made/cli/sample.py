@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from made.model import MADE
+    from made.variables.rows import Rows
 
 __all__ = ["sample"]
 
@@ -73,7 +74,6 @@ def _into_folder(
     where: list[str] | None,
     context: str | None,
 ) -> None:
-    from made.runs.completions import how_given
     from made.runs.given_text import read_context, read_given_values
     from made.runs.samples import rows_per_portion
     from made.runs.unit_work import DrawUnits, Packed
@@ -90,8 +90,7 @@ def _into_folder(
     work = DrawUnits(packed, out, seed, given=known, where=where, context=features)
     do_units(work, out, units, "drawing", model.schema, ray)
     tell(f"{n:,} rows drawn with seed {seed}, {len(units):,} files: {out}")
-    if known is not None or where:
-        _tell_conditions(given, where, how_given(model, known, features, where))
+    _tell_conditions(model, given, known, where, features)
 
 
 def _into_file(
@@ -104,7 +103,7 @@ def _into_file(
     context: str | None,
     device: str,
 ) -> None:
-    from made.runs.completions import how_given
+    from made.queries.constrained import Acceptance
     from made.runs.given_text import read_context, read_given_values
     from made.runs.samples import csv_text, draw_portions, write_rows
 
@@ -112,9 +111,11 @@ def _into_file(
     _, model = load_run(run, device)
     _check_number(n)
     known, features = read_given_values(given, model), read_context(context, model)
+    tally = Acceptance()
     # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
     with counting("drawing", n, hidden=out is None and sys.stdout.isatty()) as advance:
-        portions = draw_portions(model, n, seed, advance, given=known, where=where, context=features)
+        conditions: dict[str, Any] = {"given": known, "where": where, "context": features}
+        portions = draw_portions(model, n, seed, advance, **conditions, tally=tally)
         if out is None:
             for text in csv_text(model, portions):
                 typer.echo(text, nl=False)
@@ -124,8 +125,9 @@ def _into_file(
             write_rows(out, model, n, portions)
     if out is not None:
         tell(f"{n:,} rows drawn with seed {seed}: {out}")
-    if known is not None or where:
-        _tell_conditions(given, where, how_given(model, known, features, where))
+    _tell_conditions(model, given, known, where, features)
+    if tally.n_met:
+        tell(tally.describe())
 
 
 def _check_number(n: int) -> None:
@@ -133,7 +135,18 @@ def _check_number(n: int) -> None:
         raise InputError(f"-n is the number of rows to draw, at least 0; got {n}")
 
 
-def _tell_conditions(given: str | None, where: list[str] | None, how: str) -> None:
+def _tell_conditions(
+    model: MADE, given: str | None, known: Rows | None, where: list[str] | None, features: NDArray[Any] | None
+) -> None:
+    """Say what rows were drawn given, and how."""
+    from made.runs.completions import how_given
+    from made.variables.constraints import constraints_of
+
+    if known is None and not where:
+        return
+    alone, _ = constraints_of(model.schema, where)
+    how = how_given(model, known, features, alone) if known is not None or alone else "exact"
+    how += ": drawn until they meet what is between columns" if how == "exact" else ""
     conditions = _shortened(", ".join(filter(None, [given, *(where or [])])))
     tell(f"drawn given {conditions}; {how}")
 

@@ -18,7 +18,7 @@ from made.data.raw import Raw
 from made.data.splits import split_by_column, split_rows, training_rows
 from made.data.two_dim import draw
 from made.data.whole_numbers import whole_numbers
-from made.support.checks import check_int
+from made.support.checks import are_whole, check_int
 from made.support.errors import EntryError, InputError
 from made.variables.schema import Schema
 
@@ -318,4 +318,4 @@ def _is_whole(rows: np.ndarray[Any, Any]) -> bool:
     """Return whether an array can be one of integers."""
     if rows.dtype == object:
         return False
-    return rows.dtype.kind != "f" or bool((rows == np.floor(rows)).all() and (np.abs(rows) < 2.0**63).all())
+    return rows.dtype.kind != "f" or are_whole(rows)

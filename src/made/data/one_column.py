@@ -20,6 +20,7 @@ from made.data.classes import (
 from made.data.grid import numeric_settings
 from made.data.said import Said, as_labels
 from made.data.whole_numbers import refuse
+from made.support.checks import are_whole
 from made.support.errors import InputError
 from made.variables.column import Column, Found
 from made.variables.column_settings import arguments_of
@@ -188,8 +189,7 @@ def _numbers(column: np.ndarray[Any, Any], table: Table, d: int, source: str) ->
         return numbers.astype(np.int64 if fits else np.float64)
     bad = ~np.isfinite(numbers)[:, None]
     refuse(bad, numbers[:, None], source, table.names, d, "numbers are finite")
-    is_whole = bool((numbers == np.floor(numbers)).all() and (np.abs(numbers) < 2.0**63).all())
-    return numbers.astype(np.int64) if is_whole else numbers.astype(np.float64)
+    return numbers.astype(np.int64 if are_whole(numbers) else np.float64)
 
 
 def split_name(source: str, split: str) -> str:

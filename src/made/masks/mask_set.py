@@ -160,6 +160,17 @@ class MaskSet:
                 "an ordering with the given variables first needs a model trained with several orderings: "
                 "fit with orderings='fresh', or use another method"
             )
+        return self.reordered(groups, k)
+
+    def reordered(self, groups: IntArray, k: int = 0) -> Mask:
+        """Make the same mask whatever the model was trained for: with one ordering, it has learned no other.
+
+        Parameters
+        ----------
+        groups, k
+            As for `given_first`; the ranks of an ordering make that ordering.
+        """
+        self.check(k)
         ordering = self._ordering(k if self.orderings == FRESH else k % int(self.orderings))
         return self._mask(ordering[np.argsort(groups[ordering], kind="stable")], k)
 

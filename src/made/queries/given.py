@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from made.queries.density import Askable
+from made.masks.ordering import IntArray
+from made.queries.constrained import Draw
+from made.queries.density import Askable, Floats, States
 from made.queries.evidence import Evidence
 from made.queries.query import MAX_STATES, N_PARTICLES, Query, encoded_given
+from made.queries.work import index
 from made.support.errors import InputError
 from made.variables import frames
 from made.variables.conditions import Where
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
-__all__ = ["evidence_given", "from_frame", "sample_given"]
+__all__ = ["draw_given", "evidence_given", "from_frame", "sample_given"]
 
 # Number of particles where many rows given the same values are picked among them.
 _PARTICLES_FOR_MANY = 10_000
@@ -55,6 +58,56 @@ def sample_given(
     >>> sample_given(made.MADE(made.Bernoulli(3), hidden=(8,)), 2, {1: 1}, seed=0).codes[:, 1]
     tensor([1, 1], dtype=torch.uint8)
     """
+    question, rows, is_shared = _asked(model, n, given, where, seed, mask, context)
+    if is_shared:
+        numbers, each, number = np.zeros(len(rows), dtype=np.int64), n, first
+    else:
+        numbers, each, number = np.arange(first, first + n), 1, 0
+    states, _, evidence = question.complete(rows, "draw", numbers, each, number)
+    evidence.warn_if_poor()
+    return _drawn(model, rows, states, each)
+
+
+def draw_given(
+    model: Askable,
+    n: int,
+    given: Mapping[Any, Any] | RowsLike | None,
+    *,
+    where: Where | None = None,
+    seed: int = 0,
+    mask: int | Sequence[int] | None = None,
+    context: ArrayLike | Tensor | None = None,
+    first: int = 0,
+) -> Draw:
+    """Return what draws such rows from uniforms, D + 2 for each: any of the n, as often as is asked for."""
+    question, rows, is_shared = _asked(model, n, given, where, seed, mask, context)
+    to_warn = [True]
+
+    def draw(places: IntArray, uniforms: Floats, each: int) -> Rows:
+        if is_shared:
+            own, numbers, each = rows, np.zeros(len(rows), dtype=np.int64), len(uniforms)
+        else:
+            own, numbers = rows[index(places)], first + places
+        states, _, evidence = question.complete(own, "draw", numbers, each, uniforms=uniforms)
+        if to_warn:
+            to_warn.clear()
+            evidence.warn_if_poor()
+        return _drawn(model, own, states, each)
+
+    return draw
+
+
+def _asked(
+    model: Askable,
+    n: int,
+    given: Mapping[Any, Any] | RowsLike | None,
+    where: Where | None,
+    seed: int,
+    mask: int | Sequence[int] | None,
+    context: ArrayLike | Tensor | None,
+) -> tuple[Query, Rows, bool]:
+    """Return the question, the rows that it is about, and whether one row is for all n."""
+    is_recorded = given is not None
     given, context = from_frame(model.schema, given, context)
     features = model.context.rows(context, n)
     rows = encoded_given(model, {} if given is None else given)
@@ -63,17 +116,15 @@ def sample_given(
     # One thing given for all rows needs one answer; rows with their own are asked about one by one.
     is_shared = _is_shared(given, context, n)
     particles = _PARTICLES_FOR_MANY if is_shared else N_PARTICLES
-    recorded = given is not None
-    question = Query.of(model, "auto", mask, seed, particles, MAX_STATES, where, recorded=recorded)
+    question = Query.of(model, "auto", mask, seed, particles, MAX_STATES, where, recorded=is_recorded)
     rows = question.under_conditions(rows)
     if is_shared:
-        rows = replace(rows[: min(n, 1)], context=None if features is None else features[:1])
-        numbers, each, number = np.zeros(len(rows), dtype=np.int64), n, first
-    else:
-        rows = replace(rows if len(rows) == n else rows.repeat(n), context=features)
-        numbers, each, number = np.arange(first, first + n), 1, 0
-    states, _, evidence = question.complete(rows, "draw", numbers, each, number)
-    evidence.warn_if_poor()
+        return question, replace(rows[: min(n, 1)], context=None if features is None else features[:1]), True
+    return question, replace(rows if len(rows) == n else rows.repeat(n), context=features), False
+
+
+def _drawn(model: Askable, rows: Rows, states: States, each: int) -> Rows:
+    """Return completions, `each` of every row, as the model has rows."""
     found = states.rows(Rows(rows.codes, bodies=rows.bodies)).to(model.device)
     labels = None if rows.labels is None else np.repeat(rows.labels, each, axis=0)
     return replace(found, codes=found.codes.to(model.variables.dtype), labels=labels)

@@ -28,13 +28,25 @@ from made.queries.quadrature import panel_rule
 from made.queries.query import N_PARTICLES, inference_of
 from made.queries.value_sets import ValueSet
 from made.queries.work import index
+from made.variables.allowed_values import region_of
+from made.variables.numeric import Numeric
+from made.variables.region import Region
 from made.variables.rows import Rows
 
-__all__ = ["Distribution", "GivenRest", "distribution_given_rest", "given_rest"]
+__all__ = [
+    "Distribution",
+    "GivenRest",
+    "are_listed",
+    "distribution_given_rest",
+    "few_given_rest",
+    "given_rest",
+]
 
 # Panels of the rule end at these normal scores of u; values of more than that are not listed but sampled.
 _EDGES = [-np.inf, -3.0, -1.5, 0.0, 1.5, 3.0, np.inf]
 _MOST_LISTED, _N_SAMPLED = 4096, 1024
+# Where few values are to do, so many are listed.
+_FEW_LISTED = 32
 # Where an integral may change an answer by more, in nats, it is computed anew on finer panels; also where it
 # is off by more than a share of itself, under any mask: a peak may then lie between the nodes.
 _TOLERANCE, _MOST_OFF = 0.01, 0.1
@@ -161,6 +173,39 @@ def distribution_given_rest(model: Askable, rows: Rows, variable: int, own: Valu
     return Distribution(codes, bodies, _shares(joint), True)
 
 
+def few_given_rest(
+    model: Askable, rows: Rows, variable: int, own: ValueSet, region: Region | None, u: Floats
+) -> Distribution:
+    """Return the distribution of a column given all other entries of each row, roughly, over few values.
+
+    Of few values all; of others those at quantiles of the distributions given what comes before, under each
+    mask, weighed by what they make of the other entries.
+
+    Parameters
+    ----------
+    model, rows, variable, own
+        As for `given_rest`.
+    region : Region, optional
+        What the column is known to be in; the values are in it.
+    u : (M,) array
+        Quantiles, evenly spread.
+    """
+    block = model.variables.block_of(variable)
+    if region is None and isinstance(block, Numeric):
+        region = region_of(block, [], "")
+    asked = _Column(model, rows.to(torch.device("cpu")), variable, own, region)
+    if are_listed(own):
+        codes, bodies, joint = asked.listed
+        return Distribution(codes, bodies, _shares(joint), True)
+    codes, bodies, others, _ = asked.at_quantiles(u)
+    return Distribution(codes, bodies, _shares(others), False)
+
+
+def are_listed(own: ValueSet) -> bool:
+    """Return whether values are so few that all of them are gone through where few are to do."""
+    return len(own) <= _FEW_LISTED and not own.has_nodes
+
+
 class _Integral(NamedTuple):
     """A column with a body that is integrated over; logarithms, all of them together with the other entries.
 
@@ -195,6 +240,7 @@ class _Column:
     rows: Rows
     variable: int
     own: ValueSet
+    region: Region | None = None
 
     @cached_property
     def densities(self) -> list[tuple[Density, float]]:
@@ -286,15 +332,25 @@ class _Column:
 
         Of each, log p of all other entries over the number of classes, and log p of the row with it.
         """
-        u = (np.arange(_N_SAMPLED) + 0.5) / _N_SAMPLED
-        all_codes, others, joints = [], [], []
+        codes, _, others, joint = self.at_quantiles((np.arange(_N_SAMPLED) + 0.5) / _N_SAMPLED)
+        return codes, others, joint
+
+    def at_quantiles(self, u: Floats) -> tuple[IntArray, IntArray, Floats, Floats]:
+        """Return codes and bodies (n, S) at quantiles u, (M,), given what comes before under each mask.
+
+        Of each, log p of all other entries over the number of values, and log p of the row with it.
+        """
+        values_at = self._sampled_at if self.own.place is None else self._values_at
+        all_codes, all_bodies, others, joints = [], [], [], []
         for density, share in self.densities:
-            codes, bodies = self._sampled_at(density, u)
+            codes, bodies = values_at(density, u)
             joint, factor = self._scores(density, codes, bodies)
+            within = np.zeros(len(self.rows)) if self.region is None else self._log_within(density)
             all_codes.append(codes)
-            others.append(_less(joint, factor) + share - math.log(_N_SAMPLED))
+            all_bodies.append(bodies)
+            others.append(_less(joint, factor) + within[:, None] + share - math.log(len(u)))
             joints.append(joint)
-        return np.hstack(all_codes), np.hstack(others), np.hstack(joints)
+        return np.hstack(all_codes), np.hstack(all_bodies), np.hstack(others), np.hstack(joints)
 
     @cached_property
     def _entries(self) -> tuple[IntArray, IntArray]:
@@ -338,17 +394,20 @@ class _Column:
 
     def _log_body(self, density: Density) -> Floats:
         """Return log of how probable the body is, (n,), given what comes before."""
-        if len(self.own) == 0:
-            return np.zeros(len(self.rows))
+        return np.zeros(len(self.rows)) if len(self.own) == 0 else self._log_within(density)
+
+    def _log_within(self, density: Density) -> Floats:
+        """Return log of how probable the region of the entry is, (n,), given what comes before."""
         batches = self._without_entry().batches(self.model.rows_per_batch)
         return np.concatenate([density.log_prob(part)[:, self.variable] for part in batches])
 
     def _without_entry(self, some: Tensor | slice = slice(None)) -> Rows:
-        """Return some of the rows without the entry, which is of the body where there is one."""
+        """Return some of the rows without the entry, which is in its region, or of the body."""
         part = self.rows[some]
         known = torch.ones_like(part.codes, dtype=torch.bool)
         known[:, self.variable] = False
-        regions = None if self.own.body is None else {self.variable: self.own.body}
+        region = self.own.body if self.region is None else self.region
+        regions = None if region is None else {self.variable: region}
         return replace(part, known=known, scores=None, regions=regions)
 
     def _evidence(self, some: IntArray, particles: int) -> Floats:

@@ -149,7 +149,13 @@ class Inference:
         )
 
     def complete(
-        self, rows: Rows, evidence: Evidence, numbers: IntArray, each: int = 1, first: int = 0
+        self,
+        rows: Rows,
+        evidence: Evidence,
+        numbers: IntArray,
+        each: int = 1,
+        first: int = 0,
+        uniforms: Floats | None = None,
     ) -> States:
         """Sample completions from the conditional joint distribution of what is unknown.
 
@@ -167,6 +173,8 @@ class Inference:
         each, first : int
             How many completions per row, and the number of the first: number j is the same however many are
             asked for.
+        uniforms : (n * each, D + 2) array, optional
+            What decides them, in place of the streams of the rows.
 
         Returns
         -------
@@ -177,7 +185,9 @@ class Inference:
         n, n_variables = rows.codes.shape
         out = States.of(rows.repeat(each))
         # Per completion: one uniform per variable, one for the mask, one for the state.
-        u = uniforms_of((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
+        u = uniforms
+        if u is None:
+            u = uniforms_of((self.seed, COMPLETIONS), numbers, each, n_variables + 2, first)
         u = u.reshape(n, each, n_variables + 2)
         weights = evidence.mask_weights
         if len(self.masks) > 1 and self.variables.has_unseen:  # a completion has classes alone

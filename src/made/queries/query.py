@@ -20,6 +20,7 @@ from made.support.checks import check_int
 from made.support.errors import InputError
 from made.variables.allowed_values import region_of
 from made.variables.conditions import Where
+from made.variables.constraints import constraints_of
 from made.variables.date_conditions import where_parts
 from made.variables.encoding import encode_given
 from made.variables.numeric import Numeric
@@ -73,6 +74,11 @@ class Query:
             "exact": method == "exact",
         }
         schema = model.schema
+        for between in constraints_of(schema, where)[1]:
+            raise InputError(
+                f"{between.text!r} is a condition between columns: sample meets such, and this question "
+                "takes conditions on one column each"
+            )
         regions = regions_of(
             model.variables,
             where_parts(schema.modelled, where),
@@ -140,11 +146,18 @@ class Query:
         return values[np.abs(values) < _LARGEST_NODE]
 
     def complete(
-        self, rows: Rows, kind: str, numbers: IntArray, each: int = 1, first: int = 0
+        self,
+        rows: Rows,
+        kind: str,
+        numbers: IntArray,
+        each: int = 1,
+        first: int = 0,
+        uniforms: Floats | None = None,
     ) -> tuple[States, IntArray, Evidence]:
         """Return completions, n * each, their routes (n,), and the evidence that they follow from.
 
-        `first` is the number of the first completion of each row.
+        `first` is the number of the first completion of each row; `uniforms`, (n * each, D + 2), draw them in
+        place of the streams of the rows.
         """
         n = len(rows)
         states = States.of(rows.repeat(each))
@@ -155,7 +168,8 @@ class Query:
             parts.append((chosen, evidence))
             if kind == "draw":
                 at = (chosen[:, None] * each + np.arange(each)).ravel()
-                states[at] = inference.complete(some, evidence, own, each, first)
+                u = None if uniforms is None else uniforms[at]
+                states[at] = inference.complete(some, evidence, own, each, first, u)
             else:
                 modes = variable_modes if kind == "variable" else joint_modes
                 states[chosen], exact = modes(inference, some, evidence, own)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, Floats, States
+from made.queries.gibbs import N_CHAINS, Redrawn, can_be_redrawn, redrawn
 from made.queries.numeric_conditional import FAR
 from made.queries.quadrature import log_evidence
 from made.queries.query import Query
@@ -38,6 +39,8 @@ __all__ = [
 
 # Completions of a row; where fewer than _FEWEST count, so many instead.
 _NUMBER, _FEWEST, _MORE = 64, 16.0, 1024
+# Rows whose chains go on together.
+_CHAINED_AT_ONCE = 32
 # Entries held at once, and the most dimensions that Sobol points have.
 _ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
 # A value of a larger weight is one of many that are alike: quantiles are not interpolated within it.
@@ -77,6 +80,14 @@ class Completions:
         """Effective number of completions of each row, (n,)."""
         found: Floats = 1 / (self.weights**2).sum(axis=1)
         return found
+
+    def picked(self, number: int, some: NDArray[np.intp]) -> States:
+        """Return completions of some of the rows, as many of each as said, picked evenly by their weights."""
+        states, n = States.of(self.rows), self.weights.shape[1]
+        shares = np.cumsum(self.weights[some], axis=1)
+        ends = (np.arange(number) + 0.5) / number * shares[:, -1:]
+        picks = (shares[:, None, :] < ends[:, :, None]).sum(axis=2).clip(max=n - 1)
+        return states[(some[:, None] * n + picks).ravel()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +142,7 @@ def completions(
     number : int, optional
         How often each row is completed; by default it follows from `fewest`.
     """
-    if recorded and rows.regions is None:
-        rows = Query.of(model, "auto", None, 0, 2, 1, recorded=True).under_conditions(rows)
+    rows = _recorded(model, rows) if recorded else rows
     chosen = model.chosen_masks(masks)
     n_variables, again = model.variables.n_variables, []
     if number is not None:
@@ -171,45 +181,92 @@ def expected(
     level : float, optional
         Also the interval of numbers that holds this share of their distribution, in its middle.
     """
-    unknown = ~rows.mask.cpu().numpy()
-    columns = list(model.variables.columns())
-    codes = rows.codes.cpu().numpy().astype(np.int64)
-    means, low, high = np.full((3, *unknown.shape), np.nan)
+    rows = _recorded(model, rows)
+    found = _Found(model.variables, rows, level)
     log_prob, error, ess = np.zeros((3, len(rows)))
-    for found in completions(model, rows, masks, fewest=fewest):
-        shape = found.weights.shape
-        spread = np.maximum(shape[1] / found.ess - 1, 0) / (shape[1] - 1)
+    few: list[NDArray[np.int64]] = []
+    starts: list[States] = []
+    chosen = model.chosen_masks(masks)
+    # Chains are under all masks together.
+    has_chains = can_be_redrawn(model, rows) & (set(chosen) == set(model.chosen_masks(None)))
+    for some in completions(model, rows, chosen, fewest=fewest):
+        shape = some.weights.shape
+        spread = np.maximum(shape[1] / some.ess - 1, 0) / (shape[1] - 1)
         is_even = spread < _EVEN
-        log_prob[found.places], error[found.places] = found.log_prob, np.where(is_even, 0, np.sqrt(spread))
-        ess[found.places] = np.where(is_even, np.inf, found.ess)
-        drawn = found.rows.codes.cpu().numpy().reshape(*shape, len(columns))
-        for d, block in columns:
-            wanted = np.flatnonzero(unknown[found.places, d])
-            if not len(wanted):
-                continue
-            at, weights = found.places[wanted], found.weights[wanted]
-            if isinstance(block, Numeric):
-                values = floats_of(model.variables, found.rows, d).reshape(shape)[wanted]
-                is_continuous = block.step is None
-            elif block.ordered:
-                numbers = np.array(block.values, dtype=np.float64)  # of a missing one NaN
-                values, is_continuous = numbers[drawn[wanted, :, d]], False
-            else:
-                kinds = range(block.n_values)
-                shares = [(weights * (drawn[wanted, :, d] == code)).sum(axis=1) for code in kinds]
-                codes[at, d] = np.stack(shares).argmax(axis=0)
-                continue
-            counted = in_means(model.variables, d, values) if isinstance(block, Numeric) else values
-            means[at, d] = (counted * weights).sum(axis=1)
-            if block.ordered:
-                nearest = np.abs(numbers[: block.n_classes] - means[at, d][:, None]).argmin(axis=1)
-                codes[at, d] = np.where(np.isnan(means[at, d]), drawn[wanted, 0, d], nearest)
-            if level is not None:
-                ends = np.array([(1 - level) / 2, (1 + level) / 2])
-                low[at, d], high[at, d] = weighted_quantiles(
-                    values, weights, ends, interpolated=is_continuous
-                ).T
-    return Expected(codes, means, low, high, log_prob, error, ess)
+        log_prob[some.places], error[some.places] = some.log_prob, np.where(is_even, 0, np.sqrt(spread))
+        ess[some.places] = np.where(is_even, np.inf, some.ess)
+        found.add_all(some)
+        poor = np.flatnonzero((some.ess < _FEWEST) & np.isfinite(some.log_prob) & has_chains[some.places])
+        few.append(some.places[poor])
+        starts.append(some.picked(N_CHAINS, poor))
+    if few:
+        found.add_chains(model, np.concatenate(few), States.cat(starts))
+    return Expected(found.codes, found.means, found.low, found.high, log_prob, error, ess)
+
+
+class _Found:
+    """What unknown entries are expected to be, gathered column by column; see `Expected`."""
+
+    def __init__(self, variables: RowType, rows: Rows, level: float | None) -> None:
+        self.variables, self.rows, self.level = variables, rows, level
+        self.unknown = ~rows.mask.cpu().numpy()
+        self.codes = rows.codes.cpu().numpy().astype(np.int64)
+        self.means, self.low, self.high = np.full((3, *self.unknown.shape), np.nan)
+
+    def add_all(self, found: Completions) -> None:
+        """Add what weighted completions of some rows say."""
+        states, shape = States.of(found.rows), found.weights.shape
+        for d, _ in self.variables.columns():
+            wanted = np.flatnonzero(self.unknown[found.places, d])
+            if len(wanted):
+                own = Redrawn(
+                    d,
+                    found.places[wanted],
+                    states.codes[:, d].reshape(shape)[wanted],
+                    self._bodies(d, states).reshape(shape)[wanted],
+                    found.weights[wanted],
+                )
+                self.add(own)
+
+    def add_chains(self, model: Askable, places: IntArray, starts: States) -> None:
+        """Put what chains say in the place of what few weighted completions did."""
+        for first in range(0, len(places), _CHAINED_AT_ONCE):
+            some = places[first : first + _CHAINED_AT_ONCE]
+            begun = starts[N_CHAINS * first : N_CHAINS * (first + len(some))]
+            for own in redrawn(model, self.rows[torch.from_numpy(some)], begun):
+                self.add(own._replace(places=some[own.places]))
+
+    def add(self, own: Redrawn) -> None:
+        """Add what a column may be in some rows."""
+        d, at, weights = own.variable, own.places, own.weights
+        block = self.variables.block_of(d)
+        if isinstance(block, Numeric):
+            bodies = np.ascontiguousarray(own.bodies.ravel())
+            values = block.floats_of(bodies).reshape(own.bodies.shape)
+            counted, is_continuous = in_means(self.variables, d, values), block.step is None
+        elif block.ordered:
+            numbers = np.array(block.values, dtype=np.float64)  # of a missing one NaN
+            values = counted = numbers[own.codes]
+            is_continuous = False
+        else:
+            shares = [(weights * (own.codes == code)).sum(axis=1) for code in range(block.n_values)]
+            self.codes[at, d] = np.stack(shares).argmax(axis=0)
+            return
+        self.means[at, d] = (counted * weights).sum(axis=1)
+        if block.ordered:
+            nearest = np.abs(numbers[: block.n_classes] - self.means[at, d][:, None]).argmin(axis=1)
+            self.codes[at, d] = np.where(np.isnan(self.means[at, d]), own.codes[:, 0], nearest)
+        if self.level is not None:
+            ends = np.array([(1 - self.level) / 2, (1 + self.level) / 2])
+            low, high = weighted_quantiles(values, weights, ends, interpolated=is_continuous).T
+            self.low[at, d], self.high[at, d] = low, high
+
+    def _bodies(self, d: int, states: States) -> IntArray:
+        numbers = self.variables.numbers
+        if numbers is None or d not in numbers.places:
+            return np.zeros(len(states), dtype=np.int64)
+        bodies: IntArray = states.bodies[:, numbers.number_of(d)]
+        return bodies
 
 
 def have_means(variables: RowType) -> list[int]:
@@ -289,6 +346,13 @@ def softmax(log_weights: Floats) -> Floats:
         weights: Floats = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
     return weights
+
+
+def _recorded(model: Askable, rows: Rows) -> Rows:
+    """Return rows whose unknown entries are taken to be recorded, unless they have conditions."""
+    if rows.regions is not None:
+        return rows
+    return Query.of(model, "auto", None, 0, 2, 1, recorded=True).under_conditions(rows)
 
 
 def _weighted(

@@ -25,6 +25,7 @@ from made.runs.row_source import RowSource
 from made.runs.rows import FoundRows, find_rows, readable_rows
 from made.runs.scores import score_model
 from made.support.errors import InputError, PoorEstimateWarning
+from made.variables.conditions import Where
 from made.variables.encoding import encode_given
 from made.variables.rows import Rows
 
@@ -190,7 +191,7 @@ def how_given(
     model: MADE,
     given: Rows | None,
     context: NDArray[Any] | None = None,
-    where: Sequence[str] | None = None,
+    where: Where | None = None,
 ) -> str:
     """Say in words how rows given these values, one row of them, and conditions are drawn."""
     if given is None:

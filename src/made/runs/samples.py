@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from made.data.tables import date_series
 from made.model import MADE
+from made.queries.constrained import Acceptance
 from made.runs.spool import Spool, errors_of_the_system
 from made.runs.table_out import distinct
 from made.support.checks import check_int
@@ -74,6 +75,7 @@ def draw_portions(
     where: Sequence[str] | None = None,
     context: NDArray[Any] | None = None,
     first: int = 0,
+    tally: Acceptance | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Sample n rows in portions: together they are ``model.sample(n, seed)``.
 
@@ -90,11 +92,13 @@ def draw_portions(
     given : Rows, optional
         One row: what all rows have.
     where : sequence of str, optional
-        Conditions that all rows meet, see `made.variables.conditions.parse_condition`.
+        Conditions that all rows meet, see `made.variables.conditions.parse_condition`, also between columns.
     context : (C,) array, optional
         What all rows are conditioned on, for a model of p(x | c).
     first : int
         Number of the first row.
+    tally : Acceptance, optional
+        As for `MADE.sample`.
 
     Yields
     ------
@@ -109,7 +113,7 @@ def draw_portions(
     n, portion = check_int("n, the number of rows to draw,", n), rows_per_portion(model)
     conditions: dict[str, Any] = {} if context is None else {"context": context}
     conditions |= {} if given is None else {"given": given}
-    conditions |= {"where": where} if where else {}
+    conditions |= {"where": where, "tally": tally} if where else {}
     for done in range(0, n, portion):
         rows = min(portion, n - done)
         yield model.sample(rows, seed, first=first + done, output="numpy", **conditions)

@@ -21,6 +21,7 @@ from made.service.models import Served
 from made.service.requests import Where
 from made.service.tables import Objects, as_objects, encode_together, plain
 from made.support.errors import InputError, PoorEstimateWarning
+from made.variables.constraints import constraints_of
 from made.variables.rows import Rows
 
 __all__ = [
@@ -115,15 +116,25 @@ def names_of(model: MADE) -> list[str]:
 
 def samples(model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> Table:
     """Return rows drawn: row i is a function of (seed, i)."""
-    rows = model.draw(
-        some.stop - some.start, seed, given=known_of(model, given), where=where_of(where), first=some.start
-    )
+    known, conditions = known_of(model, given), _alone(model, where)
+    rows = model.draw(some.stop - some.start, seed, given=known, where=conditions, first=some.start)
     return names_of(model), model.schema.decode(rows)
+
+
+def _alone(model: MADE, where: Conditions) -> list[Any] | None:
+    """Return conditions as the model takes them, each on one column."""
+    conditions = where_of(where)
+    for between in constraints_of(model.schema, conditions)[1]:
+        raise InputError(
+            f"{between.text!r} is a condition between columns, for which rows are drawn in vain: made sample "
+            "and Python meet such"
+        )
+    return conditions
 
 
 def how_drawn(model: MADE, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> dict[str, Any]:
     """Return how sure it is that rows drawn follow from what is given, and log p of that."""
-    known, conditions = known_of(model, given), where_of(where)
+    known, conditions = known_of(model, given), _alone(model, where)
     if known is None and conditions is None:
         return {"method": "exact", "error": 0.0, "ess": None, "log_prob": 0.0}
     evidence = evidence_given(model, known, where=conditions, seed=seed)

@@ -7,7 +7,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from made.support.errors import InputError
 
-__all__ = ["check_bool", "check_fraction", "check_int", "check_seconds", "row_weights"]
+__all__ = ["are_whole", "check_bool", "check_fraction", "check_int", "check_seconds", "row_weights"]
+
+
+def are_whole(numbers: NDArray[np.floating]) -> bool:
+    """Return whether floats are whole numbers that an int64 holds.
+
+    Examples
+    --------
+    >>> are_whole(np.array([1, 2e4], dtype=np.float16)), are_whole(np.array([2.0**63]))
+    (True, False)
+    """
+    if numbers.dtype == np.float16:  # the bound is beyond what it holds
+        numbers = numbers.astype(np.float32)
+    return bool((numbers == np.floor(numbers)).all() and (np.abs(numbers) < 2.0**63).all())
 
 
 def check_int(name: str, value: object, least: int = 0) -> int:

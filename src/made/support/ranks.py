@@ -211,6 +211,9 @@ def together(settings: RankSettings) -> Iterator[Ranks]:
         _end(*ranks.ends(error), ranks)
     except KeyboardInterrupt as error:
         _end(*ranks.ends(error), ranks)
+    except SystemExit as end:
+        # A thread of torch that still lets go of the last sum while Python shuts down aborts the process.
+        _end(None, end.code if isinstance(end.code, int) else int(end.code is not None), ranks)
     import torch.distributed as dist
 
     with suppress(RuntimeError):

@@ -11,18 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "ATTEMPTS",
     "BLOCK",
     "COMPLETIONS",
     "CONNECTIVITIES",
     "ORDERINGS",
     "PARTICLES",
+    "QUESTIONS",
     "ROWS",
     "Stream",
     "row_uniforms",
 ]
 
 #: What a seed is used for, the second number of a key: streams of one seed must not meet.
-ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS = 0, 1, 2, 3, 4
+ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS, QUESTIONS, ATTEMPTS = 0, 1, 2, 3, 4, 5, 6
 
 #: Philox moves on in blocks of four 64-bit numbers.
 BLOCK = 4

@@ -81,7 +81,7 @@ def fit_together(
     """
     deadline = deadline_in(max_time)
     batches = ShareBatches(model, share, settings, _total)
-    if ranks.of_one(lambda: model.at_initialization):
+    if not resume and ranks.of_one(lambda: model.at_initialization):
         batches.set_marginals(model)
     held_out = None if valid is None else Batch.of(valid)
     trainer = RankedTrainer(model, settings, batches, held_out, ranks, rank_settings)

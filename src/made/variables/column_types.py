@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from made.support.checks import are_whole
 from made.variables.missing import is_missing
 
 __all__ = ["ColumnType", "cast", "described", "pandas_type", "polars_type", "series_of", "simple_name"]
@@ -73,7 +74,7 @@ def described(library: Any, column: Any) -> ColumnType:
         return _WITH_GAPS.get(own, own) if column.isna().any() else own
     if isinstance(dtype, np.dtype) and dtype.kind == "f" and column.isna().any():
         known = column.to_numpy()[~column.isna().to_numpy()]
-        if len(known) and bool((known == np.floor(known)).all() and (np.abs(known) < 2.0**63).all()):
+        if len(known) and are_whole(known):
             return "Int64"
     return str(dtype)
 

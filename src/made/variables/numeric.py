@@ -43,7 +43,7 @@ _ULPS = 4
 _LEAST_STEP = 1e-307
 # Numbers of points of a grid are int64.
 _LARGEST = 2**63 - 1
-#: The float64 next to 2^63.
+#: The float64 next to 2^63; with either sign the farthest point of a grid.
 LARGEST_BODY = 2.0**63 - 1024
 
 
@@ -178,7 +178,7 @@ class Numeric(Variable):
             return (values + 0.0).view(np.int64)
         with np.errstate(over="ignore"):  # what is too large is clipped
             scaled = values * self.inverse if self.inverse else values / self.step
-        near: NDArray[np.int64] = np.rint(np.clip(scaled, -(2.0**63), LARGEST_BODY)).astype(np.int64)
+        near: NDArray[np.int64] = np.rint(np.clip(scaled, -LARGEST_BODY, LARGEST_BODY)).astype(np.int64)
         return near if self.bounds is None else np.clip(near, *self.ends)
 
     @property

@@ -138,7 +138,7 @@ class NumericColumns(OnDevices):
     def bodies_near(self, values: Tensor) -> Tensor:
         """Return the bodies of values (n, B), of the nearest points of grids; as `Numeric.bodies_near`."""
         scaled = torch.where(self._inverses > 0, values * self._inverses, values / self._steps)
-        points = scaled.clamp(-(2.0**63), LARGEST_BODY).round().long()
+        points = scaled.clamp(-LARGEST_BODY, LARGEST_BODY).round().long()
         return self.within_bounds(torch.where(self._is_grid, points, (values + 0.0).view(torch.int64)))
 
     def within_bounds(self, bodies: Tensor) -> Tensor:

@@ -264,7 +264,7 @@ def body_near(numbers: Any, i: Any, value: Any) -> Any:
     if numbers.steps[i] == 0:
         return np.float64(value + 0.0).view(np.int64)
     scaled = value * numbers.inverses[i] if numbers.inverses[i] > 0 else value / numbers.steps[i]
-    return np.int64(np.rint(min(max(scaled, -(2.0**63)), LARGEST_BODY)))
+    return np.int64(np.rint(min(max(scaled, -LARGEST_BODY), LARGEST_BODY)))
 
 
 @numba.njit(cache=True, error_model="numpy")
