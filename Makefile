@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fuzz test-processors lint audit bench bench-peers bench-cost bench-quality bench-ablations \
+.PHONY: help demo test test-browser test-long fuzz test-processors lint audit bench bench-peers bench-cost bench-quality bench-ablations \
 	bench-unseen bench-defaults bench-tables bench-heads bench-columns bench-anomalies bench-synthetic clean
 
 help:  ## list the targets
@@ -17,6 +17,11 @@ demo: $(VENV)/installed  ## fit 8x8 digits and a table, score them exactly, draw
 
 test: $(VENV)/installed-dev  ## run all tests
 	@$(BIN)/python -m pytest -n 2
+
+# Chromium: one that is installed, else the one that Playwright brings.
+test-browser: $(VENV)/installed-browser  ## test the page of made serve in Chromium
+	@command -v chromium >/dev/null || $(BIN)/python -m playwright install chromium
+	@$(BIN)/python -m pytest -n 2 tests/browser
 
 test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind, and kill 240 runs (an hour)
 	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_TEST_KILLS=40 MADE_TEST_MACHINES=long $(BIN)/python -m pytest -n 2 --hypothesis-profile long
@@ -103,6 +108,10 @@ $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@$(PIP_INSTALL) -e '.[dev,service]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-browser: $(VENV)/installed-dev
+	@$(PIP_INSTALL) -e '.[dev,service,browser]'
+	@touch $@
 
 $(VENV)/installed-bench: $(BIN)/python pyproject.toml constraints.txt
 	@$(PIP_INSTALL) -e '.[bench]'

@@ -45,6 +45,7 @@ def test_both_halves(here, call):
     assert result.out.index("digits: 64") < result.out.index("diabetes: 11") < result.out.index("new people")
     for file in ("demo/samples.png", "demo-table/report.html", "demo-table/diabetes.csv"):
         assert (here / file).exists()
+    assert result.out.splitlines()[-1].strip() == "made serve demo demo-table"
     # A second demo replaces both, and no others.
     assert all(demo._is_again(job) for job in demo._jobs(Path("demo")))
     assert not any(demo._is_again(job) for job in demo._jobs(Path("other")))
@@ -79,3 +80,21 @@ def test_the_table_is_that_of_scikit_learn(tmp_path):
     table = polars.read_csv(tmp_path / "rows.csv", infer_schema_length=None)
     assert table.columns == list(NAMES)
     np.testing.assert_array_equal(table.to_numpy(), np.column_stack([found.data, found.target]))
+
+
+@pytest.mark.usefixtures("quick")
+def test_serve_without_a_run_offers_those_of_the_demo(here, call, monkeypatch):
+    pytest.importorskip("fastapi", reason="needs made[service]")
+    served = []
+    monkeypatch.setattr("made.service.server.serve", lambda app, *_: served.append(app.title))
+    fitted = call("serve").err
+    assert "has left none here" in fitted
+    for name in ("demo: MADE", "demo-table: MADE"):
+        assert name in fitted
+    assert not (here / demo.OUT).exists()
+    result = call("demo")
+    assert result.out.splitlines()[-1].strip() == "made serve"
+    again = call("serve").err
+    assert "these are the runs of made demo" in again
+    assert "demo-table: MADE" in again
+    assert served == ["made", "made"]

@@ -58,13 +58,17 @@ class Bodies:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.odd = self.draw.choice([0.0, 0.0, 0.02, 0.1])
+        self.definitions: dict[str, Any] = {}
 
     def of(self, about: dict[str, Any], depth: int = 0) -> str:
         """Return a value of that description, or something else."""
         if self.draw.random() < self.odd or depth > 4:
             return self.anything(depth)
-        if "anyOf" in about:
-            return self.of(self.draw.choice(about["anyOf"]), depth)
+        if "$ref" in about:
+            return self.of(self.definitions[about["$ref"].rpartition("/")[2]], depth)
+        for several in ("anyOf", "oneOf"):
+            if several in about:
+                return self.of(self.draw.choice(about[several]), depth)
         if "enum" in about:
             return json.dumps(self.draw.choice(about["enum"]))
         kind = about.get("type")
@@ -136,6 +140,7 @@ def test_any_request_is_answered_or_refused_in_one_line(client):
         content = description["paths"][path]["post"]["requestBody"]["content"]
         kind = draw.choice([*content, *content, "application/json", "text/plain"])
         schema = content.get(kind, content["application/json"])["schema"]
+        bodies.definitions = schema.get("$defs", {})
         is_json = kind == "application/json" or kind not in content
         body = bodies.of(schema).encode(errors="replace") if is_json else tables(draw, kind)
         name = draw.choice(PLACES) if draw.random() < 0.1 else "people"

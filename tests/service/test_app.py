@@ -23,6 +23,12 @@ def test_health_models_and_schema(client):
     assert kinds == {"age": "numeric", "job": "categorical", "pay": "numeric", "since": "date"}
     assert found["columns"][1]["values"] == ["clerk", "cook", "retired", "vet"]
     assert found["columns"][2]["missing"]
+    variables = {own["name"]: own for own in found["variables"]}
+    assert list(variables) == ["age", "job", "pay", "since (week)", "since (weekday)"]
+    assert variables["age"]["step"] == 1
+    assert (variables["job"]["values"], variables["job"]["ordered"]) == (found["columns"][1]["values"], False)
+    assert variables["since (week)"]["column"] == "since"
+    assert all(sorted(own) == list(range(5)) for own in found["orderings"])
     assert "/models/{name}/score" in client.get("/openapi.json").json()["paths"]
 
 
@@ -83,12 +89,67 @@ def test_rows_are_drawn_given_values_and_conditions(client):
     assert client.post("/models/people/sample", json=asked).json()["rows"] == found
 
 
+def test_conditions_may_be_objects(client):
+    for where, same in (
+        ({"column": "age", "low": 50}, "age >= 50"),
+        ({"column": "age", "low": 20, "high": "30"}, "20 <= age <= 30"),
+        ({"column": "since", "low": "2020-06-01"}, "since >= 2020-06-01"),
+        ({"column": "job", "in": ["cook", "vet"]}, "job in {cook, vet}"),
+        ({"column": "pay", "missing": True}, "pay is missing"),
+        ({"column": "pay", "missing": False}, "pay is not missing"),
+        ({"column": "pay", "in": [None]}, "pay is missing"),
+    ):
+        for path, asked in (("sample", {"n": 20, "seed": 0}), ("conditionals", {"variables": ["job"]})):
+            found, expected = (
+                client.post(f"/models/people/{path}", json=asked | {"where": [own]}).json()
+                for own in (where, same)
+            )
+            assert "detail" not in found
+            assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "word"),
+    [
+        ({"column": "age"}, "give one of"),
+        ({"column": "age", "low": 1, "in": [2]}, "give one of"),
+        ({"column": "age", "in": []}, "in"),
+        ({"column": "hat", "in": [1]}, "hat"),
+        ({"column": "age", "low": 3, "high": 1}, "lower end"),
+        ({"column": "age", "low": "3", "high": 1}, "lower end"),
+        ({"column": "age", "low": "old"}, "old"),
+        ({"low": 3}, "column"),
+    ],
+)
+def test_conditions_that_are_none_are_one_line(client, where, word):
+    answer = client.post("/models/people/conditional", json={"variable": "job", "where": [where]})
+    assert answer.status_code == 422
+    assert word in answer.json()["detail"]
+    assert len(answer.json()["detail"].splitlines()) == 1
+
+
+def test_rows_drawn_say_how_sure_they_are(client, model):
+    free = client.post("/models/people/sample", json={"n": 1, "seed": 0}).json()
+    assert (free["method"], free["error"], free["log_prob"]) == ("exact", 0, 0)
+    asked = {"n": 1, "seed": 0, "where": ["age >= 50"]}
+    found = client.post("/models/people/sample", json=asked).json()
+    expected = model.marginal([[None] * 4], unknown=[True] * 5, where="age >= 50")
+    assert found["method"] in ("exact", "estimated")
+    assert found["log_prob"] == pytest.approx(expected.log_prob[0], abs=0.01 + 5 * found["error"])
+
+
+def test_marginals_are_found_once(client, monkeypatch):
+    first = client.post("/models/people/conditional", json={"variable": "pay"}).json()
+    monkeypatch.setattr("made.model.MADE.conditional", None)
+    assert client.post("/models/people/conditional", json={"variable": "pay"}).json() == first
+
+
 def test_without_a_seed_one_is_drawn_and_said(client):
     first, second = (client.post("/models/people/sample", json={"n": 20}).json() for _ in range(2))
     assert first["rows"] != second["rows"]
     again = client.post("/models/people/sample", json={"n": 20, "seed": first["seed"]}).json()
     assert again == first
-    assert client.post("/models/people/sample", json={"n": 0, "seed": 0}).json() == {"seed": 0, "rows": []}
+    assert client.post("/models/people/sample", json={"n": 0, "seed": 0}).json()["rows"] == []
 
 
 def test_completions_are_those_of_the_model(client, model):
@@ -218,3 +279,42 @@ def test_requests_are_counted(client, rows):
     text = client.get("/metrics").text
     assert 'made_requests_total{route="/models/{name}/score",status="200"} 1.0' in text
     assert 'made_rows_total{what="scored"} 6.0' in text
+
+
+def test_columns_are_answered_together(client, model):
+    held = {"given": {"job": "cook"}, "where": [{"column": "age", "low": 30}]}
+    found = client.post("/models/people/conditionals", json=held).json()
+    assert list(found["columns"]) == ["age", "job", "pay", "since (week)", "since (weekday)"]
+    assert found["method"] == "estimated"
+    assert 64 < found["ess"] <= 2_048
+    expected = model.conditional("since (weekday)", {"job": "cook"}, where="age >= 30")
+    weekday = found["columns"]["since (weekday)"]
+    np.testing.assert_array_less(
+        np.abs(weekday["probabilities"] - expected.probabilities), 5 * np.array(weekday["error"]) + 0.01
+    )
+    np.testing.assert_allclose(found["columns"]["job"]["probabilities"], [0, 1, 0, 0], atol=1e-9)
+    age, alone = found["columns"]["age"], model.conditional("age", {"job": "cook"}, where="age >= 30")
+    assert age["mean"] == pytest.approx(alone.mean, abs=2)
+    assert age["quantiles"][0]["value"] >= 30
+    pay = found["columns"]["pay"]
+    within = sum(pay["masses"]) + pay["p_missing"] + sum(own["probability"] for own in pay["atoms"])
+    assert 0.97 < within <= 1 + 1e-9
+    assert pay["p_missing"] == pytest.approx(model.conditional("pay", {"job": "cook"}).p_missing, abs=0.05)
+
+
+def test_columns_given_nothing_have_bars_that_stay(client):
+    free = client.post("/models/people/conditionals", json={"variables": ["pay"]}).json()
+    held = client.post(
+        "/models/people/conditionals", json={"variables": ["pay"], "given": {"age": 80}}
+    ).json()
+    assert list(held["columns"]) == ["pay"]
+    assert free["columns"]["pay"]["edges"] == held["columns"]["pay"]["edges"]
+    assert (np.diff(free["columns"]["pay"]["edges"]) > 0).all()
+    for asked, word in (
+        ({"variables": ["hat"]}, "hat"),
+        ({"given": {"hat": 1}}, "hat"),
+        ({"number": 1}, "number"),
+    ):
+        answer = client.post("/models/people/conditionals", json=asked)
+        assert answer.status_code == 422
+        assert word in answer.json()["detail"]

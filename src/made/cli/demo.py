@@ -14,7 +14,10 @@ from made.cli.fit import execute, show_figures, show_files, show_next
 if TYPE_CHECKING:
     from made.runs.config import RunConfig
 
-__all__ = ["demo"]
+__all__ = ["OUT", "demo", "demo_runs", "fit_both"]
+
+#: Where the runs of the demo lie unless said otherwise.
+OUT = Path("runs/demo")
 
 # Columns that are taken away from a row: the first nearly follows from the others, the second does not.
 _TAKEN_AWAY = ("progression",)
@@ -27,7 +30,7 @@ def demo(
         typer.Option(
             "--out", "-o", metavar="RUN", help="Folder for the run on images; that on a table is RUN-table."
         ),
-    ] = Path("runs/demo"),
+    ] = OUT,
 ) -> None:
     """Show what made does: on images of digits, and on a table of people.
 
@@ -42,6 +45,31 @@ def demo(
     show_files(outcome)
     show_next(images, outcome)
     _table(table, force=again[1])
+    runs = "" if out == OUT else f" {images.folder} {table.folder}"
+    typer.echo(
+        f"\nBoth in a browser, to paint digits and to hold columns of the table:\n  {command()} serve{runs}"
+    )
+
+
+def demo_runs() -> list[Path]:
+    """Return the folders of the runs that the demo has left here: both, or none."""
+    from made.runs.folder import RunFolder
+
+    folders = [job.folder for job in _jobs(OUT)]
+    return folders if all(RunFolder(folder).model_file.exists() for folder in folders) else []
+
+
+def fit_both(out: Path) -> list[Path]:
+    """Fit the images and the table of the demo, with progress alone, and return the folders of the runs."""
+    from made.data.example_table import write_example
+
+    jobs = _jobs(out)
+    for job in jobs:
+        if job.data != "digits":
+            job.folder.mkdir(parents=True, exist_ok=True)
+            write_example(Path(str(job.data)))
+        execute(job)
+    return [job.folder for job in jobs]
 
 
 def _jobs(out: Path) -> tuple[RunConfig, RunConfig]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from made.masks.ordering import IntArray
 from made.queries.constrained import Draw
 from made.queries.density import Askable, Floats, States
+from made.queries.evidence import Evidence
 from made.queries.query import MAX_STATES, N_PARTICLES, Query, encoded_given
 from made.queries.work import index
 from made.support.errors import InputError
@@ -21,7 +22,7 @@ from made.variables.conditions import Where
 from made.variables.rows import Rows, RowsLike
 from made.variables.schema import Schema
 
-__all__ = ["draw_given", "from_frame", "sample_given"]
+__all__ = ["draw_given", "evidence_given", "from_frame", "sample_given"]
 
 # Number of particles where many rows given the same values are picked among them.
 _PARTICLES_FOR_MANY = 10_000
@@ -127,6 +128,28 @@ def _drawn(model: Askable, rows: Rows, states: States, each: int) -> Rows:
     found = states.rows(Rows(rows.codes, bodies=rows.bodies)).to(model.device)
     labels = None if rows.labels is None else np.repeat(rows.labels, each, axis=0)
     return replace(found, codes=found.codes.to(model.variables.dtype), labels=labels)
+
+
+def evidence_given(
+    model: Askable, given: Mapping[Any, Any] | None, *, where: Where | None = None, seed: int = 0
+) -> Evidence:
+    """Return how probable what is given is: what rows that `sample_given` draws rest on, of one row.
+
+    Parameters
+    ----------
+    model, given, where, seed
+        As for `sample_given`.
+
+    Examples
+    --------
+    >>> import made
+    >>> evidence_given(made.MADE(made.Bernoulli(3), hidden=(8,)), {1: 1}).log_prob.round(3)
+    array([-0.693])
+    """
+    recorded = given is not None
+    question = Query.of(model, "auto", None, seed, _PARTICLES_FOR_MANY, MAX_STATES, where, recorded=recorded)
+    rows = question.under_conditions(encoded_given(model, given or {}))
+    return question.complete(rows, "draw", np.zeros(1, dtype=np.int64))[2]
 
 
 def from_frame(schema: Schema, given: Any, context: Any) -> tuple[Any, Any]:

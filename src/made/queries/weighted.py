@@ -123,6 +123,7 @@ def completions(
     *,
     recorded: bool = True,
     fewest: float = _FEWEST,
+    number: int | None = None,
 ) -> Iterator[Completions]:
     """Go through weighted completions of all rows, in portions of bounded memory.
 
@@ -138,10 +139,16 @@ def completions(
         Rows without conditions: every unknown entry is taken to be recorded.
     fewest : float
         Rows of a smaller effective number of completions are completed more often.
+    number : int, optional
+        How often each row is completed; by default it follows from `fewest`.
     """
     rows = _recorded(model, rows) if recorded else rows
     chosen = model.chosen_masks(masks)
     n_variables, again = model.variables.n_variables, []
+    if number is not None:
+        for part in _portions(np.arange(len(rows)), number * n_variables):
+            yield _weighted(model, rows, part, chosen, number)
+        return
     for part in _portions(np.arange(len(rows)), _NUMBER * n_variables):
         found = _weighted(model, rows, part, chosen, _NUMBER)
         few = found.ess < fewest

@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from made.model import MADE
+from made.queries.given import evidence_given
 from made.queries.numeric_conditional import NumericConditional
 from made.queries.odd_entries import odd_entries
 from made.queries.query import MAX_STATES, N_PARTICLES, Query
 from made.queries.results import Answer, Conditional, Route
 from made.runs.completions import intervals_of, values_beside
 from made.service.models import Served
+from made.service.requests import Where
 from made.service.tables import Objects, as_objects, encode_together, plain
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.constraints import constraints_of
@@ -25,17 +27,20 @@ from made.variables.rows import Rows
 __all__ = [
     "completions",
     "conditional",
+    "how_drawn",
+    "known_of",
     "names_of",
     "odd",
     "portions",
     "rows_at",
     "rows_of",
     "samples",
-    "schema_of",
     "scores",
     "scores_together",
+    "where_of",
 ]
 
+Conditions = Sequence[str | Where]
 Columns = dict[str, list[Any]]
 Table = tuple[list[str], NDArray[Any]]
 # Rows are answered in portions: other requests have their turn between two of them.
@@ -109,22 +114,40 @@ def names_of(model: MADE) -> list[str]:
     return [column.name for column in model.schema.modelled_table]
 
 
-def samples(
-    model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Sequence[str] | None
-) -> Table:
+def samples(model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> Table:
     """Return rows drawn: row i is a function of (seed, i)."""
-    for between in constraints_of(model.schema, where)[1]:
+    known, conditions = known_of(model, given), _alone(model, where)
+    rows = model.draw(some.stop - some.start, seed, given=known, where=conditions, first=some.start)
+    return names_of(model), model.schema.decode(rows)
+
+
+def _alone(model: MADE, where: Conditions) -> list[Any] | None:
+    """Return conditions as the model takes them, each on one column."""
+    conditions = where_of(where)
+    for between in constraints_of(model.schema, conditions)[1]:
         raise InputError(
             f"{between.text!r} is a condition between columns, for which rows are drawn in vain: made sample "
             "and Python meet such"
         )
-    rows = model.draw(
-        some.stop - some.start, seed, given=_given(model, given), where=where or None, first=some.start
-    )
-    return names_of(model), model.schema.decode(rows)
+    return conditions
 
 
-def _given(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def how_drawn(model: MADE, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> dict[str, Any]:
+    """Return how sure it is that rows drawn follow from what is given, and log p of that."""
+    known, conditions = known_of(model, given), _alone(model, where)
+    if known is None and conditions is None:
+        return {"method": "exact", "error": 0.0, "ess": None, "log_prob": 0.0}
+    evidence = evidence_given(model, known, where=conditions, seed=seed)
+    return {
+        "method": str(Route(int(evidence.routes[0])).method),
+        "error": plain(evidence.error)[0],
+        "ess": plain(evidence.ess)[0],
+        "log_prob": plain(evidence.log_prob)[0],
+    }
+
+
+def known_of(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what is given without what is unknown; None where that is nothing."""
     known = {name: value for name, value in (given or {}).items() if value is not None}
     wrong = [name for name in known if name not in names_of(model)]
     if wrong:
@@ -150,17 +173,37 @@ def completions(
     return (names, values_beside(model, answer)), found
 
 
+def where_of(where: Conditions) -> list[Any] | None:
+    """Return conditions as the model takes them: text, or a name with a condition."""
+    return [own if isinstance(own, str) else (own.column, own.condition) for own in where] or None
+
+
 def conditional(
-    model: MADE, variable: str, given: Mapping[str, Any] | None, where: Sequence[str] | None
+    served: Served,
+    variable: str,
+    given: Mapping[str, Any] | None,
+    where: Conditions,
+    particles: int = N_PARTICLES,
 ) -> dict[str, Any]:
     """Return the distribution of one column given others, beside how it was found.
 
     Of classes ``values`` and ``probabilities``; of a number ``atoms``, and ``values`` with ``masses`` on a
-    grid or ``densities`` elsewhere, with its mean and quantiles.
+    grid or ``densities`` elsewhere, with its mean and quantiles. Given nothing it is found once.
     """
+    known = known_of(served.model, given)
+    if known or where or particles != N_PARTICLES:
+        return _conditional(served.model, variable, known, where, particles)
+    if variable not in served.marginals:
+        served.marginals[variable] = _conditional(served.model, variable, None, (), particles)
+    return served.marginals[variable]
+
+
+def _conditional(
+    model: MADE, variable: str, given: Mapping[str, Any] | None, where: Conditions, particles: int
+) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
-        found = model.conditional(variable, _given(model, given) or {}, where=where or None)
+        found = model.conditional(variable, given or {}, where=where_of(where), particles=particles)
     about = {
         "variable": variable,
         "method": str(found.method),
@@ -194,30 +237,6 @@ def _of_number(found: NumericConditional) -> dict[str, Any]:
             for share, value in zip(shares, plain([found.quantile(share) for share in shares]), strict=True)
         ],
         "error": found.error,
-    }
-
-
-def schema_of(served: Served) -> dict[str, Any]:
-    """Return what the columns of a model are."""
-    schema = served.model.schema
-    columns = []
-    for own in schema.table:
-        first = schema.columns[own.places[0]]
-        about: dict[str, Any] = {"name": own.name, "kind": first.kind if own.form is None else "date"}
-        if own.form is None and first.labels is not None:
-            about["values"] = plain(first.labels)
-        missing = any(schema.columns[d].arguments.get("missing") for d in own.places)
-        columns.append(
-            about
-            | {"missing": missing, "range": first.found.range if own.form is None and first.found else ""}
-        )
-    return {
-        "name": served.name,
-        "model": repr(served.model),
-        "columns": columns,
-        "context": [schema.names[place] for place in schema.context_places],
-        "image_shape": schema.image_shape,
-        "left_out": [{"name": name, "why": why} for name, why in schema.left_out],
     }
 
 

@@ -19,9 +19,17 @@ from fastapi.responses import JSONResponse
 import made
 from made.service import answers, tables
 from made.service.batcher import Batcher, FullError
+from made.service.columns import columns_given
 from made.service.guard import Guard, Metrics
 from made.service.models import Models, Served
-from made.service.requests import CompleteRequest, ConditionalRequest, SampleRequest, ScoreRequest
+from made.service.page_files import PageFiles
+from made.service.requests import (
+    ColumnsRequest,
+    CompleteRequest,
+    ConditionalRequest,
+    SampleRequest,
+    ScoreRequest,
+)
 from made.service.responses import (
     body_of,
     checked,
@@ -31,6 +39,7 @@ from made.service.responses import (
     refused,
     table_response,
 )
+from made.service.schema_answer import schema_of
 from made.service.settings import Limits
 from made.service.streams import in_portions, streamed
 from made.support.errors import InputError
@@ -65,7 +74,7 @@ def create_app(
     'made'
     """
     limits = Limits() if limits is None else limits
-    service = _Service(models, limits)
+    service, page = _Service(models, limits), PageFiles()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -81,9 +90,14 @@ def create_app(
         version=made.__version__,
         description="Exact probabilities of rows, rows drawn, rows completed, and distributions of columns.",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
+        redoc_url=None,
     )
-    app.add_middleware(Guard, limits=limits, tokens=tokens, metrics=service.metrics)
+    app.add_middleware(
+        Guard, limits=limits, tokens=tokens, metrics=service.metrics, open_paths=page.addresses
+    )
     service.add_routes(app)
+    page.add_routes(app)
     return app
 
 
@@ -121,6 +135,7 @@ class _Service:
             ("sample", self.sample, SampleRequest),
             ("complete", self.complete, CompleteRequest),
             ("conditional", self.conditional, ConditionalRequest),
+            ("conditionals", self.conditionals, ColumnsRequest),
         ):
             post(
                 f"/models/{{name}}/{what}",
@@ -145,7 +160,7 @@ class _Service:
 
     async def schema(self, name: str) -> dict[str, Any]:
         """Return the columns of a model."""
-        return answers.schema_of(self._served(name))
+        return schema_of(self._served(name))
 
     async def score(self, name: str, request: Request) -> Response:
         """Return log p of rows."""
@@ -191,8 +206,10 @@ class _Service:
             self.metrics.rows.labels("drawn").inc(some.stop - some.start)
             return answers.samples(served.model, some, seed, asked.given, asked.where)
 
+        how = partial(answers.how_drawn, served.model, seed, asked.given, asked.where)
+        about = {"seed": seed, **await self.batcher.compute(how)}
         places = answers.portions(asked.n, "sample")
-        return await streamed(request, self.batcher.compute, places, part, {"seed": seed})
+        return await streamed(request, self.batcher.compute, places, part, about)
 
     async def complete(self, name: str, request: Request) -> Response:
         """Return rows filled in."""
@@ -234,7 +251,14 @@ class _Service:
     async def conditional(self, name: str, request: Request) -> Response:
         """Return the distribution of one column given others."""
         served, asked = self._served(name), checked(ConditionalRequest, await request.body())
-        work = partial(answers.conditional, served.model, asked.variable, asked.given, asked.where)
+        work = partial(answers.conditional, served, asked.variable, asked.given, asked.where, asked.particles)
+        return JSONResponse(await self.batcher.compute(work))
+
+    async def conditionals(self, name: str, request: Request) -> Response:
+        """Return the distributions of columns given others, estimated together."""
+        served, asked = self._served(name), checked(ColumnsRequest, await request.body() or b"{}")
+        known, where = answers.known_of(served.model, asked.given), answers.where_of(asked.where)
+        work = partial(columns_given, served, asked.variables, known or {}, where, asked.number)
         return JSONResponse(await self.batcher.compute(work))
 
     def _served(self, name: str) -> Served:

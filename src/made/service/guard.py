@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from made.support.errors import InputError
 
 __all__ = ["Guard", "Metrics", "read_tokens"]
 
-# The door that is open without a token, for whoever watches over the process.
-_OPEN = ("/healthz",)
+# What is open without a token, for whoever watches over the process.
+_OPEN = frozenset({"/healthz"})
 _FEWEST_CHARACTERS = 8
 
 
@@ -92,10 +92,20 @@ class Guard:
     tokens : sequence of str
         One of which a request has to bring; none is asked for where there are none.
     metrics : Metrics
+    open_paths : collection of str
+        What is answered without a token too, beside `/healthz`: the files of the page, which hold no secret.
     """
 
-    def __init__(self, app: Any, limits: Limits, tokens: Sequence[str], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: Any,
+        limits: Limits,
+        tokens: Sequence[str],
+        metrics: Metrics,
+        open_paths: Collection[str] = (),
+    ) -> None:
         self._app, self._limits, self._metrics = app, limits, metrics
+        self._open = _OPEN | frozenset(open_paths)
         self._tokens = [token.encode() for token in tokens]
         self._n = 0
 
@@ -130,7 +140,7 @@ class Guard:
     def _refusal(self, scope: Any) -> tuple[int, str, dict[str, str]] | None:
         """Return the status, the reason and the headers of a refusal; None where there is none."""
         headers = {name.lower(): value for name, value in scope["headers"]}
-        if self._tokens and scope["path"] not in _OPEN and not self._is_known(headers):
+        if self._tokens and scope["path"] not in self._open and not self._is_known(headers):
             return 401, "a token is needed: Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"}
         if self._n > self._limits.max_requests:
             reason = f"{self._limits.max_requests} requests are worked on already: try again"

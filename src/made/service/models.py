@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from made.model import MADE
 from made.runs.folder import RunFolder
@@ -35,6 +36,10 @@ class Served:
         Log-probabilities of the held-out rows of its run, for percentiles.
     stamp : tuple
         What tells its file from the one that replaces it.
+    marginals : dict
+        Answers about a column given nothing, once they were asked for.
+    derived : dict
+        What else is found once, and by whom, see `made.service.columns`.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Served:
     model: MADE
     held_out: HeldOut | None
     stamp: tuple[int, ...]
+    marginals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    derived: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def load(path: Path) -> Served:

@@ -2,19 +2,91 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    Tag,
+)
 
-__all__ = ["CompleteRequest", "ConditionalRequest", "SampleRequest", "ScoreRequest"]
+from made.queries.query import N_PARTICLES
+from made.support.errors import InputError
+from made.variables.conditions import RECORDED, Condition, OneOf, Range
+from made.variables.missing import MISSING
+from made.variables.numeric import exact_number
 
+__all__ = [
+    "OBJECT",
+    "TEXT",
+    "ColumnsRequest",
+    "CompleteRequest",
+    "ConditionalRequest",
+    "SampleRequest",
+    "ScoreRequest",
+    "Where",
+]
+
+#: What pydantic calls both kinds of conditions in the place of an error.
+TEXT, OBJECT = "condition as text", "condition as object"
 Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
 Row = dict[str, Value]
+Number = StrictInt | StrictFloat | StrictStr
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="The same seed gives the same answer.")]
 
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Where(_Request):
+    """A condition on a column: a set of values (null is missing), a range, or missing or not."""
+
+    column: str
+    values: list[Value] | None = Field(None, min_length=1, alias="in")
+    low: Number | None = None
+    high: Number | None = None
+    missing: bool | None = None
+
+    @property
+    def condition(self) -> Condition:
+        """The same for a model."""
+        has_range = self.low is not None or self.high is not None
+        if has_range + (self.values is not None) + (self.missing is not None) != 1:
+            raise InputError(f"where, of {self.column!r}: give one of in, low and high, or missing")
+        if has_range:
+            return Range(_end(self.low), _end(self.high))
+        if self.values is not None:
+            return OneOf(tuple(MISSING if value is None else value for value in self.values))
+        return OneOf((MISSING,)) if self.missing else RECORDED
+
+
+def _end(value: Value) -> Value:
+    """Return the end of a range: a number that is written as text is one, other text is a date."""
+    number = exact_number(value) if isinstance(value, str) else math.nan
+    return value if math.isnan(number) else number
+
+
+# Which of both is meant is seen before either is checked: what is wrong is then said of that one.
+_TextOrWhere = Annotated[
+    Annotated[str, Tag(TEXT)] | Annotated[Where, Tag(OBJECT)],
+    Discriminator(lambda own: TEXT if isinstance(own, str) else OBJECT),
+]
+Conditions = Annotated[
+    list[_TextOrWhere],
+    Field(
+        default_factory=list,
+        description='Conditions, as text or as objects: "age >= 30", {"column": "age", "low": 30}, '
+        '{"column": "job", "in": ["cook", null]}, {"column": "pay", "missing": false}.',
+    ),
+]
 
 
 class ScoreRequest(_Request):
@@ -34,7 +106,7 @@ class SampleRequest(_Request):
     n: int = Field(10, ge=0)
     seed: Seed | None = Field(None, description="Without one it is drawn, and said in the answer.")
     given: Row = Field(default_factory=dict, description="Observed values by column.")
-    where: list[str] = Field(default_factory=list, description='Conditions: "age >= 30".')
+    where: Conditions
 
 
 class CompleteRequest(_Request):
@@ -51,5 +123,15 @@ class ConditionalRequest(_Request):
     """A column whose distribution is asked for."""
 
     variable: str
-    given: Row = Field(default_factory=dict)
-    where: list[str] = Field(default_factory=list)
+    given: Row = Field(default_factory=dict, description="Observed values by column.")
+    where: Conditions
+    particles: int = Field(N_PARTICLES, ge=1, le=100_000, description="Of an estimate, for each mask.")
+
+
+class ColumnsRequest(_Request):
+    """Columns whose distributions are asked for together, estimated from the same weighted rows."""
+
+    variables: list[str] = Field(default_factory=list, description="By default all.")
+    given: Row = Field(default_factory=dict, description="Observed values by column.")
+    where: Conditions
+    number: int = Field(2_048, ge=64, le=16_384, description="Of weighted rows.")

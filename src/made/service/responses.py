@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 
 from made.service import answers, tables
+from made.service.requests import OBJECT, TEXT
 
 __all__ = [
     "accepted",
@@ -25,6 +26,8 @@ __all__ = [
     "table_response",
 ]
 
+# Parts of the place of an error that are no names of the body.
+_NO_PLACES = ("body", "str", "int", "bool", "float", TEXT, OBJECT)
 _Request = TypeVar("_Request", bound=BaseModel)
 
 
@@ -89,8 +92,6 @@ async def invalid(_request: Request, error: Exception) -> Response:
     """Say in one line what is wrong with a body, of the first error."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    place = ".".join(
-        str(part) for part in first["loc"] if part not in ("body", "str", "int", "bool", "float")
-    )
+    place = ".".join(str(part) for part in first["loc"] if part not in _NO_PLACES)
     reason = first["msg"].rstrip(".")
     return JSONResponse({"detail": f"{place}: {reason}" if place else reason}, 422)

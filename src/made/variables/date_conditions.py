@@ -60,6 +60,9 @@ def where_parts(columns: Sequence[Column], where: Where | None) -> Where | None:
                 found.append((name, as_condition(given)))
         return found
     for text in [where] if isinstance(where, str) else where:
+        if isinstance(text, tuple) and text[0] in dates:
+            found += _of_condition(columns, dates[text[0]], text[1])
+            continue
         own = None if not isinstance(text, str) else _of_text(columns, dates, text)
         found += [text] if own is None else own
     return found

@@ -1,0 +1,129 @@
+"""A service as a process of its own, and Chromium that looks at its page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+
+import made
+from made.runs.folder import RunFolder
+from made.runs.held_out import HeldOut
+
+SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium: one that is installed, else that of Playwright."""
+    pytest.importorskip("fastapi", reason="needs made[service]")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs made[browser]: make test-browser")
+    with playwright.sync_playwright() as own:
+        try:
+            # Without a sandbox, since in containers there is no other user to run as.
+            found = own.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except playwright.Error as error:
+            pytest.skip(f"there is no Chromium here: {str(error).splitlines()[0]}; make test-browser")
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def people() -> polars.DataFrame:
+    """A table of text, numbers, ordered classes, dates and gaps."""
+    rng = np.random.default_rng(0)
+    n = 600
+    age = rng.integers(17, 90, n)
+    job = np.where(age > 60, "retired", rng.choice(["clerk", "cook", "vet"], n, p=[0.5, 0.3, 0.2]))
+    town = rng.choice([f"town {letter}" for letter in "ABCDEFGHIJ"], n, p=np.arange(10, 0, -1) / 55)
+    pay = np.where(rng.random(n) < 0.2, np.nan, (rng.normal(30, 5, n) + age / 10).round(2))
+    children = rng.binomial(4, 0.4, n)
+    since = np.datetime64("2020-01-01") + rng.integers(0, 700, n)
+    columns = {"age": age, "job": job, "town": town, "pay": pay, "children": children, "since": since}
+    return polars.DataFrame(columns).with_columns(polars.col("pay").fill_nan(None))
+
+
+@pytest.fixture(scope="session")
+def runs(browser: Any, people: polars.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Runs as far as a service reads them, of the table and of images; none without a browser."""
+    folder = tmp_path_factory.mktemp("browser")
+    table = made.auto_fit(people, max_time=2.0)
+    digits = made.data.load("digits")
+    images = made.MADE(digits.schema, hidden=(32,), seed=0)
+    made.fit(images, digits.train, digits.valid, epochs=3, seed=0)
+    for name, model, rows in (("people", table, people), ("digits", images, digits.valid)):
+        (folder / name).mkdir()
+        model.save(folder / name / "model.safetensors")
+        held_out = HeldOut.of(model.log_prob(rows).numpy())
+        assert held_out is not None
+        held_out.write(RunFolder(folder / name))
+    return {name: folder / name for name in ("people", "digits")}
+
+
+@pytest.fixture(scope="session")
+def model(runs: dict[str, Path]) -> made.MADE:
+    """The model of the table."""
+    return made.load(runs["people"])
+
+
+@pytest.fixture(scope="session")
+def serving(runs: dict[str, Path]) -> Callable[..., AbstractContextManager[str]]:
+    """A function that runs ``made serve`` until the block ends, and gives its address."""
+
+    @contextmanager
+    def started(*options: str) -> Iterator[str]:
+        command = [sys.executable, "-m", "made", "serve", *map(str, runs.values()), "--port", "0", *options]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        try:
+            assert process.stderr is not None
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                if found := re.search(r"answers at (http://127\.0\.0\.1:\d+)", line):
+                    break
+            else:
+                pytest.fail(f"it ended: {lines}")
+            yield found[1]
+        finally:
+            process.kill()
+            process.wait()
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def address(serving: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    """Where both models are served."""
+    with serving() as own:
+        yield own
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+    """A function that opens a page in a window of its own; errors in it fail the test unless expected."""
+    contexts, faults = [], []
+
+    def opens(url: str, *, faults_expected: bool = False, **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS * 1000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        if not faults_expected:
+            page.on("console", lambda own: faults.append(own.text) if own.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield opens
+    for context in contexts:
+        context.close()
+    assert faults == []
