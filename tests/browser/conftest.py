@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,29 +75,36 @@ def model(runs: dict[str, Path]) -> made.MADE:
     return made.load(runs["people"])
 
 
+@contextmanager
+def served(runs: Iterable[Path], *options: str) -> Iterator[str]:
+    """Run ``made serve`` until the block ends, and give its address."""
+    command = [sys.executable, "-m", "made", "serve", *map(str, runs), "--port", "0", *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if found := re.search(r"answers at (http://127\.0\.0\.1:\d+)", line):
+                break
+        else:
+            pytest.fail(f"it ended: {lines}")
+        yield found[1]
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """A function that serves runs until the block ends."""
+    return served
+
+
 @pytest.fixture(scope="session")
 def serving(runs: dict[str, Path]) -> Callable[..., AbstractContextManager[str]]:
-    """A function that runs ``made serve`` until the block ends, and gives its address."""
-
-    @contextmanager
-    def started(*options: str) -> Iterator[str]:
-        command = [sys.executable, "-m", "made", "serve", *map(str, runs.values()), "--port", "0", *options]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        try:
-            assert process.stderr is not None
-            lines = []
-            for line in process.stderr:
-                lines.append(line)
-                if found := re.search(r"answers at (http://127\.0\.0\.1:\d+)", line):
-                    break
-            else:
-                pytest.fail(f"it ended: {lines}")
-            yield found[1]
-        finally:
-            process.kill()
-            process.wait()
-
-    return started
+    """A function that serves the table and the images, with options of ``made serve``."""
+    return lambda *options: served(runs.values(), *options)
 
 
 @pytest.fixture(scope="session")
@@ -127,3 +134,19 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture(scope="session")
+def serious_faults() -> Callable[[Any], list[tuple[str, list[str]]]]:
+    """A function that returns the serious faults of accessibility that axe finds in a page."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs made[browser]")
+
+    def found(page: Any) -> list[tuple[str, list[str]]]:
+        violations = axe.Axe().run(page).response["violations"]
+        return [
+            (own["id"], [node["html"] for node in own["nodes"][:3]])
+            for own in violations
+            if own["impact"] in ("serious", "critical")
+        ]
+
+    return found

@@ -121,3 +121,17 @@ def test_a_date_that_is_missing_is_looked_at_without_a_warning():
         found = made.odd_entries(model, frame[:20])
     assert np.isfinite(found.log_prob).all()
     assert np.isfinite(found.surprise).all()
+
+
+def test_columns_together_are_answered_as_each_alone(randomize):
+    model = made.MADE([made.Categorical(3, 4), made.Bernoulli(2)], hidden=(16,), orderings=2)
+    randomize(model)
+    some = model.rows(model.sample(5, seed=0))
+    own, log_prob = value_sets(model.variables, None)[0], model.log_prob(some).numpy()
+    columns = np.array([3, 0, 2, 0, 1])
+    together = given_rest(model, some, columns, own, log_prob)
+    for row, column in enumerate(columns.tolist()):
+        alone = given_rest(model, some, column, own, log_prob)
+        assert together.log_prob[row] == pytest.approx(alone.log_prob[row], abs=1e-6)
+        assert together.surprise[row] == pytest.approx(alone.surprise[row], abs=1e-6)
+        np.testing.assert_allclose(together.weights[row], alone.weights[row], atol=1e-6)

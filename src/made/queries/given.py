@@ -131,13 +131,18 @@ def _drawn(model: Askable, rows: Rows, states: States, each: int) -> Rows:
 
 
 def evidence_given(
-    model: Askable, given: Mapping[Any, Any] | None, *, where: Where | None = None, seed: int = 0
+    model: Askable,
+    given: Mapping[Any, Any] | None,
+    *,
+    where: Where | None = None,
+    seed: int = 0,
+    mask: int | Sequence[int] | None = None,
 ) -> Evidence:
     """Return how probable what is given is: what rows that `sample_given` draws rest on, of one row.
 
     Parameters
     ----------
-    model, given, where, seed
+    model, given, where, seed, mask
         As for `sample_given`.
 
     Examples
@@ -147,7 +152,7 @@ def evidence_given(
     array([-0.693])
     """
     recorded = given is not None
-    question = Query.of(model, "auto", None, seed, _PARTICLES_FOR_MANY, MAX_STATES, where, recorded=recorded)
+    question = Query.of(model, "auto", mask, seed, _PARTICLES_FOR_MANY, MAX_STATES, where, recorded=recorded)
     rows = question.under_conditions(encoded_given(model, given or {}))
     return question.complete(rows, "draw", np.zeros(1, dtype=np.int64))[2]
 

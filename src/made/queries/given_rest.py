@@ -128,7 +128,12 @@ class GivenRest(Distribution):
 
 
 def given_rest(
-    model: Askable, rows: Rows, variable: int, own: ValueSet, log_prob: Floats, particles: int = N_PARTICLES
+    model: Askable,
+    rows: Rows,
+    variable: int | IntArray,
+    own: ValueSet,
+    log_prob: Floats,
+    particles: int = N_PARTICLES,
 ) -> GivenRest:
     """Return the distribution of a column given all other entries of each row, and what it says of its entry.
 
@@ -138,8 +143,8 @@ def given_rest(
         Asked.
     rows : Rows
         n complete rows with their context: few enough for n times the number of values to be held.
-    variable : int
-        The column.
+    variable : int or (n,) int array
+        The column; of each row another, where all of them are discrete and have the same few values.
     own : ValueSet
         Its values, see `made.queries.value_sets`.
     log_prob : (n,) array
@@ -148,6 +153,8 @@ def given_rest(
         Per row and mask, where an integral would be poor.
     """
     asked = _Column(model, rows.to(torch.device("cpu")), variable, own)
+    if isinstance(variable, np.ndarray):
+        return asked.of_list(log_prob)
     if len(own) > _MOST_LISTED:
         return asked.of_sample(log_prob)
     return asked.of_integral(log_prob, particles) if own.has_nodes else asked.of_list(log_prob)
@@ -234,11 +241,11 @@ class _Integral(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """What is asked: see `given_rest`."""
+    """What is asked: see `given_rest`; whose rows have a column each is answered from a list."""
 
     model: Askable
     rows: Rows
-    variable: int
+    variable: int | IntArray
     own: ValueSet
     region: Region | None = None
 
@@ -352,31 +359,39 @@ class _Column:
             joints.append(joint)
         return np.hstack(all_codes), np.hstack(all_bodies), np.hstack(others), np.hstack(joints)
 
+    @property
+    def _column(self) -> int:
+        """The one column of all rows."""
+        assert not isinstance(self.variable, np.ndarray)
+        return int(self.variable)
+
     @cached_property
     def _entries(self) -> tuple[IntArray, IntArray]:
         """The codes and bodies that are there, (n,)."""
         states, place = States.of(self.rows), self.own.place
-        codes = states.codes[:, self.variable]
+        codes = states.codes[np.arange(len(states)), self.variable]
         return codes, np.zeros_like(codes) if place is None else states.bodies[:, place]
 
     def _scores(self, density: Density, codes: IntArray, bodies: IntArray) -> tuple[Floats, Floats]:
         """Return log p of the rows with each value, (n, S), and that of the value given what comes before."""
         joint, factor = np.empty((2, codes.size))
+        column = np.broadcast_to(self.variable, len(codes))
         for first in range(0, codes.size, self.model.rows_per_batch):
             number = np.arange(first, min(first + self.model.rows_per_batch, codes.size))
             part = self.rows[index(number // codes.shape[1])]
             states = States.of(part)
-            states.codes[:, self.variable] = codes.ravel()[number]
+            entry = np.arange(len(number)), column[number // codes.shape[1]]
+            states.codes[entry] = codes.ravel()[number]
             if self.own.place is not None:
                 states.bodies[:, self.own.place] = bodies.ravel()[number]
             scores = density.log_prob(states.rows(part))
-            joint[number], factor[number] = scores.sum(axis=1), scores[:, self.variable]
+            joint[number], factor[number] = scores.sum(axis=1), scores[entry]
         return joint.reshape(codes.shape), factor.reshape(codes.shape)
 
     def _values_at(self, density: Density, u: Floats) -> tuple[IntArray, IntArray]:
         """Return codes and bodies (n, M) of the quantiles u, (M,), of the body given what comes before."""
         size = max(self.model.rows_per_batch // len(u), 1)
-        parts = [density.quantiles(u, part, self.variable) for part in self._without_entry().batches(size)]
+        parts = [density.quantiles(u, part, self._column) for part in self._without_entry().batches(size)]
         codes, bodies = zip(*parts, strict=True)
         return np.concatenate(codes), np.concatenate(bodies)
 
@@ -387,8 +402,8 @@ class _Column:
             number = np.arange(first, min(first + self.model.rows_per_batch, len(codes)))
             begun = self._without_entry(index(number // len(u)))
             uniforms = np.full(begun.codes.shape, 0.5)
-            uniforms[:, self.variable] = u[number % len(u)]
-            codes[number] = density.sample(uniforms, begun).codes[:, self.variable]
+            uniforms[:, self._column] = u[number % len(u)]
+            codes[number] = density.sample(uniforms, begun).codes[:, self._column]
         found = codes.reshape(-1, len(u))
         return found, np.zeros_like(found)
 
@@ -399,15 +414,15 @@ class _Column:
     def _log_within(self, density: Density) -> Floats:
         """Return log of how probable the region of the entry is, (n,), given what comes before."""
         batches = self._without_entry().batches(self.model.rows_per_batch)
-        return np.concatenate([density.log_prob(part)[:, self.variable] for part in batches])
+        return np.concatenate([density.log_prob(part)[:, self._column] for part in batches])
 
     def _without_entry(self, some: Tensor | slice = slice(None)) -> Rows:
         """Return some of the rows without the entry, which is in its region, or of the body."""
         part = self.rows[some]
         known = torch.ones_like(part.codes, dtype=torch.bool)
-        known[:, self.variable] = False
+        known[:, self._column] = False
         region = self.own.body if self.region is None else self.region
-        regions = None if region is None else {self.variable: region}
+        regions = None if region is None else {self._column: region}
         return replace(part, known=known, scores=None, regions=regions)
 
     def _evidence(self, some: IntArray, particles: int) -> Floats:

@@ -6,7 +6,7 @@ from the same distribution have on average, so that units, and how much a column
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -225,8 +225,9 @@ class _Portion:
         if len(complete):
             rows = replace(self.rows[index(complete)], known=None, scores=None)
             log_prob = self._log_prob_of(rows)
-            for d in range(n_variables):
-                self._note(complete, d, self._given_rest(rows, d, log_prob))
+            for columns in self._together(len(complete)):
+                for d, found in zip(columns, self._of_columns(rows, columns, log_prob), strict=True):
+                    self._note(complete, d, found)
         if len(complete) < n:
             for d in range(n_variables):
                 some = np.flatnonzero(self.known[:, d] & ~self.known.all(axis=1))
@@ -234,6 +235,28 @@ class _Portion:
                     self._note(some, d, self._of_incomplete(some, d))
         names = [column.name for column in self.model.schema.modelled]
         return OddEntries(names, self.log_prob, self.surprise, self._odd())
+
+    def _together(self, n: int) -> list[list[int]]:
+        """Return the columns in groups: those that have one short list of values are scored in one pass."""
+        groups: list[list[int]] = []
+        for d, own in enumerate(self.sets):
+            most = self.model.rows_per_batch // (n * max(len(own), 1)) if own.place is None else 1
+            if groups and own is self.sets[groups[-1][-1]] and len(groups[-1]) < most:
+                groups[-1].append(d)
+            else:
+                groups.append([d])
+        return groups
+
+    def _of_columns(self, rows: Rows, columns: Sequence[int], log_prob: Floats) -> Iterator[GivenRest]:
+        """Yield the answers for some columns, each for all rows."""
+        if len(columns) == 1:
+            yield self._given_rest(rows, columns[0], log_prob)
+            return
+        n, again = len(rows), np.tile(np.arange(len(rows)), len(columns))
+        which, own = np.repeat(columns, n), self.sets[columns[0]]
+        found = given_rest(self.model, rows[index(again)], which, own, log_prob[again])
+        for i in range(len(columns)):
+            yield found[np.arange(i * n, (i + 1) * n)]
 
     def _given_rest(self, rows: Rows, d: int, log_prob: Floats) -> GivenRest:
         return given_rest(self.model, rows, d, self.sets[d], log_prob, self.particles)

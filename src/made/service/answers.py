@@ -18,7 +18,7 @@ from made.queries.query import MAX_STATES, N_PARTICLES, Query
 from made.queries.results import Answer, Conditional, Route
 from made.runs.completions import intervals_of, values_beside
 from made.service.models import Served
-from made.service.requests import Where
+from made.service.requests import CompleteRequest, Where
 from made.service.tables import Objects, as_objects, encode_together, plain
 from made.support.errors import InputError, PoorEstimateWarning
 from made.variables.constraints import constraints_of
@@ -28,9 +28,11 @@ __all__ = [
     "completions",
     "conditional",
     "how_drawn",
+    "in_ordering",
     "known_of",
     "names_of",
     "odd",
+    "ordering_of",
     "portions",
     "rows_at",
     "rows_of",
@@ -109,15 +111,43 @@ def odd(served: Served, rows: Rows) -> Columns:
     return {name: plain(values) for name, values in table.items()}
 
 
+def in_ordering(served: Served, rows: Rows, mask: int) -> Columns:
+    """Return log p of each entry given those before it under one mask, as `NAME_given_before`."""
+    model = served.model
+    _check_mask(model, mask)
+    if not rows.is_complete:
+        raise InputError("in_ordering needs complete rows: fill those with unknown entries first")
+    steps = model.log_prob(rows, per_variable=True, mask=mask).cpu().numpy()
+    return {f"{own.name}_given_before": plain(steps[:, d]) for d, own in enumerate(model.schema.modelled)}
+
+
+def ordering_of(model: MADE, mask: int) -> list[int]:
+    """Return the ordering of a mask: the number of the variable at each place."""
+    _check_mask(model, mask)
+    return [int(d) for d in model.mask(mask).ordering]
+
+
+def _check_mask(model: MADE, mask: int) -> None:
+    if mask >= model.n_masks:
+        raise InputError(f"there is no mask {mask}: this model has masks 0..{model.n_masks - 1}")
+
+
 def names_of(model: MADE) -> list[str]:
     """Return the names of the columns of rows that the model draws and completes."""
     return [column.name for column in model.schema.modelled_table]
 
 
-def samples(model: MADE, some: slice, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> Table:
-    """Return rows drawn: row i is a function of (seed, i)."""
+def samples(
+    model: MADE,
+    some: slice,
+    seed: int,
+    given: Mapping[str, Any] | None,
+    where: Conditions,
+    mask: int | None = None,
+) -> Table:
+    """Return rows drawn: row i is a function of (seed, i); from one mask, or from the mixture of all."""
     known, conditions = known_of(model, given), _alone(model, where)
-    rows = model.draw(some.stop - some.start, seed, given=known, where=conditions, first=some.start)
+    rows = model.draw(some.stop - some.start, seed, mask, given=known, where=conditions, first=some.start)
     return names_of(model), model.schema.decode(rows)
 
 
@@ -132,12 +162,14 @@ def _alone(model: MADE, where: Conditions) -> list[Any] | None:
     return conditions
 
 
-def how_drawn(model: MADE, seed: int, given: Mapping[str, Any] | None, where: Conditions) -> dict[str, Any]:
+def how_drawn(
+    model: MADE, seed: int, given: Mapping[str, Any] | None, where: Conditions, mask: int | None = None
+) -> dict[str, Any]:
     """Return how sure it is that rows drawn follow from what is given, and log p of that."""
     known, conditions = known_of(model, given), _alone(model, where)
     if known is None and conditions is None:
         return {"method": "exact", "error": 0.0, "ess": None, "log_prob": 0.0}
-    evidence = evidence_given(model, known, where=conditions, seed=seed)
+    evidence = evidence_given(model, known, where=conditions, seed=seed, mask=mask)
     return {
         "method": str(Route(int(evidence.routes[0])).method),
         "error": plain(evidence.error)[0],
@@ -155,14 +187,21 @@ def known_of(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | N
     return known or None
 
 
-def completions(
-    model: MADE, rows: Rows, kind: str, number: int | None, seed: int, level: float, numbers: Any
-) -> tuple[Table, Columns]:
+def completions(model: MADE, rows: Rows, asked: CompleteRequest, numbers: Any) -> tuple[Table, Columns]:
     """Return rows filled in, those of a row one after the other, and how each row's answer was found."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
-        answer: Answer = model.complete(rows, kind, number, level=level, seed=seed, first=numbers)
-    names = [*names_of(model), *(intervals_of(model) if kind == "mean" else [])]
+        answer: Answer = model.complete(
+            rows,
+            asked.kind,
+            asked.number,
+            level=asked.level,
+            method=asked.method,
+            seed=asked.seed,
+            particles=asked.particles,
+            first=numbers,
+        )
+    names = [*names_of(model), *(intervals_of(model) if asked.kind == "mean" else [])]
     found = {
         "log_prob": plain(answer.log_prob),
         "method": [str(method) for method in answer.method],

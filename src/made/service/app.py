@@ -167,12 +167,16 @@ class _Service:
         served = self._served(name)
         kind, body = kind_of(request), await request.body()
         objects: list[Any] | None = None
-        per_column = request.query_params.get("per_column", "").lower() in ("1", "true")
         if kind == tables.JSON:
             asked = checked(ScoreRequest, body)
-            objects, per_column = asked.rows, per_column or asked.per_column
+            objects = asked.rows
             self._check_number(len(objects))
-        if objects is not None and len(objects) <= _FEW_ROWS and not per_column:
+        else:
+            settings: dict[str, Any] = {**request.query_params, "rows": [{}]}
+            asked = checked(ScoreRequest, json.dumps(settings).encode())
+        per_column = asked.per_column or request.query_params.get("per_column", "").lower() in ("1", "true")
+        has_more = per_column or asked.in_ordering is not None
+        if objects is not None and len(objects) <= _FEW_ROWS and not has_more:
             found = await self.batcher.ask(served, objects, len(objects))
             if isinstance(found, dict):
                 self.metrics.rows.labels("scored").inc(len(objects))
@@ -184,7 +188,7 @@ class _Service:
         compute, what = self.batcher.compute, "score" if rows.is_complete else "estimate"
 
         def part(some: slice) -> answers.Columns:
-            return answers.scores(served, answers.rows_at(rows, some), some.start)
+            return answers.scores(served, answers.rows_at(rows, some), some.start, particles=asked.particles)
 
         columns = await in_portions(request, compute, answers.portions(len(rows), what), part)
         if per_column:
@@ -193,6 +197,13 @@ class _Service:
                 return answers.odd(served, answers.rows_at(rows, some))
 
             columns |= await in_portions(request, compute, answers.portions(len(rows), "odd"), odd)
+        if asked.in_ordering is not None:
+            mask = asked.in_ordering
+
+            def steps(some: slice) -> answers.Columns:
+                return answers.in_ordering(served, answers.rows_at(rows, some), mask)
+
+            columns |= await in_portions(request, compute, answers.portions(len(rows), "score"), steps)
         self.metrics.rows.labels("scored").inc(len(rows))
         return table_response(request, columns)
 
@@ -204,11 +215,13 @@ class _Service:
 
         def part(some: slice) -> answers.Table:
             self.metrics.rows.labels("drawn").inc(some.stop - some.start)
-            return answers.samples(served.model, some, seed, asked.given, asked.where)
+            return answers.samples(served.model, some, seed, asked.given, asked.where, asked.mask)
 
-        how = partial(answers.how_drawn, served.model, seed, asked.given, asked.where)
+        how = partial(answers.how_drawn, served.model, seed, asked.given, asked.where, asked.mask)
         about = {"seed": seed, **await self.batcher.compute(how)}
         places = answers.portions(asked.n, "sample")
+        if asked.mask is not None:
+            about |= {"mask": asked.mask, "ordering": answers.ordering_of(served.model, asked.mask)}
         return await streamed(request, self.batcher.compute, places, part, about)
 
     async def complete(self, name: str, request: Request) -> Response:
@@ -231,15 +244,7 @@ class _Service:
 
         def part(some: slice) -> answers.Table:
             numbers = np.arange(some.start, some.stop)
-            table, found = answers.completions(
-                served.model,
-                answers.rows_at(rows, some),
-                asked.kind,
-                asked.number,
-                asked.seed,
-                asked.level,
-                numbers,
-            )
+            table, found = answers.completions(served.model, answers.rows_at(rows, some), asked, numbers)
             self.metrics.rows.labels("completed").inc(each * (some.stop - some.start))
             done.append(found)
             return table

@@ -40,6 +40,11 @@ Value = StrictBool | StrictInt | StrictFloat | StrictStr | None
 Row = dict[str, Value]
 Number = StrictInt | StrictFloat | StrictStr
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="The same seed gives the same answer.")]
+Particles = Annotated[
+    int,
+    Field(ge=2, le=N_PARTICLES, description="Of an estimate, per row and mask: fewer are faster."),
+]
+Mask = Annotated[int, Field(ge=0, lt=2**31, description="Number of a mask of the model, from 0.")]
 
 
 class _Request(BaseModel):
@@ -94,6 +99,10 @@ class ScoreRequest(_Request):
 
     rows: list[Row] = Field(min_length=1)
     per_column: bool = Field(False, description="Also which entry of a row is odd, and what was expected.")
+    in_ordering: Mask | None = Field(
+        None, description="Also log p of each entry of complete rows given those before it, under this mask."
+    )
+    particles: Particles = N_PARTICLES
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"rows": [{"age": 39, "sex": "Male"}]}]}
@@ -107,6 +116,9 @@ class SampleRequest(_Request):
     seed: Seed | None = Field(None, description="Without one it is drawn, and said in the answer.")
     given: Row = Field(default_factory=dict, description="Observed values by column.")
     where: Conditions
+    mask: Mask | None = Field(
+        None, description="Draw under this mask alone, whose ordering is in the answer; else from all."
+    )
 
 
 class CompleteRequest(_Request):
@@ -117,6 +129,10 @@ class CompleteRequest(_Request):
     number: int | None = Field(None, ge=1, description="With draw: completions of each row.")
     seed: Seed = 0
     level: float = Field(0.8, gt=0, lt=1, description="With mean: share between low and high.")
+    method: Literal["auto", "exact", "given-first"] = Field(
+        "auto", description="given-first: exact, under orderings that begin with what is known."
+    )
+    particles: Particles = N_PARTICLES
 
 
 class ConditionalRequest(_Request):

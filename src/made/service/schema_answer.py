@@ -39,6 +39,7 @@ def schema_of(served: Served) -> dict[str, Any]:
         "columns": columns,
         "variables": [_variable(column) for column in schema.modelled],
         "orderings": _orderings(served),
+        "n_masks": served.model.n_masks,
         "context": [schema.names[place] for place in schema.context_places],
         "image_shape": schema.image_shape,
         "left_out": [{"name": name, "why": why} for name, why in schema.left_out],

@@ -59,8 +59,10 @@ def encode_objects(model: MADE, objects: Objects, *, to_fill: bool = False) -> R
     if not objects:
         raise InputError(f"{_SOURCE} is empty: give at least one row")
     names = list(dict.fromkeys(name for own in objects for name in own))
-    if not names:
-        names = [column.name for column in model.schema.table]
+    own_names = [column.name for column in model.schema.table]
+    # Columns without a header are found by their place: all of them have to be there.
+    if not names or (not model.schema.is_named and set(names) <= set(own_names)):
+        names = own_names
     table = np.empty((len(objects), len(names)), dtype=object)
     for row, own in enumerate(objects):
         table[row] = [own.get(name) for name in names]
