@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from fitted import add_options, features_of, fit, fit_job, fold_at, model_at, versions
 from jobs import Job, read, run_jobs
 from made.queries.density import Askable, States
-from made.queries.given_rest import Distribution, distribution_given_rest
+from made.queries.entry_distribution import Distribution
+from made.queries.given_rest import distribution_given_rest
 from made.queries.numeric_conditional import FAR
 from made.queries.value_sets import value_sets
 from made.queries.weighted import weighted_quantiles

@@ -30,12 +30,12 @@ def test_a_narrow_screen_needs_no_scrolling_to_the_side(opened, address, view):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_docs_are_of_the_service_itself(opened, address):
+def test_docs_are_of_the_service_itself(opened, address, serious_faults):
     page = opened(f"{address}/docs", viewport={"width": 390, "height": 844})
     page.get_by_role("heading", name="POST /models/NAME/conditional", exact=True).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.get_by_text("Observed values by column.").count() >= 1
-    assert faults(page) == []
+    assert serious_faults(page) == []
 
 
 def test_dark_is_dark(opened, address):
@@ -48,22 +48,11 @@ def test_dark_is_dark(opened, address):
     assert colours["dark"] < 150
 
 
-def faults(page):
-    """Return the serious faults of accessibility that axe finds."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs made[browser]")
-    found = axe.Axe().run(page).response["violations"]
-    return [
-        (own["id"], [node["html"] for node in own["nodes"][:3]])
-        for own in found
-        if own["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_nothing_stands_in_the_way_of_assistive_technology(opened, address, view, scheme):
+def test_nothing_stands_in_the_way_of_assistive_technology(opened, address, view, scheme, serious_faults):
     page = shown(opened, address, view, color_scheme=scheme)
-    assert faults(page) == []
+    assert serious_faults(page) == []
 
 
 def test_a_token_is_asked_for_and_forgotten_with_the_tab(opened, serving, tmp_path):

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from made.service.app import create_app
 from made.service.models import Models
-from made.service.page_files import PageFiles
+from made.service.page_files import PAGES, PageFiles
 
 
 def test_files_have_their_types_and_a_policy(client):
@@ -57,7 +57,12 @@ def test_nothing_else_is_read(client, path):
 
 def test_the_page_is_open_and_what_it_asks_is_not():
     with TestClient(create_app(Models([]), tokens=["correct-horse"])) as client:
-        assert all(client.get(address).status_code == 200 for address in PageFiles().addresses)
+        for address in PageFiles().addresses:
+            answer = client.get(address)
+            assert answer.status_code == (401 if address in PAGES else 200)
+            assert answer.headers.get("www-authenticate") == ("Bearer" if address in PAGES else None)
+            known = client.get(address, headers={"authorization": "Bearer correct-horse"})
+            assert (known.status_code, known.content) == (200, answer.content)
         for address in ("/models", "/openapi.json", "/metrics", "/page/none.js"):
             assert client.get(address).status_code == 401
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, BoolArray, Floats, States
-from made.queries.given_rest import Distribution, are_listed, few_given_rest
+from made.queries.entry_distribution import Distribution
+from made.queries.given_rest import are_listed, few_given_rest
 from made.queries.value_sets import value_sets
 from made.queries.work import index
 from made.variables.rows import Rows

@@ -13,7 +13,6 @@ does not depend on the rows beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, BoolArray, Density, Floats, States
+from made.queries.entry_distribution import Distribution, GivenRest, mean_of
 from made.queries.quadrature import panel_rule
 from made.queries.query import N_PARTICLES, inference_of
 from made.queries.value_sets import ValueSet
@@ -33,14 +33,7 @@ from made.variables.numeric import Numeric
 from made.variables.region import Region
 from made.variables.rows import Rows
 
-__all__ = [
-    "Distribution",
-    "GivenRest",
-    "are_listed",
-    "distribution_given_rest",
-    "few_given_rest",
-    "given_rest",
-]
+__all__ = ["are_listed", "distribution_given_rest", "few_given_rest", "given_rest"]
 
 # Panels of the rule end at these normal scores of u; values of more than that are not listed but sampled.
 _EDGES = [-np.inf, -3.0, -1.5, 0.0, 1.5, 3.0, np.inf]
@@ -50,81 +43,6 @@ _FEW_LISTED = 32
 # Where an integral may change an answer by more, in nats, it is computed anew on finer panels; also where it
 # is off by more than a share of itself, under any mask: a peak may then lie between the nodes.
 _TOLERANCE, _MOST_OFF = 0.01, 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class Distribution:
-    """The distribution of one column given all other entries, row by row.
-
-    Attributes
-    ----------
-    codes, bodies : (n, S) int64 arrays
-        Values as a model has them: all that there are, or nodes. Bodies are 0 where a column is discrete.
-    weights : (n, S) float64 array
-        Their probabilities; those of a row sum to 1.
-    is_listed : bool
-        The values are all that there are, the same in every row.
-    """
-
-    codes: IntArray
-    bodies: IntArray
-    weights: Floats
-    is_listed: bool
-
-
-@dataclass(frozen=True, eq=False)
-class GivenRest(Distribution):
-    """The distribution of one column given all other entries, row by row, and the value that is there.
-
-    Attributes
-    ----------
-    codes, bodies, weights, is_listed
-        As in `Distribution`; the weights of a row whose own value is not listed sum to less than 1.
-    log_prob : (n,) float64 array
-        log p(x_d | all other entries) in nats, of the value that is there.
-    surprise : (n,) float64 array
-        By how many nats that is below the mean of what values drawn from the distribution have.
-    """
-
-    log_prob: Floats
-    surprise: Floats
-
-    def __getitem__(self, some: IntArray) -> GivenRest:
-        """Return the answers for some of the rows."""
-        return GivenRest(
-            self.codes[some],
-            self.bodies[some],
-            self.weights[some],
-            self.is_listed,
-            self.log_prob[some],
-            self.surprise[some],
-        )
-
-    def averaged(self, each: int) -> GivenRest:
-        """Return the mean of the distributions of every `each` rows in succession."""
-        n = len(self.log_prob) // each
-        log_prob = np.logaddexp.reduce(self.log_prob.reshape(n, each), axis=1) - np.log(each)
-        if self.is_listed:
-            weights = self.weights.reshape(n, each, -1).mean(axis=1)
-            with np.errstate(divide="ignore"):
-                surprise = _mean(weights, np.log(weights)) - log_prob
-            return GivenRest(self.codes[::each], self.bodies[::each], weights, True, log_prob, surprise)
-        typical = (self.surprise + self.log_prob).reshape(n, each).mean(axis=1)
-        codes, bodies = self.codes.reshape(n, -1), self.bodies.reshape(n, -1)
-        weights = (self.weights / each).reshape(n, -1)
-        return GivenRest(codes, bodies, weights, False, log_prob, typical - log_prob)
-
-    @staticmethod
-    def cat(parts: Sequence[GivenRest]) -> GivenRest:
-        """Join the answers for successive rows; those for one at least."""
-        return GivenRest(
-            np.concatenate([part.codes for part in parts]),
-            np.concatenate([part.bodies for part in parts]),
-            np.concatenate([part.weights for part in parts]),
-            parts[0].is_listed,
-            np.concatenate([part.log_prob for part in parts]),
-            np.concatenate([part.surprise for part in parts]),
-        )
 
 
 def given_rest(
@@ -267,7 +185,7 @@ class _Column:
         log_prob = np.minimum(log_prob - log_rest, 0.0)
         each = joint - log_rest[:, None]
         weights = np.exp(each)
-        return GivenRest(codes, bodies, weights, True, log_prob, _mean(weights, each) - log_prob)
+        return GivenRest(codes, bodies, weights, True, log_prob, mean_of(weights, each) - log_prob)
 
     def of_integral(self, log_prob: Floats, particles: int) -> GivenRest:
         """Answer from the scores of the atoms, and the integral over the body."""
@@ -281,8 +199,8 @@ class _Column:
             given[poor] = log_prob[poor] - self._evidence(poor, particles)
         # A density within the body has other units than the masses of atoms: the two are compared apart.
         which = np.hstack([found.of_atoms, of_body[:, None]]) - log_rest[:, None]
-        within = _mean(np.exp(_less(found.of_nodes, of_body[:, None])), found.log_density)
-        typical = _mean(np.exp(which), which) + np.where(self._entries[0] == 0, within, 0.0)
+        within = mean_of(np.exp(_less(found.of_nodes, of_body[:, None])), found.log_density)
+        typical = mean_of(np.exp(which), which) + np.where(self._entries[0] == 0, within, 0.0)
         weights = np.exp(np.hstack([found.of_atoms, found.of_nodes]) - log_rest[:, None])
         return GivenRest(found.codes, found.bodies, weights, False, given, typical - given)
 
@@ -292,7 +210,7 @@ class _Column:
         # What is known of the sum is no more than the sum.
         log_rest = np.maximum(np.logaddexp.reduce(others, axis=1), log_prob)
         log_prob, weights = log_prob - log_rest, _shares(others)
-        typical = _mean(weights, joint - log_rest[:, None])
+        typical = mean_of(weights, joint - log_rest[:, None])
         return GivenRest(codes, np.zeros_like(codes), weights, False, log_prob, typical - log_prob)
 
     @cached_property
@@ -449,9 +367,3 @@ def _less(logs: Floats, others: Floats) -> Floats:
     """Return logs less others; what is impossible, -inf, stays so whatever the others are."""
     difference: Floats = np.subtract(logs, others, where=logs > -np.inf, out=np.full(logs.shape, -np.inf))
     return difference
-
-
-def _mean(weights: Floats, logs: Floats) -> Floats:
-    """Return the means (n,) of numbers that may be -inf where their weight is 0."""
-    means: Floats = (weights * np.where(weights > 0, logs, 0.0)).sum(axis=1)
-    return means

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from made.queries.density import Askable, Floats, States
-from made.queries.given_rest import Distribution, GivenRest, given_rest
+from made.queries.entry_distribution import Distribution, GivenRest
+from made.queries.given_rest import given_rest
 from made.queries.query import N_PARTICLES, inference_of
 from made.queries.value_sets import ValueSet, value_sets
 from made.queries.weighted import completions, weighted_quantiles

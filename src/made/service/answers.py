@@ -46,7 +46,7 @@ Conditions = Sequence[str | Where]
 Columns = dict[str, list[Any]]
 Table = tuple[list[str], NDArray[Any]]
 # Rows are answered in portions: other requests have their turn between two of them.
-_ROWS_AT_ONCE = {"score": 2_048, "estimate": 16, "complete": 16, "sample": 2_000, "odd": 4}
+_ROWS_AT_ONCE = {"score": 2_048, "estimate": 16, "complete": 16, "mean": 4, "sample": 2_000, "odd": 4}
 # Points of the density of a number that are sent.
 _MOST_POINTS = 201
 

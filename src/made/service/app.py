@@ -22,7 +22,7 @@ from made.service.batcher import Batcher, FullError
 from made.service.columns import columns_given
 from made.service.guard import Guard, Metrics
 from made.service.models import Models, Served
-from made.service.page_files import PageFiles
+from made.service.page_files import PAGES, PageFiles
 from made.service.requests import (
     ColumnsRequest,
     CompleteRequest,
@@ -94,7 +94,12 @@ def create_app(
         redoc_url=None,
     )
     app.add_middleware(
-        Guard, limits=limits, tokens=tokens, metrics=service.metrics, open_paths=page.addresses
+        Guard,
+        limits=limits,
+        tokens=tokens,
+        metrics=service.metrics,
+        open_paths=page.addresses,
+        asking_paths=PAGES,
     )
     service.add_routes(app)
     page.add_routes(app)
@@ -249,7 +254,7 @@ class _Service:
             done.append(found)
             return table
 
-        places = answers.portions(len(rows), "complete", each=each)
+        places = answers.portions(len(rows), "mean" if asked.kind == "mean" else "complete", each=each)
         about = {"seed": asked.seed}
         return await streamed(request, self.batcher.compute, places, part, about, lambda: joined(done))
 

@@ -94,6 +94,8 @@ class Guard:
     metrics : Metrics
     open_paths : collection of str
         What is answered without a token too, beside `/healthz`: the files of the page, which hold no secret.
+    asking_paths : collection of str
+        Those of them that ask people for the token: without one they come with the status 401.
     """
 
     def __init__(
@@ -103,9 +105,10 @@ class Guard:
         tokens: Sequence[str],
         metrics: Metrics,
         open_paths: Collection[str] = (),
+        asking_paths: Collection[str] = (),
     ) -> None:
         self._app, self._limits, self._metrics = app, limits, metrics
-        self._open = _OPEN | frozenset(open_paths)
+        self._open, self._asking = _OPEN | frozenset(open_paths), frozenset(asking_paths)
         self._tokens = [token.encode() for token in tokens]
         self._n = 0
 
@@ -115,10 +118,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         status, began = 500, time.monotonic()
+        is_asking = scope["path"] in self._asking and not self._may_ask(scope)
 
         async def counted(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                if is_asking and message["status"] == 200:
+                    challenge = (b"www-authenticate", b"Bearer")
+                    message = {**message, "status": 401, "headers": [*message["headers"], challenge]}
                 status = message["status"]
             await send(message)
 
@@ -139,8 +146,8 @@ class Guard:
 
     def _refusal(self, scope: Any) -> tuple[int, str, dict[str, str]] | None:
         """Return the status, the reason and the headers of a refusal; None where there is none."""
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        if self._tokens and scope["path"] not in self._open and not self._is_known(headers):
+        headers = _headers_of(scope)
+        if scope["path"] not in self._open and not self._may_ask(scope):
             return 401, "a token is needed: Authorization: Bearer TOKEN", {"www-authenticate": "Bearer"}
         if self._n > self._limits.max_requests:
             reason = f"{self._limits.max_requests} requests are worked on already: try again"
@@ -150,8 +157,11 @@ class Guard:
             return 413, self._too_large, {}
         return None
 
-    def _is_known(self, headers: dict[bytes, bytes]) -> bool:
-        kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+    def _may_ask(self, scope: Any) -> bool:
+        """Return whether a request brings a token, or none is asked for."""
+        if not self._tokens:
+            return True
+        kind, _, token = _headers_of(scope).get(b"authorization", b"").partition(b" ")
         # All are compared, each in constant time: how long it takes says nothing about any.
         found = [hmac.compare_digest(token.strip(), own) for own in self._tokens]
         return kind.lower() == b"bearer" and any(found)
@@ -190,6 +200,10 @@ class Guard:
     @property
     def _too_large(self) -> str:
         return f"the body is larger than {self._limits.max_megabytes:g} MB: send fewer rows at a time"
+
+
+def _headers_of(scope: Any) -> dict[bytes, bytes]:
+    return {name.lower(): value for name, value in scope["headers"]}
 
 
 class _TooLargeError(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
-__all__ = ["PageFiles"]
+__all__ = ["PAGES", "PageFiles"]
 
 _FOLDER = Path(__file__).parent / "page"
 _KINDS = {
@@ -17,8 +17,8 @@ _KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Pages with an address of their own; all other files are below /page/.
-_PAGES = {"/": "index.html", "/docs": "docs.html"}
+#: Pages with an address of their own; all other files are below /page/.
+PAGES = {"/": "index.html", "/docs": "docs.html"}
 # Nothing is loaded from elsewhere, nothing in the text of a page is run, and no other page shows this one.
 _POLICY = "; ".join(
     (
@@ -54,7 +54,7 @@ class PageFiles:
             for path in sorted(_FOLDER.rglob("*"))
             if path.suffix in _KINDS
         }
-        self._files = {address: found.pop(name) for address, name in _PAGES.items()}
+        self._files = {address: found.pop(name) for address, name in PAGES.items()}
         self._files |= {f"/page/{name}": own for name, own in found.items()}
 
     @property
@@ -64,7 +64,7 @@ class PageFiles:
 
     def add_routes(self, app: FastAPI) -> None:
         """Add a route for each file to an application; the description of the service leaves them out."""
-        for route in (*_PAGES, "/page/{file:path}"):
+        for route in (*PAGES, "/page/{file:path}"):
             app.add_api_route(route, self._answer, methods=["GET", "HEAD"], include_in_schema=False)
 
     async def _answer(self, request: Request) -> Response:
