@@ -24,16 +24,16 @@ test-browser: $(VENV)/installed-browser  ## test the page of made serve in Chrom
 	@$(BIN)/python -m pytest -n 2 tests/browser
 
 test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind, and kill 240 runs (an hour)
-	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_TEST_KILLS=40 MADE_TEST_MACHINES=long $(BIN)/python -m pytest -n 2 --hypothesis-profile long
+	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 MADE_TEST_KILLS=40 MADE_TEST_MACHINES=long $(BIN)/python -m pytest -n 2 --hypothesis-profile long
 
 # Atheris has wheels for some Pythons and systems; where there is none, inputs are drawn without its guidance.
-fuzz: $(VENV)/installed-dev  ## feed FUZZ (10000) inputs each to what reads files, and 2,000 command lines (hours)
+fuzz: $(VENV)/installed-dev  ## feed FUZZ (10000) inputs each to what reads files, 2,000 command lines and 10,000 requests (hours)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP_INSTALL) --only-binary atheris -e '.[fuzz]' || \
 		echo "fuzz: atheris cannot be installed for this Python: inputs are drawn without its guidance"
 	@failed=; for target in model schema data checkpoint; do \
 		$(BIN)/python tests/fuzz/guided.py $$target --inputs $(FUZZ) || failed="$$failed $$target"; \
 	done; if test -n "$$failed"; then echo "fuzz: faults in:$$failed"; exit 1; fi
-	@MADE_FUZZ_TABLES=500 MADE_FUZZ_COMMANDS=2000 $(BIN)/python -m pytest -n 2 tests/fuzz
+	@MADE_FUZZ_TABLES=500 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 $(BIN)/python -m pytest -n 2 tests/fuzz
 
 test-processors: $(VENV)/installed-dev  ## run the tests of the compiled loops as on processors with AVX2 or less
 	@$(BIN)/python benchmarks/processors.py avx2 -m pytest -n 2 tests/kernels
