@@ -113,3 +113,9 @@ def test_categories_are_those_of_the_type():
     assert cast(pandas, series_of(pandas, "x", ["a", "z"]), [kind]).dtype != kind
     assert cast(polars, series_of(polars, "x", ["a", "z"]), [polars.Enum(["a"])]).dtype == polars.String
     assert cast(polars, series_of(polars, "x", [0.5, 2.25]), [polars.Decimal(10, 2)]).dtype.is_decimal()
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_a_type_of_pandas_does_not_hold_stay_floats():
+    for column in (pandas.Series([-5.0, None]), pandas.Series([1e20, 3.0])):
+        assert cast(pandas, column, [pandas.UInt64Dtype()]).dtype == column.dtype

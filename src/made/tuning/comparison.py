@@ -274,7 +274,7 @@ class Comparison:
         of_each = [
             own.training["epochs"]
             * (n / own.training.get("batch_size", n))
-            * max(own.model.get("hidden", (512,)))
+            * max(own.model.get("hidden", (512,)), default=1)
             for own in self.plan.candidates
         ]
         for rung in self.plan.rungs:

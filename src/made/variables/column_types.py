@@ -184,7 +184,7 @@ def cast(library: Any, column: Any, kinds: Sequence[Any]) -> Any:
         if categories is not None and not set(column.dropna()) <= set(categories):
             continue
         try:
-            with np.errstate(over="ignore"):  # what is too large is seen below
+            with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is seen below
                 typed = column.cast(kind) if is_polars else column.astype(kind)
             if _holds(typed, column, is_polars=is_polars):
                 return typed
