@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 # Tests run side by side, one per core: threads beside them would wait for each other, five times as long.
@@ -253,3 +257,31 @@ def draw_model() -> Callable[..., Any]:
         )
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def serve_process() -> Callable[..., Any]:
+    """A function that runs ``made serve`` until a block ends, and gives its port, the process, its lines."""
+
+    @contextmanager
+    def serve(
+        runs: Iterable[Path], *options: str, env: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[int, subprocess.Popen[str], list[str]]]:
+        command = [sys.executable, "-m", "made", "serve", *map(str, runs), "--port", "0", *options]
+        environment = {**os.environ, **(env or {})}
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        try:
+            assert process.stderr is not None
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                if found := re.search(r"answers at http://127\.0\.0\.1:(\d+)", line):
+                    break
+            else:
+                pytest.fail(f"it ended: {lines}")
+            yield int(found[1]), process, lines
+        finally:
+            process.kill()
+            process.wait()
+
+    return serve

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -75,36 +72,24 @@ def model(runs: dict[str, Path]) -> made.MADE:
     return made.load(runs["people"])
 
 
-@contextmanager
-def served(runs: Iterable[Path], *options: str) -> Iterator[str]:
-    """Run ``made serve`` until the block ends, and give its address."""
-    command = [sys.executable, "-m", "made", "serve", *map(str, runs), "--port", "0", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if found := re.search(r"answers at (http://127\.0\.0\.1:\d+)", line):
-                break
-        else:
-            pytest.fail(f"it ended: {lines}")
-        yield found[1]
-    finally:
-        process.kill()
-        process.wait()
+@pytest.fixture(scope="session")
+def serve(serve_process: Callable[..., Any]) -> Callable[..., AbstractContextManager[str]]:
+    """A function that serves runs until the block ends, and gives the address."""
+
+    @contextmanager
+    def serve(runs: Iterable[Path], *options: str) -> Iterator[str]:
+        with serve_process(runs, *options) as (port, _, _):
+            yield f"http://127.0.0.1:{port}"
+
+    return serve
 
 
 @pytest.fixture(scope="session")
-def serve() -> Callable[..., AbstractContextManager[str]]:
-    """A function that serves runs until the block ends."""
-    return served
-
-
-@pytest.fixture(scope="session")
-def serving(runs: dict[str, Path]) -> Callable[..., AbstractContextManager[str]]:
+def serving(
+    runs: dict[str, Path], serve: Callable[..., AbstractContextManager[str]]
+) -> Callable[..., AbstractContextManager[str]]:
     """A function that serves the table and the images, with options of ``made serve``."""
-    return lambda *options: served(runs.values(), *options)
+    return lambda *options: serve(runs.values(), *options)
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
 
@@ -21,29 +17,9 @@ from made.cli import main
 
 
 @pytest.fixture
-def serving(run):
-    """A function that runs ``made serve`` until the block ends, and gives its address and the process."""
-
-    @contextmanager
-    def started(*options, env=None):
-        command = [sys.executable, "-m", "made", "serve", str(run), "--port", "0", *options]
-        process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
-        )
-        try:
-            lines = []
-            for line in process.stderr:
-                lines.append(line)
-                if found := re.search(r"answers at http://127\.0\.0\.1:(\d+)", line):
-                    break
-            else:
-                pytest.fail(f"it ended: {lines}")
-            yield int(found[1]), process, lines
-        finally:
-            process.kill()
-            process.wait()
-
-    return started
+def serving(run, serve_process):
+    """A function that runs ``made serve`` until the block ends, and gives port, process and lines."""
+    return lambda *options, **settings: serve_process([run], *options, **settings)
 
 
 def post(port, path, body, **headers):

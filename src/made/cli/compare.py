@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from made.cli.console import drift_table, tell, tell_rejected
-from made.cli.options import DataDir, Device, Run, load_run
+from made.cli.options import AsJson, DataDir, Device, Run, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -44,9 +44,7 @@ def compare(
     ] = 256,
     worst: Annotated[int, typer.Option(help="How many of the least likely rows of B are named.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
-    ] = False,
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     device: Device = "cpu",
 ) -> None:

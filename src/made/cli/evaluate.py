@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from made.cli.console import masks_table, orders_table, parse_counts, score_table, tell
-from made.cli.options import DataDir, Device, Run, Split, load_run
+from made.cli.options import AsJson, DataDir, Device, Run, Split, load_run
 from made.support.errors import InputError
 from made.support.progress import counting
 
@@ -48,9 +48,7 @@ def evaluate(
             "--out", "-o", metavar="FILE", help="Picture of --masks [masks_averaged.png beside the model]."
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
-    ] = False,
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     device: Device = "cpu",
 ) -> None:

@@ -43,6 +43,8 @@ Where = Annotated[
     ),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
 # What stands for a cluster behind --ray, and is no file.
 _ADDRESS = re.compile(r"auto|local|ray://.+|[^/\\\s]+:\d+")
 

@@ -66,7 +66,7 @@ def can_be_redrawn(model: Askable, rows: Rows) -> BoolArray:
 
 
 def redrawn(model: Askable, rows: Rows, starts: States) -> Iterator[Redrawn]:
-    """Run the chains of some rows, and yield what each unknown column may be.
+    """Run the chains of incomplete rows, and yield the distribution of each unknown column.
 
     The uniforms are the same for all rows, so that an answer depends on its row alone.
 

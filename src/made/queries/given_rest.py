@@ -38,7 +38,7 @@ __all__ = ["are_listed", "distribution_given_rest", "few_given_rest", "given_res
 # Panels of the rule end at these normal scores of u; values of more than that are not listed but sampled.
 _EDGES = [-np.inf, -3.0, -1.5, 0.0, 1.5, 3.0, np.inf]
 _MOST_LISTED, _N_SAMPLED = 4096, 1024
-# Where few values are to do, so many are listed.
+# Up to this number all values are listed, where an answer over few values is asked for.
 _FEW_LISTED = 32
 # Where an integral may change an answer by more, in nats, it is computed anew on finer panels; also where it
 # is off by more than a share of itself, under any mask: a peak may then lie between the nodes.

@@ -81,13 +81,13 @@ class Completions:
         found: Floats = 1 / (self.weights**2).sum(axis=1)
         return found
 
-    def picked(self, number: int, some: NDArray[np.intp]) -> States:
-        """Return completions of some of the rows, as many of each as said, picked evenly by their weights."""
+    def picked(self, number: int, chosen: NDArray[np.intp]) -> States:
+        """Return `number` completions of each chosen row, picked evenly by their weights."""
         states, n = States.of(self.rows), self.weights.shape[1]
-        shares = np.cumsum(self.weights[some], axis=1)
+        shares = np.cumsum(self.weights[chosen], axis=1)
         ends = (np.arange(number) + 0.5) / number * shares[:, -1:]
         picks = (shares[:, None, :] < ends[:, :, None]).sum(axis=2).clip(max=n - 1)
-        return states[(some[:, None] * n + picks).ravel()]
+        return states[(chosen[:, None] * n + picks).ravel()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +214,7 @@ class _Found:
         self.means, self.low, self.high = np.full((3, *self.unknown.shape), np.nan)
 
     def add_all(self, found: Completions) -> None:
-        """Add what weighted completions of some rows say."""
+        """Add the distributions that weighted completions give."""
         states, shape = States.of(found.rows), found.weights.shape
         for d, _ in self.variables.columns():
             wanted = np.flatnonzero(self.unknown[found.places, d])

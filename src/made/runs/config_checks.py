@@ -41,6 +41,11 @@ def _list_of(check: Check, least: int = 0) -> Check:
     return lambda value: isinstance(value, list) and len(value) >= least and all(map(check, value))
 
 
+def _has_layers(model: Any) -> bool:
+    """Return whether the hidden layers of a candidate are a list of one at least, as made writes them."""
+    return _is_object(model) and _list_of(lambda size: is_whole(size, 1), 1)(model.get("hidden", [1]))
+
+
 def _is_place(value: Any) -> bool:
     return _is_text(value) or is_whole(value)
 
@@ -82,7 +87,7 @@ _PLAN: dict[str, Check] = {
 }
 _CANDIDATE: dict[str, Check] = {
     "about": _is_text,
-    "model": _is_object,
+    "model": _has_layers,
     "training": lambda own: _is_object(own) and is_whole(own.get("epochs"), 1),
     "is_tree": _is_bool,
     "is_copula": _is_bool,

@@ -124,7 +124,7 @@ class Consistency:
                 "follows its ordering, or fit with --orderings fresh for questions in any"
             )
         learned = self.orders.value - self.alone.value
-        noise = 3 * (self.orders.error if self.orders.error == self.orders.error else 0.0)
+        noise = 0.0 if math.isnan(self.orders.error) else 3 * self.orders.error
         if self.trained_for != "fresh orderings" and learned > noise:
             return (
                 f"A random ordering costs {price}, {learned:.2f} of them because training had only "

@@ -224,7 +224,7 @@ def drift_between(
         columns.append(ColumnDrift(name, min(p_values.values()), p_values, difference, new_labels[d]))
 
     def evidence(place: int) -> float:
-        # Partners of a column that has changed look odd too: it is told from them by its own values.
+        # Columns that depend on a changed one look odd as well; its own values tell it from them.
         name = names[place]
         last = "given_rest" if (name, "given_rest") in log_p else "given_before"
         return log_p[name, "values"] + log_p[name, last]

@@ -33,8 +33,8 @@ class Features:
     given_before : (n, D) float64 array
         log p of each entry of these given those before it, the mean over masks.
     given_rest : (m, D) float64 array
-        log p of each entry given all others, less its mean over what the entry might be, of some complete
-        rows.
+        log p of each entry given all others, less the mean of that over its distribution, of the first m
+        complete rows.
     numbers : sequence of D (k,) float64 arrays or None
         Of numeric columns the values of all rows; NaN where an entry is missing or unknown.
     labels : sequence of D (k,) int64 arrays

@@ -25,6 +25,7 @@ from made.variables.constraints import constraints_of
 from made.variables.rows import Rows
 
 __all__ = [
+    "SHARES",
     "completions",
     "conditional",
     "how_drawn",
@@ -34,6 +35,7 @@ __all__ = [
     "odd",
     "ordering_of",
     "portions",
+    "quantiles_of",
     "rows_at",
     "rows_of",
     "samples",
@@ -47,6 +49,8 @@ Columns = dict[str, list[Any]]
 Table = tuple[list[str], NDArray[Any]]
 # Rows are answered in portions: other requests have their turn between two of them.
 _ROWS_AT_ONCE = {"score": 2_048, "estimate": 16, "complete": 16, "mean": 4, "sample": 2_000, "odd": 4}
+#: Shares whose quantiles of a number are sent.
+SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # Points of the density of a number that are sent.
 _MOST_POINTS = 201
 
@@ -232,9 +236,11 @@ def conditional(
     known = known_of(served.model, given)
     if known or where or particles != N_PARTICLES:
         return _conditional(served.model, variable, known, where, particles)
-    if variable not in served.marginals:
-        served.marginals[variable] = _conditional(served.model, variable, None, (), particles)
-    return served.marginals[variable]
+    key = ("conditional", variable)
+    if key not in served.derived:
+        served.derived[key] = _conditional(served.model, variable, None, (), particles)
+    found: dict[str, Any] = served.derived[key]
+    return found
 
 
 def _conditional(
@@ -264,19 +270,20 @@ def _of_number(found: NumericConditional) -> dict[str, Any]:
     at = np.arange(len(found.nodes))
     if len(at) > _MOST_POINTS and not found.is_grid:
         at = np.unique(np.linspace(0, len(at) - 1, _MOST_POINTS).round().astype(np.int64))
-    shares = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
     return {
         "values": plain(found.nodes[at]),
         "masses" if found.is_grid else "densities": plain(found.heights[at]),
         "atoms": [{"value": value, "probability": p} for value, p in found.atoms.items()],
         "p_missing": found.p_missing,
         "mean": plain([found.mean])[0],
-        "quantiles": [
-            {"share": share, "value": value}
-            for share, value in zip(shares, plain([found.quantile(share) for share in shares]), strict=True)
-        ],
+        "quantiles": quantiles_of(plain([found.quantile(share) for share in SHARES])),
         "error": found.error,
     }
+
+
+def quantiles_of(values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return quantiles at `SHARES` as they are sent."""
+    return [{"share": share, "value": value} for share, value in zip(SHARES, values, strict=True)]
 
 
 def rows_of(table: Table) -> list[dict[str, Any]]:

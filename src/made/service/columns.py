@@ -18,6 +18,7 @@ from made.model import MADE
 from made.queries.density import Floats
 from made.queries.query import Query, encoded_given
 from made.queries.weighted import completions, floats_of, in_means, weighted_quantiles
+from made.service.answers import SHARES, quantiles_of
 from made.service.models import Served
 from made.service.tables import plain
 from made.support.errors import InputError
@@ -27,7 +28,6 @@ from made.variables.rows import Rows
 
 __all__ = ["Weighted", "columns_given", "edges_of"]
 
-_SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # Bars of a number, and the share of its marginal that lies beyond them at either end.
 _BARS, _BEYOND = 40, 0.002
 # Rows that stand for the marginals, and the most entries that these have.
@@ -137,10 +137,11 @@ class _Marginal:
     @staticmethod
     def of(served: Served) -> _Marginal:
         """Return those of a model, which are found once."""
-        if "columns" not in served.derived:
+        key = ("columns",)
+        if key not in served.derived:
             number = _bounded(_FOR_MARGINALS, served.model)
-            served.derived["columns"] = _Marginal(Weighted.given(served.model, {}, None, number))
-        own: _Marginal = served.derived["columns"]
+            served.derived[key] = _Marginal(Weighted.given(served.model, {}, None, number))
+        own: _Marginal = served.derived[key]
         return own
 
     def edges_of(self, block: Numeric, d: int) -> Floats:
@@ -191,14 +192,12 @@ def _number(block: Numeric, found: Weighted, d: int, edges: Floats) -> dict[str,
     place[(codes != 0) | (place < 0) | (place >= len(edges) - 1)] = -1
     masses, errors = found.shares(place, len(edges) - 1)
     there = ~is_missing
-    quantiles: list[Any] = [None] * len(_SHARES)
+    quantiles: list[Any] = [None] * len(SHARES)
     mean = None
     if found.weights[there].sum() > 0:
         own, weights = values[there], found.weights[there] / found.weights[there].sum()
         quantiles = plain(
-            weighted_quantiles(own[None], weights[None], np.array(_SHARES), interpolated=block.step is None)[
-                0
-            ]
+            weighted_quantiles(own[None], weights[None], np.array(SHARES), interpolated=block.step is None)[0]
         )
         mean = plain([in_means(found.model.variables, d, own) @ weights])[0]
     return {
@@ -210,8 +209,6 @@ def _number(block: Numeric, found: Weighted, d: int, edges: Floats) -> dict[str,
         ],
         "p_missing": found.share(is_missing)[0],
         "mean": mean,
-        "quantiles": [
-            {"share": share, "value": value} for share, value in zip(_SHARES, quantiles, strict=True)
-        ],
+        "quantiles": quantiles_of(quantiles),
         "error": plain(errors),
     }

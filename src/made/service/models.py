@@ -36,10 +36,8 @@ class Served:
         Log-probabilities of the held-out rows of its run, for percentiles.
     stamp : tuple
         What tells its file from the one that replaces it.
-    marginals : dict
-        Answers about a column given nothing, once they were asked for.
     derived : dict
-        What else is found once, and by whom, see `made.service.columns`.
+        What is found once, by who found it and what: see `answers.conditional` and `made.service.columns`.
     """
 
     name: str
@@ -47,8 +45,7 @@ class Served:
     model: MADE
     held_out: HeldOut | None
     stamp: tuple[int, ...]
-    marginals: dict[str, dict[str, Any]] = field(default_factory=dict)
-    derived: dict[str, Any] = field(default_factory=dict)
+    derived: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     @staticmethod
     def load(path: Path) -> Served:

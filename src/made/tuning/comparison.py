@@ -271,15 +271,12 @@ class Comparison:
     def _useful_workers(self) -> int:
         """Return how many processes there is work for, beside this one."""
         n, done, left, work = len(self.train), 0.0, len(self.plan.candidates), 0.0
-        try:
-            of_each = [
-                own.training["epochs"]
-                * (n / own.training.get("batch_size", n))
-                * max(own.model.get("hidden", (512,)), default=1)
-                for own in self.plan.candidates
-            ]
-        except (TypeError, ValueError, LookupError, ArithmeticError):
-            return 0  # of an edited file: what makes no sense is refused where the model is built
+        of_each = [
+            own.training["epochs"]
+            * (n / own.training.get("batch_size", n))
+            * max(own.model.get("hidden", (512,)))
+            for own in self.plan.candidates
+        ]
         for rung in self.plan.rungs:
             work += left * (rung.fraction - done) * sum(of_each) / len(of_each)
             done, left = rung.fraction, rung.n_kept

@@ -1,7 +1,7 @@
 // Rows drawn from the model, under the conditions that are held.
 
-import { isSuperseded } from "../api.js";
 import { download, fill, h } from "../dom.js";
+import { answerPlace, form } from "./answer_place.js";
 import { certainty, number } from "./format.js";
 import { rowsTable } from "./rows_table.js";
 
@@ -23,19 +23,10 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
     required: true,
     set: { value: kept.seed ?? 0 },
   });
-  const failure = h("p", { class: "failure", role: "alert", hidden: true });
-  const found = h("div", { class: "found" });
-  const form = h(
-    "form",
-    {
-      class: "form-line",
-      on: {
-        submit: (event) => {
-          event.preventDefault();
-          draw();
-        },
-      },
-    },
+  const { failure, found, guarded } = answerPlace();
+  const settings = form(
+    { class: "form-line" },
+    () => guarded(draw),
     h("label", {}, "Rows ", n),
     h("label", {}, "Seed ", seed),
     h("button", { class: "main" }, "Draw rows"),
@@ -46,28 +37,24 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
     state.set("draw", own);
     const body = { ...own, ...conditions.request() };
     share({ python: `model.sample(${own.n}, seed=${own.seed}${conditions.python()})`, path: "sample", body });
-    failure.hidden = true;
     fill(found, h("p", { class: "note" }, "drawing ..."));
-    try {
-      const answer = await api.ask("sample", body, { key: "draw" });
-      const names = schema.columns
-        .map((column) => column.name)
-        .filter((each) => !schema.context.includes(each));
-      const sure = certainty(answer, { inNats: true });
-      fill(
-        found,
-        h("p", { class: "note" }, `${heldText(answer)}: ${sure.text}`),
-        rowsTable(
-          names,
-          answer.rows.map((row) => names.map((each) => row[each])),
-          `${answer.rows.length} rows drawn, seed ${answer.seed}`,
-        ),
-        h("p", { class: "buttons" }, h("button", { on: { click: () => save(body) } }, "Download CSV")),
-      );
-      announce(`${answer.rows.length} rows are drawn`);
-    } catch (error) {
-      say(error);
-    }
+    const answer = await api.ask("sample", body, { key: "draw" });
+    const names = schema.columns
+      .map((column) => column.name)
+      .filter((each) => !schema.context.includes(each));
+    const sure = certainty(answer, { inNats: true });
+    const save = () => guarded(() => saved(body));
+    fill(
+      found,
+      h("p", { class: "note" }, `${heldText(answer)}: ${sure.text}`),
+      rowsTable(
+        names,
+        answer.rows.map((row) => names.map((each) => row[each])),
+        `${answer.rows.length} rows drawn, seed ${answer.seed}`,
+      ),
+      h("p", { class: "buttons" }, h("button", { on: { click: save } }, "Download CSV")),
+    );
+    announce(`${answer.rows.length} rows are drawn`);
   }
 
   function heldText({ log_prob: logProb }) {
@@ -78,20 +65,9 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
   }
 
   /** The same question again, answered as CSV: numbers are written as the service has them. */
-  async function save(body) {
-    try {
-      const answer = await api.post("sample", { body: JSON.stringify(body), accept: "text/csv" });
-      download(`${name}-drawn.csv`, await answer.text());
-    } catch (error) {
-      say(error);
-    }
-  }
-
-  function say(error) {
-    if (isSuperseded(error)) return;
-    fill(found);
-    failure.textContent = error.message;
-    failure.hidden = false;
+  async function saved(body) {
+    const answer = await api.post("sample", { body: JSON.stringify(body), accept: "text/csv" });
+    download(`${name}-drawn.csv`, await answer.text());
   }
 
   return {
@@ -99,10 +75,10 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
       "div",
       { class: "part" },
       h("p", { class: "note" }, "New rows, under what is held. The same seed gives the same rows."),
-      form,
+      settings,
       failure,
       found,
     ),
-    show: () => state.get("draw") && draw(),
+    show: () => state.get("draw") && guarded(draw),
   };
 }

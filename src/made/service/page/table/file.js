@@ -1,7 +1,7 @@
 // A CSV file, scored or completed, and offered again.
 
-import { isSuperseded } from "../api.js";
 import { download, fill, h } from "../dom.js";
+import { answerPlace, form } from "./answer_place.js";
 import { readCsv, writeCsv } from "./csv.js";
 import { rowsTable } from "./rows_table.js";
 
@@ -22,19 +22,10 @@ export function filePart({ api, announce, share }) {
     {},
     Object.entries(KINDS).map(([value, { title }]) => h("option", { value }, title)),
   );
-  const failure = h("p", { class: "failure", role: "alert", hidden: true });
-  const found = h("div", { class: "found" });
-  const form = h(
-    "form",
-    {
-      class: "form-line",
-      on: {
-        submit: (event) => {
-          event.preventDefault();
-          ask();
-        },
-      },
-    },
+  const { failure, found, guarded } = answerPlace();
+  const settings = form(
+    { class: "form-line" },
+    () => guarded(ask),
     h("label", {}, "CSV file ", file),
     h("label", {}, "What to do ", kind),
     h("button", { class: "main" }, "Send it"),
@@ -43,38 +34,30 @@ export function filePart({ api, announce, share }) {
   async function ask() {
     const [own] = file.files;
     const asked = KINDS[kind.value];
-    failure.hidden = true;
     fill(found, h("p", { class: "note" }, `${own.name} is answered ...`));
-    try {
-      share({ python: pythonCall(own.name, kind.value), path: asked.path, file: own.name });
-      const answer = await api.post(asked.path, {
-        body: own,
-        type: "text/csv",
-        accept: "text/csv",
-        key: "file",
-      });
-      const text = await answer.text();
-      const isScore = asked.path.startsWith("score");
-      const table = isScore ? beside(readCsv(await own.text()), readCsv(text)) : readCsv(text);
-      const name = own.name.replace(/(\.csv)?$/i, isScore ? "-scored.csv" : "-completed.csv");
-      const content = isScore ? writeCsv(table.names, table.rows) : text;
-      fill(
-        found,
-        h("p", { class: "note" }, isScore ? howSure(table) : "Filled in from what is known of each row."),
-        h(
-          "p",
-          { class: "buttons" },
-          h("button", { on: { click: () => download(name, content) } }, `Download ${name}`),
-        ),
-        rowsTable(table.names, table.rows, `${table.rows.length} rows`, 20),
-      );
-      announce(`${table.rows.length} rows are ${isScore ? "scored" : "completed"}`);
-    } catch (error) {
-      if (isSuperseded(error)) return;
-      fill(found);
-      failure.textContent = error.message;
-      failure.hidden = false;
-    }
+    share({ python: pythonCall(own.name, kind.value), path: asked.path, file: own.name });
+    const answer = await api.post(asked.path, {
+      body: own,
+      type: "text/csv",
+      accept: "text/csv",
+      key: "file",
+    });
+    const text = await answer.text();
+    const isScore = asked.path.startsWith("score");
+    const table = isScore ? beside(readCsv(await own.text()), readCsv(text)) : readCsv(text);
+    const name = own.name.replace(/(\.csv)?$/i, isScore ? "-scored.csv" : "-completed.csv");
+    const content = isScore ? writeCsv(table.names, table.rows) : text;
+    fill(
+      found,
+      h("p", { class: "note" }, isScore ? howSure(table) : "Filled in from what is known of each row."),
+      h(
+        "p",
+        { class: "buttons" },
+        h("button", { on: { click: () => download(name, content) } }, `Download ${name}`),
+      ),
+      rowsTable(table.names, table.rows, `${table.rows.length} rows`, 20),
+    );
+    announce(`${table.rows.length} rows are ${isScore ? "scored" : "completed"}`);
   }
 
   return {
@@ -86,7 +69,7 @@ export function filePart({ api, announce, share }) {
         { class: "note" },
         "Columns go by their names; others are passed over. The file goes to this service, and nowhere else.",
       ),
-      form,
+      settings,
       failure,
       found,
     ),

@@ -1,8 +1,8 @@
 // A row looked at: how probable it is, which entry is odd, and what was expected there.
 
-import { isSuperseded } from "../api.js";
 import { fill, h } from "../dom.js";
 import { pythonOf } from "../share.js";
+import { answerPlace, form } from "./answer_place.js";
 import { readRow } from "./read_row.js";
 import { rowField } from "./row_field.js";
 import { verdict } from "./verdict.js";
@@ -17,8 +17,7 @@ export function rowPart({ schema, api, state, announce, share }) {
     spellcheck: "false",
     placeholder: `${names.slice(0, 4).join(",")}${names.length > 4 ? ",..." : ""}`,
   });
-  const failure = h("p", { class: "failure", role: "alert", hidden: true });
-  const found = h("div", { class: "found" });
+  const { failure, found, guarded } = answerPlace();
   let drawn = 0;
 
   function put(row) {
@@ -28,18 +27,6 @@ export function rowPart({ schema, api, state, announce, share }) {
   function rowOf() {
     const entries = [...fields].map(([name, field]) => [name, field.value()]);
     return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
-  }
-
-  async function guarded(work) {
-    failure.hidden = true;
-    try {
-      await work();
-    } catch (error) {
-      if (isSuperseded(error)) return;
-      fill(found);
-      failure.textContent = error.message;
-      failure.hidden = false;
-    }
   }
 
   async function score() {
@@ -90,18 +77,9 @@ export function rowPart({ schema, api, state, announce, share }) {
     ),
     failure,
     found,
-    h(
-      "form",
-      {
-        class: "row-form",
-        "aria-label": "Entries of the row",
-        on: {
-          submit: (event) => {
-            event.preventDefault();
-            guarded(score);
-          },
-        },
-      },
+    form(
+      { class: "row-form", "aria-label": "Entries of the row" },
+      () => guarded(score),
       h("h2", {}, "Its entries"),
       h("p", { class: "note" }, "What is left empty is unknown."),
       h(
