@@ -54,7 +54,9 @@ def _broken(draw: Any, content: bytes) -> bytes:
 def _text(draw: Any, frame: polars.DataFrame) -> bytes:
     """Return a frame as CSV of one of many ways of writing it."""
     separator = draw(st.sampled_from([",", ";", "\t", "|"]))
-    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONE]))
+    # A gap in the only column would be an empty line without quotes, which the writer refuses.
+    unquoted = [csv.QUOTE_NONE] if frame.width > 1 else []
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, *unquoted]))
     text = io.StringIO()
     writer = csv.writer(
         text,

@@ -93,7 +93,7 @@ def _run(
 ) -> RunResult | History:
     folder, deadline = RunFolder(config.folder), deadline_in(config.max_time)
     find_recipe(config.recipe)
-    find_device(config.device)
+    ranks.check_device(find_device(config.device))
     for name, own in (("update", config.update), ("refit", config.refit)):
         if own:
             raise InputError(f"several ranks fit a model of their rows, once: leave --{name} out")

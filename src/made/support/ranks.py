@@ -20,11 +20,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from made.support.errors import InputError, reason_of
 from made.support.settings import check_settings, documented, setting
 from made.support.versions import VERSION
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["RANK_SETTINGS", "RankSettings", "Ranks", "is_launched", "quiet_torch", "together"]
 
@@ -93,6 +96,19 @@ class Ranks:
     def launch(self) -> str:
         """What tells this launch of all ranks from others; it stays as it is when ranks are restarted."""
         return f"{os.environ.get('TORCHELASTIC_RUN_ID', '')} {socket.gethostname()} {os.getppid()}"
+
+    def check_device(self, device: torch.device) -> None:
+        """Raise an `InputError` if this machine has fewer GPUs than ranks that are to use one."""
+        import torch
+
+        if device.type != "cuda" or "NCCL_HOSTID" in os.environ:  # whoever sets it says who shares a machine
+            return
+        here, there_are = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+        if here > there_are:
+            raise InputError(
+                f"{here} ranks on {socket.gethostname()} need a GPU each, and there are {there_are}: "
+                f"give torchrun --nproc-per-node {there_are}, or made fit --device cpu"
+            )
 
     def share(self, n: int, rank: int | None = None) -> tuple[int, int]:
         """Return where the share of a rank, by default of this one, begins and ends among n things.

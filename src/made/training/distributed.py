@@ -83,7 +83,7 @@ def fit_together(
     batches = ShareBatches(model, share, settings, _total)
     if not resume and ranks.of_one(lambda: model.at_initialization):
         batches.set_marginals(model)
-    held_out = None if valid is None else Batch.of(valid)
+    held_out = None if valid is None else Batch.of(valid.to(model.device))
     trainer = RankedTrainer(model, settings, batches, held_out, ranks, rank_settings)
     if resume:
         trainer.restore(
