@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser test-long fuzz test-processors lint audit bench bench-peers bench-cost bench-quality bench-ablations \
+.PHONY: help demo test test-browser test-image test-long fuzz test-processors lint audit bench bench-peers bench-cost bench-quality bench-ablations \
 	bench-unseen bench-defaults bench-tables bench-heads bench-columns bench-anomalies bench-synthetic clean
 
 help:  ## list the targets
@@ -22,6 +22,9 @@ test: $(VENV)/installed-dev  ## run all tests
 test-browser: $(VENV)/installed-browser  ## test the page of made serve in Chromium
 	@command -v chromium >/dev/null || $(BIN)/python -m playwright install chromium
 	@$(BIN)/python -m pytest -n 2 tests/browser
+
+test-image: $(VENV)/installed-dev  ## build and ask the image of made serve; without docker, run its commands
+	@$(BIN)/python deploy/check.py
 
 test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind, and kill 240 runs (an hour)
 	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 MADE_TEST_KILLS=40 MADE_TEST_MACHINES=long $(BIN)/python -m pytest -n 2 --hypothesis-profile long
