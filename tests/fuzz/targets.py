@@ -333,10 +333,11 @@ class Checkpoints(Target):
             return True
         return content is not None and name.count("/") == 2 and opened(content) is not None
 
-    def resumes(self, name: str, content: bytes | None) -> bool:
+    def resumes(self, name: str, content: bytes | None, minutes: float = 0.02) -> bool:
         """Go on with a copy of a run one of whose files is another, or missing; return whether that is done.
 
-        It ends with figures that are finite, or with one line and the files as they were.
+        It ends with figures that are finite, or with one line and the files as they were. What there is no
+        time for is not read.
         """
         run, _, file = name.partition("/")
         folder = self.folder / "copy" / run
@@ -347,7 +348,7 @@ class Checkpoints(Target):
         else:
             (folder / file).write_bytes(content)
         kept = {own: own.read_bytes() for own in folder.rglob("*") if own.suffix in (".safetensors", ".json")}
-        options = ["--resume", "--device", "cpu", "--quiet", "--minutes", "0.02"]
+        options = ["--resume", "--device", "cpu", "--quiet", "--minutes", str(minutes)]
         options += [] if run == "compared" else ["--epochs", "3"]
         code, err = _called(["fit", "-o", str(folder), *options])
         assert code in (0, 2), (code, err)

@@ -194,3 +194,10 @@ def test_categories_that_are_no_class_can_be_left_out():
     assert "secret" in str(schema.of_frame(frame).as_dict())
     assert "secret" not in str(schema.of_frame(frame, only_classes=True).as_dict())
     assert schema.of_frame(frame, only_classes=True).columns[0].dtype["categories"] == ["a", "b"]
+
+
+def test_numbers_for_names_come_back_as_they_were():
+    rows = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]] * 10)
+    for given, expected in (([0, -1, 7], [0, -1, 7]), ([0, 0, 3], [0, "0_2", 3])):
+        model = made.auto_fit(pandas.DataFrame(rows, columns=given), max_time=1)
+        assert list(model.sample(2).columns) == expected

@@ -125,8 +125,13 @@ def frame_of_values(schema: _Schema, columns: Sequence[NDArray[Any]], library: s
     own = frames.import_library(name)
     is_numbered = kind is not None and kind.is_numbered and name == "pandas"
     series = columns_in(own, schema, columns)
-    labels = [int(column.name) if is_numbered else column.name for column in schema.modelled_table]
+    labels = [_label(column.name) if is_numbered else column.name for column in schema.modelled_table]
     return own.DataFrame(dict(zip(labels, series, strict=True)))
+
+
+def _label(name: str) -> int | str:
+    """Return the number that a column had for a name: not that of "0_2", the second one called 0."""
+    return int(name) if name.removeprefix("-").isdecimal() else name
 
 
 def columns_in(library: Any, schema: _Schema, columns: Sequence[NDArray[Any]]) -> list[Any]:
