@@ -308,3 +308,28 @@ def test_a_fit_on_all_rows_in_the_end_is_said(here, call, tiny):
     assert settings_of(here / "new")["refit"] is True
     result = call("fit", "-o", "new", "--resume", "--refit", code=2)
     assert "--resume takes the settings of the run: leave --refit out" in result.err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_model_for_questions(here, call, tiny):
+    write(here / "rows.csv", np.random.default_rng(0).integers(0, 3, (200, 4)))
+    call("fit", "rows.csv", "-o", "new", "--for", "questions", *tiny)
+    settings = settings_of(here / "new")
+    assert settings["for_questions"] is True
+    assert settings["full"]["model"]["orderings"] == "fresh"
+    call("fit", "-o", "new", "--resume", "--epochs", "3")
+    assert settings_of(here / "new")["for_questions"] is True
+    for options, words in (
+        (["rows.csv", "-o", "other", "--for", "everything"], "--for takes questions"),
+        (["-o", "new", "--resume", "--for", "questions"], "leave --for out"),
+        (["rows.csv", "-o", "other", "--for", "questions", "--update", "new"], "leave --for out"),
+        (["rows.csv", "-o", "other", "--for", "questions", "--recipe", "dna"], "leave one of them out"),
+    ):
+        assert words in call("fit", *options, code=2).err
+    assert not (here / "other").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_images_for_questions_have_orderings_by_regions(here, call):
+    call("fit", "digits", "-o", "new", "--for", "questions", "--minutes", "0.02", "--quiet")
+    assert settings_of(here / "new")["full"]["model"]["ordering"] == "regions 8x8"

@@ -149,7 +149,7 @@ def test_given_first_makes_a_distribution(randomize, states):
 
 def test_given_first_needs_several_orderings(refused):
     for settings in ({}, {"connectivities": 4}, {"connectivities": "fresh"}):
-        with refused("several orderings", "orderings='fresh'", "another method"):
+        with refused("several orderings", "for_questions=True", "another method"):
             build(**settings).mask_set.given_first(np.zeros(5, dtype=int))
     with refused("no mask 3", "0..2"):
         build(orderings=3).mask_set.given_first(np.zeros(5, dtype=int), 3)

@@ -655,7 +655,7 @@ def test_given_first_conditional_is_that_of_such_orderings(small_one):
 def test_given_first_needs_several_orderings(refused, small_one):
     for name in ("one mask", "connectivities", "context"):
         small = small_one(name)
-        with refused("several orderings", "orderings='fresh'"):
+        with refused("several orderings", "for_questions=True"):
             made.marginal(small.model, [[None, 1, 0, 1]], method="given-first", **small.context)
         with refused("several orderings"):
             made.conditional(small.model, 0, method="given-first", **small.context)

@@ -143,3 +143,18 @@ def test_made_fit_and_python_give_the_same_model(quick, tmp_path):
     for name, tensor in own.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
     assert made.load(tmp_path / "run").settings() == again.settings()
+
+
+def test_a_model_for_questions_answers_with_what_is_known_first(refused):
+    rows = _rows(400)
+    model = made.auto_fit(rows[:300], rows[300:], for_questions=True, max_time=4)
+    assert model.mask_set.is_fresh
+    assert model.n_masks % 8 == 0  # two of them may be mixed
+    given = rows[300:].astype(float)
+    given[:, [0, 2, 5]] = np.nan
+    filled = made.complete(model, given, "joint", method="given-first").rows
+    assert (filled == rows[300:]).mean() > 0.9
+    with refused("recipe 'dna'", "for questions", "one of them"):
+        made.auto_fit(rows, for_questions=True, recipe="dna")
+    with refused("for_questions out"):
+        made.auto_fit(rows, update=model, for_questions=True)

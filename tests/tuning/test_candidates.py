@@ -9,8 +9,9 @@ import pytest
 import made
 from made.training.settings import TrainingSettings
 from made.tuning.candidates import candidates, when_set_by_hand
-from made.tuning.cost import bytes_of
+from made.tuning.cost import bytes_of, seconds_of
 from made.tuning.facts import Facts
+from made.tuning.plan import budget_for, plan_for
 from made.tuning.recipes import DEFAULT
 
 SIZES = [1, 50, 400, 2_000, 6_001, 50_000, 300_000, 10**7]
@@ -96,3 +97,29 @@ def test_what_is_tried_for_wide_tables_fits_into_memory(n_rows, n_features):
     for own in (*candidates(facts), *candidates(replace(facts, n_valid=0))):
         assert bytes_of(own, facts) < 4e9 + 16 * 256 * 2 * n_features
         assert min(own.model["hidden"]) >= 8
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+@pytest.mark.parametrize("image", [None, (8, 8), (28, 28)])
+def test_for_questions_all_candidates_learn_new_orderings_for_longer(n_rows, image):
+    asked = _facts(n_rows, image=image, for_questions=True)
+    tried = candidates(asked)
+    assert len({own.about for own in tried}) == len(tried)
+    for own in (*tried, when_set_by_hand(asked), *candidates(replace(asked, n_valid=0))):
+        settings = DEFAULT.model_settings(own.model)
+        assert settings["orderings"] == "fresh"
+        assert settings["fresh_masks"] == 8
+        assert TrainingSettings(**own.training).epochs <= 500
+    assert all(bytes_of(own, asked) > 0 and seconds_of(own, asked) > 0 for own in tried)
+    if image is not None and n_rows >= 50:
+        assert {own.model["ordering"] for own in tried} == {f"regions {image[0]}x{image[1]}"}
+        assert not any("field" in own.model for own in tried)  # a unit's place is another in every ordering
+    plain = candidates(replace(asked, for_questions=False, image=None))
+    assert tried[0].training["epochs"] >= min(plain[0].training["epochs"], 500)
+
+
+def test_a_plan_for_questions_has_a_larger_budget():
+    facts = _facts(5_000)
+    assert budget_for(replace(facts, for_questions=True)) > budget_for(facts)
+    assert budget_for(replace(facts, for_questions=True), 90) == budget_for(facts, 90)
+    assert plan_for(replace(facts, for_questions=True)).seconds > plan_for(facts).seconds

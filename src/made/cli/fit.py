@@ -115,6 +115,15 @@ def fit(
         bool,
         typer.Option("--refit", help="In the end, fit anew on training and validation rows together."),
     ] = False,
+    purpose: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="PURPOSE",
+            help="questions: a model that is asked in any ordering, what is known first; it takes longer to "
+            "fit, and eight passes to score.",
+        ),
+    ] = None,
     update: Annotated[
         str | None,
         typer.Option(
@@ -146,9 +155,11 @@ def fit(
         raise InputError("--recipe is empty: made recipes lists them")
     if context is not None and not context.strip(" ,"):
         raise InputError("--context names no column: name some, or leave it out")
+    if purpose not in (None, "questions"):
+        raise InputError(f"--for takes questions, got {purpose!r}")
     if resume:
         others = _given({"seed": seed, "recipe": recipe, "coding": coding, "context": context})
-        others |= _given({"update": update, "refit": refit or None})
+        others |= _given({"update": update, "refit": refit or None, "for": purpose})
         said: dict[str, Any] = {"column": column, "drop": drop, "schema": schema, "protect": protect}
         said |= {"group": group, "time": time}
         others |= {name: own for name, own in said.items() if own}
@@ -168,11 +179,13 @@ def fit(
             recipe=recipe or "default",
             context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
             choices=_choices(column, drop, schema, group=group, time=time, protect=protect),
+            for_questions=purpose == "questions",
             refit=refit,
             update=update,
         )
         if update is not None:
             own = {"recipe": recipe, "coding": coding, "context": context, "refit": refit or None}
+            own["for"] = purpose
             said = {"column": column or None, "drop": drop or None, "schema": schema}
             _check_update({**own, **said, "protect": protect or None})
     if minutes is not None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from made.masks.degrees import Connectivity, Mask, check_connectivity, draw_connectivity
 from made.masks.ordering import IntArray, check_ordering, natural, random, ranks_of
 from made.masks.receptive_field import ReceptiveField
+from made.masks.regions import N_SCANS, check_grid, of_regions, scan
 from made.support.checks import check_int
 from made.support.errors import InputError
 from made.support.uniforms import CONNECTIVITIES, ORDERINGS, Stream
@@ -43,8 +44,10 @@ class MaskSet:
         Sizes of the hidden layers.
     input_sizes, output_sizes : (D,) int arrays
         Input features and outputs of each variable.
-    ordering : "natural", "random", a permutation of 0..D-1, or a list of such
-        Of a list, all are used first, and `orderings` is their number if it is 1.
+    ordering : "natural", "random", "regions HxW", a permutation of 0..D-1, or a list of such
+        Of a list, all are used first, and `orderings` is their number if it is 1. By regions, for images of H
+        rows of W pixels: the first 8 (where they are fresh, those of the density) go line by line, along the
+        8 directions in turn; others are drawn as questions come, see `made.masks.regions`.
     orderings : int or "fresh"
         O.
     connectivity : "uniform", "even", (D - 1,) weights or the degrees themselves
@@ -78,10 +81,12 @@ class MaskSet:
     def __post_init__(self) -> None:
         """Check everything here; what follows trusts it."""
         if isinstance(self.ordering, str):
-            if self.ordering not in ("natural", "random"):
+            if self.ordering.startswith("regions"):
+                check_grid(self.ordering, self.n_variables)
+            elif self.ordering not in ("natural", "random"):
                 raise InputError(
-                    f"ordering is 'natural', 'random' or a permutation of 0..{self.n_variables - 1}, "
-                    f"got {self.ordering!r}"
+                    "ordering is 'natural', 'random', for images 'regions HxW', or a permutation of "
+                    f"0..{self.n_variables - 1}, got {self.ordering!r}"
                 )
         else:
             given = _check_orderings(self.ordering, self.n_variables)
@@ -158,7 +163,7 @@ class MaskSet:
         if self.orderings == 1:
             raise InputError(
                 "an ordering with the given variables first needs a model trained with several orderings: "
-                "fit with orderings='fresh', or use another method"
+                "fit with for_questions=True (--for questions), or use another method"
             )
         return self.reordered(groups, k)
 
@@ -240,12 +245,17 @@ class MaskSet:
         }
 
     def _ordering(self, number: int) -> IntArray:
+        stream = Stream(self.seed, ORDERINGS, number)
+        if isinstance(self.ordering, str) and self.ordering.startswith("regions"):
+            grid = check_grid(self.ordering, self.n_variables)
+            is_scan = number < (self.fresh_masks if self.orderings == FRESH else N_SCANS)
+            return scan(grid, number % N_SCANS) if is_scan else of_regions(grid, stream)
         if self.orderings != FRESH:
             if isinstance(self.ordering, np.ndarray) and number < len(self.ordering):
                 return np.asarray(self.ordering[number], dtype=np.int64)
             if number == 0 and isinstance(self.ordering, str) and self.ordering == "natural":
                 return natural(self.n_variables)
-        return random(self.n_variables, Stream(self.seed, ORDERINGS, number))
+        return random(self.n_variables, stream)
 
     def _connectivity(self, number: int) -> Connectivity:
         given = isinstance(self.connectivity, tuple)

@@ -51,6 +51,8 @@ class RunConfig:
         How candidates are compared, where they are.
     max_time : float, optional
         The budget in seconds; the run stops when it is over.
+    for_questions : bool
+        Whether a model is wanted that answers in any ordering.
     refit : bool
         Fit anew on training and validation rows together, once the length of the fit is known.
     together : mapping, optional
@@ -78,6 +80,7 @@ class RunConfig:
     chosen: str | None = None
     plan: Plan | None = None
     max_time: float | None = None
+    for_questions: bool = False
     refit: bool = False
     update: str | None = None
     partner: str | None = None
@@ -107,6 +110,7 @@ class RunConfig:
             "model": dict(self.model),
             "coding": self.coding,
             "training": dict(self.training),
+            **({"for_questions": True} if self.for_questions else {}),
             **({"refit": True} if self.refit else {}),
             **({} if self.together is None else {"together": dict(self.together)}),
             **({} if self.update is None else {"update": str(Path(self.update).resolve())}),
@@ -144,6 +148,7 @@ class RunConfig:
             chosen=settings.get("chosen"),
             plan=plan,
             partner=settings.get("partner"),
+            for_questions=settings.get("for_questions", False),
             refit=settings.get("refit", False),
             update=settings.get("update"),
             together=settings.get("together"),

@@ -59,6 +59,7 @@ _SETTINGS: dict[str, Check] = {
     "model": _is_object,
     "training": _is_object,
     "coding": _or_none(_is_text),
+    "for_questions": _is_bool,
     "refit": _is_bool,
     "update": _or_none(_is_text),
     "full": lambda own: _is_object(own) and _is_object(own.get("model")) and _is_object(own.get("training")),

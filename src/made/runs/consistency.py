@@ -121,14 +121,14 @@ class Consistency:
         if self.trained_for == "one ordering":
             return (
                 f"The model was trained under one ordering, so that a random one costs {price}: ask what "
-                "follows its ordering, or fit with --orderings fresh for questions in any"
+                "follows its ordering, or fit with --for questions for those in any"
             )
         learned = self.orders.value - self.alone.value
         noise = 0.0 if math.isnan(self.orders.error) else 3 * self.orders.error
         if self.trained_for != "fresh orderings" and learned > noise:
             return (
                 f"A random ordering costs {price}, {learned:.2f} of them because training had only "
-                f"{self.trained_for}: fit with --orderings fresh for questions in any ordering"
+                f"{self.trained_for}: fit with --for questions for those in any ordering"
             )
         if self.orders.value <= noise:
             return "No ordering is worse than the model itself: given-first answers can be used as they are"

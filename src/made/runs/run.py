@@ -278,6 +278,7 @@ def pipeline_of(config: RunConfig, dataset: data.Dataset) -> Pipeline:
         network=config.model,
         training=config.training,
         device=config.device,
+        for_questions=config.for_questions,
     )
 
 

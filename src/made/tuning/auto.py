@@ -59,6 +59,7 @@ def auto_fit(
     max_time: float | None = None,
     refit: bool = False,
     update: MADE | None = None,
+    for_questions: bool = False,
     device: str = "cpu",
     progress: bool = False,
 ) -> MADE:
@@ -105,6 +106,11 @@ def auto_fit(
         stays as it is, and it is not changed itself. The rows that it was fitted on are not seen again, and
         what they alone said is forgotten little by little: a model of all rows together is better, and takes
         longer.
+    for_questions : bool
+        Fit a model for questions in any ordering: it learns new orderings all along (of images those with
+        regions first), for longer. Answers with the observed columns first are then nearly as good as those
+        of a model that had learned that ordering alone; log p itself is a little worse, and takes eight
+        passes. See docs/queries.md for figures.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"auto"``: CUDA where there is one.
     progress : bool
@@ -136,11 +142,11 @@ def auto_fit(
     said = bool(columns or drop)
     if valid is not None and (group is not None or time is not None):
         raise InputError("validation rows are given, and nothing is left to split: leave group and time out")
-    others = said or protect or network or refit or recipe != DEFAULT.name
+    others = said or protect or network or refit or for_questions or recipe != DEFAULT.name
     if update is not None and (schema is not None or others):
         raise InputError(
             "a model that goes on keeps its columns and network: leave schema, columns, drop, protect, "
-            "network, recipe and refit out"
+            "network, recipe, refit and for_questions out"
         )
     if schema is not None and said:
         raise InputError("a schema says what the columns are: leave columns and drop out")
@@ -156,6 +162,7 @@ def auto_fit(
             network=network,
             training=training,
             device=device,
+            for_questions=for_questions,
         )
         if update is not None:
             own: dict[str, Any] = {"seed": seed, "training": training, "deadline": deadline}

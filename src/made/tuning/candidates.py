@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from made.data.image_shape import SHORTEST_SIDE
+from made.masks.mask_set import FRESH
 from made.tuning.facts import FEW_ROWS, FEWEST_VALID, Facts
 
 __all__ = ["Candidate", "candidates", "when_set_by_hand", "when_updated"]
@@ -56,6 +57,9 @@ _UNITS = (512, 1_600)
 _MOST_WEIGHTS = 2**26
 # Direct connections, at most: 64 MiB of weights, and as much for each moment, average and mask.
 _MOST_DIRECT = 2**24
+# Of a model for questions: how many times as many steps, the masks of its density, and for images the most
+# units of a layer, none of which stays at a place: with every ordering it sees others.
+_LONGER, _MASKS_FOR_QUESTIONS, _UNITS_FOR_QUESTIONS = 3, 8, 1_024
 _MANY_IMAGES = 20_000
 _STEPS_OF_IMAGES = (7_000, 8_000)
 
@@ -100,7 +104,9 @@ def candidates(facts: Facts) -> list[Candidate]:
     """
     if facts.n_valid < FEWEST_VALID:
         return [_unwatched(facts)]
-    image = facts.image if facts.image is not None and min(facts.image) >= SHORTEST_SIDE else None
+    image = _image_of(facts)
+    if facts.for_questions:
+        return _for_questions(facts, image)
     if image is not None and facts.n_rows > _MANY_IMAGES:
         return [_for_images(facts, image, 0.1), _for_tables(facts)[0]]
     tried = _for_tables(facts)
@@ -123,9 +129,8 @@ def when_set_by_hand(facts: Facts) -> Candidate:
     dropout = 0.5 if facts.n_rows <= _ROWS_FOR_ORDERINGS else 0.1
     training = _training(facts.n_rows, _STEPS_BY_HAND, _EPOCHS_BY_HAND)
     training |= {"patience": max(10, training["epochs"] // 5), "ema": 0.998}
-    return Candidate(
-        f"{dropout:.0%} of units dropped", {"dropout": dropout, **_without_direct(facts)}, training
-    )
+    network = {"dropout": dropout, **_without_direct(facts), **_orderings_of(facts)}
+    return Candidate(f"{dropout:.0%} of units dropped", network, training)
 
 
 def when_updated(n_rows: int) -> dict[str, Any]:
@@ -133,6 +138,41 @@ def when_updated(n_rows: int) -> dict[str, Any]:
     training = _training(n_rows, _STEPS_OF_UPDATE, _EPOCHS)
     training |= {"patience": max(10, round(0.4 * training["epochs"]))}
     return {**training, "schedule": "trapezoid", "learning_rate": _RATE_OF_UPDATE, "ema": 0.99}
+
+
+def _image_of(facts: Facts) -> tuple[int, int] | None:
+    """Return the shape of images that are no mere lines of pixels."""
+    return facts.image if facts.image is not None and min(facts.image) >= SHORTEST_SIDE else None
+
+
+def _orderings_of(facts: Facts) -> dict[str, Any]:
+    """Return the orderings of a model for questions; of any other none are set."""
+    if not facts.for_questions:
+        return {}
+    image = _image_of(facts)
+    by_region = {} if image is None else {"ordering": f"regions {image[0]}x{image[1]}"}
+    return {"orderings": FRESH, "fresh_masks": _MASKS_FOR_QUESTIONS, **by_region}
+
+
+def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidate]:
+    """Return networks that learn all orderings: they over-fit less than others, and take longer."""
+    orderings = _orderings_of(facts)
+    if image is not None:
+        width = min(max(2 * image[0] * image[1], _UNITS[0]), _UNITS_FOR_QUESTIONS)
+        training = _training(
+            facts.n_rows, _LONGER * _STEPS_OF_IMAGES[facts.n_rows > _MANY_IMAGES], _EPOCHS_BY_HAND
+        )
+        training |= {"patience": max(10, training["epochs"] // 5), "ema": 0.998, "learning_rate": 1.5e-3}
+        model = {"hidden": (width,) * 3, "dropout": 0.1, **_without_direct(facts), **orderings}
+        about = f"images of {image[0]} x {image[1]}: orderings by regions, three layers of {width:,}"
+        return [Candidate(about, model, training)]
+
+    def make(dropout: float, rate: float = 8e-3, decay: float | None = None) -> Candidate:
+        return _candidate(facts, dropout, rate, decay, **orderings)
+
+    if facts.n_rows > FEW_ROWS:
+        return [make(0.1, rate=4e-3), make(0.0, rate=4e-3)]
+    return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
 
 
 def _for_tables(facts: Facts) -> list[Candidate]:
@@ -190,7 +230,7 @@ def _candidate(
     widths = _WIDTHS_OF_VERY_FEW_ROWS if n_rows < _VERY_FEW_ROWS else _WIDTHS
     width = _narrowed(_up_to(widths, facts.n_features), facts)
     about = [
-        f"{orderings} orderings" if orderings > 1 else "",
+        f"{orderings} orderings" if orderings != 1 else "",
         f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
         f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped"
         if dropout
@@ -200,7 +240,8 @@ def _candidate(
         f"from the {'sharp ' if is_sharp else ''}Gaussian copula" if is_copula else "",
     ]
     is_long = inputs and facts.n_features <= _FEATURES_FOR_LONG
-    training = _training(n_rows, _STEPS_DROPPED_INPUTS if is_long else _up_to(_STEPS, n_rows), _EPOCHS)
+    steps = _STEPS_DROPPED_INPUTS if is_long else _up_to(_STEPS, n_rows)
+    training = _training(n_rows, steps * (_LONGER if facts.for_questions else 1), _EPOCHS)
     # A trapezoid gains most at its end: patience is for fits that over-fit.
     training |= {"patience": max(10, round(0.4 * training["epochs"]))}
     training |= {"schedule": "trapezoid", "learning_rate": rate, "ema": 0.99}

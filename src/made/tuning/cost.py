@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from made.masks.mask_set import FRESH
 from made.network.network import n_weights_of
 from made.training.memory import fit_bytes
 from made.training.settings import TrainingSettings
@@ -41,7 +42,10 @@ def seconds_of(candidate: Candidate, facts: Facts) -> float:
     in_use = _n_weights(candidate, facts, in_use=True)
     step = _STEP + _BLOCK * facts.n_blocks
     step += 3 * _PRODUCT * in_use * batch + _WEIGHT * in_use + _UNIT * n_units
-    n_masks = min(candidate.model.get("orderings", 1), TrainingSettings.valid_masks)
+    orderings = candidate.model.get("orderings", 1)
+    n_masks = (
+        TrainingSettings.valid_masks if orderings == FRESH else min(orderings, TrainingSettings.valid_masks)
+    )
     mask = _MASK + _MASK_OF_BLOCK * facts.n_blocks
     valid = n_masks * (mask + facts.n_valid * (_PRODUCT * in_use + _OUTPUT * facts.n_outputs))
     return float(n_steps * step + (epochs + 1) * valid)

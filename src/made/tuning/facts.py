@@ -49,6 +49,8 @@ class Facts:
         where it is unknown.
     image : (rows, columns), optional
         Shape of the images that the rows are, if they are.
+    for_questions : bool
+        Whether a model is wanted that answers in any ordering.
     """
 
     n_rows: int
@@ -61,6 +63,7 @@ class Facts:
     n_numbers: int = 0
     least_noise: float = math.nan
     image: tuple[int, int] | None = None
+    for_questions: bool = False
 
     @property
     def can_be_tree(self) -> bool:
@@ -79,6 +82,8 @@ class Facts:
         valid: Rows | None,
         tree: Callable[[], ChowLiuTree] | None = None,
         image: tuple[int, int] | None = None,
+        *,
+        for_questions: bool = False,
     ) -> Facts:
         """Return the facts about encoded rows.
 
@@ -93,6 +98,8 @@ class Facts:
             sizes are found.
         image : (rows, columns), optional
             Their shape, if they are images.
+        for_questions : bool
+            Whether a model is wanted that answers in any ordering.
         """
         row_type, entropy, gain = schema.row_type, math.nan, math.nan
         is_discrete = row_type.numbers is None
@@ -117,4 +124,5 @@ class Facts:
             entropy=round(entropy, 6),
             tree_gain=round(gain, 6),
             image=image,
+            for_questions=for_questions,
         )

@@ -11,6 +11,7 @@ from typing import Any
 from made.baselines import ChowLiuTree
 from made.model import MADE
 from made.support.devices import find_device
+from made.support.errors import InputError
 from made.support.resources import check_memory
 from made.training.fit import fit
 from made.training.history import History
@@ -45,6 +46,13 @@ class Pipeline:
         What replaces the recipe's settings.
     device : str
         Where to train.
+    for_questions : bool
+        Whether a model is wanted that answers in any ordering.
+
+    Raises
+    ------
+    InputError
+        If another recipe than the default one is named for such a model.
     """
 
     def __init__(
@@ -58,12 +66,19 @@ class Pipeline:
         network: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         device: str = "cpu",
+        for_questions: bool = False,
     ) -> None:
         # Fitted once, so that all models of the pipeline have the same columns.
         self._unfitted, self.schema = schema, schema.fitted(train)
         self.train, self.valid = train, valid
         self.seed, self.recipe, self.device = seed, recipe, device
         self.network, self.training = dict(network or {}), dict(training or {})
+        self.for_questions = for_questions
+        if for_questions and recipe != DEFAULT.name:
+            raise InputError(
+                f"recipe {recipe!r} says which orderings are learned, and so does a model for questions: "
+                "leave one of them out"
+            )
 
     def on(self, rows: Rows) -> Pipeline:
         """Return the same on other rows, all of which are trained on."""
@@ -94,7 +109,8 @@ class Pipeline:
     def facts(self) -> Facts:
         """What the choice of settings depends on."""
         tree = (lambda: self.tree) if self.is_open else None
-        return Facts.of(self.schema, self.train, self.valid, tree, self.image)
+        own = self.schema, self.train, self.valid, tree, self.image
+        return Facts.of(*own, for_questions=self.for_questions)
 
     def plan(self, max_time: float | None = None, *, refit: bool = False) -> Plan:
         """Return which settings are compared and how, for a budget in seconds.

@@ -26,9 +26,11 @@ _LAST = 1 / 2
 # Largest number of rows for which two finalists go to the end: their mixture may be better than either.
 _ROWS_FOR_FINALISTS = 20_000
 # Budgets in seconds: a time is worth the longest of them that it holds.
-_BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720)
+_BUDGETS = (1, 2, 5, 10, 20, 45, 90, 180, 360, 720, 1_440, 2_880)
 # By default, by the size of the data: bounds on rows times features, and budgets.
 _DEFAULT_BUDGETS = ((25_000, 20), (100_000, 90), (20_000_000, 180), (None, 720))
+# Of a model for questions, which is fitted for longer, times as long.
+_LONGER_FOR_QUESTIONS = 4
 # The part of a budget that a plan may take by its estimate, and a plan of a single candidate: other machines
 # are slower.
 _SHARE, _SHARE_OF_ONE = 0.6, 0.7
@@ -135,7 +137,8 @@ def budget_for(facts: Facts, max_time: float | None = None) -> int:
     if max_time is not None:
         return max((own for own in _BUDGETS if own <= max_time), default=_BUDGETS[0])
     size = facts.n_rows * facts.n_features
-    return next(own for bound, own in _DEFAULT_BUDGETS if bound is None or size <= bound)
+    own = next(own for bound, own in _DEFAULT_BUDGETS if bound is None or size <= bound)
+    return own * (_LONGER_FOR_QUESTIONS if facts.for_questions else 1)
 
 
 def plan_for(facts: Facts, max_time: float | None = None, *, refit: bool = False) -> Plan:

