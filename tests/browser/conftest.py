@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 import made
 from made.runs.folder import RunFolder
 from made.runs.held_out import HeldOut
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SECONDS = 60
 
