@@ -202,6 +202,28 @@ def test_a_row_has_its_context_among_its_entries(opened, address):
     assert page.get_by_role("group", name="Context").count() == 1
 
 
+def test_dates_and_images_have_fields_too(opened, serve, tmp_path):
+    """Columns of context whose names are numbers stay in their order."""
+    days = np.datetime64("2020-01-01T06:00", "us") + np.arange(300) * np.timedelta64(30, "h")
+    frame = polars.DataFrame({"when": days, "x": np.arange(300) % 3, "y": np.arange(300) % 2})
+    schema = made.infer_schema(frame).with_context(["when"])
+    made.auto_fit(frame, schema=schema, max_time=0.5).save(tmp_path / "dated.safetensors")
+    labels = [None] * 4 + [(7, 8, 9), None]
+    schema = made.Schema.of_classes([2, 2, 2, 2, 3, 4], labels, names=["a", "b", "c", "d", "10", "2"])
+    image = made.MADE(schema.with_context(["10", "2"]).with_image_shape((2, 2)), hidden=(4,))
+    image.save(tmp_path / "image.safetensors")
+    with serve([tmp_path / "dated.safetensors", tmp_path / "image.safetensors"]) as own:
+        page = opened(f"{own}/#model=dated")
+        assert re.fullmatch(r"2020-07-0\d \d\d:\d\d", field(page, "when").input_value())
+        card(page, "x")
+        assert page.locator("#last code").text_content() == "conditional"  # in Python a date is in its parts
+        page = opened(f"{own}/#model=image&view=image")
+        card(page, "a")
+        call = 'model.conditional("a", context=[7, 0])'
+        assert page.locator("#last code").text_content() == call
+        assert page.get_by_role("group", name="View").count() == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("part", ["columns", "draw"])
 def test_fields_stand_in_nobodys_way(opened, address, part, scheme, serious_faults):

@@ -55,7 +55,8 @@ export function contextFields({ columns, context }, state, changed) {
     request: () => (own.length ? { context: chosen } : {}),
     python() {
       if (hasDates) return null;
-      return own.length ? `, context=${pythonOf(Object.values(chosen))}` : "";
+      // Not the values of the object: names that are numbers come first there.
+      return own.length ? `, context=${pythonOf(context.map((name) => chosen[name]))}` : "";
     },
     text: () => context.map((name) => `${name} is ${chosen[name]}`).join(", "),
   };
@@ -73,5 +74,5 @@ function usual({ kind, values, low, high, step }) {
 function middleDate(low, high) {
   const middle = new Date((Date.parse(low) + Date.parse(high)) / 2);
   if (Number.isNaN(middle.valueOf())) return low ?? undefined;
-  return middle.toISOString().slice(0, low.length).replace("T", low.includes("T") ? "T" : " ");
+  return middle.toISOString().slice(0, Math.min(low.length, "YYYY-MM-DD hh:mm".length)).replace("T", " ");
 }
