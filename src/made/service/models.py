@@ -17,8 +17,8 @@ from made.support.errors import InputError
 
 __all__ = ["Models", "Served"]
 
-# Few rows are drawn by one loop, and many by another.
-_NUMBERS_OF_ROWS = (1, 32)
+# One row, few rows, and many are drawn by loops of their own.
+_NUMBERS_OF_ROWS = (1, 2, 32)
 _log = logging.getLogger(__name__)
 
 
