@@ -240,6 +240,13 @@ def test_the_context_of_other_rows_changes_no_row(small_one):
     assert not torch.equal(one[20:], other[20:])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_as_many_rows_as_context_has_columns_are_drawn_as_any_number_is(small_one, seed):
+    model = small_one("context").model
+    few, many = (model.sample(n, seed=seed, given={3: 1}, context=[0.5, -1.0]) for n in (2, 30))
+    assert torch.equal(many[:2], few)
+
+
 def test_how_many_rows_are_drawn_changes_none_that_is_estimated(randomize):
     """13 unknown bits come before the one that is given: too many states to sum over."""
     model = randomize(made.MADE(made.Bernoulli(14), (10,)))

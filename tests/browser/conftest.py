@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +18,8 @@ import pytest
 import made
 from made.runs.folder import RunFolder
 from made.runs.held_out import HeldOut
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SECONDS = 60
 
@@ -119,6 +124,27 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[..., Any]:
+    """A function that runs what a page has copied, as it stands, and gives the program and both answers."""
+
+    def run(page: Any) -> tuple[str, Any, Any]:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        texts = {}
+        for kind in ("curl", "Python"):
+            page.get_by_role("button", name=f"Copy as {kind}").click()
+            page.get_by_text(f"copied as {kind}", exact=True).wait_for()
+            texts[kind] = page.evaluate("navigator.clipboard.readText()")
+        (tmp_path / "asked.py").write_text(texts["Python"])
+        by_curl, by_python = (
+            json.loads(subprocess.run(command, capture_output=True, check=True, cwd=tmp_path).stdout)
+            for command in (["bash", "-c", f"{texts['curl'].strip()} -s"], [sys.executable, "asked.py"])
+        )
+        return texts["Python"], by_curl, by_python
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -8,35 +8,9 @@ import urllib.request
 from urllib.parse import quote
 
 import pytest
+from cards import bar, card, settled, shares
 
 CERTAINTY = re.compile(r"^(exact|integrated, error up to .*|estimated ± .*)$")
-
-
-def card(page, name):
-    """Return the card of a variable, once it is answered."""
-    found = page.locator(f'.card[data-variable="{name}"]')
-    found.scroll_into_view_if_needed()
-    settled(found)
-    return found
-
-
-def settled(found):
-    """Wait until a card shows the answer to what is held now."""
-    found.page.wait_for_timeout(250)  # questions wait for further changes
-    found.locator(".sure:not(:empty)").wait_for()
-    found.page.wait_for_function("card => !card.hasAttribute('aria-busy')", arg=found.element_handle())
-
-
-def bar(found, label):
-    """Return the tick of a value."""
-    return found.get_by_role("checkbox", name=re.compile(rf"^{label}\b"))
-
-
-def shares(found):
-    """Return the shares of a card's bars in percent, by label."""
-    labels = found.locator(".bar .label").all_text_contents()
-    texts = found.locator(".bar .share").all_text_contents()
-    return {label: float(re.sub(r"[^\d.]", "", own)) for label, own in zip(labels, texts, strict=True)}
 
 
 def asked(address, variable, what="conditionals", **held):
@@ -140,6 +114,46 @@ def test_missing_and_dates_are_held(opened, address):
     assert chips[0].startswith("pay is missing")
     assert chips[1].startswith("since (week) from 2020-06-01")
     assert page.locator(".card .failure:visible").count() == 0
+
+
+def test_not_missing_is_held_alone(opened, address):
+    page = opened(f"{address}/#model=people")
+    pay, job = card(page, "pay"), card(page, "job")
+    bar(pay, "not missing").check()
+    settled(job)
+    held = {"where": [{"column": "pay", "missing": False}]}
+    expected = asked(address, "job", **held)
+    of_label = dict(zip(expected["values"], expected["probabilities"], strict=True))
+    for label, share in shares(job).items():
+        assert share == pytest.approx(100 * of_label[label], abs=0.51)
+    assert page.locator(".chip").text_content().startswith("pay is not missing")
+    settled(pay)
+    assert shares(pay)["missing"] == 0
+    assert shares(pay)["not missing"] == 100
+    assert pay.locator(".band").count() == 0
+    again = opened(page.url)
+    assert bar(card(again, "pay"), "not missing").is_checked()
+    # A value, or a range, takes its place; and it takes theirs.
+    bar(card(page, "pay"), "missing").check()
+    settled(pay)
+    assert not bar(pay, "not missing").is_checked()
+    assert page.locator(".chip").text_content().startswith("pay is missing")
+    bar(pay, "not missing").check()
+    settled(pay)
+    assert not bar(pay, "missing").is_checked()
+    pay.get_by_label("pay from").fill("30")
+    pay.get_by_label("pay from").press("Enter")
+    settled(pay)
+    assert not bar(pay, "not missing").is_checked()
+    bar(pay, "not missing").focus()
+    page.keyboard.press("Space")
+    settled(pay)
+    assert pay.get_by_label("pay from").input_value() == ""
+    assert json.loads(page.evaluate("document.activeElement.dataset.key")) == {"missing": False}
+    page.keyboard.press("Escape")
+    settled(pay)
+    assert page.locator(".chip").count() == 0
+    assert bar(card(page, "age"), "not missing").count() == 0
 
 
 def test_values_beyond_the_first_are_behind_a_button(opened, address):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import polars
 import pytest
@@ -132,28 +130,6 @@ def test_a_file_is_completed(opened, address):
     refused.locator("#panel-file .failure").filter(has_text="hat").wait_for()
 
 
-@pytest.fixture
-def copied(address, tmp_path):
-    """A function that runs what a page has copied, as it stands, and gives the program and both answers."""
-
-    def run(page):
-        page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
-        texts = {}
-        for kind in ("curl", "Python"):
-            page.get_by_role("button", name=f"Copy as {kind}").click()
-            page.get_by_text(f"copied as {kind}", exact=True).wait_for()
-            texts[kind] = page.evaluate("navigator.clipboard.readText()")
-        (tmp_path / "asked.py").write_text(texts["Python"])
-        (tmp_path / "some.csv").write_text(FILE)
-        answers = [
-            subprocess.run(command, capture_output=True, check=True, text=True, cwd=tmp_path).stdout
-            for command in (["bash", "-c", f"{texts['curl'].strip()} -s"], [sys.executable, "asked.py"])
-        ]
-        return texts["Python"], *map(json.loads, answers)
-
-    return run
-
-
 def test_a_question_about_a_column_is_copied(opened, address, copied):
     page = opened(f"{address}/#model=people&where=" + json.dumps({"job": {"in": ["vet", "cook"]}}))
     page.locator('.card[data-variable="age"]').get_by_label("age from").focus()
@@ -173,7 +149,8 @@ def test_rows_drawn_are_copied(opened, address, copied):
     assert "model.sample(3, seed=5)" in program
 
 
-def test_a_file_is_asked_about_again(opened, address, copied):
+def test_a_file_is_asked_about_again(opened, address, copied, tmp_path):
+    (tmp_path / "some.csv").write_text(FILE)
     page = opened(f"{address}/#model=people&part=file")
     sent(page, FILE, "variable")
     _, by_curl, by_python = copied(page)

@@ -11,7 +11,6 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ NUMBERS = ["0", "-1", "1e999", "-1e308", "1e-400", "NaN", "-Infinity", "1" + "0"
 TEXTS = ["", " ", "age", "clerk", "age >= 30", "age >=", "job in {", "é😀", "x" * 5_000, "\\ud800", "1,5"]
 NAMES = ["age", "job", "pay", "since", "nobody", "", "é"]
 SOUND = {"age": "30", "job": '"clerk"', "pay": "31.5", "since": '"2020-05-05"'}
+CONTEXT = ["age", "job"]
 PLACES = ["people", "nobody", "..", "%2e%2e%2fetc", "people%00", "x" * 3_000, ""]
 
 
@@ -43,12 +43,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     age = draw.integers(17, 90, 200)
     table = {"age": age, "job": draw.choice(["clerk", "cook"], 200), "pay": draw.normal(30, 5, 200)}
     since = np.datetime64("2020-01-01") + draw.integers(0, 700, 200)
-    folder = tmp_path_factory.mktemp("requests") / "people"
-    folder.mkdir()
-    model = made.auto_fit(polars.DataFrame({**table, "since": since}), max_time=1.0)
-    model.save(folder / "model.safetensors")
+    folder, frame = tmp_path_factory.mktemp("requests"), polars.DataFrame({**table, "since": since})
+    schema = made.infer_schema(frame)
+    for name, own_schema in (("people", schema), ("given", schema.with_context(CONTEXT))):
+        (folder / name).mkdir()
+        model = made.auto_fit(frame, schema=own_schema, max_time=1.0)
+        model.save(folder / name / "model.safetensors")
     limits = Limits(max_seconds=600, max_rows=200, max_megabytes=0.5)
-    with TestClient(create_app(Models([Path(folder)]), limits)) as own:
+    with TestClient(create_app(Models([folder / "people", folder / "given"]), limits)) as own:
         yield own
 
 
@@ -58,6 +60,7 @@ class Bodies:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.odd = self.draw.choice([0.0, 0.0, 0.02, 0.1])
+        self.model = self.draw.choice(["people", "people", "given"])
         self.definitions: dict[str, Any] = {}
 
     def of(self, about: dict[str, Any], depth: int = 0) -> str:
@@ -84,6 +87,9 @@ class Bodies:
             members = {name: self.of(named.get(name, each or {}), depth + 1) for name in names}
             if isinstance(each, dict) and not self.odd:
                 members |= {name: SOUND[name] for name in names if name in SOUND}
+            if "context" in named and not self.odd:
+                own = CONTEXT if self.model == "given" else []
+                members["context"] = "{" + ", ".join(f'"{name}": {SOUND[name]}' for name in own) + "}"
             return "{" + ", ".join(f"{json.dumps(name)}: {own}" for name, own in members.items()) + "}"
         if kind == "string":
             return f'"{self.draw.choice(TEXTS if self.odd else ["age", "job"])}"'
@@ -143,7 +149,7 @@ def test_any_request_is_answered_or_refused_in_one_line(client):
         bodies.definitions = schema.get("$defs", {})
         is_json = kind == "application/json" or kind not in content
         body = bodies.of(schema).encode(errors="replace") if is_json else tables(draw, kind)
-        name = draw.choice(PLACES) if draw.random() < 0.1 else "people"
+        name = draw.choice(PLACES) if draw.random() < 0.1 else bodies.model
         accept = draw.choice(["*/*", "*/*", "text/csv", "application/vnd.apache.arrow.stream", "x"])
         query = draw.choice(["", "", "", "?per_column=1", "?kind=mean", "?number=3&seed=x", "?level=nan"])
         began = time.monotonic()

@@ -114,7 +114,9 @@ def _asked(
     if len(rows) not in (1, n):
         raise InputError(f"given holds {len(rows)} rows: one for all {n} rows to draw, or one each")
     # One thing given for all rows needs one answer; rows with their own are asked about one by one.
-    is_shared = _is_shared(given, context, n)
+    # Of a single column one entry per row, else one row; see `Context.rows`.
+    is_column = n > 1 and model.context.n_columns == 1 and np.shape(context) == (n,)
+    is_shared = not (_has_rows(given) or _has_rows(context) or is_column)
     particles = _PARTICLES_FOR_MANY if is_shared else N_PARTICLES
     question = Query.of(model, "auto", mask, seed, particles, MAX_STATES, where, recorded=is_recorded)
     rows = question.under_conditions(rows)
@@ -137,12 +139,13 @@ def evidence_given(
     where: Where | None = None,
     seed: int = 0,
     mask: int | Sequence[int] | None = None,
+    context: ArrayLike | Tensor | None = None,
 ) -> Evidence:
     """Return how probable what is given is: what rows that `sample_given` draws rest on, of one row.
 
     Parameters
     ----------
-    model, given, where, seed, mask
+    model, given, where, seed, mask, context
         As for `sample_given`.
 
     Examples
@@ -151,9 +154,7 @@ def evidence_given(
     >>> evidence_given(made.MADE(made.Bernoulli(3), hidden=(8,)), {1: 1}).log_prob.round(3)
     array([-0.693])
     """
-    recorded = given is not None
-    question = Query.of(model, "auto", mask, seed, _PARTICLES_FOR_MANY, MAX_STATES, where, recorded=recorded)
-    rows = question.under_conditions(encoded_given(model, given or {}))
+    question, rows, _ = _asked(model, 1, given, where, seed, mask, context)
     return question.complete(rows, "draw", np.zeros(1, dtype=np.int64))[2]
 
 
@@ -163,12 +164,6 @@ def from_frame(schema: Schema, given: Any, context: Any) -> tuple[Any, Any]:
         return given, context
     values, own = schema.table_of(given)
     return values, own if context is None else context
-
-
-def _is_shared(given: Any, context: Any, n: int) -> bool:
-    """Return whether one thing is given for all n rows, under one row of context."""
-    is_column = n > 1 and np.shape(context) == (n,)
-    return not (_has_rows(given) or _has_rows(context) or is_column)
 
 
 def _has_rows(given: Any) -> bool:

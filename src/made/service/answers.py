@@ -17,6 +17,7 @@ from made.queries.odd_entries import odd_entries
 from made.queries.query import MAX_STATES, N_PARTICLES, Query
 from made.queries.results import Answer, Conditional, Route
 from made.runs.completions import intervals_of, values_beside
+from made.service.context_row import context_names
 from made.service.models import Served
 from made.service.requests import CompleteRequest, Where
 from made.service.tables import Objects, as_objects, encode_together, plain
@@ -148,10 +149,11 @@ def samples(
     given: Mapping[str, Any] | None,
     where: Conditions,
     mask: int | None = None,
+    context: NDArray[Any] | None = None,
 ) -> Table:
     """Return rows drawn: row i is a function of (seed, i); from one mask, or from the mixture of all."""
-    known, conditions = known_of(model, given), _alone(model, where)
-    rows = model.draw(some.stop - some.start, seed, mask, given=known, where=conditions, first=some.start)
+    asked: dict[str, Any] = {"given": known_of(model, given), "where": _alone(model, where)}
+    rows = model.draw(some.stop - some.start, seed, mask, **asked, context=context, first=some.start)
     return names_of(model), model.schema.decode(rows)
 
 
@@ -167,13 +169,18 @@ def _alone(model: MADE, where: Conditions) -> list[Any] | None:
 
 
 def how_drawn(
-    model: MADE, seed: int, given: Mapping[str, Any] | None, where: Conditions, mask: int | None = None
+    model: MADE,
+    seed: int,
+    given: Mapping[str, Any] | None,
+    where: Conditions,
+    mask: int | None = None,
+    context: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """Return how sure it is that rows drawn follow from what is given, and log p of that."""
     known, conditions = known_of(model, given), _alone(model, where)
     if known is None and conditions is None:
         return {"method": "exact", "error": 0.0, "ess": None, "log_prob": 0.0}
-    evidence = evidence_given(model, known, where=conditions, seed=seed, mask=mask)
+    evidence = evidence_given(model, known, where=conditions, seed=seed, mask=mask, context=context)
     return {
         "method": str(Route(int(evidence.routes[0])).method),
         "error": plain(evidence.error)[0],
@@ -185,6 +192,9 @@ def how_drawn(
 def known_of(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return what is given without what is unknown; None where that is nothing."""
     known = {name: value for name, value in (given or {}).items() if value is not None}
+    for name in known:
+        if name in context_names(model):
+            raise InputError(f"given names {name!r}, on which this model is conditioned: put it in context")
     wrong = [name for name in known if name not in names_of(model)]
     if wrong:
         raise InputError(f"given names {wrong[0]!r}: the columns are {', '.join(names_of(model)[:20])}")
@@ -227,15 +237,17 @@ def conditional(
     given: Mapping[str, Any] | None,
     where: Conditions,
     particles: int = N_PARTICLES,
+    context: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """Return the distribution of one column given others, beside how it was found.
 
     Of classes ``values`` and ``probabilities``; of a number ``atoms``, and ``values`` with ``masses`` on a
-    grid or ``densities`` elsewhere, with its mean and quantiles. Given nothing it is found once.
+    grid or ``densities`` elsewhere, with its mean and quantiles. Given nothing it is found once, but for
+    models with context.
     """
     known = known_of(served.model, given)
-    if known or where or particles != N_PARTICLES:
-        return _conditional(served.model, variable, known, where, particles)
+    if known or where or context is not None or particles != N_PARTICLES:
+        return _conditional(served.model, variable, known, where, particles, context)
     key = ("conditional", variable)
     if key not in served.derived:
         served.derived[key] = _conditional(served.model, variable, None, (), particles)
@@ -244,11 +256,18 @@ def conditional(
 
 
 def _conditional(
-    model: MADE, variable: str, given: Mapping[str, Any] | None, where: Conditions, particles: int
+    model: MADE,
+    variable: str,
+    given: Mapping[str, Any] | None,
+    where: Conditions,
+    particles: int,
+    context: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoorEstimateWarning)
-        found = model.conditional(variable, given or {}, where=where_of(where), particles=particles)
+        found = model.conditional(
+            variable, given or {}, where=where_of(where), context=context, particles=particles
+        )
     about = {
         "variable": variable,
         "method": str(found.method),

@@ -20,6 +20,7 @@ import made
 from made.service import answers, tables
 from made.service.batcher import Batcher, FullError
 from made.service.columns import columns_given
+from made.service.context_row import context_of
 from made.service.guard import Guard, Metrics
 from made.service.models import Models, Served
 from made.service.page_files import PAGES, PageFiles
@@ -217,12 +218,13 @@ class _Service:
         served, asked = self._served(name), checked(SampleRequest, await request.body() or b"{}")
         self._check_number(asked.n)
         seed = secrets.randbits(32) if asked.seed is None else asked.seed
+        held = asked.given, asked.where, asked.mask, context_of(served.model, asked.context)
 
         def part(some: slice) -> answers.Table:
             self.metrics.rows.labels("drawn").inc(some.stop - some.start)
-            return answers.samples(served.model, some, seed, asked.given, asked.where, asked.mask)
+            return answers.samples(served.model, some, seed, *held)
 
-        how = partial(answers.how_drawn, served.model, seed, asked.given, asked.where, asked.mask)
+        how = partial(answers.how_drawn, served.model, seed, *held)
         about = {"seed": seed, **await self.batcher.compute(how)}
         places = answers.portions(asked.n, "sample")
         if asked.mask is not None:
@@ -261,14 +263,17 @@ class _Service:
     async def conditional(self, name: str, request: Request) -> Response:
         """Return the distribution of one column given others."""
         served, asked = self._served(name), checked(ConditionalRequest, await request.body())
-        work = partial(answers.conditional, served, asked.variable, asked.given, asked.where, asked.particles)
+        context = context_of(served.model, asked.context)
+        held = asked.given, asked.where, asked.particles, context
+        work = partial(answers.conditional, served, asked.variable, *held)
         return JSONResponse(await self.batcher.compute(work))
 
     async def conditionals(self, name: str, request: Request) -> Response:
         """Return the distributions of columns given others, estimated together."""
         served, asked = self._served(name), checked(ColumnsRequest, await request.body() or b"{}")
         known, where = answers.known_of(served.model, asked.given), answers.where_of(asked.where)
-        work = partial(columns_given, served, asked.variables, known or {}, where, asked.number)
+        context = context_of(served.model, asked.context)
+        work = partial(columns_given, served, asked.variables, known or {}, where, asked.number, context)
         return JSONResponse(await self.batcher.compute(work))
 
     def _served(self, name: str) -> Served:

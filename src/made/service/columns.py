@@ -7,7 +7,7 @@ are to follow while someone holds values are answered from a few thousand comple
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,9 @@ __all__ = ["Weighted", "columns_given", "edges_of"]
 _BARS, _BEYOND = 40, 0.002
 # Rows that stand for the marginals, and the most entries that these have.
 _FOR_MARGINALS, _MOST_ENTRIES = 16_384, 2**22
+# Contexts whose marginals are kept.
+_MOST_CONTEXTS = 4
+Values = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +58,13 @@ class Weighted:
     log_prob: float
 
     @staticmethod
-    def given(model: MADE, given: Mapping[str, Any], where: Where | None, number: int) -> Weighted:
-        """Complete what is given `number` times."""
+    def given(
+        model: MADE, given: Mapping[str, Any], where: Where | None, number: int, context: Values | None = None
+    ) -> Weighted:
+        """Complete what is given `number` times, under a row of context (C,)."""
         question = Query.of(model, "auto", None, 0, 2, 1, where)
-        model.context.rows(None, 1)  # refuses a model that is conditioned on something
         row = question.under_conditions(encoded_given(model, given))
+        row = replace(row, context=model.context.rows(context, 1))
         (found,) = completions(model, row, recorded=False, number=number)
         if not np.isfinite(found.log_prob[0]):
             raise InputError("the model gives what is held probability 0, as far as draws tell: release some")
@@ -92,7 +97,12 @@ class Weighted:
 
 
 def columns_given(
-    served: Served, variables: Sequence[str], given: Mapping[str, Any], where: Where | None, number: int
+    served: Served,
+    variables: Sequence[str],
+    given: Mapping[str, Any],
+    where: Where | None,
+    number: int,
+    context: Values | None = None,
 ) -> dict[str, Any]:
     """Return how columns are distributed given others.
 
@@ -106,12 +116,15 @@ def columns_given(
         What is given.
     number : int
         Of rows that stand for it.
+    context : (C,) array, optional
+        Of a model of p(x | c).
     """
     model = served.model
     places = [model.schema.variable(name) for name in variables] or range(model.variables.n_variables)
-    marginal = _Marginal.of(served)
+    marginal = _Marginal.of(served, context)
     number = _bounded(number, model)
-    found = Weighted.given(model, given, where, number) if given or where else marginal.rows
+    held = given or where
+    found = Weighted.given(model, given, where, number, context) if held else marginal.rows
     names = [column.name for column in model.schema.modelled]
     return {
         "method": "estimated",
@@ -135,13 +148,17 @@ class _Marginal:
     edges: dict[int, Floats] = field(default_factory=dict)
 
     @staticmethod
-    def of(served: Served) -> _Marginal:
-        """Return those of a model, which are found once."""
-        key = ("columns",)
-        if key not in served.derived:
+    def of(served: Served, context: Values | None = None) -> _Marginal:
+        """Return those of a model, which are found once; those of the contexts last asked for are kept."""
+        key = ("columns", *(() if context is None else context.tolist()))
+        own: _Marginal | None = served.derived.pop(key, None)
+        if own is None:
             number = _bounded(_FOR_MARGINALS, served.model)
-            served.derived[key] = _Marginal(Weighted.given(served.model, {}, None, number))
-        own: _Marginal = served.derived[key]
+            own = _Marginal(Weighted.given(served.model, {}, None, number, context))
+            kept = [other for other in served.derived if other[0] == "columns"]
+            for oldest in kept[: 1 - _MOST_CONTEXTS]:
+                del served.derived[oldest]
+        served.derived[key] = own
         return own
 
     def edges_of(self, block: Numeric, d: int) -> Floats:

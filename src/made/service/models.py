@@ -12,12 +12,13 @@ from typing import Any
 from made.model import MADE
 from made.runs.folder import RunFolder
 from made.runs.held_out import FILE, HeldOut
+from made.service.context_row import some_context
 from made.support.errors import InputError
 
 __all__ = ["Models", "Served"]
 
-# Few rows are drawn by one loop, and many by another.
-_NUMBERS_OF_ROWS = (1, 32)
+# One row, few rows, and many are drawn by loops of their own.
+_NUMBERS_OF_ROWS = (1, 2, 32)
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +46,7 @@ class Served:
     model: MADE
     held_out: HeldOut | None
     stamp: tuple[int, ...]
-    derived: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    derived: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     @staticmethod
     def load(path: Path) -> Served:
@@ -118,9 +119,10 @@ class Models:
 
 def _warm_up(model: MADE) -> None:
     """Have what is compiled be compiled now, once on a machine, and not at the first request."""
-    if model.context.n_columns == 0:
-        for n in _NUMBERS_OF_ROWS:
-            model.log_prob(model.draw(n, seed=0))
+    context = some_context(model)
+    for n in _NUMBERS_OF_ROWS:
+        rows = model.draw(n, seed=0, context=context)
+        model.log_prob(rows if context is None else model.rows(rows, context))
 
 
 def _file_of(path: Path) -> Path:

@@ -84,6 +84,13 @@ _TextOrWhere = Annotated[
     Annotated[str, Tag(TEXT)] | Annotated[Where, Tag(OBJECT)],
     Discriminator(lambda own: TEXT if isinstance(own, str) else OBJECT),
 ]
+Context = Annotated[
+    Row | None,
+    Field(
+        description="Of a model of p(x | c): the value of every context column, by name; of others nothing. "
+        "The schema of the model says which columns these are.",
+    ),
+]
 Conditions = Annotated[
     list[_TextOrWhere],
     Field(
@@ -116,6 +123,7 @@ class SampleRequest(_Request):
     seed: Seed | None = Field(None, description="Without one it is drawn, and said in the answer.")
     given: Row = Field(default_factory=dict, description="Observed values by column.")
     where: Conditions
+    context: Context = None
     mask: Mask | None = Field(
         None, description="Draw under this mask alone, whose ordering is in the answer; else from all."
     )
@@ -141,6 +149,7 @@ class ConditionalRequest(_Request):
     variable: str
     given: Row = Field(default_factory=dict, description="Observed values by column.")
     where: Conditions
+    context: Context = None
     particles: int = Field(N_PARTICLES, ge=1, le=100_000, description="Of an estimate, for each mask.")
 
 
@@ -150,4 +159,5 @@ class ColumnsRequest(_Request):
     variables: list[str] = Field(default_factory=list, description="By default all.")
     given: Row = Field(default_factory=dict, description="Observed values by column.")
     where: Conditions
+    context: Context = None
     number: int = Field(2_048, ge=64, le=16_384, description="Of weighted rows.")

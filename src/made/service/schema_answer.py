@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from made.service.context_row import context_names
 from made.service.models import Served
 from made.service.tables import plain
 from made.variables.column import NUMERIC, Column
+from made.variables.date_columns import TableColumn
+from made.variables.schema import Schema
 
 __all__ = ["schema_of"]
 
@@ -20,30 +23,36 @@ def schema_of(served: Served) -> dict[str, Any]:
     A column of dates is several variables (its week, its weekday); any other is one.
     """
     schema = served.model.schema
-    columns = []
-    for own in schema.table:
-        first = schema.columns[own.places[0]]
-        is_date = own.form is not None
-        about: dict[str, Any] = {"name": own.name, "kind": "date" if is_date else first.kind}
-        if not is_date and first.labels is not None:
-            about["values"] = plain(first.labels)
-        missing = any(schema.columns[d].arguments.get("missing") for d in own.places)
-        columns.append(
-            about
-            | {"missing": missing, "range": first.found.range if not is_date and first.found else ""}
-            | ({"form": own.form.kind} if own.form is not None else {})
-        )
     return {
         "name": served.name,
         "model": repr(served.model),
-        "columns": columns,
+        "columns": [_column(schema, own) for own in schema.table],
         "variables": [_variable(column) for column in schema.modelled],
         "orderings": _orderings(served),
         "n_masks": served.model.n_masks,
-        "context": [schema.names[place] for place in schema.context_places],
+        "context": context_names(served.model),
         "image_shape": schema.image_shape,
         "left_out": [{"name": name, "why": why} for name, why in schema.left_out],
     }
+
+
+def _column(schema: Schema, own: TableColumn) -> dict[str, Any]:
+    """Return what one column of the table is: a date, a class among some values, or a number."""
+    first = schema.columns[own.places[0]]
+    missing = any(schema.columns[d].arguments.get("missing") for d in own.places)
+    about: dict[str, Any] = {"name": own.name, "kind": first.kind, "missing": missing, "range": ""}
+    if first.part is not None:
+        low, high = first.part.span if len(first.part.span) == 2 else (None, None)
+        return about | {"kind": "date", "form": first.part.form.kind, "low": low, "high": high}
+    if first.labels is not None:
+        about["values"] = plain(first.labels)
+    elif first.n_values is not None and own.places[0] in schema.context_places:
+        about["values"] = list(range(first.n_values - missing))
+    if first.kind == NUMERIC:
+        about["step"] = first.arguments.get("step")
+    if first.found is not None:
+        about |= {"range": first.found.range, "low": first.found.low, "high": first.found.high}
+    return about
 
 
 def _variable(column: Column) -> dict[str, Any]:

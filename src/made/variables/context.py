@@ -165,7 +165,7 @@ def _table(context: ArrayLike | Tensor, variables: RowType | None) -> Tensor | N
         table = np.asarray(context)
         if variables is None and table.dtype.kind in "OUS":
             table = table.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError("context is a table of numbers, one row per row of the data") from None
     if table.dtype.kind not in ("biufOUS" if variables is not None else "biuf"):
         raise InputError(f"context holds numbers, got an array of {table.dtype}")

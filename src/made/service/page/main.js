@@ -61,7 +61,8 @@ async function show() {
   const turn = turns;
   const asks = api.of(name);
   const schema = await asks.schema();
-  const kinds = schema.image_shape ? ["image", "table"] : ["table"];
+  // A canvas has no fields for context.
+  const kinds = schema.image_shape && !schema.context.length ? ["image", "table"] : ["table"];
   const kind = kinds.includes(state.get("view")) ? state.get("view") : kinds[0];
   showSwitch(kinds, kind);
   document.title = `${name} · made`;

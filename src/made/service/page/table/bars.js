@@ -6,7 +6,8 @@ import { percent } from "./format.js";
 /**
  * Return a list of bars.
  *
- * items: {key, label, now, before, isChosen}; `now` is null while nothing is conditioned.
+ * items: {key, label, now, before, isChosen, hasBar}; `now` is null while nothing is conditioned; a share is a
+ * bar unless `hasBar` is false.
  * choose(key, isChosen) is called when one is ticked.
  */
 export function bars(items, most, choose) {
@@ -17,7 +18,7 @@ export function bars(items, most, choose) {
   );
 }
 
-function bar({ key, label, now, before, isChosen }, most, choose) {
+function bar({ key, label, now, before, isChosen, hasBar = true }, most, choose) {
   const width = (share) => Math.max(0, Math.min(100, (100 * share) / (most || 1)));
   const tick = h("input", {
     type: "checkbox",
@@ -34,8 +35,10 @@ function bar({ key, label, now, before, isChosen }, most, choose) {
     s(
       "svg",
       { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
-      s("rect", { class: "now", x: 0, y: 1, width: width(share), height: 8 }),
-      now === null ? null : s("rect", { class: "before", x: 0, y: 1, width: width(before), height: 8 }),
+      hasBar && s("rect", { class: "now", x: 0, y: 1, width: width(share), height: 8 }),
+      hasBar &&
+        now !== null &&
+        s("rect", { class: "before", x: 0, y: 1, width: width(before), height: 8 }),
     ),
     h("span", { class: "share" }, percent(share)),
     now === null ? null : h("span", { class: "hidden" }, `, without conditions ${percent(before)}`),

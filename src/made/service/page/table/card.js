@@ -8,7 +8,7 @@ import { numberBody } from "./number_card.js";
 
 /**
  * Return a card: its element, `before` (the answer without conditions, once it is there), and
- * begin(version), draw(now), fail(), showHeld(), share(), said().
+ * begin(version), draw(now), fail(), forget(), showHeld(), share(), said().
  */
 export function createCard(variable, { api, share, announce }, conditions) {
   const { name } = variable;
@@ -66,10 +66,18 @@ export function createCard(variable, { api, share, announce }, conditions) {
     /** There is no answer: what is known without conditions is shown as such. */
     fail() {
       if (card.before) card.draw(null);
-      else fill(body, h("p", { class: "note" }, "no answer"));
+      else {
+        drawn = null;
+        fill(body, h("p", { class: "note" }, "no answer"));
+      }
       sure.textContent = card.before ? "without conditions" : "";
       exactly.hidden = true;
       element.removeAttribute("aria-busy");
+    },
+    /** What is known holds no longer: it is to be asked for anew, also without conditions. */
+    forget() {
+      card.before = null;
+      card.asked = -1;
     },
     showHeld() {
       const condition = conditions.get(name);
@@ -99,7 +107,7 @@ export function createCard(variable, { api, share, announce }, conditions) {
   /** The question about this column alone, under the conditions on all others. */
   function shareQuestion() {
     share({
-      python: `model.conditional(${JSON.stringify(name)}${conditions.python(name)})`,
+      python: conditions.python(`model.conditional(${JSON.stringify(name)}`, name),
       path: "conditional",
       body: { variable: name, ...conditions.request(name) },
     });

@@ -12,9 +12,10 @@ const WAIT = 30;
 /**
  * Fill an element with cards; returns {showHeld, changed, takeDown}.
  *
- * showHeld() shows what is held now, changed() asks what follows from it.
+ * showHeld() shows what is held now, changed() asks what follows from it; changed(true) asks anew, also without
+ * conditions: the context is another.
  */
-export function createCards(root, context, conditions) {
+export function createCards(root, context, conditions, fields) {
   const queue = createQueue(AT_A_TIME);
   const cards = new Map();
   const visible = new Set();
@@ -58,11 +59,10 @@ export function createCards(root, context, conditions) {
     try {
       const fresh = own.filter((card) => !card.before).map((card) => card.name);
       if (fresh.length) {
-        const of = await ask(fresh, {});
+        const of = await ask(fresh, fields.request());
         for (const name of fresh) cards.get(name).before = of(name);
       }
-      const held = conditions.request();
-      const of = Object.keys(held).length ? await ask(names, held) : () => null;
+      const of = conditions.names().length ? await ask(names, conditions.request()) : () => null;
       for (const card of own) card.draw(of(card.name));
       failure.hidden = true;
       if (version > 0) context.announce(`${own.length} columns follow: ${own[0].said()}`);
@@ -95,11 +95,12 @@ export function createCards(root, context, conditions) {
     showHeld() {
       for (const card of cards.values()) card.showHeld();
     },
-    changed() {
+    changed(isAnew = false) {
       version += 1;
       queue.clear();
       ended.abort();
       ended = new AbortController();
+      if (isAnew) for (const card of cards.values()) card.forget();
       askSoon();
       const free = [...visible].find((name) => !conditions.get(name));
       if (free) cards.get(free).share();

@@ -4,6 +4,7 @@ import { fill, h } from "../dom.js";
 import { bars } from "./bars.js";
 import { shown } from "./format.js";
 import { rangeFields } from "./range_fields.js";
+import { recordedItem, ticked } from "./ticks.js";
 
 const FEW = 6;
 const FEW_ORDERED = 12;
@@ -15,7 +16,7 @@ export function classBody(root, { variable, condition, hold }) {
   let filter = "";
   let last = null;
   const hasOrder = variable.ordered || variable.part === "weekday";
-  const few = hasOrder ? FEW_ORDERED : FEW;
+  const few = (hasOrder ? FEW_ORDERED : FEW) + (variable.missing ? 1 : 0); // "not missing" is no value
   const range = variable.ordered ? rangeFields({ variable, condition, hold }) : null;
 
   /** Return the values that are held: those of a set, or all of a range. */
@@ -27,9 +28,7 @@ export function classBody(root, { variable, condition, hold }) {
   }
 
   function choose(value, isChosen) {
-    const chosen = held().filter((own) => own !== value);
-    if (isChosen) chosen.push(value);
-    hold(chosen.length ? { in: chosen } : null);
+    hold(ticked(held(), value, isChosen));
   }
 
   function draw(before, now) {
@@ -46,6 +45,11 @@ export function classBody(root, { variable, condition, hold }) {
     const most = Math.max(...before.probabilities, ...shares.probabilities);
     // By how probable they are without conditions: rows stay where they are when others are held.
     if (!hasOrder) items.sort((a, b) => b.before - a.before);
+    const missing = items.findIndex((item) => item.key === null);
+    if (missing >= 0) {
+      // All other values together: a bar of it is no bar beside theirs.
+      items.splice(missing + 1, 0, { ...recordedItem(items[missing], condition()), hasBar: false });
+    }
     const picked = items.filter((item) => item.label.toLowerCase().includes(filter));
     const visible = showsAll ? picked.slice(0, MANY) : picked.filter((item, i) => i < few || item.isChosen);
     const focused = document.activeElement?.dataset?.key;

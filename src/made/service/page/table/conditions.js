@@ -4,12 +4,12 @@ import { pythonOf } from "../share.js";
 import { shown } from "./format.js";
 
 /**
- * Return the conditions of a view, kept in the link under `where`.
+ * Return the conditions of a view, kept in the link under `where`, beside the context that all is under.
  *
  * A condition is {in: [...]} (null is missing), {low, high} or {missing: false}. changed() is called after
  * each change.
  */
-export function createConditions(schema, state, changed) {
+export function createConditions(schema, state, context, changed) {
   const variables = new Map(schema.variables.map((own) => [own.name, own]));
   const kept = state.get("where");
   const own = new Map(Object.entries(kept ?? {}).filter(([name, one]) => variables.has(name) && isOne(one)));
@@ -19,6 +19,13 @@ export function createConditions(schema, state, changed) {
     else own.set(name, condition);
     state.set("where", own.size ? Object.fromEntries(own) : null);
     changed(name);
+  }
+
+  function requested(without) {
+    return requestOf(
+      [...own].filter(([name]) => name !== without),
+      variables,
+    );
   }
 
   return {
@@ -31,20 +38,13 @@ export function createConditions(schema, state, changed) {
       state.set("where", null);
       changed(null);
     },
-    /** Return {given, where} of a request, without the condition on one variable. */
-    request: (without) =>
-      requestOf(
-        [...own].filter(([name]) => name !== without),
-        variables,
-      ),
-    /** Return the same as arguments of Python. */
-    python: (without) =>
-      pythonArguments(
-        requestOf(
-          [...own].filter(([name]) => name !== without),
-          variables,
-        ),
-      ),
+    /** Return {given, where, context} of a request, without the condition on one variable. */
+    request: (without) => ({ ...requested(without), ...context.request() }),
+    /** Return a call of Python, begun, with the same as arguments; undefined where there is none. */
+    python(call, without) {
+      const last = context.python();
+      return last === null ? undefined : `${call}${pythonArguments(requested(without))}${last})`;
+    },
     text: (name) => textOf(variables.get(name), own.get(name)),
   };
 }

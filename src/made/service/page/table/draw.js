@@ -6,7 +6,7 @@ import { certainty, number } from "./format.js";
 import { rowsTable } from "./rows_table.js";
 
 /** Return {element, show}: show() draws again what the link says, if it says anything. */
-export function drawPart({ name, schema, api, state, announce, share }, conditions) {
+export function drawPart({ name, schema, api, state, announce, share }, conditions, fields) {
   const kept = state.get("draw") ?? {};
   const n = h("input", {
     type: "number",
@@ -36,7 +36,7 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
     const own = { n: Number(n.value), seed: Number(seed.value) };
     state.set("draw", own);
     const body = { ...own, ...conditions.request() };
-    share({ python: `model.sample(${own.n}, seed=${own.seed}${conditions.python()})`, path: "sample", body });
+    share({ python: conditions.python(`model.sample(${own.n}, seed=${own.seed}`), path: "sample", body });
     fill(found, h("p", { class: "note" }, "drawing ..."));
     const answer = await api.ask("sample", body, { key: "draw" });
     const names = schema.columns
@@ -59,9 +59,10 @@ export function drawPart({ name, schema, api, state, announce, share }, conditio
 
   function heldText({ log_prob: logProb }) {
     const names = conditions.names();
-    if (!names.length) return "Given nothing";
+    const given = fields.text() ? `Conditioned on ${fields.text()}; given` : "Given";
+    if (!names.length) return `${given} nothing`;
     const held = names.map((each) => `${each} ${conditions.text(each)}`).join(", ");
-    return `Given ${held}, of log p ${number(Number(logProb.toPrecision(4)))}`;
+    return `${given} ${held}, of log p ${number(Number(logProb.toPrecision(4)))}`;
   }
 
   /** The same question again, answered as CSV: numbers are written as the service has them. */

@@ -6,6 +6,7 @@ import { drawDensity } from "./density.js";
 import { quantile } from "./distribution.js";
 import { number, shown } from "./format.js";
 import { rangeFields, rangeOf } from "./range_fields.js";
+import { recordedItem, ticked } from "./ticks.js";
 
 const MOST_ATOMS = 3;
 
@@ -19,9 +20,7 @@ export function numberBody(root, { variable, condition, hold }) {
   const range = rangeFields({ variable, condition, hold });
 
   function choose(value, isChosen) {
-    const chosen = (condition()?.in ?? []).filter((own) => own !== value);
-    if (isChosen) chosen.push(value);
-    hold(chosen.length ? { in: chosen } : null);
+    hold(ticked(condition()?.in ?? [], value, isChosen));
   }
 
   function rangeOfCondition() {
@@ -40,7 +39,7 @@ export function numberBody(root, { variable, condition, hold }) {
       text,
       pick: (a, b) => hold(rangeOf(a, b)),
     });
-    const items = atomItems(variable, before, now, condition()?.in ?? []);
+    const items = atomItems(variable, before, now, condition());
     const focused = document.activeElement?.dataset?.key;
     fill(atoms, items.length ? bars(items, 1, choose) : null);
     if (focused) atoms.querySelector(`[data-key=${CSS.escape(focused)}]`)?.focus();
@@ -51,8 +50,9 @@ export function numberBody(root, { variable, condition, hold }) {
   return { draw, showHeld: range.show };
 }
 
-/** Return the bars of values with a mass of their own: the greatest, those that are held, and missing. */
-function atomItems(variable, before, now, chosen) {
+/** Return the bars of values with a mass of their own: the greatest, those that are held, missing and not. */
+function atomItems(variable, before, now, condition) {
+  const chosen = condition?.in ?? [];
   const masses = new Map(now?.atoms.map((own) => [own.value, own.probability]));
   const items = before.atoms
     .map(({ value, probability }) => ({
@@ -72,6 +72,7 @@ function atomItems(variable, before, now, chosen) {
       now: now === null ? null : now.p_missing,
       isChosen: chosen.includes(null),
     });
+    items.push(recordedItem(items.at(-1), condition));
   }
   return items;
 }

@@ -8,7 +8,7 @@ import { rowField } from "./row_field.js";
 import { verdict } from "./verdict.js";
 
 /** Return {element, show}: show() scores the row in the link, if there is one. */
-export function rowPart({ schema, api, state, announce, share }) {
+export function rowPart({ schema, api, state, announce, share }, context) {
   const names = schema.columns.map((column) => column.name);
   const fields = new Map(schema.columns.map((column) => [column.name, rowField(column)]));
   const paste = h("textarea", {
@@ -46,9 +46,9 @@ export function rowPart({ schema, api, state, announce, share }) {
   }
 
   async function drawOne() {
-    const { rows } = await api.ask("sample", { n: 1, seed: drawn }, { key: "row" });
+    const { rows } = await api.ask("sample", { n: 1, seed: drawn, ...context.request() }, { key: "row" });
     drawn += 1;
-    put(rows[0]);
+    put({ ...rows[0], ...context.values() });
     await score();
   }
 

@@ -5,12 +5,12 @@ import { h } from "../dom.js";
 const FEW = 60;
 const MISSING = "missing";
 
-/** Return {element, value(), put(value)}; undefined is unknown, null is missing. */
-export function rowField(column) {
+/** Return {element, value(), put(value)}; undefined is unknown, null is missing. What is known is neither. */
+export function rowField(column, { isKnown = false } = {}) {
   const isChoice = column.values && column.values.length <= FEW;
   const isText = column.kind === "date" || column.values?.some((value) => typeof value === "string");
   const field = isChoice
-    ? choice(column)
+    ? choice(column, isKnown)
     : h("input", {
         type: "text",
         autocomplete: "off",
@@ -22,7 +22,7 @@ export function rowField(column) {
     if (isChoice) return field.value === "" ? undefined : JSON.parse(field.value);
     const text = field.value.trim();
     if (text === "") return undefined;
-    if (column.missing && text.toLowerCase() === MISSING) return null;
+    if (column.missing && !isKnown && text.toLowerCase() === MISSING) return null;
     return isText || Number.isNaN(Number(text)) ? text : Number(text);
   }
 
@@ -35,12 +35,12 @@ export function rowField(column) {
   return { element: h("label", {}, h("span", {}, column.name), field), value, put };
 }
 
-function choice(column) {
-  const values = column.missing ? [...column.values, null] : column.values;
+function choice(column, isKnown) {
+  const values = column.missing && !isKnown ? [...column.values, null] : column.values;
   return h(
     "select",
     {},
-    h("option", { value: "" }, "unknown"),
+    isKnown ? null : h("option", { value: "" }, "unknown"),
     values.map((value) =>
       h("option", { value: JSON.stringify(value) }, value === null ? MISSING : String(value)),
     ),

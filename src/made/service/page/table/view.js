@@ -3,6 +3,7 @@
 import { fill, h } from "../dom.js";
 import { createCards } from "./cards.js";
 import { createConditions } from "./conditions.js";
+import { contextFields } from "./context_fields.js";
 import { drawPart } from "./draw.js";
 import { filePart } from "./file.js";
 import { heldBar } from "./held_bar.js";
@@ -16,16 +17,37 @@ export function tableView(root, context) {
   const { name, schema, state } = context;
   let cards = null;
   let timer = 0;
-  const conditions = createConditions(schema, state, () => {
+  let shownPart = null;
+  let isAnew = false; // the cards are of another context
+  let isDrawnBefore = false; // so are the rows drawn
+  const fields = contextFields(schema, state, () => {
+    isAnew = isDrawnBefore = true;
+    if (shownPart === "draw") drawAgain();
+    followSoon();
+  });
+  const conditions = createConditions(schema, state, fields, () => {
     held.show();
     cards.showHeld();
-    clearTimeout(timer);
-    timer = setTimeout(() => cards.changed(), WAIT);
+    followSoon();
   });
   const held = heldBar(conditions);
   const grid = h("div");
-  const draw = drawPart(context, conditions);
-  const row = rowPart(context);
+  const draw = drawPart(context, conditions, fields);
+  const row = rowPart(context, fields);
+
+  function followSoon() {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      cards.changed(isAnew);
+      isAnew = false;
+    }, WAIT);
+  }
+
+  function drawAgain() {
+    if (isDrawnBefore) draw.show();
+    isDrawnBefore = false;
+  }
+
   const parts = tabs(
     state,
     [
@@ -35,7 +57,11 @@ export function tableView(root, context) {
       { id: "file", title: "A file", content: filePart(context).element },
     ],
     (id) => {
-      held.element.hidden = !USES_WHAT_IS_HELD.includes(id);
+      shownPart = id;
+      for (const own of [fields.element, held.element]) {
+        if (own) own.hidden = !USES_WHAT_IS_HELD.includes(id);
+      }
+      if (id === "draw") drawAgain();
     },
   );
   fill(
@@ -43,10 +69,11 @@ export function tableView(root, context) {
     h("h1", {}, name),
     h("p", { class: "note about" }, about(schema)),
     parts.list,
+    fields.element ?? [],
     held.element,
     parts.panels,
   );
-  cards = createCards(grid, context, conditions);
+  cards = createCards(grid, context, conditions, fields);
   held.show();
   parts.start();
   return () => {
