@@ -9,6 +9,7 @@ from made.runs.config import RunConfig
 from made.runs.run import run
 from made.tuning.candidates import Candidate
 from made.tuning.candidates import candidates as real_candidates
+from made.tuning.pipeline import Pipeline
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_a_model_for_questions_answers_with_what_is_known_first(refused):
     rows = _rows(400)
     model = made.auto_fit(rows[:300], rows[300:], for_questions=True, max_time=4)
     assert model.mask_set.is_fresh
-    assert model.n_masks % 8 == 0  # two of them may be mixed
+    assert model.n_masks == 8
     given = rows[300:].astype(float)
     given[:, [0, 2, 5]] = np.nan
     filled = made.complete(model, given, "joint", method="given-first").rows
@@ -158,3 +159,17 @@ def test_a_model_for_questions_answers_with_what_is_known_first(refused):
         made.auto_fit(rows, for_questions=True, recipe="dna")
     with refused("for_questions out"):
         made.auto_fit(rows, update=model, for_questions=True)
+
+
+def test_units_of_a_model_for_questions_tell_a_0_from_what_they_do_not_see():
+    """From 10,000 rows on, where it pays: columns of 0 and 1 have a feature for each."""
+    rows = np.repeat(_rows(), 20, axis=0)
+    pipelines = [
+        Pipeline(schema, schema.encode(rows[:n]), schema.encode(rows[:100]), for_questions=own)
+        for schema in [made.infer_schema(rows)]
+        for n, own in ((10_001, True), (10_000, True), (10_001, False))
+    ]
+    assert [own.schema.row_type.n_inputs for own in pipelines] == [12, 6, 6]
+    model, _ = pipelines[0].prepare()
+    assert model.sample(5, seed=0).shape == (5, 6)
+    assert (model.rows(rows[:9]).codes.numpy() == rows[:9]).all()

@@ -122,4 +122,6 @@ def test_a_plan_for_questions_has_a_larger_budget():
     facts = _facts(5_000)
     assert budget_for(replace(facts, for_questions=True)) > budget_for(facts)
     assert budget_for(replace(facts, for_questions=True), 90) == budget_for(facts, 90)
-    assert plan_for(replace(facts, for_questions=True)).seconds > plan_for(facts).seconds
+    plan = plan_for(replace(facts, for_questions=True))
+    assert plan.seconds > plan_for(facts).seconds
+    assert plan.n_finalists == 1 < plan_for(facts).n_finalists  # fresh masks are not mixed

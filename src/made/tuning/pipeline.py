@@ -20,7 +20,7 @@ from made.training.settings import TrainingSettings
 from made.tuning.candidates import Candidate
 from made.tuning.comparison import Comparison, Outcome
 from made.tuning.entrant import with_best_weights
-from made.tuning.facts import Facts
+from made.tuning.facts import FEW_ROWS, Facts
 from made.tuning.plan import Plan, plan_for
 from made.tuning.recipes import DEFAULT, Recipe, as_recipe, build_model, recipe_for
 from made.variables.rows import Rows
@@ -68,6 +68,8 @@ class Pipeline:
         device: str = "cpu",
         for_questions: bool = False,
     ) -> None:
+        if for_questions and len(train) > FEW_ROWS and schema.image_shape is None:
+            schema = schema.with_bits_as_classes()
         # Fitted once, so that all models of the pipeline have the same columns.
         self._unfitted, self.schema = schema, schema.fitted(train)
         self.train, self.valid = train, valid

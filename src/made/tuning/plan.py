@@ -196,7 +196,8 @@ def _rungs_for(n: int, facts: Facts) -> tuple[Rung, ...]:
     for fraction, kept in _RUNGS:
         left = min(left, max(math.ceil(kept * n), 2))
         rungs.append(Rung(fraction, left))
-    if facts.n_rows > _ROWS_FOR_FINALISTS:
+    # Models that draw fresh masks are not mixed.
+    if facts.n_rows > _ROWS_FOR_FINALISTS or facts.for_questions:
         return (*rungs, Rung(_LAST, 1))
     return (*rungs, Rung(_LAST, 2), Rung(1.0, 1))
 

@@ -145,6 +145,18 @@ class EditableColumns:
         ]
         return replace(self, columns=tuple(columns))
 
+    def with_bits_as_classes(self: Own) -> Own:
+        """Return the schema with every modelled column of 0 and 1 as two classes, one-hot.
+
+        Codes stay as they are. Units then tell an entry that is 0 from one that they do not see.
+        """
+        two: dict[str, Any] = {"kind": "categorical", "arguments": {"classes": 2, "coding": "one-hot"}}
+        columns = [
+            replace(own, **two) if own.kind == "bernoulli" and d not in self.context_places else own
+            for d, own in enumerate(self.columns)
+        ]
+        return replace(self, columns=tuple(columns))
+
     def with_context(self: Own, names: Sequence[str | int]) -> Own:
         """Return the schema with these columns as context, by name or by number counted from 0."""
         places = tuple(place for name in names for place in self.places_of(name))
