@@ -51,8 +51,8 @@ class MixtureMasks:
 
     members: tuple[MaskSet, ...]
 
-    #: There are as many masks as there are numbers: members have fixed ones.
-    is_fresh = has_any_ordering = False
+    #: There are as many masks as there are numbers.
+    is_fresh = False
 
     @cached_property
     def n_masks(self) -> int:

@@ -161,11 +161,6 @@ class SamplingModel(MaskedModel):
             )
         return self._sample(n, key, masks, self.context.rows(context, n), first, method)
 
-    @property
-    def has_any_ordering(self) -> bool:
-        """Whether it has learned any ordering: training drew a new one at every step."""
-        return self.mask_set.has_any_ordering
-
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
         return self._density_under(k if groups is None else self.mask_set.given_first(groups, k), k)

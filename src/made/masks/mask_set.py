@@ -122,11 +122,6 @@ class MaskSet:
         """Whether there is a new mask for every k, without end."""
         return FRESH in (self.orderings, self.connectivities)
 
-    @property
-    def has_any_ordering(self) -> bool:
-        """Whether training draws a new ordering every time."""
-        return self.orderings == FRESH
-
     @cached_property
     def n_masks(self) -> int:
         """K, the number of masks whose mean is the density of the model."""

@@ -165,10 +165,6 @@ class Askable(Protocol):
     def rows_per_batch(self) -> int:
         """How many rows go through the network at once."""
 
-    @property
-    def has_any_ordering(self) -> bool:
-        """Whether it has learned any ordering."""
-
     def rows(
         self,
         x: RowsLike,

@@ -27,7 +27,6 @@ import torch
 from made.masks.ordering import IntArray
 from made.queries.density import BoolArray, Density, Floats, States
 from made.queries.evidence import Evidence, refuse_impossible
-from made.queries.proposals import Proposal, draw_and_weigh
 from made.queries.quadrature import MOST_NUMBERS, integrate, log_evidence, n_nodes
 from made.queries.results import Route
 from made.queries.value_sets import ValueSet, value_sets
@@ -53,8 +52,6 @@ __all__ = ["Inference"]
 _CODES_AT_ONCE = 2**24
 # An integral whose error may be larger than this, in nats, is estimated with particles instead.
 _TOLERANCE = 0.01
-# Particles that weigh as fewer than this share of them are drawn anew, where there is a better way.
-_POOR = 0.1
 # What the points of a grid that are left out may matter, in nats.
 _CUT = 1e-5
 # Particles where the one condition is that entries are recorded: it hardly moves the others.
@@ -82,8 +79,6 @@ class Inference:
         Refuse to estimate.
     rows_per_batch : int
         How many rows go through the network at once.
-    proposal : callable, optional
-        Of a model that has learned any ordering: see `made.queries.proposals`, for its particles.
     """
 
     def __init__(
@@ -97,7 +92,6 @@ class Inference:
         max_states: int = 4096,
         exact: bool = False,
         rows_per_batch: int = 4096,
-        proposal: Proposal | None = None,
     ) -> None:
         self.variables = variables
         self.density = density
@@ -107,7 +101,6 @@ class Inference:
         self.max_states = max_states
         self.exact = exact
         self.rows_per_batch = rows_per_batch
-        self.proposal = proposal
         self._unseen = np.array([block.unseen or 0.0 for _, block in variables.columns()])
 
     def evidence(
@@ -262,15 +255,7 @@ class Inference:
             self._refuse_estimates(work, sets)
         others = np.flatnonzero(~work.is_integral | (work.routes == Route.PARTICLES))
         for chosen in groups(work.counts[others] * self.variables.n_variables, _CODES_AT_ONCE):
-            own = others[chosen]
-            found = self._posterior(density, work.of(own), sets)
-            is_poor = (found.routes == Route.PARTICLES) & (found.ess < _POOR * work.counts[own])
-            if self.proposal is None or not is_poor.any():
-                yield own, found
-                continue
-            yield own[~is_poor], found.of(np.flatnonzero(~is_poor))
-            again = self._posterior(density, work.of(own[is_poor]), sets, self.proposal)
-            yield own[is_poor], again
+            yield others[chosen], self._posterior(density, work.of(others[chosen]), sets)
 
     def _work(
         self,
@@ -322,9 +307,7 @@ class Inference:
                 "or estimate (method='auto')"
             )
 
-    def _posterior(
-        self, density: Density, work: Work, sets: Sequence[ValueSet], proposal: Proposal | None = None
-    ) -> Posterior:
+    def _posterior(self, density: Density, work: Work, sets: Sequence[ValueSet]) -> Posterior:
         """Score the states of all rows as one table, and split the scores by row."""
         counts, known = work.counts, known_entries(work.rows)
         estimated = work.routes == Route.PARTICLES
@@ -333,28 +316,17 @@ class Inference:
         states = States.of(work.rows)[owner]
         for i in np.flatnonzero(np.isin(work.routes, [Route.SUMMED, Route.QUADRATURE])):
             set_states(states, slice(ends[i] - counts[i], ends[i]), np.flatnonzero(work.between[i]), sets)
-        particles, weighed = np.flatnonzero(estimated[owner]), None
+        particles = np.flatnonzero(estimated[owner])
         if len(particles):
             key = (self.seed, PARTICLES, density.number)
             u = uniforms_of(key, work.numbers[estimated], counts[estimated], self.variables.n_variables)
             begun = work.rows[index(owner[particles])]
             if self.variables.has_unseen and not work.all_classes:
                 begun, u = self._with_unseen(begun, u)
-            if proposal is None:
-                states[particles] = density.sample(u, begun)
-            else:
-                own = owner[particles]
-                states[particles], weighed = draw_and_weigh(
-                    density, proposal, work.rows, begun, work.between, own, u, self.rows_per_batch
-                )
+            states[particles] = density.sample(u, begun)
         # A state of a sum counts with all up to the last known variable, a particle with what is known.
-        both = known | work.between
-        counted = np.where(estimated[:, None], known, both)
-        scores, rest = np.zeros(len(states)), np.arange(len(states))
-        if weighed is not None:
-            scores[particles], rest = weighed, np.flatnonzero(~estimated[owner])
-        plainly = states[rest].rows(work.rows[index(owner[rest])], counted[owner[rest]])
-        scores[rest] = self._scores(density, plainly)
+        counted = np.where(estimated[:, None], known, known | work.between)
+        scores = self._scores(density, states.rows(work.rows[index(owner)], counted[owner]))
         parts = [scores[end - count : end] for end, count in zip(ends, counts, strict=True)]
         totals = np.array([np.logaddexp.reduce(part) for part in parts])
         with np.errstate(invalid="ignore"):
@@ -368,7 +340,7 @@ class Inference:
             error=np.where(estimated, np.sqrt(spread), (work.routes == Route.QUADRATURE) * _CUT),
             ess=ess,
             routes=work.routes,
-            fixed=both if weighed is not None else counted | estimated[:, None],
+            fixed=counted | estimated[:, None],
             states=[states[end - count : end] for end, count in zip(ends, counts, strict=True)],
             weights=weights,
         )

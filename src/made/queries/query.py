@@ -224,13 +224,11 @@ def inference_of(
     model: Askable, mask: int | Sequence[int] | None, groups: IntArray | None, **settings: Any
 ) -> Inference:
     """Return what answers questions about encoded rows under these masks."""
-    proposes = groups is None and model.has_any_ordering
     return Inference(
         model.variables,
         lambda k: model.density(k, groups),
         model.chosen_masks(mask),
         rows_per_batch=model.rows_per_batch,
-        proposal=model.density if proposes else None,
         **settings,
     )
 

@@ -87,18 +87,6 @@ class Posterior:
     states: list[States]
     weights: list[Floats]
 
-    def of(self, chosen: IntArray) -> Posterior:
-        """Return the same for some of the rows."""
-        return Posterior(
-            self.log_prob[chosen],
-            self.error[chosen],
-            self.ess[chosen],
-            self.routes[chosen],
-            self.fixed[chosen],
-            [self.states[i] for i in chosen],
-            [self.weights[i] for i in chosen],
-        )
-
     @staticmethod
     def of_integrals(log_prob: Floats, error: Floats) -> Posterior:
         """Return what is known where numbers were integrated over: no states to pick from."""
