@@ -57,9 +57,10 @@ _UNITS = (512, 1_600)
 _MOST_WEIGHTS = 2**26
 # Direct connections, at most: 64 MiB of weights, and as much for each moment, average and mask.
 _MOST_DIRECT = 2**24
-# Of a model for questions: how many times as many steps, the masks of its density, and for images the most
-# units of a layer, none of which stays at a place: with every ordering it sees others.
-_LONGER, _MASKS_FOR_QUESTIONS, _UNITS_FOR_QUESTIONS = 3, 8, 1_024
+# Of a model for questions: how many times as many steps, of few rows and of many; the masks of its density,
+# and for images the most units of a layer, none of which stays at a place: it sees others in every ordering.
+_LONGER, _LONGER_OF_MANY_ROWS = 3, 6
+_MASKS_FOR_QUESTIONS, _UNITS_FOR_QUESTIONS = 8, 1_024
 _MANY_IMAGES = 20_000
 _STEPS_OF_IMAGES = (7_000, 8_000)
 
@@ -171,7 +172,7 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
         return _candidate(facts, dropout, rate, decay, **orderings)
 
     if facts.n_rows > FEW_ROWS:
-        return [make(0.1, rate=4e-3), make(0.0, rate=4e-3)]
+        return [make(0.0, rate=4e-3), make(0.1, rate=4e-3)]
     return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
 
 
@@ -241,7 +242,9 @@ def _candidate(
     ]
     is_long = inputs and facts.n_features <= _FEATURES_FOR_LONG
     steps = _STEPS_DROPPED_INPUTS if is_long else _up_to(_STEPS, n_rows)
-    training = _training(n_rows, steps * (_LONGER if facts.for_questions else 1), _EPOCHS)
+    if facts.for_questions:
+        steps *= _LONGER_OF_MANY_ROWS if n_rows > FEW_ROWS else _LONGER
+    training = _training(n_rows, steps, _EPOCHS)
     # A trapezoid gains most at its end: patience is for fits that over-fit.
     training |= {"patience": max(10, round(0.4 * training["epochs"]))}
     training |= {"schedule": "trapezoid", "learning_rate": rate, "ema": 0.99}
