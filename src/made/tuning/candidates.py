@@ -168,11 +168,12 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
         about = f"images of {image[0]} x {image[1]}: orderings by regions, three layers of {width:,}"
         return [Candidate(about, model, training)]
 
-    def make(dropout: float, rate: float = 8e-3, decay: float | None = None) -> Candidate:
-        return _candidate(facts, dropout, rate, decay, **orderings)
+    def make(dropout: float, rate: float = 8e-3, decay: float | None = None, **model: Any) -> Candidate:
+        return _candidate(facts, dropout, rate, decay, **orderings, **model)
 
     if facts.n_rows > FEW_ROWS:
-        return [make(0.0, rate=4e-3), make(0.1, rate=4e-3)]
+        layers: dict[str, Any] = {"hidden": (_narrowed(_up_to(_WIDTHS, facts.n_features), facts),) * 3}
+        return [make(0.0, rate=4e-3, **layers), make(0.1, rate=4e-3, **layers)]
     return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
 
 
@@ -232,7 +233,7 @@ def _candidate(
     width = _narrowed(_up_to(widths, facts.n_features), facts)
     about = [
         f"{orderings} orderings" if orderings != 1 else "",
-        f"layers of {model['hidden'][0]:,}" if "hidden" in model else "",
+        f"{len(model['hidden'])} layers of {model['hidden'][0]:,}" if "hidden" in model else "",
         f"{dropout:.0%} of units{f' and {inputs:.0%} of inputs' if inputs else ''} dropped"
         if dropout
         else "",
