@@ -170,7 +170,7 @@ def test_files_overwritten(tmp_path):
 def test_paths_that_are_no_file(tmp_path):
     with pytest.raises(InputError, match=r"no\.csv: no such file"):
         read(tmp_path / "no.csv")
-    with pytest.raises(InputError, match="a directory; give the path of a file in it"):
+    with pytest.raises(InputError, match="a directory; give a file in it, or a pattern"):
         read(tmp_path)
     (tmp_path / "a.doc").touch()
     with pytest.raises(InputError, match=r"unknown kind of file \.doc; known are \.npz") as caught:

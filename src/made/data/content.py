@@ -101,7 +101,7 @@ def check_file(path: Path) -> None:
         with path.open("rb"):
             pass
     except IsADirectoryError as error:
-        raise InputError(f"{path}: a directory; give the path of a file in it") from error
+        raise InputError(f"{path}: a directory; give a file in it, or a pattern in quotes") from error
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; check the path") from error
     except OSError as error:
