@@ -65,7 +65,9 @@ def serve(
         for own in models:
             tell(f"{own.name}: {own.model!r}")
         app = create_app(models, limits, tokens, reload_models=reload_models)
-        logging.getLogger("made.runs").setLevel(logging.WARNING)  # not what rows lack, request by request
+        log = logging.getLogger("made.runs")
+        stack.callback(log.setLevel, log.level)
+        log.setLevel(logging.WARNING)  # not what rows lack, request by request
         serve_app(app, host, port, _tell_address)
 
 
