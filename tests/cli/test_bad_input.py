@@ -287,7 +287,10 @@ CASES = {
     ),
     "complete, no states": ("complete run half.csv --max-states 0", ["max_states", "at least 1"]),
     "complete, device": ("complete run half.csv --device banana", ["banana"]),
-    "complete, one ordering": ("complete run half.csv --method given-first", ["several orderings", "for_questions"]),
+    "complete, one ordering": (
+        "complete run half.csv --method given-first",
+        ["several orderings", "for_questions"],
+    ),
     "complete exactly": (
         "complete wide.safetensors wide.csv --method exact -o mine.csv",
         ["row 0", "no exact answer", "13 unknown", "max_states"],
