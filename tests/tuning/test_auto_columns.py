@@ -71,3 +71,11 @@ def test_columns_of_arrays_are_found_by_place():
     rows = np.stack([np.arange(200) // 20, np.arange(200) % 3], axis=1)
     model = made.auto_fit(rows, group=0, **QUICK)
     assert len(model.schema.columns) == 2  # without names all are modelled
+
+
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">i8"])
+@pytest.mark.filterwarnings("error")
+def test_numbers_of_another_order_of_bytes_are_the_same(dtype):
+    rows = (np.random.default_rng(0).integers(0, 200, (120, 2)) / 4).astype(dtype)
+    swapped, native = (made.infer_schema(own) for own in (rows, rows.astype(rows.dtype.newbyteorder("="))))
+    assert str(swapped) == str(native)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import made
 from made.variables import frames
 
 
@@ -165,3 +166,30 @@ def test_an_enumeration_of_polars_keeps_to_its_words():
     result = filled_column(polars, words, ["a", "z"])
     assert result.dtype == polars.String
     assert result.to_list() == ["a", "z"]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_whole_numbers_beyond_2_53_stay_exact_beside_floats_and_gaps(library):
+    own = pytest.importorskip(library)
+    large = 2**53 + 1
+    whole = {"dtype": "Int64"} if library == "pandas" else {"dtype": own.Int64}
+    columns = {"id": own.Series([large, large - 1]), "share": own.Series([0.5, 1.0])}
+    assert frames.values_of(own.DataFrame(columns), ["id", "share"]).tolist() == [
+        [large, 0.5],
+        [large - 1, 1.0],
+    ]
+    gaps = own.DataFrame({"id": own.Series([-large, None], **whole), "n": own.Series([1, 2])})
+    values = frames.values_of(gaps, ["id", "n"])
+    assert values[0].tolist() == [-large, 1]
+    assert frames.is_missing(values[1, 0])
+    small = own.DataFrame({"id": own.Series([large - 1, 2]), "share": own.Series([0.5, 1.0])})
+    assert frames.values_of(small, ["id", "share"]).dtype == np.float64
+
+
+def test_a_constant_beyond_2_53_is_scored_beside_a_column_with_gaps():
+    polars = pytest.importorskip("polars")
+    large = -(2**53) - 1
+    frame = polars.DataFrame({"n": [8, 6, 5, 3, 2, None, 0, 1, 4, 7] * 13, "constant": [large] * 130})
+    model = made.auto_fit(frame, max_time=1)
+    assert np.isfinite(model.log_prob(frame).numpy()).all()
+    assert model.sample(3)["constant"].to_list() == [large] * 3

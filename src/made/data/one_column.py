@@ -109,7 +109,7 @@ def _inferred(table: Table, d: int, said: Said) -> _Inferred:
     for split, rows in table.arrays.items():
         column, has_gaps = _known(rows[:, d])
         missing = missing or has_gaps
-        single = single or column.dtype in (np.float16, np.float32)
+        single = single or (column.dtype.kind == "f" and column.dtype.itemsize < 8)
         parts.append((split_name(table.source, split), column))
     first = table.first[:, d]
     trained, _ = _known(first[table.train])
@@ -185,7 +185,7 @@ def _numbers(column: np.ndarray[Any, Any], table: Table, d: int, source: str) ->
     if numbers.dtype.kind == "b":
         return numbers.astype(np.uint8)
     if numbers.dtype.kind in "iu":
-        fits = numbers.dtype != np.uint64 or bool(numbers.max(initial=0) <= np.iinfo(np.int64).max)
+        fits = numbers.dtype.kind != "u" or bool(numbers.max(initial=0) <= np.iinfo(np.int64).max)
         return numbers.astype(np.int64 if fits else np.float64)
     bad = ~np.isfinite(numbers)[:, None]
     refuse(bad, numbers[:, None], source, table.names, d, "numbers are finite")

@@ -54,7 +54,7 @@ def whole_numbers(
     if bool(((array == 0) | (array == 1)).all()):
         return array.astype(np.uint8)
     refuse(~np.isfinite(array), array, source, columns, first, "fill it or drop the row")
-    if array.dtype == np.float16:  # the bound below is beyond what it holds
+    if array.dtype.kind == "f" and array.dtype.itemsize == 2:  # the bound below is beyond what it holds
         array = array.astype(np.float32)
     remedy = "binary and categorical variables are whole numbers; round or bin it"
     fractions = array != np.floor(array)

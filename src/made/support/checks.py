@@ -15,10 +15,10 @@ def are_whole(numbers: NDArray[np.floating]) -> bool:
 
     Examples
     --------
-    >>> are_whole(np.array([1, 2e4], dtype=np.float16)), are_whole(np.array([2.0**63]))
+    >>> are_whole(np.array([1, 2e4], dtype=">f2")), are_whole(np.array([2.0**63]))
     (True, False)
     """
-    if numbers.dtype == np.float16:  # the bound is beyond what it holds
+    if numbers.dtype.itemsize == 2:  # float16, in either order of bytes: the bound is beyond what it holds
         numbers = numbers.astype(np.float32)
     return bool((numbers == np.floor(numbers)).all() and (np.abs(numbers) < 2.0**63).all())
 

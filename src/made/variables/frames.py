@@ -30,6 +30,9 @@ __all__ = [
     "values_of",
 ]
 
+# Up to here a float64 holds every whole number.
+_EXACT = 2**53
+
 #: The libraries whose data frames are known.
 LIBRARIES = ("pandas", "polars")
 
@@ -114,7 +117,7 @@ def told_apart(names: Sequence[str]) -> list[str]:
 
 
 def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
-    """Return some columns, (n, len(names)): numbers where all are numbers, else objects.
+    """Return some columns, (n, len(names)): numbers where all are, and no whole one is rounded; else objects.
 
     Missing entries are NaN or None, as the library has them.
     """
@@ -122,7 +125,8 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
     columns = [_values(column_of(frame, places[name])) for name in names]
     if not columns:
         return np.empty((len(frame), 0))
-    if any(column.dtype.kind not in "biuf" for column in columns):
+    is_float = np.result_type(*columns).kind == "f"
+    if any(column.dtype.kind not in "biuf" or (is_float and _is_large(column)) for column in columns):
         columns = [column.astype(object) for column in columns]
     return np.stack(columns, axis=1)
 
@@ -200,11 +204,28 @@ def _values(column: Any) -> NDArray[Any]:
     if hasattr(column.dtype, "is_temporal") and column.dtype.is_temporal():
         return np.array([*dates_of(column), None], dtype=object)[:-1]
     values: NDArray[Any] = np.asarray(column.to_numpy())
-    if values.dtype.kind in "biuf" and values.ndim == 1:
+    is_rounded = (
+        values.dtype.kind == "f" and _is_whole(column.dtype) and bool((np.abs(values) >= _EXACT).any())
+    )
+    if values.dtype.kind in "biuf" and values.ndim == 1 and not is_rounded:
         return values
-    if values.ndim != 1:  # polars gives records and arrays more than one column
+    if values.ndim != 1 or is_rounded:  # polars gives records and arrays more than one column
         values = column.to_list()
     return np.fromiter(values, dtype=object, count=len(values))  # a list is one entry, not several
+
+
+def _is_whole(dtype: Any) -> bool:
+    """Return whether a type of pandas or polars is one of whole numbers, with gaps or without."""
+    return (
+        bool(dtype.is_integer()) if hasattr(dtype, "is_integer") else getattr(dtype, "kind", "") in ("i", "u")
+    )
+
+
+def _is_large(column: NDArray[Any]) -> bool:
+    """Return whether whole numbers among these would be rounded beside floats."""
+    if column.dtype.kind not in "iu" or column.dtype.itemsize < 8 or len(column) == 0:
+        return False
+    return int(column.max()) > _EXACT or int(column.min()) < -_EXACT
 
 
 def column_of(frame: Any, place: int) -> Any:

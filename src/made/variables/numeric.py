@@ -266,12 +266,12 @@ class Numeric(Variable):
             wrong = ~np.isfinite(floats)
             return np.where(wrong, 0.0, floats).view(np.int64), wrong, 0
         if values.dtype.kind in "biu" and self.inverse:
-            too_large = values > np.iinfo(np.int64).max if values.dtype == np.uint64 else False
+            too_large = values > np.iinfo(np.int64).max if values.dtype.kind == "u" else False
             whole = values.astype(np.int64)
             wrong = (whole > _LARGEST // self.inverse) | (whole < -((_LARGEST + 1) // self.inverse))
             wrong |= too_large
             return np.where(wrong, 0, whole) * self.inverse, wrong, 0
-        single = values.dtype == np.float32 or values.dtype == np.float16
+        single = values.dtype.kind == "f" and values.dtype.itemsize < 8
         eps = np.finfo(values.dtype if single else np.float64).eps
         floats = values.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
