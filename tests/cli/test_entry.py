@@ -147,3 +147,22 @@ def test_bare_command_shows_help(call):
     result = call()
     assert result.out.startswith("Usage: made")
     assert "error" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_threads_that_wait_do_not_hold_a_core_unless_told_so(given, expected):
+    code = (
+        "import atexit, os, sys\n"
+        "atexit.register(lambda: print(os.environ.get('GOMP_SPINCOUNT')))\n"
+        "from made.cli import main\n"
+        "assert 'torch' not in sys.modules\n"
+        "main(['--version'])\n"
+    )
+    others = {name: value for name, value in os.environ.items() if name[:4] not in ("OMP_", "GOMP")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**others, **given}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == expected

@@ -40,6 +40,9 @@ from made.training.interrupt import Termination, terminable
 __all__ = ["app", "main"]
 
 _TERMINATED = 143
+# How often a thread that waits for the others looks whether they are done before it sleeps: by default so
+# often that, where another process has a core, steps take ten times as long and more.
+_LOOKS = "10000"
 _OUTPUTS = ("-o", "--out")
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 
@@ -106,6 +109,8 @@ def main(arguments: list[str] | None = None) -> None:
     after SIGTERM, which does what Ctrl-C does.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _LOOKS)  # read when torch is loaded
     if sys.stderr is None:  # closed, as 2>&- does
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (open to the end)
     if sys.stdout is None:
