@@ -193,3 +193,26 @@ def test_a_constant_beyond_2_53_is_scored_beside_a_column_with_gaps():
     model = made.auto_fit(frame, max_time=1)
     assert np.isfinite(model.log_prob(frame).numpy()).all()
     assert model.sample(3)["constant"].to_list() == [large] * 3
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("rest", [None, 2**60 + 3])
+def test_large_labels_with_gaps_come_back_exact(library, rest):
+    own = pytest.importorskip(library)
+    large = 804739052780421055
+    whole = {"dtype": "Int64"} if library == "pandas" else {"dtype": own.Int64}
+    frame = own.DataFrame({"id": own.Series([None, large, large, rest or large] * 30, **whole)})
+    model = made.auto_fit(frame, max_time=1)
+    drawn = model.sample(60, seed=0)
+    found = {value for value in drawn["id"].to_list() if not frames.is_missing(value)}
+    assert found == {large, rest or large}
+    assert np.isfinite(model.log_prob(drawn).numpy()).all()
+    filled = model.complete(frame[:4], seed=0).rows["id"].to_list()
+    assert set(filled) <= {large, rest or large}
+
+
+def test_drawn_numbers_beside_floats_are_exact():
+    large = 2**60 + 1
+    rows = np.array([[large, 0.5], [large + 2, None]] * 60, dtype=object)
+    model = made.auto_fit(rows, max_time=1)
+    assert {row[0] for row in np.asarray(model.sample(40, seed=0)).tolist()} == {large, large + 2}

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from made.support.errors import InputError
 
-__all__ = ["are_whole", "check_bool", "check_fraction", "check_int", "check_seconds", "row_weights"]
+__all__ = [
+    "EXACT",
+    "are_rounded",
+    "are_whole",
+    "check_bool",
+    "check_fraction",
+    "check_int",
+    "check_seconds",
+    "row_weights",
+]
+
+
+#: Up to here a float64 holds every whole number.
+EXACT = 2**53
+
+
+def are_rounded(numbers: NDArray[Any]) -> bool:
+    """Return whether these are whole numbers some of which a float64 may not hold.
+
+    Examples
+    --------
+    >>> are_rounded(np.array([2**53 + 1, 0])), are_rounded(np.array([2**53])), are_rounded(np.array([1e300]))
+    (True, False, False)
+    """
+    if numbers.dtype.kind not in "iu" or numbers.dtype.itemsize < 8 or numbers.size == 0:
+        return False
+    return int(numbers.max()) > EXACT or int(numbers.min()) < -EXACT
 
 
 def are_whole(numbers: NDArray[np.floating]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.support.checks import are_whole
+from made.support.checks import EXACT, are_whole
 from made.variables.missing import is_missing
 
 __all__ = ["ColumnType", "cast", "described", "pandas_type", "polars_type", "series_of", "simple_name"]
@@ -155,11 +155,23 @@ def series_of(library: Any, name: Any, values: NDArray[Any] | Sequence[Any], ind
     if isinstance(values, np.ndarray) and values.dtype == object:
         values = values.tolist()
     if library.__name__ != "polars":
-        return library.Series(values, index=index, name=name)
+        return library.Series(values, index=index, name=name, dtype=_exact_type(values))
     if isinstance(values, list):
         values = [None if is_missing(value) else value for value in values]
     column = library.Series(name, values, strict=False)
     return column.fill_nan(None) if column.dtype.is_float() else column
+
+
+def _exact_type(values: NDArray[Any] | Sequence[Any]) -> str | None:
+    """Return the type with which pandas does not round whole numbers beside gaps; None where it does not."""
+    if not isinstance(values, list):
+        return None
+    there = [value for value in values if not is_missing(value)]
+    if len(there) == len(values) or not all(type(value) is int for value in there):
+        return None
+    if all(abs(value) <= EXACT for value in there):
+        return None
+    return "Int64" if all(-(2**63) <= value < 2**63 for value in there) else "object"
 
 
 def cast(library: Any, column: Any, kinds: Sequence[Any]) -> Any:

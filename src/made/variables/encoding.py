@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from made.support.checks import are_rounded
 from made.support.errors import InputError
 from made.variables.base import Variable
 from made.variables.labels import as_labels, codes_of_values
@@ -210,7 +211,8 @@ def decode(
            [10]])
     """
     columns = decode_columns(variables, codes, bodies)
-    if any(column.dtype == object for column in columns):
+    is_float = any(column.dtype.kind == "f" for column in columns)
+    if any(column.dtype == object or (is_float and are_rounded(column)) for column in columns):
         columns = [column.astype(object) for column in columns]
     return np.stack(columns, axis=1)
 
@@ -239,13 +241,20 @@ def _decoded(
             values[is_unseen] = UNSEEN
         if block.missing_code is None:
             return values
-        gap: Any = None if values.dtype == object else np.nan
-        return np.where(codes == block.missing_code, gap, values)
+        return _with_gaps(values, codes == block.missing_code)
     assert variables.numbers is not None
     table = np.asarray(bodies.cpu() if isinstance(bodies, Tensor) else bodies)
     own = np.ascontiguousarray(table[:, variables.numbers.number_of(d)])
     values = block.values_of(own)
-    return values if block.missing_code is None else np.where(codes == block.missing_code, np.nan, values)
+    return values if block.missing_code is None else _with_gaps(values, codes == block.missing_code)
+
+
+def _with_gaps(values: NDArray[Any], is_gap: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return values with NaN for gaps; objects with None where a float would round whole numbers."""
+    if are_rounded(values):
+        values = values.astype(object)
+    gap: Any = None if values.dtype == object else np.nan
+    return np.where(is_gap, gap, values)
 
 
 def check_variable(variables: RowType, variable: Any) -> int:
