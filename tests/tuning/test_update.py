@@ -66,7 +66,7 @@ def test_in_one_call(fitted, refused):
     new = _rows(0.95, seed=1)
     model = made.auto_fit(new[:500], new[500:], update=fitted[0], training=TRAINING)
     assert -model.log_prob(new[500:]).mean() < -fitted[0].log_prob(new[500:]).mean() - 0.3
-    with refused("leave schema, columns, drop, protect, network, recipe and refit out"):
+    with refused("leave schema, columns, drop, protect, network, recipe, refit and for_questions out"):
         made.auto_fit(new, update=fitted[0], network={"hidden": (4,)})
     with refused("2"):
         made.auto_fit(new * 2, update=fitted[0])
