@@ -155,12 +155,15 @@ def _here(place: Path, runs: Path) -> Iterator[str]:
             text = re.sub(rf"(?<![\w/]){folder}(?![\w])", str(own), text)
         return re.sub(r"\b8000\b", str(port), text)
 
+    # The image has a python, where this machine may have a python3 alone: that of this process stands first.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    installing = {**os.environ, "PIP_QUIET": "1", "PATH": path}
     environment = {**os.environ, "MADE_TOKEN": TOKEN}
     said: dict[str, list[str]] = {}
     for line in FILE.read_text().replace("\\\n", " ").splitlines():
         name, _, text = line.partition(" ")
         if name == "RUN" and not text.startswith("useradd"):
-            subprocess.run(moved(text), shell=True, check=True, env={**os.environ, "PIP_QUIET": "1"})
+            subprocess.run(moved(text), shell=True, check=True, env=installing)
         elif name == "ENV":
             for own in shlex.split(text):
                 key, _, value = own.partition("=")
