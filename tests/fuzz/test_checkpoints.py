@@ -61,8 +61,8 @@ def test_every_flipped_bit_of_a_checkpoint_is_noticed(runs, start):
     for place in rng.integers(0, len(runs.files[name]), NUMBER).tolist():
         content = bytearray(runs.files[name])
         content[place] ^= 1 << int(rng.integers(8))
-        says_the_same = header(content) == header(runs.files[name])
-        assert not runs.resumes(name, bytes(content), minutes=1) or says_the_same, place
+        if runs.resumes(name, bytes(content), minutes=1):
+            assert header(content) == header(runs.files[name]), place
 
 
 @pytest.mark.parametrize("start", READ)
