@@ -56,20 +56,8 @@ def _fit(run: Path) -> None:
     rows.parent.mkdir(mode=0o755)
     lines = [f"{20 + i % 50},{'no' if i % 3 else 'yes'}" for i in range(200)]
     rows.write_text("\n".join(["age,member", *lines]) + "\n")
-    fit = [
-        sys.executable,
-        "-m",
-        "made",
-        "fit",
-        str(rows),
-        "-o",
-        str(run),
-        "--hidden",
-        "8",
-        "--epochs",
-        "1",
-        "--quiet",
-    ]
+    quickly = ["--hidden", "8", "--epochs", "1", "--quiet"]
+    fit = [sys.executable, "-m", "made", "fit", str(rows), "-o", str(run), *quickly]
     subprocess.run(fit, check=True, stdout=subprocess.DEVNULL)
     rows.unlink()
     run.parent.chmod(0o755)  # the user of the image is another
@@ -86,9 +74,8 @@ def _why_not_docker() -> str | None:
     base = re.findall(r"^FROM (\S+)", FILE.read_text(), re.MULTILINE)[-1]
     if not _succeeds("docker", "image", "inspect", base) and not _succeeds("docker", "pull", base):
         return f"docker cannot fetch {base}"
-    if not _succeeds(
-        "docker", "run", "--rm", base, "pip", "download", "--quiet", "--no-deps", "-d", "/tmp", "typer"
-    ):
+    fetch = ["pip", "download", "--quiet", "--no-deps", "-d", "/tmp", "typer"]
+    if not _succeeds("docker", "run", "--rm", base, *fetch):
         return "containers reach no package index"
     return None
 
@@ -111,18 +98,12 @@ def _container(runs: Path) -> Iterator[str]:
     if _succeeds("docker", "compose", "version"):
         compose = ["docker", "compose", "-f", str(ROOT / "deploy" / "compose.yaml"), "config", "--quiet"]
         subprocess.run(compose, check=True, env={**os.environ, "MADE_TOKEN": TOKEN})
-    run = [
-        "docker",
-        "run",
-        "--detach",
-        "--name",
-        CONTAINER,
-        "-p",
-        "127.0.0.1::8000",
-        "-v",
-        f"{runs}:/runs:ro",
-    ]
-    subprocess.run([*run, "-e", f"MADE_TOKEN={TOKEN}", IMAGE], check=True, stdout=subprocess.DEVNULL)
+    run = ["docker", "run", "--detach", "--name", CONTAINER, "-p", "127.0.0.1::8000"]
+    subprocess.run(
+        [*run, "-v", f"{runs}:/runs:ro", "-e", f"MADE_TOKEN={TOKEN}", IMAGE],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     try:
         yield f"http://{_said('docker', 'port', CONTAINER, '8000/tcp').splitlines()[0]}"
         if _said("docker", "exec", CONTAINER, "id", "-u") == "0":

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from made.data.content import read_content
 from made.data.faults import Fault
-from made.data.words import LARGEST_EXACT
+from made.support.checks import LARGEST_EXACT
 from made.support.errors import InputError
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from made.data.classes import (
 from made.data.grid import numeric_settings
 from made.data.said import Said, as_labels
 from made.data.whole_numbers import refuse
-from made.support.checks import are_whole
+from made.support.checks import are_whole, is_single
 from made.support.errors import InputError
 from made.variables.column import Column, Found
 from made.variables.column_settings import arguments_of
@@ -109,7 +109,7 @@ def _inferred(table: Table, d: int, said: Said) -> _Inferred:
     for split, rows in table.arrays.items():
         column, has_gaps = _known(rows[:, d])
         missing = missing or has_gaps
-        single = single or (column.dtype.kind == "f" and column.dtype.itemsize < 8)
+        single = single or is_single(column.dtype)
         parts.append((split_name(table.source, split), column))
     first = table.first[:, d]
     trained, _ = _known(first[table.train])

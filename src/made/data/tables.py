@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.data.content import unreadable
-from made.data.words import LARGEST_EXACT, are_gaps
+from made.data.words import are_gaps
+from made.support.checks import LARGEST_EXACT
 from made.support.errors import InputError, reason_of
 from made.variables import frames
 from made.variables.column_types import ColumnType, described

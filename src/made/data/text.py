@@ -18,7 +18,8 @@ from made.data.faults import Fault, shortened
 from made.data.layout import Text, open_text
 from made.data.records import Records, read_records
 from made.data.tables import as_array, dtypes_of
-from made.data.words import LARGEST_EXACT, are_gaps, as_number, as_numbers, rounded_whole, vanished
+from made.data.words import are_gaps, as_number, as_numbers, rounded_whole, vanished
+from made.support.checks import LARGEST_EXACT
 from made.support.errors import InputError, reason_of
 from made.variables.column_types import ColumnType
 

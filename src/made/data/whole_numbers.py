@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from made.support.checks import without_float16
 from made.support.errors import EntryError
 
 __all__ = ["refuse", "whole_numbers"]
@@ -54,8 +55,7 @@ def whole_numbers(
     if bool(((array == 0) | (array == 1)).all()):
         return array.astype(np.uint8)
     refuse(~np.isfinite(array), array, source, columns, first, "fill it or drop the row")
-    if array.dtype.kind == "f" and array.dtype.itemsize == 2:  # the bound below is beyond what it holds
-        array = array.astype(np.float32)
+    array = without_float16(array)
     remedy = "binary and categorical variables are whole numbers; round or bin it"
     fractions = array != np.floor(array)
     if bool(fractions.any()) and float(array.min()) >= 0 and float(array.max()) <= 1:

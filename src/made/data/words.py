@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from made.support.checks import LARGEST_EXACT
+
 if TYPE_CHECKING:
     import polars
 
 __all__ = [
-    "LARGEST_EXACT",
     "MISSING_WORDS",
     "are_gaps",
     "as_number",
@@ -23,8 +24,6 @@ __all__ = [
 #: What files write where a value is missing, in small letters.
 MISSING_WORDS = ("", "?", "na", "n/a", "nan", "none", "null")
 
-#: Beyond it, not every whole number is a float64.
-LARGEST_EXACT = 2**53
 # A whole number, written without an exponent.
 _WHOLE = r"^[+-]?\d{1,400}([.,]0*)?$"
 # A number with a decimal comma.

@@ -81,9 +81,7 @@ class MaskSet:
     def __post_init__(self) -> None:
         """Check everything here; what follows trusts it."""
         if isinstance(self.ordering, str):
-            if self.ordering.startswith("regions"):
-                check_grid(self.ordering, self.n_variables)
-            elif self.ordering not in ("natural", "random"):
+            if self._grid is None and self.ordering not in ("natural", "random"):
                 raise InputError(
                     "ordering is 'natural', 'random', for images 'regions HxW', or a permutation of "
                     f"0..{self.n_variables - 1}, got {self.ordering!r}"
@@ -244,12 +242,17 @@ class MaskSet:
             **({"field": self.field.settings()} if self.field else {}),
         }
 
+    @cached_property
+    def _grid(self) -> tuple[int, int] | None:
+        """The shape of the images whose regions are ordered; None elsewhere."""
+        is_by_region = isinstance(self.ordering, str) and self.ordering.startswith("regions")
+        return check_grid(str(self.ordering), self.n_variables) if is_by_region else None
+
     def _ordering(self, number: int) -> IntArray:
         stream = Stream(self.seed, ORDERINGS, number)
-        if isinstance(self.ordering, str) and self.ordering.startswith("regions"):
-            grid = check_grid(self.ordering, self.n_variables)
+        if self._grid is not None:
             is_scan = number < (self.fresh_masks if self.orderings == FRESH else N_SCANS)
-            return scan(grid, number % N_SCANS) if is_scan else of_regions(grid, stream)
+            return scan(self._grid, number % N_SCANS) if is_scan else of_regions(self._grid, stream)
         if self.orderings != FRESH:
             if isinstance(self.ordering, np.ndarray) and number < len(self.ordering):
                 return np.asarray(self.ordering[number], dtype=np.int64)

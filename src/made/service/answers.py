@@ -192,8 +192,9 @@ def how_drawn(
 def known_of(model: MADE, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return what is given without what is unknown; None where that is nothing."""
     known = {name: value for name, value in (given or {}).items() if value is not None}
+    of_context = context_names(model)
     for name in known:
-        if name in context_names(model):
+        if name in of_context:
             raise InputError(f"given names {name!r}, on which this model is conditioned: put it in context")
     wrong = [name for name in known if name not in names_of(model)]
     if wrong:

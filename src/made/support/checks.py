@@ -10,32 +10,56 @@ from numpy.typing import ArrayLike, NDArray
 from made.support.errors import InputError
 
 __all__ = [
-    "EXACT",
-    "are_rounded",
+    "LARGEST_EXACT",
     "are_whole",
     "check_bool",
     "check_fraction",
     "check_int",
     "check_seconds",
+    "is_large",
+    "is_single",
     "row_weights",
+    "without_float16",
 ]
 
 
-#: Up to here a float64 holds every whole number.
-EXACT = 2**53
+#: Largest whole number up to which float64 holds every one.
+LARGEST_EXACT = 2**53
 
 
-def are_rounded(numbers: NDArray[Any]) -> bool:
+def is_single(dtype: np.dtype[Any]) -> bool:
+    """Return whether a type is of floats of less than double precision, in either order of bytes.
+
+    Examples
+    --------
+    >>> is_single(np.dtype(">f4")), is_single(np.dtype(np.float64)), is_single(np.dtype(np.int16))
+    (True, False, False)
+    """
+    return dtype.kind == "f" and dtype.itemsize < 8
+
+
+def without_float16(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return float16, in either order of bytes, as float32, which holds the bounds of an int64.
+
+    Examples
+    --------
+    >>> without_float16(np.zeros(1, dtype=">f2")).dtype, without_float16(np.zeros(1)).dtype
+    (dtype('float32'), dtype('float64'))
+    """
+    return numbers.astype(np.float32) if is_single(numbers.dtype) and numbers.dtype.itemsize == 2 else numbers
+
+
+def is_large(numbers: NDArray[Any]) -> bool:
     """Return whether these are whole numbers some of which a float64 may not hold.
 
     Examples
     --------
-    >>> are_rounded(np.array([2**53 + 1, 0])), are_rounded(np.array([2**53])), are_rounded(np.array([1e300]))
+    >>> is_large(np.array([2**53 + 1, 0])), is_large(np.array([2**53])), is_large(np.array([1e300]))
     (True, False, False)
     """
     if numbers.dtype.kind not in "iu" or numbers.dtype.itemsize < 8 or numbers.size == 0:
         return False
-    return int(numbers.max()) > EXACT or int(numbers.min()) < -EXACT
+    return int(numbers.max()) > LARGEST_EXACT or int(numbers.min()) < -LARGEST_EXACT
 
 
 def are_whole(numbers: NDArray[np.floating]) -> bool:
@@ -46,8 +70,7 @@ def are_whole(numbers: NDArray[np.floating]) -> bool:
     >>> are_whole(np.array([1, 2e4], dtype=">f2")), are_whole(np.array([2.0**63]))
     (True, False)
     """
-    if numbers.dtype.itemsize == 2:  # float16, in either order of bytes: the bound is beyond what it holds
-        numbers = numbers.astype(np.float32)
+    numbers = without_float16(numbers)
     return bool((numbers == np.floor(numbers)).all() and (np.abs(numbers) < 2.0**63).all())
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.support.checks import EXACT, are_whole
+from made.support.checks import LARGEST_EXACT, are_whole
 from made.variables.missing import is_missing
 
 __all__ = ["ColumnType", "cast", "described", "pandas_type", "polars_type", "series_of", "simple_name"]
@@ -169,7 +169,7 @@ def _exact_type(values: NDArray[Any] | Sequence[Any]) -> str | None:
     there = [value for value in values if not is_missing(value)]
     if len(there) == len(values) or not all(type(value) is int for value in there):
         return None
-    if all(abs(value) <= EXACT for value in there):
+    if all(abs(value) <= LARGEST_EXACT for value in there):
         return None
     return "Int64" if all(-(2**63) <= value < 2**63 for value in there) else "object"
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from made.support.checks import are_rounded
+from made.support.checks import LARGEST_EXACT, is_large
 from made.support.errors import InputError
 from made.variables.base import Variable
 from made.variables.labels import as_labels, codes_of_values
@@ -212,7 +212,7 @@ def decode(
     """
     columns = decode_columns(variables, codes, bodies)
     is_float = any(column.dtype.kind == "f" for column in columns)
-    if any(column.dtype == object or (is_float and are_rounded(column)) for column in columns):
+    if any(column.dtype == object or (is_float and is_large(column)) for column in columns):
         columns = [column.astype(object) for column in columns]
     return np.stack(columns, axis=1)
 
@@ -251,7 +251,7 @@ def _decoded(
 
 def _with_gaps(values: NDArray[Any], is_gap: NDArray[np.bool_]) -> NDArray[Any]:
     """Return values with NaN for gaps; objects with None where a float would round whole numbers."""
-    if are_rounded(values):
+    if is_large(values):
         values = values.astype(object)
     gap: Any = None if values.dtype == object else np.nan
     return np.where(is_gap, gap, values)
@@ -272,7 +272,8 @@ def _as_array(x: ArrayLike) -> NDArray[Any]:
         array: NDArray[Any] = np.asanyarray(x)
         if array.dtype.kind in "US" and not isinstance(x, np.ndarray):
             return np.array(x, dtype=object)  # beside a text, numpy would write NaN and numbers as text
-        if array.dtype == np.float64 and isinstance(x, list | tuple) and (np.abs(array) >= 2.0**53).any():
+        is_list = isinstance(x, list | tuple)
+        if is_list and array.dtype == np.float64 and (np.abs(array) >= LARGEST_EXACT).any():
             return np.array(x, dtype=object)  # whole numbers among them may not be floats
     except ValueError:
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.support.checks import EXACT, are_rounded
+from made.support.checks import LARGEST_EXACT, is_large
 from made.support.errors import InputError
 from made.variables.column_types import cast, described, pandas_type, polars_type, series_of
 from made.variables.missing import is_missing
@@ -124,7 +124,7 @@ def values_of(frame: Any, names: Sequence[str]) -> NDArray[Any]:
     if not columns:
         return np.empty((len(frame), 0))
     is_float = np.result_type(*columns).kind == "f"
-    if any(column.dtype.kind not in "biuf" or (is_float and are_rounded(column)) for column in columns):
+    if any(column.dtype.kind not in "biuf" or (is_float and is_large(column)) for column in columns):
         columns = [column.astype(object) for column in columns]
     return np.stack(columns, axis=1)
 
@@ -203,7 +203,7 @@ def _values(column: Any) -> NDArray[Any]:
         return np.array([*dates_of(column), None], dtype=object)[:-1]
     values: NDArray[Any] = np.asarray(column.to_numpy())
     is_rounded = (
-        values.dtype.kind == "f" and _is_whole(column.dtype) and bool((np.abs(values) >= EXACT).any())
+        values.dtype.kind == "f" and _is_whole(column.dtype) and bool((np.abs(values) >= LARGEST_EXACT).any())
     )
     if values.dtype.kind in "biuf" and values.ndim == 1 and not is_rounded:
         return values

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from made.support.checks import check_bool, check_int
+from made.support.checks import LARGEST_EXACT, check_bool, check_int, is_single
 from made.support.errors import InputError
 from made.variables.base import Variable
 from made.variables.bounded_spline import uniform_spline
@@ -271,7 +271,7 @@ class Numeric(Variable):
             wrong = (whole > _LARGEST // self.inverse) | (whole < -((_LARGEST + 1) // self.inverse))
             wrong |= too_large
             return np.where(wrong, 0, whole) * self.inverse, wrong, 0
-        single = values.dtype.kind == "f" and values.dtype.itemsize < 8
+        single = is_single(values.dtype)
         eps = np.finfo(values.dtype if single else np.float64).eps
         floats = values.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -288,7 +288,7 @@ class Numeric(Variable):
 def _apart(values: NDArray[Any]) -> NDArray[np.bool_] | None:
     """Return which of some objects are whole numbers; None where one array holds all of them exactly."""
     try:
-        if not (np.abs(values.astype(np.float64)) >= 2.0**53).any():
+        if not (np.abs(values.astype(np.float64)) >= LARGEST_EXACT).any():
             return None
     except (TypeError, ValueError, OverflowError):
         pass
@@ -326,7 +326,7 @@ def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None
 def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Return objects or text as numbers: whole ones as int64 where all are; NaN where one is none."""
     entries = [exact_number(value) if isinstance(value, str) else value for value in values.tolist()]
-    if any(isinstance(entry, int) and abs(entry) > 2**53 for entry in entries):
+    if any(isinstance(entry, int) and abs(entry) > LARGEST_EXACT for entry in entries):
         entries = [int(own) if isinstance(own, float) and own.is_integer() else own for own in entries]
     if all(isinstance(value, int | np.integer) for value in entries) and entries:
         try:
@@ -353,7 +353,7 @@ def exact_number(value: Any) -> float:
     else:
         is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
         whole = int(value) if is_whole else 0
-    return whole if abs(whole) > 2**53 else as_number(value)
+    return whole if abs(whole) > LARGEST_EXACT else as_number(value)
 
 
 def _is_whole_word(word: str) -> bool:
