@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+import sklearn.ensemble  # noqa: F401 - its threads, too, have to be there to be limited
 import typer
+from threadpoolctl import threadpool_limits
 
 from made.cli import app, main
 
@@ -179,9 +180,10 @@ def test_any_command_works_or_ends_with_one_line(place, tmp_path, monkeypatch):
         signal.alarm(0)
 
     alarms = (signal.SIGALRM, signal.SIGPROF)
-    before, threads = [signal.signal(own, too_long) for own in alarms], torch.get_num_threads()
-    torch.set_num_threads(1)  # where other work has a core, threads spend theirs waiting for each other
+    before = [signal.signal(own, too_long) for own in alarms]
     wrong = []
+    # Where other work has a core, threads spend theirs waiting for each other: those of trees, too.
+    limits = threadpool_limits(1)
     try:
         for number in range(NUMBER):
             here = tmp_path / str(number)
@@ -199,7 +201,7 @@ def test_any_command_works_or_ends_with_one_line(place, tmp_path, monkeypatch):
             shutil.rmtree(here)
     finally:
         rest()
-        torch.set_num_threads(threads)
+        limits.restore_original_limits()
         for own, handler in zip(alarms, before, strict=True):
             signal.signal(own, handler)
     assert not wrong, "\n".join(wrong)
