@@ -25,13 +25,20 @@ from measure import machine, write
 from synthetic_data import SETS, Code, load_set, parts_of
 from synthetic_measures import completed, hidden_cells, measured
 from synthetic_report import REAL, page_of, summary
-from synthetic_systems import HIDDEN, IMPUTERS, OURS, PEERS, PeerError, answers, set_up
+from synthetic_systems import FOR_QUESTIONS, HIDDEN, IMPUTERS, OURS, PEERS, PeerError, answers, set_up
 from table_data import FOLDS
 
 _HERE = Path(__file__).parent
-_SYSTEMS = (OURS, *PEERS, REAL, *IMPUTERS)
+_SYSTEMS = (OURS, FOR_QUESTIONS, *PEERS, REAL, *IMPUTERS)
 # About how many seconds a fit takes on one core, for the order of jobs.
-_COSTS = {OURS: 200, "TabularARGN": 400, "CTGAN": 900, "adversarial forest": 300, "IterativeImputer": 200}
+_COSTS = {
+    OURS: 200,
+    FOR_QUESTIONS: 500,
+    "TabularARGN": 400,
+    "CTGAN": 900,
+    "adversarial forest": 300,
+    "IterativeImputer": 200,
+}
 _FEW_ROWS = 400
 
 

@@ -23,11 +23,13 @@ from synthetic_data import Code, Parts
 from synthetic_driver import PACKAGES, installed_size, timed
 from synthetic_measures import hidden_cells
 
-__all__ = ["HIDDEN", "IMPUTERS", "OURS", "PEERS", "PeerError", "answers", "set_up"]
+__all__ = ["FOR_QUESTIONS", "HIDDEN", "IMPUTERS", "OURS", "PEERS", "PeerError", "answers", "set_up"]
 
 Floats = NDArray[np.float64]
 Arrays = dict[str, Any]
 OURS = "made"
+#: A model that has learned any ordering, and completes rows with what is given first.
+FOR_QUESTIONS = "made for questions"
 #: By the name they have in the tables: that of their environment.
 PEERS = {"TabularARGN": "argn", "CTGAN": "ctgan", "adversarial forest": "arf"}
 # arfpy calls functions that newer versions of these do not have.
@@ -100,8 +102,8 @@ def answers(
     """
     rows = parts.test.iloc[:most_completed]
     gaps = {percent: _with_gaps(rows, code, percent, fold) for percent in HIDDEN}
-    if system == OURS:
-        return _ours(parts, code, gaps, fold)
+    if system in (OURS, FOR_QUESTIONS):
+        return _ours(parts, code, gaps, fold, for_questions=system == FOR_QUESTIONS)
     if system in PEERS:
         return _peer(PEERS[system], parts, code, gaps, fold, environments, minutes)
     return _imputer(system, code.encode(parts.train), {p: code.encode(own) for p, own in gaps.items()}, code)
@@ -112,9 +114,12 @@ def _with_gaps(rows: pd.DataFrame, code: Code, percent: int, fold: int) -> pd.Da
     return rows.mask(pd.DataFrame(hidden, index=rows.index, columns=rows.columns))
 
 
-def _ours(parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int) -> Arrays:
+def _ours(
+    parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int, *, for_questions: bool
+) -> Arrays:
     found: Arrays = {}
-    model = timed(found, "fit", lambda: made.auto_fit(parts.train))
+    way = "given-first" if for_questions else "auto"
+    model = timed(found, "fit", lambda: made.auto_fit(parts.train, for_questions=for_questions))
     # The first time a process does so, it prepares what it compiles.
     timed(found, "first draw", lambda: model.sample(_N_TIMED, seed=fold))
     drawn = timed(found, "draw", lambda: model.sample(_N_TIMED, seed=fold))
@@ -126,7 +131,7 @@ def _ours(parts: Parts, code: Code, gaps: Mapping[int, pd.DataFrame], fold: int)
     timed(found, "score", lambda: model.log_prob(rows))
     found["log mass"] = _log_masses(model, parts.test, code)
     for percent, rows in gaps.items():
-        filled = timed(found, f"complete_{percent}", lambda rows=rows: _filled(model, rows, code))
+        filled = timed(found, f"complete_{percent}", lambda rows=rows: _filled(model, rows, code, way))
         found[f"completed_{percent}"] = filled
     own = sum(file.stat().st_size for file in Path(made.__file__).parent.rglob("*.py")) / 1e6
     return {**found, "size": installed_size("made") + own, "version": f"made {made.__version__}"}
@@ -146,9 +151,9 @@ def _log_masses(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
     return masses
 
 
-def _filled(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
+def _filled(model: Any, rows: pd.DataFrame, code: Code, way: str) -> Floats:
     """Return rows completed by means, not rounded to a grid, and most probable labels."""
-    answer = model.complete(rows, "mean")
+    answer = model.complete(rows, "mean", method=way)
     filled = code.encode(answer.rows)
     for d, name in enumerate(code.names):
         means = answer.means[:, model.schema.variable(name)]

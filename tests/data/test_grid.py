@@ -45,6 +45,27 @@ def test_spikes_stand_out_from_their_neighbours():
     assert find_spikes(heaped, 1.0) == [100.0]
 
 
+def test_rare_values_that_recur_are_spikes():
+    draw = np.random.default_rng(0)
+    places = np.repeat(draw.normal(45, 1, 300).round(6), draw.integers(10, 30, 300))
+    rows = np.concatenate([draw.normal(45, 1, 20_000 - len(places)).round(6), places])
+    found = find_spikes(rows, 1e-6)
+    assert found == sorted(set(places))
+    assert len(find_spikes(rows, 1e-6, 40)) == 40
+    assert min(np.isin(rows, [value]).sum() for value in find_spikes(rows, 1e-6, 40)) >= 25
+    values, counts = np.unique(places, return_counts=True)
+    more = np.concatenate([rows, draw.normal(45, 1, 20_000).round(6)])
+    assert find_spikes(more, 1e-6) == values[counts >= 20].tolist()  # one row in 2,000
+    assert find_spikes(draw.normal(45, 1, 20_000).round(3), 1e-3) == []
+
+
+def test_tables_of_many_columns_have_fewer_spikes_in_each():
+    rows = np.repeat(np.arange(600.0) ** 2, 20)
+    assert len(numeric_settings(rows, np.zeros(0), 2.0**-52)["spikes"]) == 512
+    assert len(numeric_settings(rows, np.zeros(0), 2.0**-52, n_columns=64)["spikes"]) == 128
+    assert len(numeric_settings(rows, np.zeros(0), 2.0**-52, n_columns=5_000)["spikes"]) == 32
+
+
 def test_a_constant_is_a_spike():
     found = numeric_settings(np.full(30, 4.5), np.zeros(0), 2.0**-52)
     assert found == {"step": 0.1, "rounds": True, "spikes": [4.5]}

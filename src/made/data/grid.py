@@ -17,12 +17,18 @@ Floats = NDArray[np.float64]
 _ULPS, _PART_OF_STEP = 4, 0.1
 _FINEST = 6  # decimals
 # A spike: the fewest rows, their smallest share, and the smallest ratio to the density of its neighbours.
-_FEWEST, _SHARE, _TIMES = 10, 0.01, 5
-_NEIGHBOURS, _MOST_SPIKES = 10, 32
+_FEWEST, _SHARE, _TIMES = 10, 0.0005, 5
+_NEIGHBOURS = 10
+# How many a column may have: few where there are many columns, since each is an output of the network.
+_MOST, _FEWEST_OF_MANY, _MOST_OF_ALL = 512, 32, 8192
 
 
 def numeric_settings(
-    train: Floats, others: Floats, eps: float, said: Mapping[str, Any] | None = None
+    train: Floats,
+    others: Floats,
+    eps: float,
+    said: Mapping[str, Any] | None = None,
+    n_columns: int = 1,
 ) -> dict[str, Any]:
     """Return step, rounds and spikes of a column of numbers, see `Schema.with_column`.
 
@@ -36,6 +42,8 @@ def numeric_settings(
         Relative spacing of the numbers of the column's own type.
     said : mapping, optional
         What is not to follow from the values.
+    n_columns : int
+        Of the table.
 
     Examples
     --------
@@ -46,7 +54,8 @@ def numeric_settings(
     given = said or {}
     has_step = "step" in given
     step = given["step"] if has_step else find_step(np.concatenate([train, others]), eps)
-    spikes = given["spikes"] if "spikes" in given else find_spikes(train, step or 0.0)
+    most = _most_spikes(n_columns)
+    spikes = given["spikes"] if "spikes" in given else find_spikes(train, step or 0.0, most)
     if has_step and step is not None:  # only values of the grid are any of its own
         spikes = [own for own in spikes if abs(own / step - round(own / step)) < 1e-9]
     return {"step": step, "rounds": step is not None and not has_step, "spikes": spikes}
@@ -75,8 +84,15 @@ def find_step(values: Floats, eps: float = 2.0**-52) -> float | None:
     return None
 
 
-def find_spikes(values: Floats, step: float = 0.0) -> list[float]:
+def _most_spikes(n_columns: int) -> int:
+    """Return how many spikes a column may have, of a table of so many."""
+    return min(max(_MOST_OF_ALL // n_columns, _FEWEST_OF_MANY), _MOST)
+
+
+def find_spikes(values: Floats, step: float = 0.0, most: int = _MOST) -> list[float]:
     """Return the values that recur far more often than those around them, ascending.
+
+    At least 10 rows and 0.05 % of all have a spike, and 5 times as many as its neighbours let expect.
 
     Parameters
     ----------
@@ -84,6 +100,8 @@ def find_spikes(values: Floats, step: float = 0.0) -> list[float]:
         Observed values.
     step : float
         Of their grid; 0: none.
+    most : int
+        How many are returned at most: the most frequent.
 
     Examples
     --------
@@ -105,4 +123,4 @@ def find_spikes(values: Floats, step: float = 0.0) -> list[float]:
         expected = around * cell / width if 0 < width < np.inf else 0.0
         if counts[i] >= _TIMES * expected:
             found.append((counts[i], float(distinct[i])))
-    return sorted(value for _, value in sorted(found, reverse=True)[:_MOST_SPIKES])
+    return sorted(value for _, value in sorted(found, reverse=True)[:most])

@@ -138,7 +138,7 @@ def _inferred(table: Table, d: int, said: Said) -> _Inferred:
     own, *others = (column.astype(np.float64) for column in numbers)
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     rest = np.concatenate([np.zeros(0), *others])
-    settings |= numeric_settings(own, rest, eps, said.settings)
+    settings |= numeric_settings(own, rest, eps, said.settings, table.first.shape[1])
     settings |= said.settings
     if len(own):
         found = replace(found, low=float(own.min()), high=float(own.max()))

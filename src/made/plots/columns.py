@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,10 @@ def _draw(axes: Axes, columns: Mapping[str, list[Any]]) -> None:
         return
     numbers = np.array(everything, dtype=np.float64)
     low, high = np.quantile(numbers, [0.005, 0.995])
-    if np.all(numbers == np.rint(numbers)) and high - low < _BINS:  # a bar for each whole number
-        edges = np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
-        if len(edges) <= _BARS:
+    if np.all(numbers == np.rint(numbers)) and high - low < 2**53:  # as many whole numbers in each bar
+        width = -(-(high - low + 1) // _BINS)
+        edges = np.arange(np.floor(low), np.ceil(high) + width + 1, width) - 0.5
+        if width == 1 and len(edges) <= _BARS:
             axes.set_xticks((edges[1:] - 0.5).tolist())
     else:
         edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
@@ -81,11 +83,17 @@ def _draw(axes: Axes, columns: Mapping[str, list[Any]]) -> None:
         inside = np.clip(values, edges[0], edges[-1])
         axes.hist(inside, list(edges), weights=share, label=name, linewidth=1.8, **style)
     axes.ticklabel_format(axis="x", useOffset=False)  # 10003, not 3 beside "+1e4"
-    if high >= 1000:
-        axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=_most_ticks(edges[0], edges[-1]))
     if any(gaps.values()):
         text = ", ".join(f"{gap:.0%}" for gap in gaps.values())
         axes.set_title(f"missing: {text}", fontsize=LETTERS - 3, loc="right")
+
+
+def _most_ticks(low: float, high: float) -> int:
+    """Return into how many parts ticks may divide an axis, so that numbers as long as these do not meet."""
+    decimals = max(0, -math.floor(math.log10((high - low) / 5)))
+    longest = max(len(f"{end:.{decimals}f}") for end in (low, high))
+    return 9 if longest < 4 else 5 if longest < 6 else 3
 
 
 def _bars(axes: Axes, columns: Mapping[str, list[Any]]) -> None:

@@ -159,10 +159,12 @@ class Numeric(Variable):
 
     def codes_of(self, bodies: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the code of each body: that of its spike, or 0."""
-        codes = np.zeros(bodies.shape, dtype=np.int64)
-        for code, spike in enumerate(self.spike_bodies.tolist(), start=1):
-            codes[bodies == spike] = code
-        return codes
+        if not len(self.spike_bodies):
+            return np.zeros(bodies.shape, dtype=np.int64)
+        order = np.argsort(self.spike_bodies)
+        ascending = self.spike_bodies[order]
+        near = np.searchsorted(ascending, bodies).clip(max=len(order) - 1)
+        return np.where(ascending[near] == bodies, order[near] + 1, 0)
 
     def values_of(self, bodies: NDArray[np.int64]) -> NDArray[Any]:
         """Return the values that bodies stand for: int64 for whole numbers, else float64."""

@@ -82,11 +82,13 @@ class NumericColumns(OnDevices):
         ends = [own.ends for own in columns]
         self._ends = torch.tensor(ends, dtype=torch.int64).t() if any(own.bounds for own in columns) else None
         self._inverses = torch.tensor([float(own.inverse) for own in columns], dtype=torch.float64)
-        # A row for each number of a spike; 0 beyond those that a column has, which `_n_spikes` leaves out.
+        # A row for each number of a spike; 0 beyond those that a column has, of code 0.
         most = max(len(own.spikes) for own in columns)
         spikes = [[*own.spike_bodies.tolist(), *[0] * (most - len(own.spikes))] for own in columns]
         self.spikes = torch.tensor(spikes, dtype=torch.int64).reshape(len(spikes), most).t()
-        self._n_spikes = torch.tensor([len(own.spikes) for own in columns])
+        n_spikes = torch.tensor([len(own.spikes) for own in columns])
+        codes = torch.arange(1, most + 1)[:, None]
+        self._codes = torch.where(codes <= n_spikes, codes, 0).int()
         #: The normal scores of the spikes of each column.
         self.spike_scores = self._scores_of_spikes()
         inside = [
@@ -149,11 +151,10 @@ class NumericColumns(OnDevices):
 
     def codes_of(self, bodies: Tensor) -> Tensor:
         """Return the codes of bodies (n, B): those of their spikes, or 0; as `Numeric.codes_of`."""
-        codes = torch.zeros_like(bodies)
-        for number in range(len(self.spikes)):  # by number: torch.export cannot go through no rows at all
-            is_spike = (bodies == self.spikes[number]) & (number < self._n_spikes)
-            codes = torch.where(is_spike, number + 1, codes)
-        return codes
+        if len(self.spikes) == 0:
+            return torch.zeros_like(bodies)
+        # `searchsorted` would warn under vmap.
+        return ((bodies[:, None] == self.spikes) * self._codes).amax(dim=1).long()
 
     def add_features(self, features: Tensor, codes: Tensor, scores: Tensor) -> Tensor:
         """Return features (n, n_inputs) with those of codes (n, D) and scores (n, B, 3 or 4) written in."""
@@ -282,10 +283,8 @@ class NumericColumns(OnDevices):
         z = normal_mixture.quantile(outputs[:, n_classes:], share)
         bodies = self.bodies_near(self.scores.values(z[None]).t())
         codes = torch.where(code[:, None] == 0, self.codes_of(bodies), code[:, None])
-        atoms = torch.zeros_like(bodies)  # of a missing entry
-        for number, spike in enumerate(self.spikes):
-            atoms = torch.where(codes == number + 1, spike, atoms)
-        return codes[:, 0], torch.where(codes == 0, bodies, atoms)[:, 0]
+        atoms = torch.nn.functional.pad(self.spikes, (0, 0, 0, 1))  # of a missing entry: 0
+        return codes[:, 0], torch.where(codes == 0, bodies, atoms[codes[:, 0] - 1])[:, 0]
 
     def _scores_of_spikes(self) -> list[NDArray[np.float64]]:
         # The last row is of what is no spike, so that there is always one.

@@ -41,7 +41,9 @@ export function numberBody(root, { variable, condition, hold }) {
     });
     const items = atomItems(variable, before, now, condition());
     const focused = document.activeElement?.dataset?.key;
-    fill(atoms, items.length ? bars(items, 1, choose) : null);
+    const list = items.length ? bars(items, 1, choose) : null;
+    list?.classList.add("exact");
+    fill(atoms, list);
     if (focused) atoms.querySelector(`[data-key=${CSS.escape(focused)}]`)?.focus();
     range.show();
   }
@@ -57,7 +59,7 @@ function atomItems(variable, before, now, condition) {
   const items = before.atoms
     .map(({ value, probability }) => ({
       key: value,
-      label: `exactly ${shown(value, variable)}`,
+      label: `exactly ${variable.part === "week" ? shown(value, variable) : value}`,
       before: probability,
       now: now === null ? null : (masses.get(value) ?? 0),
       isChosen: chosen.includes(value),
