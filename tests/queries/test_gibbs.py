@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import made
-from made.queries import weighted
+from made.queries import gibbs, weighted
 from made.queries.density import States
 from made.queries.gibbs import N_CHAINS, redrawn
 from made.queries.weighted import expected
@@ -67,7 +67,7 @@ def test_bits_follow_from_copies_that_come_after_them(model, copies, monkeypatch
     assert np.abs(apart).mean() < 0.5
     within = (found.low[:, BITS] <= copies.sum(axis=1)) & (copies.sum(axis=1) <= found.high[:, BITS])
     assert within.mean() > 0.8
-    monkeypatch.setattr(weighted, "_FEWEST", 0.0)  # without chains
+    monkeypatch.setattr(weighted, "FEWEST", 0.0)  # without chains
     before = expected(model, rows)
     assert (before.codes[:, :BITS] == copies).mean() < right - 0.05
     np.testing.assert_array_equal(before.log_prob, found.log_prob)
@@ -102,3 +102,62 @@ def test_rows_on_which_chains_start_are_whole(model, copies):
     for own in redrawn(model, rows, starts):
         assert np.isfinite(own.weights).all()
     assert torch.isfinite(model.log_prob(starts.rows(rows.repeat(N_CHAINS)))).all()
+
+
+def test_draws_that_few_particles_are_behind_are_redrawn(model, copies, monkeypatch):
+    rows = np.hstack([np.full((len(copies), BITS + 1), np.nan), copies])
+    with pytest.warns(made.PoorEstimateWarning):
+        answer = model.complete(rows, number=4, seed=1)
+    drawn = np.asarray(answer)
+    right = (drawn[..., :BITS] == copies[:, None]).mean()
+    assert right > 0.9
+    assert np.abs(drawn[..., BITS] - copies.sum(axis=1)[:, None]).mean() < 1.5
+    assert set(answer.how) == {
+        "estimated: weighted completions, of which each entry was redrawn given all others"
+    }
+    monkeypatch.setattr(gibbs, "FEWEST", 0.0)
+    with pytest.warns(made.PoorEstimateWarning):
+        before = np.asarray(model.complete(rows, number=4, seed=1))
+    assert (before[..., :BITS] == copies[:, None]).mean() < right - 0.05
+
+
+@pytest.mark.filterwarnings("ignore::made.PoorEstimateWarning")
+def test_a_draw_depends_on_its_row_and_number_alone(model, copies):
+    rows = np.hstack([np.full((len(copies), BITS + 1), np.nan), copies])
+    together = np.asarray(model.complete(rows, number=3, seed=1))
+    alone = np.asarray(model.complete(rows[7:8], number=2, seed=1, first=7))
+    other = np.asarray(model.complete(rows[7:8], number=2, seed=2, first=7))
+    np.testing.assert_array_equal(together[7:8, :2], alone)
+    assert (other != alone).any()
+
+
+@pytest.mark.parametrize("name", ["one mask", "both"])
+def test_draws_follow_the_conditional_where_two_particles_are_behind_them(small_one, name):
+    small = small_one(name)
+    n = 1500
+    rows = np.array([[None, 2, None, None]] * n, dtype=object)
+    with pytest.warns(made.PoorEstimateWarning):
+        drawn = np.asarray(small.model.complete(rows, particles=2, method="auto", max_states=1, seed=0))
+    for d in (0, 2, 3):
+        share = np.bincount(drawn[:, d].astype(int), minlength=small.table.n_values[d]) / n
+        np.testing.assert_allclose(share, small.table.conditional(np.array([-1, 2, -1, -1]), d), atol=0.06)
+
+
+def test_numbers_are_redrawn_anywhere_not_at_some_quantiles(model, copies):
+    row = np.hstack([np.full(BITS + 1, np.nan), copies[0]])[None]
+    with pytest.warns(made.PoorEstimateWarning):
+        drawn = np.asarray(model.complete(row, number=60, seed=0))
+    assert len(np.unique(drawn[0, :, BITS])) > 30
+
+
+@pytest.mark.filterwarnings("ignore::made.PoorEstimateWarning")
+def test_the_most_probable_value_of_each_variable_is_found_by_chains(model, copies, monkeypatch):
+    rows = np.hstack([np.full((len(copies), BITS + 1), np.nan), copies])
+    answer = model.complete(rows, "variable", where={BITS: made.Range(0.0, 20.0)})
+    found = np.asarray(answer)
+    right = (found[:, :BITS] == copies).mean()
+    assert right > 0.95
+    assert np.abs(found[:, BITS] - copies.sum(axis=1)).mean() < 0.7
+    assert answer.how[0].endswith("of which each entry was redrawn given all others")
+    monkeypatch.setattr(gibbs, "FEWEST", 0.0)
+    assert (np.asarray(model.complete(rows, "variable"))[:, :BITS] == copies).mean() < right - 0.04

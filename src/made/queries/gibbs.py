@@ -2,9 +2,9 @@
 
 Where much is unknown before the last known entry of an ordering, few weighted completions carry all the
 weight. Chains go on from some of these: every unknown entry is redrawn once from p(x_d | all other entries)
-of the mixture of all masks, see `given_rest`, for which no ordering matters. Answers are made of these
+of the mixture of all masks, see `given_rest`, for which no ordering matters. Means are made of these
 distributions, not of the values drawn from them (Rao-Blackwellization; Gelfand and Smith 1990), so that few
-chains say much. A second sweep was not worth its time where it was tried.
+chains say much; completions are where chains end. A second sweep was not worth its time where it was tried.
 """
 
 from __future__ import annotations
@@ -19,14 +19,23 @@ from made.masks.ordering import IntArray
 from made.queries.density import Askable, BoolArray, Floats, States
 from made.queries.entry_distribution import Distribution
 from made.queries.given_rest import are_listed, few_given_rest
+from made.queries.modes import likeliest
+from made.queries.query import Query
+from made.queries.results import Route
 from made.queries.value_sets import value_sets
-from made.queries.work import index
+from made.queries.work import index, uniforms_of
+from made.support.uniforms import CHAINS, OFFSETS
 from made.variables.rows import Rows
 
-__all__ = ["N_CHAINS", "Redrawn", "can_be_redrawn", "redrawn"]
+__all__ = ["FEWEST", "N_CHAINS", "Redrawn", "can_be_redrawn", "redraw_draws", "redraw_modes", "redrawn"]
 
-#: Chains of a row.
+#: Where the effective number of completions is smaller, chains go on from them.
+FEWEST = 16.0
+
+#: Chains of a row, for its means.
 N_CHAINS = 4
+# Chains that go on together.
+_AT_ONCE = 128
 # Of how many values an entry is redrawn, where there are many.
 _N_VALUES = 16
 # Rows that the network may score for the chains of one; images of many masks take a hundred times as much.
@@ -55,12 +64,12 @@ class Redrawn(NamedTuple):
     weights: Floats
 
 
-def can_be_redrawn(model: Askable, rows: Rows) -> BoolArray:
-    """Return for which rows chains are affordable, (n,): not where very many entries are unknown."""
+def can_be_redrawn(model: Askable, rows: Rows, n_chains: int = N_CHAINS) -> BoolArray:
+    """Return for which rows so many chains are affordable, (n,): not where very many entries are unknown."""
     sizes = [
         len(own) if are_listed(own) else _N_VALUES for own in value_sets(model.variables, rows.regions or {})
     ]
-    each = N_CHAINS * len(model.mask_counts()) * np.array(sizes)
+    each = n_chains * len(model.mask_counts()) * np.array(sizes)
     affordable: BoolArray = ~rows.mask.cpu().numpy() @ each <= _MOST_WORK
     return affordable
 
@@ -80,24 +89,101 @@ def redrawn(model: Askable, rows: Rows, starts: States) -> Iterator[Redrawn]:
     starts : States
         (n * N_CHAINS) completions of them; those of a row follow one another. They are changed.
     """
-    unknown = np.repeat(~rows.mask.cpu().numpy(), N_CHAINS, axis=0)
+    u = np.random.default_rng(0).random((rows.codes.shape[1], N_CHAINS + 1))
+    picks = np.tile(u[:, :N_CHAINS].T, (len(rows), 1))
+    for d, which, own in _sweep(model, rows.repeat(N_CHAINS), starts, picks, u[:, -1]):
+        yield _together(d, which, own)
+
+
+def redraw_draws(
+    question: Query, rows: Rows, draws: States, routes: IntArray, ess: Floats, numbers: IntArray
+) -> None:
+    """Let chains go on from the draws of rows that few particles are behind.
+
+    Parameters
+    ----------
+    question : Query
+        Of all masks of the model; of some of them nothing changes.
+    rows : Rows
+        n rows, with their conditions.
+    draws : States
+        (n * each) completions of them, which change; those of a row follow one another.
+    routes, ess : (n,) arrays
+        Of the evidence of each; the routes of these rows change.
+    numbers : (n,) int array
+        Which stream of random numbers each row has.
+    """
+    poor = _poor(question, rows, ess, 1)
+    routes[poor] = int(Route.REDRAWN)
+    each, n_variables, seed = len(draws) // max(len(rows), 1), rows.codes.shape[1], question.settings["seed"]
+    offsets = uniforms_of((seed, OFFSETS), np.zeros(1, dtype=np.int64), each, n_variables)
+    for j in range(each):
+        for first in range(0, len(poor), _AT_ONCE):
+            some = poor[first : first + _AT_ONCE]
+            own = draws[some * each + j]
+            picks = uniforms_of((seed, CHAINS), numbers[some], 1, n_variables, j)
+            for _ in _sweep(question.model, rows[index(some)], own, picks, offsets[j]):
+                pass
+            draws[some * each + j] = own
+
+
+def redraw_modes(
+    question: Query, rows: Rows, modes: States, routes: IntArray, ess: Floats, numbers: IntArray
+) -> None:
+    """Give rows that few particles are behind the value of each variable that is most probable by chains.
+
+    Parameters are those of `redraw_draws`; `modes` are a completion of each row.
+    """
+    poor = _poor(question, rows, ess, N_CHAINS)
+    routes[poor] = int(Route.REDRAWN)
+    variables = question.model.variables
+    places = {} if variables.numbers is None else {d: p for p, d in enumerate(variables.numbers.places)}
+    for first in range(0, len(poor), _AT_ONCE // N_CHAINS):
+        at = poor[first : first + _AT_ONCE // N_CHAINS]
+        some = rows[index(at)]
+        starts, _, _ = question.complete(some, "draw", numbers[at], N_CHAINS)
+        for found in redrawn(question.model, some, starts):
+            block = variables.block_of(found.variable)
+            for row, *values in zip(at[found.places], found.codes, found.bodies, found.weights, strict=True):
+                code, body = likeliest(block, *values)
+                modes.codes[row, found.variable] = code
+                if found.variable in places:
+                    modes.bodies[row, places[found.variable]] = body
+
+
+def _poor(question: Query, rows: Rows, ess: Floats, n_chains: int) -> IntArray:
+    """Return the numbers of the rows that few particles are behind, where chains can go on from them."""
+    model = question.model
+    if question.is_given_first or set(model.chosen_masks(question.mask)) != set(model.chosen_masks(None)):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero((ess < FEWEST) & can_be_redrawn(model, rows, n_chains))
+
+
+def _sweep(
+    model: Askable, rows: Rows, states: States, picks: Floats, offsets: Floats
+) -> Iterator[tuple[int, IntArray, Distribution]]:
+    """Redraw every unknown entry of rows, column by column: `states` change.
+
+    Uniforms (n, D) pick the values, and (D,) are where the quantiles lie that are picked among. Yields the
+    column, the rows of which it is unknown, and what it was drawn from.
+    """
+    unknown = ~rows.mask.cpu().numpy()
     regions = rows.regions or {}
     sets = value_sets(model.variables, regions)
     like = replace(rows, known=None, regions=None, recorded=False, scores=None)
-    u = np.random.default_rng(0).random((unknown.shape[1], N_CHAINS + 1))
     for d in np.flatnonzero(unknown.any(axis=0)).tolist():
         which = np.flatnonzero(unknown[:, d])
-        complete = starts[which].rows(like[index(which // N_CHAINS)])
-        quantiles = (np.arange(_N_VALUES) + u[d, -1]) / _N_VALUES
+        complete = states[which].rows(like[index(which)])
+        quantiles = (np.arange(_N_VALUES) + offsets[d]) / _N_VALUES
         own = few_given_rest(model, complete, d, sets[d], regions.get(d), quantiles)
         cumulated = np.cumsum(own.weights, axis=1)
-        drawn = u[d, which % N_CHAINS, None] * cumulated[:, -1:]
+        drawn = picks[which, d, None] * cumulated[:, -1:]
         pick = (cumulated <= drawn).sum(axis=1).clip(max=own.weights.shape[1] - 1)
         at = np.arange(len(which))
-        starts.codes[which, d] = own.codes[at, pick]
+        states.codes[which, d] = own.codes[at, pick]
         if (place := sets[d].place) is not None:
-            starts.bodies[which, place] = own.bodies[at, pick]
-        yield _together(d, which, own)
+            states.bodies[which, place] = own.bodies[at, pick]
+        yield d, which, own
 
 
 def _together(d: int, which: IntArray, own: Distribution) -> Redrawn:

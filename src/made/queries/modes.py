@@ -15,10 +15,12 @@ from made.queries.inference import Inference
 from made.queries.value_sets import ValueSet, value_sets
 from made.queries.work import set_states
 from made.support.errors import InputError
+from made.variables.base import Variable
 from made.variables.many_classes import ManyClasses
+from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 
-__all__ = ["joint_modes", "variable_modes"]
+__all__ = ["joint_modes", "likeliest", "variable_modes"]
 
 # The search for the most probable completion: number of sampled completions to start from, and of steps.
 _STARTS, _STEPS = 200, 100
@@ -62,10 +64,13 @@ def variable_modes(
             own = numbers[i : i + 1]
             states = inference.complete(row, evidence.of(i), own, inference.particles)
             weights = np.ones(len(states))
-        for d in np.flatnonzero(unknown[i]):
-            counts = np.bincount(states.codes[:, d], weights, minlength=int(inference.variables.n_values[d]))
-            out.codes[i, d] = counts.argmax()
-            _set_median(inference, out, i, int(d), states, weights)
+        for d in np.flatnonzero(unknown[i]).tolist():
+            place = sets[d].place
+            bodies = np.zeros(0, dtype=np.int64) if place is None else states.bodies[:, place]
+            code, body = likeliest(inference.variables.block_of(d), states.codes[:, d], bodies, weights)
+            out.codes[i, d] = code
+            if place is not None:
+                out.bodies[i, place] = body
     return out, exact
 
 
@@ -124,22 +129,18 @@ def _all_completions(
     return states
 
 
-def _set_median(inference: Inference, out: States, row: int, d: int, states: States, weights: Floats) -> None:
-    """Give a numeric entry whose code is that of the body the median of its weighted values."""
-    numbers = inference.variables.numbers
-    if numbers is None or d not in numbers.places:
-        return
-    place = numbers.number_of(d)
-    column, code = numbers.columns[place], out.codes[row, d : d + 1]
-    is_body = states.codes[:, d] == 0
-    if code[0] == 0 and is_body.any():
-        values = column.floats_of(np.ascontiguousarray(states.bodies[is_body, place]))
+def likeliest(block: Variable, codes: IntArray, bodies: IntArray, weights: Floats) -> tuple[int, int]:
+    """Return the most probable code of weighted values (S,), and its body: the median one of a number."""
+    code = int(np.bincount(codes, weights, minlength=block.n_values).argmax())
+    if not isinstance(block, Numeric):
+        return code, 0
+    middle, is_body = np.zeros(1), codes == 0
+    if code == 0 and is_body.any():
+        values = block.floats_of(np.ascontiguousarray(bodies[is_body]))
         order = np.argsort(values)
         cumulated = np.cumsum(weights[is_body][order])
         middle = values[order][[np.searchsorted(cumulated, cumulated[-1] / 2)]]
-    else:
-        middle = np.zeros(1)
-    out.bodies[row, place] = column.bodies_of_codes(code, column.bodies_near(middle))[0]
+    return code, int(block.bodies_of_codes(np.array([code]), block.bodies_near(middle))[0])
 
 
 def _medians(inference: Inference, row: Rows) -> list[States]:

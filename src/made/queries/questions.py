@@ -17,6 +17,7 @@ from torch import Tensor
 from made.masks.ordering import IntArray
 from made.queries.density import Askable
 from made.queries.evidence import Evidence
+from made.queries.gibbs import redraw_draws, redraw_modes
 from made.queries.given import from_frame
 from made.queries.inference import Inference
 from made.queries.many_classes import conditional_of_many
@@ -220,6 +221,10 @@ class Questions:
             states, routes, evidence, found = means_of(question, method, encoded, numbers, level)
         else:
             states, routes, evidence = question.complete(encoded, kind, numbers, each)
+            redraw = {"draw": redraw_draws, "variable": redraw_modes}.get(kind)
+            if redraw is not None and method == "auto":
+                routes = routes.copy()
+                redraw(question, encoded, states, routes, evidence.ess, numbers)
         evidence.warn_if_poor()
         answer = replace(
             _answer(evidence, routes),

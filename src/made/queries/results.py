@@ -64,6 +64,7 @@ class Route(IntEnum):
     COUNTED = 5
     SEARCHED = 6
     WEIGHTED = 7
+    REDRAWN = 8
 
     @property
     def method(self) -> Method:
@@ -89,6 +90,7 @@ _SENTENCES = {
     Route.COUNTED: "estimated: counted among drawn completions",
     Route.SEARCHED: "found by search: none better was met",
     Route.WEIGHTED: "estimated: the mean over weighted completions",
+    Route.REDRAWN: "estimated: weighted completions, of which each entry was redrawn given all others",
 }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, Floats, States
-from made.queries.gibbs import N_CHAINS, Redrawn, can_be_redrawn, redrawn
+from made.queries.gibbs import FEWEST, N_CHAINS, Redrawn, can_be_redrawn, redrawn
 from made.queries.numeric_conditional import FAR
 from made.queries.quadrature import log_evidence
 from made.queries.query import Query
@@ -37,8 +37,8 @@ __all__ = [
     "weighted_quantiles",
 ]
 
-# Completions of a row; where fewer than _FEWEST count, so many instead.
-_NUMBER, _FEWEST, _MORE = 64, 16.0, 1024
+# Completions of a row; where fewer than `FEWEST` count, so many instead.
+_NUMBER, _MORE = 64, 1024
 # Rows whose chains go on together.
 _CHAINED_AT_ONCE = 32
 # Entries held at once, and the most dimensions that Sobol points have.
@@ -122,7 +122,7 @@ def completions(
     masks: Sequence[int] | None = None,
     *,
     recorded: bool = True,
-    fewest: float = _FEWEST,
+    fewest: float = FEWEST,
     number: int | None = None,
 ) -> Iterator[Completions]:
     """Go through weighted completions of all rows, in portions of bounded memory.
@@ -168,7 +168,7 @@ def expected(
     masks: Sequence[int] | None = None,
     level: float | None = None,
     *,
-    fewest: float = _FEWEST,
+    fewest: float = FEWEST,
 ) -> Expected:
     """Return the mean of every unknown number, and the most probable class of every other unknown entry.
 
@@ -196,7 +196,7 @@ def expected(
         log_prob[some.places], error[some.places] = some.log_prob, np.where(is_even, 0, np.sqrt(spread))
         ess[some.places] = np.where(is_even, np.inf, some.ess)
         found.add_all(some)
-        poor = np.flatnonzero((some.ess < _FEWEST) & np.isfinite(some.log_prob) & has_chains[some.places])
+        poor = np.flatnonzero((some.ess < FEWEST) & np.isfinite(some.log_prob) & has_chains[some.places])
         few.append(some.places[poor])
         starts.append(some.picked(N_CHAINS, poor))
     if few:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 __all__ = [
     "ATTEMPTS",
     "BLOCK",
+    "CHAINS",
     "COMPLETIONS",
     "CONNECTIVITIES",
+    "OFFSETS",
     "ORDERINGS",
     "PARTICLES",
     "QUESTIONS",
@@ -25,6 +27,7 @@ __all__ = [
 
 #: What a seed is used for, the second number of a key: streams of one seed must not meet.
 ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS, QUESTIONS, ATTEMPTS = 0, 1, 2, 3, 4, 5, 6
+CHAINS, OFFSETS = 7, 8
 
 #: Philox moves on in blocks of four 64-bit numbers.
 BLOCK = 4
