@@ -45,25 +45,44 @@ def test_spikes_stand_out_from_their_neighbours():
     assert find_spikes(heaped, 1.0) == [100.0]
 
 
-def test_rare_values_that_recur_are_spikes():
+def places(n, rows=20_000):
+    """Return rows about 45, of which n values recur 10 to 29 times, and these values with their counts."""
     draw = np.random.default_rng(0)
-    places = np.repeat(draw.normal(45, 1, 300).round(6), draw.integers(10, 30, 300))
-    rows = np.concatenate([draw.normal(45, 1, 20_000 - len(places)).round(6), places])
+    again = np.repeat(draw.normal(45, 1, n).round(6), draw.integers(10, 30, n))
+    values, counts = np.unique(again, return_counts=True)
+    return np.concatenate([draw.normal(45, 1, rows - len(again)).round(6), again]), values, counts
+
+
+def test_rare_values_that_recur_are_spikes():
+    rows, values, counts = places(400)
+    assert find_spikes(rows, 1e-6) == values.tolist()
+    most = find_spikes(rows, 1e-6, 320)
+    assert len(most) == 320
+    assert counts[~np.isin(values, most)].max() <= counts[np.isin(values, most)].min()
+    assert find_spikes(np.random.default_rng(0).normal(45, 1, 20_000).round(3), 1e-3) == []
+    # One row in 2,000 at least.
+    rows, values, counts = places(1_400, rows=40_000)
+    assert find_spikes(rows, 1e-6, 1_000) == values[counts >= 20].tolist()
+
+
+def test_rare_values_are_none_beside_a_body_that_has_most_rows():
+    rows, _, _ = places(200)  # a fifth of the rows
+    assert find_spikes(rows, 1e-6) == []
+    assert find_spikes(np.concatenate([rows, np.full(500, 44.5)]), 1e-6) == [44.5]
+
+
+def test_rare_values_leave_some_rows_to_the_body():
+    rows, values, counts = places(500, rows=10_000)  # which have nearly all of them
     found = find_spikes(rows, 1e-6)
-    assert found == sorted(set(places))
-    assert len(find_spikes(rows, 1e-6, 40)) == 40
-    assert min(np.isin(rows, [value]).sum() for value in find_spikes(rows, 1e-6, 40)) >= 25
-    values, counts = np.unique(places, return_counts=True)
-    more = np.concatenate([rows, draw.normal(45, 1, 20_000).round(6)])
-    assert find_spikes(more, 1e-6) == values[counts >= 20].tolist()  # one row in 2,000
-    assert find_spikes(draw.normal(45, 1, 20_000).round(3), 1e-3) == []
+    assert 0.84 < np.isin(rows, found).mean() <= 0.85
+    assert counts[~np.isin(values, found)].max() <= counts[np.isin(values, found)].min()
 
 
 def test_tables_of_many_columns_have_fewer_spikes_in_each():
-    rows = np.repeat(np.arange(600.0) ** 2, 20)
+    rows = np.concatenate([np.repeat(np.arange(600.0) ** 2, 20), np.arange(5_000.0) * 71 + 3])
     assert len(numeric_settings(rows, np.zeros(0), 2.0**-52)["spikes"]) == 512
-    assert len(numeric_settings(rows, np.zeros(0), 2.0**-52, n_columns=64)["spikes"]) == 128
-    assert len(numeric_settings(rows, np.zeros(0), 2.0**-52, n_columns=5_000)["spikes"]) == 32
+    assert len(numeric_settings(rows, np.zeros(0), 2.0**-52, n_columns=24)["spikes"]) == 341
+    assert numeric_settings(rows, np.zeros(0), 2.0**-52, n_columns=5_000)["spikes"] == []  # too few rows
 
 
 def test_a_constant_is_a_spike():

@@ -18,6 +18,9 @@ _ULPS, _PART_OF_STEP = 4, 0.1
 _FINEST = 6  # decimals
 # A spike: the fewest rows, their smallest share, and the smallest ratio to the density of its neighbours.
 _FEWEST, _SHARE, _TIMES = 10, 0.0005, 5
+# Rarer ones than _COMMON count where all together have this part of the rows, and up to that part: few are
+# chance beside a body, and a body without rows is not held in place.
+_COMMON, _PART_OF_ROWS = 0.01, (0.3, 0.85)
 _NEIGHBOURS = 10
 # How many a column may have: few where there are many columns, since each is an output of the network.
 _MOST, _FEWEST_OF_MANY, _MOST_OF_ALL = 512, 32, 8192
@@ -123,4 +126,12 @@ def find_spikes(values: Floats, step: float = 0.0, most: int = _MOST) -> list[fl
         expected = around * cell / width if 0 < width < np.inf else 0.0
         if counts[i] >= _TIMES * expected:
             found.append((counts[i], float(distinct[i])))
-    return sorted(value for _, value in sorted(found, reverse=True)[:most])
+    found = sorted(found, reverse=True)[:most]
+    together = np.cumsum([count for count, _ in found]) / max(len(values), 1)
+    is_common = [count >= _COMMON * len(values) and i < _FEWEST_OF_MANY for i, (count, _) in enumerate(found)]
+    has_rare = len(found) > 0 and together[-1] >= _PART_OF_ROWS[0]
+    kept = [
+        own or (has_rare and share <= _PART_OF_ROWS[1])
+        for own, share in zip(is_common, together, strict=True)
+    ]
+    return sorted(value for (_, value), is_kept in zip(found, kept, strict=True) if is_kept)
