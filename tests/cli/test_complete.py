@@ -130,7 +130,9 @@ def test_settings_of_an_estimate(wide, call):
     assert header == [f"x{i}" for i in range(14)]
     np.testing.assert_array_equal(found, expected.rows)
     *_, how, warning = result.err.splitlines()
-    assert how == "  3 rows estimated: importance-weighted particles"
+    assert how == (
+        "  3 rows estimated: weighted completions, of which each entry was redrawn given all others"
+    )
     assert warning.startswith("  3 of the estimates rest on few effective particles")
     assert f"{expected.ess.min():.1f} at the worst: raise --particles" in warning
     exact = call("complete", wide, "last.csv", "--max-states", "8192", "--method", "exact")
