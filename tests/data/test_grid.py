@@ -74,8 +74,16 @@ def test_rare_values_are_none_beside_a_body_that_has_most_rows():
 def test_rare_values_leave_some_rows_to_the_body():
     rows, values, counts = places(500, rows=10_000)  # which have nearly all of them
     found = find_spikes(rows, 1e-6)
-    assert 0.84 < np.isin(rows, found).mean() <= 0.85
+    assert 0.84 < np.isin(rows, found).mean() < 0.86
     assert counts[~np.isin(values, found)].max() <= counts[np.isin(values, found)].min()
+
+
+def test_a_spike_beside_the_body_leaves_it_its_rows():
+    rows, values, _ = places(400, rows=13_000)  # 7,600 of which have one of these values
+    amounts = np.concatenate([rows, np.zeros(200_000)])  # nothing, of most
+    assert find_spikes(amounts, 1e-6) == [0.0]  # fewer than one row in 2,000 each
+    amounts = np.concatenate([rows, np.zeros(7_000)])
+    assert find_spikes(amounts, 1e-6) == [0.0, *values]
 
 
 def test_tables_of_many_columns_have_fewer_spikes_in_each():

@@ -18,9 +18,10 @@ _ULPS, _PART_OF_STEP = 4, 0.1
 _FINEST = 6  # decimals
 # A spike: the fewest rows, their smallest share, and the smallest ratio to the density of its neighbours.
 _FEWEST, _SHARE, _TIMES = 10, 0.0005, 5
-# Rarer ones than _COMMON count where all together have this part of the rows, and up to that part: few are
-# chance beside a body, and a body without rows is not held in place.
-_COMMON, _PART_OF_ROWS = 0.01, (0.3, 0.85)
+# Rarer ones than _COMMON count where all together have the first part of the rows, and up to the second: few
+# are chance beside a body, and a body without rows is not held in place. Spikes beside the body, which has at
+# most _END of its rows on one side of them, are not counted.
+_COMMON, _PART_OF_ROWS, _END = 0.01, (0.3, 0.85), 0.0228
 _NEIGHBOURS = 10
 # How many a column may have: few where there are many columns, since each is an output of the network.
 _MOST, _FEWEST_OF_MANY, _MOST_OF_ALL = 512, 32, 8192
@@ -125,13 +126,20 @@ def find_spikes(values: Floats, step: float = 0.0, most: int = _MOST) -> list[fl
         width = float(distinct[high]) - float(distinct[low])
         expected = around * cell / width if 0 < width < np.inf else 0.0
         if counts[i] >= _TIMES * expected:
-            found.append((counts[i], float(distinct[i])))
-    found = sorted(found, reverse=True)[:most]
-    together = np.cumsum([count for count, _ in found]) / max(len(values), 1)
-    is_common = [count >= _COMMON * len(values) and i < _FEWEST_OF_MANY for i, (count, _) in enumerate(found)]
-    has_rare = len(found) > 0 and together[-1] >= _PART_OF_ROWS[0]
-    kept = [
-        own or (has_rare and share <= _PART_OF_ROWS[1])
-        for own, share in zip(is_common, together, strict=True)
-    ]
-    return sorted(value for (_, value), is_kept in zip(found, kept, strict=True) if is_kept)
+            found.append(i)
+    by_count = np.array(sorted(found, key=lambda i: (counts[i], distinct[i]), reverse=True)[:most], dtype=int)
+    return sorted(distinct[by_count[_are_spikes(counts, by_count)]].tolist())
+
+
+def _are_spikes(counts: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which values, the most frequent first, are spikes: rare ones only if many rows have them."""
+    of_body = counts.copy()
+    of_body[found] = 0
+    below = np.cumsum(of_body)[found] / max(of_body.sum(), 1)
+    is_end = np.minimum(below, 1 - below) < _END
+    inside = np.where(is_end, 0, counts[found])
+    together = np.cumsum(inside) / max(inside.sum() + of_body.sum(), 1)
+    is_common = (counts[found] >= _COMMON * counts.sum()) & (np.arange(len(found)) < _FEWEST_OF_MANY)
+    are_many = together[-1:] >= _PART_OF_ROWS[0]
+    found_spikes: NDArray[np.bool_] = is_common | (are_many & (is_end | (together <= _PART_OF_ROWS[1])))
+    return found_spikes
