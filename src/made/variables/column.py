@@ -151,7 +151,9 @@ class Column:
             return "follow from the rows"
         if self.n_values is None:
             span = "" if self.found is None or not self.found.range else f"{self.found.range}, "
-            spikes = "".join(f", often {value:g}" for value in self.arguments.get("spikes", ())[:2])
+            often = self.arguments.get("spikes", ())
+            spikes = f", often {', '.join(f'{value:g}' for value in often[:2])}" if often else ""
+            spikes += f" or {len(often) - 2} more" if len(often) > 2 else ""
             missing = ", or missing" if self.arguments.get("missing") else ""
             step = self.arguments.get("step")
             grid = (
