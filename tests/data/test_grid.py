@@ -88,6 +88,14 @@ def test_a_spike_beside_the_body_leaves_it_its_rows():
     assert find_spikes(amounts, 1e-6) == [0.0, *values]
 
 
+def test_a_body_of_few_rows_has_no_rare_spikes():
+    """Fees: mostly nothing, one amount in some rows, and others in too few for their tails to be known."""
+    fees = np.concatenate([np.zeros(6_000), np.full(20, 15.0), np.random.default_rng(0).uniform(1, 50, 30)])
+    assert find_spikes(fees.round(2), 0.01) == [0.0]
+    often = np.concatenate([fees, np.random.default_rng(1).uniform(1, 50, 290), np.full(180, 15.0)])
+    assert find_spikes(often.round(2), 0.01) == [0.0, 15.0]  # 200 rows in 6,520
+
+
 def test_tables_of_many_columns_have_fewer_spikes_in_each():
     rows = np.concatenate([np.repeat(np.arange(600.0) ** 2, 20), np.arange(5_000.0) * 71 + 3])
     assert len(numeric_settings(rows, np.zeros(0), 2.0**-52)["spikes"]) == 512

@@ -19,9 +19,9 @@ _FINEST = 6  # decimals
 # A spike: the fewest rows, their smallest share, and the smallest ratio to the density of its neighbours.
 _FEWEST, _SHARE, _TIMES = 10, 0.0005, 5
 # Rarer ones than _COMMON count where all together have the first part of the rows, and up to the second: few
-# are chance beside a body, and a body without rows is not held in place. Spikes beside the body, which has at
-# most _END of its rows on one side of them, are not counted.
-_COMMON, _PART_OF_ROWS, _END = 0.01, (0.3, 0.85), 0.0228
+# are chance beside a body, and a body without rows is not held in place, nor are its tails. It keeps _OF_BODY
+# rows. Spikes beside the body, which has at most _END of its rows on one side of them, are not counted.
+_COMMON, _PART_OF_ROWS, _OF_BODY, _END = 0.01, (0.3, 0.85), 300, 0.0228
 _NEIGHBOURS = 10
 # How many a column may have: few where there are many columns, since each is an output of the network.
 _MOST, _FEWEST_OF_MANY, _MOST_OF_ALL = 512, 32, 8192
@@ -138,8 +138,9 @@ def _are_spikes(counts: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[
     below = np.cumsum(of_body)[found] / max(of_body.sum(), 1)
     is_end = np.minimum(below, 1 - below) < _END
     inside = np.where(is_end, 0, counts[found])
-    together = np.cumsum(inside) / max(inside.sum() + of_body.sum(), 1)
+    together, n_rows = np.cumsum(inside), inside.sum() + of_body.sum()
     is_common = (counts[found] >= _COMMON * counts.sum()) & (np.arange(len(found)) < _FEWEST_OF_MANY)
-    are_many = together[-1:] >= _PART_OF_ROWS[0]
-    found_spikes: NDArray[np.bool_] = is_common | (are_many & (is_end | (together <= _PART_OF_ROWS[1])))
+    least, most = (part * n_rows for part in _PART_OF_ROWS)
+    leaves_enough = together <= min(most, n_rows - _OF_BODY)
+    found_spikes: NDArray[np.bool_] = is_common | (together[-1:] >= least) & (is_end | leaves_enough)
     return found_spikes
