@@ -23,8 +23,9 @@ _FEWEST, _SHARE, _TIMES = 10, 0.0005, 5
 # rows. Spikes beside the body, which has at most _END of its rows on one side of them, are not counted.
 _COMMON, _PART_OF_ROWS, _OF_BODY, _END = 0.01, (0.3, 0.85), 300, 0.0228
 _NEIGHBOURS = 10
-# How many a column may have: few where there are many columns, since each is an output of the network.
-_MOST, _FEWEST_OF_MANY, _MOST_OF_ALL = 512, 32, 8192
+# The most spikes of a column, of common ones and where there are many columns, and of a table: each is an
+# output of the network.
+_MOST, _MOST_COMMON, _MOST_OF_TABLE = 512, 32, 8192
 
 
 def numeric_settings(
@@ -47,7 +48,7 @@ def numeric_settings(
     said : mapping, optional
         What is not to follow from the values.
     n_columns : int
-        Of the table.
+        Columns of the table: where they are many, each has fewer spikes.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def numeric_settings(
     given = said or {}
     has_step = "step" in given
     step = given["step"] if has_step else find_step(np.concatenate([train, others]), eps)
-    most = _most_spikes(n_columns)
+    most = min(max(_MOST_OF_TABLE // n_columns, _MOST_COMMON), _MOST)
     spikes = given["spikes"] if "spikes" in given else find_spikes(train, step or 0.0, most)
     if has_step and step is not None:  # only values of the grid are any of its own
         spikes = [own for own in spikes if abs(own / step - round(own / step)) < 1e-9]
@@ -86,11 +87,6 @@ def find_step(values: Floats, eps: float = 2.0**-52) -> float | None:
         if bool((np.abs(scaled - np.rint(scaled)) <= tolerance).all()):
             return 1.0 if decimals == 0 else 1 / 10**decimals
     return None
-
-
-def _most_spikes(n_columns: int) -> int:
-    """Return how many spikes a column may have, of a table of so many."""
-    return min(max(_MOST_OF_ALL // n_columns, _FEWEST_OF_MANY), _MOST)
 
 
 def find_spikes(values: Floats, step: float = 0.0, most: int = _MOST) -> list[float]:
@@ -139,7 +135,7 @@ def _are_spikes(counts: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[
     is_end = np.minimum(below, 1 - below) < _END
     inside = np.where(is_end, 0, counts[found])
     together, n_rows = np.cumsum(inside), inside.sum() + of_body.sum()
-    is_common = (counts[found] >= _COMMON * counts.sum()) & (np.arange(len(found)) < _FEWEST_OF_MANY)
+    is_common = (counts[found] >= _COMMON * counts.sum()) & (np.arange(len(found)) < _MOST_COMMON)
     least, most = (part * n_rows for part in _PART_OF_ROWS)
     leaves_enough = together <= min(most, n_rows - _OF_BODY)
     found_spikes: NDArray[np.bool_] = is_common | (together[-1:] >= least) & (is_end | leaves_enough)

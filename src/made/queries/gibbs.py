@@ -9,7 +9,7 @@ chains say much; completions are where chains end. A second sweep was not worth 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,17 +25,24 @@ from made.queries.results import Route
 from made.queries.value_sets import value_sets
 from made.queries.work import index, uniforms_of
 from made.support.uniforms import CHAINS, OFFSETS
+from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 
-__all__ = ["FEWEST", "N_CHAINS", "Redrawn", "can_be_redrawn", "redraw_draws", "redraw_modes", "redrawn"]
+__all__ = [
+    "AT_ONCE",
+    "FEWEST",
+    "N_CHAINS",
+    "Redrawn",
+    "can_be_redrawn",
+    "redraw_draws",
+    "redraw_modes",
+    "redrawn",
+]
 
 #: Where the effective number of completions is smaller, chains go on from them.
 FEWEST = 16.0
-
-#: Chains of a row, for its means.
-N_CHAINS = 4
-# Chains that go on together.
-_AT_ONCE = 128
+#: Chains of a row, for its means, and how many chains go on together.
+N_CHAINS, AT_ONCE = 4, 128
 # Of how many values an entry is redrawn, where there are many.
 _N_VALUES = 16
 # Rows that the network may score for the chains of one; images of many masks take a hundred times as much.
@@ -64,8 +71,15 @@ class Redrawn(NamedTuple):
     weights: Floats
 
 
-def can_be_redrawn(model: Askable, rows: Rows, n_chains: int = N_CHAINS) -> BoolArray:
-    """Return for which rows so many chains are affordable, (n,): not where very many entries are unknown."""
+def can_be_redrawn(
+    model: Askable, rows: Rows, masks: int | Sequence[int] | None, n_chains: int = N_CHAINS
+) -> BoolArray:
+    """Return which rows may have `n_chains` chains each, (n,).
+
+    None if some masks of the model are left out; else those whose number of unknown entries is affordable.
+    """
+    if set(model.chosen_masks(masks)) != set(model.chosen_masks(None)):
+        return np.zeros(len(rows), dtype=bool)
     sizes = [
         len(own) if are_listed(own) else _N_VALUES for own in value_sets(model.variables, rows.regions or {})
     ]
@@ -103,7 +117,7 @@ def redraw_draws(
     Parameters
     ----------
     question : Query
-        Of all masks of the model; of some of them nothing changes.
+        Not one with what is given first. Nothing changes if it leaves out masks of the model.
     rows : Rows
         n rows, with their conditions.
     draws : States
@@ -118,8 +132,8 @@ def redraw_draws(
     each, n_variables, seed = len(draws) // max(len(rows), 1), rows.codes.shape[1], question.settings["seed"]
     offsets = uniforms_of((seed, OFFSETS), np.zeros(1, dtype=np.int64), each, n_variables)
     for j in range(each):
-        for first in range(0, len(poor), _AT_ONCE):
-            some = poor[first : first + _AT_ONCE]
+        for first in range(0, len(poor), AT_ONCE):
+            some = poor[first : first + AT_ONCE]
             own = draws[some * each + j]
             picks = uniforms_of((seed, CHAINS), numbers[some], 1, n_variables, j)
             for _ in _sweep(question.model, rows[index(some)], own, picks, offsets[j]):
@@ -137,9 +151,8 @@ def redraw_modes(
     poor = _poor(question, rows, ess, N_CHAINS)
     routes[poor] = int(Route.REDRAWN)
     variables = question.model.variables
-    places = {} if variables.numbers is None else {d: p for p, d in enumerate(variables.numbers.places)}
-    for first in range(0, len(poor), _AT_ONCE // N_CHAINS):
-        at = poor[first : first + _AT_ONCE // N_CHAINS]
+    for first in range(0, len(poor), AT_ONCE // N_CHAINS):
+        at = poor[first : first + AT_ONCE // N_CHAINS]
         some = rows[index(at)]
         starts, _, _ = question.complete(some, "draw", numbers[at], N_CHAINS)
         for found in redrawn(question.model, some, starts):
@@ -147,16 +160,14 @@ def redraw_modes(
             for row, *values in zip(at[found.places], found.codes, found.bodies, found.weights, strict=True):
                 code, body = likeliest(block, *values)
                 modes.codes[row, found.variable] = code
-                if found.variable in places:
-                    modes.bodies[row, places[found.variable]] = body
+                if isinstance(block, Numeric) and variables.numbers is not None:
+                    modes.bodies[row, variables.numbers.number_of(found.variable)] = body
 
 
 def _poor(question: Query, rows: Rows, ess: Floats, n_chains: int) -> IntArray:
     """Return the numbers of the rows that few particles are behind, where chains can go on from them."""
-    model = question.model
-    if question.is_given_first or set(model.chosen_masks(question.mask)) != set(model.chosen_masks(None)):
-        return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero((ess < FEWEST) & can_be_redrawn(model, rows, n_chains))
+    has_chains = can_be_redrawn(question.model, rows, question.mask, n_chains)
+    return np.flatnonzero((ess < FEWEST) & has_chains)
 
 
 def _sweep(

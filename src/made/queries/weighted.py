@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, Floats, States
-from made.queries.gibbs import FEWEST, N_CHAINS, Redrawn, can_be_redrawn, redrawn
+from made.queries.gibbs import AT_ONCE, FEWEST, N_CHAINS, Redrawn, can_be_redrawn, redrawn
 from made.queries.numeric_conditional import FAR
 from made.queries.quadrature import log_evidence
 from made.queries.query import Query
@@ -37,10 +37,8 @@ __all__ = [
     "weighted_quantiles",
 ]
 
-# Completions of a row; where fewer than `FEWEST` count, so many instead.
+# Completions of a row; and of one whose effective number of them is below `FEWEST`.
 _NUMBER, _MORE = 64, 1024
-# Rows whose chains go on together.
-_CHAINED_AT_ONCE = 32
 # Entries held at once, and the most dimensions that Sobol points have.
 _ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
 # A value of a larger weight is one of many that are alike: quantiles are not interpolated within it.
@@ -187,8 +185,7 @@ def expected(
     few: list[NDArray[np.int64]] = []
     starts: list[States] = []
     chosen = model.chosen_masks(masks)
-    # Chains are under all masks together.
-    has_chains = can_be_redrawn(model, rows) & (set(chosen) == set(model.chosen_masks(None)))
+    has_chains = can_be_redrawn(model, rows, masks)
     for some in completions(model, rows, chosen, fewest=fewest):
         shape = some.weights.shape
         spread = np.maximum(shape[1] / some.ess - 1, 0) / (shape[1] - 1)
@@ -230,8 +227,8 @@ class _Found:
 
     def add_chains(self, model: Askable, places: IntArray, starts: States) -> None:
         """Put what chains say in the place of what few weighted completions did."""
-        for first in range(0, len(places), _CHAINED_AT_ONCE):
-            some = places[first : first + _CHAINED_AT_ONCE]
+        for first in range(0, len(places), AT_ONCE // N_CHAINS):
+            some = places[first : first + AT_ONCE // N_CHAINS]
             begun = starts[N_CHAINS * first : N_CHAINS * (first + len(some))]
             for own in redrawn(model, self.rows[torch.from_numpy(some)], begun):
                 self.add(own._replace(places=some[own.places]))

@@ -53,11 +53,11 @@ def _codes_of_numbers(
 
 def _codes_of_labels(values: NDArray[Any], labels: Sequence[Label]) -> tuple[NDArray[np.int64], int | None]:
     """Return the code of each value, and the place of the first that is no label."""
-    known = np.asarray(labels)
-    if values.dtype == np.uint64 and (len(values) == 0 or values.max() <= np.iinfo(np.int64).max):
+    if values.dtype == np.uint64 and values.max(initial=0) <= np.iinfo(np.int64).max:
         values = values.astype(np.int64)
-    # Not where both meet as floats, as signed and unsigned ones of 64 bits do: large ones would be the same.
-    if values.dtype.kind in "biu" and known.dtype.kind in "biu" and np.result_type(known, values).kind != "f":
+    are_whole = values.dtype.kind in "biu" and all(isinstance(label, int) for label in labels)
+    # Signed and unsigned numbers of 64 bits meet as floats, which do not tell large ones apart.
+    if are_whole and np.result_type(known := np.asarray(labels), values).kind in "biu":
         order = np.argsort(known, kind="stable")
         places = np.minimum(np.searchsorted(known[order], values), len(known) - 1)
         found: NDArray[np.int64] = np.where(known[order][places] == values, order[places], -1)
