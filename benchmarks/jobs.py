@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -143,13 +144,21 @@ def _next(waiting: Sequence[Job], running: Sequence[Job], folder: Path, n_proces
 
 
 def _take_core(cores: Any) -> None:
-    """Keep this process to one core, so that what it starts stays there too."""
+    """Keep this process to one core, so that what it starts stays there too; end it with the one before."""
     import torch
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     core = cores.get()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
     torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # it was spawned
+    parent.join()
+    os._exit(1)
 
 
 def _own_cores() -> set[int]:

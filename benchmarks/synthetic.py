@@ -6,12 +6,13 @@ of which some cells are hidden. Other real rows in place of synthetic ones show 
 A difference of two systems that is beyond two standard errors is said to be one.
 
 Peers run in environments of their own, which ``--set-up`` makes. Every fit and every measurement is a job,
-see `jobs`.
+see `jobs`. Folds that an earlier run measured stay in the report beside those of this one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from functools import partial
@@ -23,6 +24,7 @@ import numpy as np
 from jobs import Job, read, run_jobs
 from measure import machine, write
 from synthetic_data import SETS, Code, load_set, parts_of
+from synthetic_join import with_earlier
 from synthetic_measures import completed, hidden_cells, measured
 from synthetic_report import REAL, page_of, summary
 from synthetic_systems import FOR_QUESTIONS, HIDDEN, IMPUTERS, OURS, PEERS, PeerError, answers, set_up
@@ -55,14 +57,16 @@ def main() -> None:
             job
             for table in options.tables
             for system in options.systems
-            for fold in range(options.folds)
+            for fold in options.folds
             for job in _jobs(table, system, fold, options)
         ]
         failed = run_jobs(jobs, work, options.jobs, options.processes)
     found = {table: summary(partial(_results, options.jobs, table), _SYSTEMS, OURS, HIDDEN) for table in SETS}
+    earlier = json.loads(options.out.read_text())["tables"] if options.out.exists() else {}
+    found = {table: with_earlier(own, earlier.get(table), OURS) for table, own in found.items()}
     found = {table: own for table, own in found.items() if own["systems"] or own["failed"]}
     write(options.out, {"tables": found, "machine": machine()})
-    page = page_of(found, OURS, HIDDEN)
+    page = page_of(found, _SYSTEMS, OURS, HIDDEN)
     options.out.with_suffix(".md").write_text(page)
     print(page)
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
@@ -80,7 +84,9 @@ def _options() -> argparse.Namespace:
     arguments.add_argument("--processes", type=int, default=1)
     arguments.add_argument("--tables", nargs="+", choices=list(SETS), default=list(SETS))
     arguments.add_argument("--systems", nargs="+", choices=_SYSTEMS, default=list(_SYSTEMS))
-    arguments.add_argument("--folds", type=int, default=FOLDS, help="the first so many of the five")
+    arguments.add_argument(
+        "--folds", nargs="+", type=int, choices=range(FOLDS), default=list(range(FOLDS)), help="from 0 on"
+    )
     arguments.add_argument("--completed", type=int, default=500, help="test rows that are completed, at most")
     arguments.add_argument("--minutes", type=float, default=60, help="that a peer may take for a fold")
     arguments.add_argument("--quick", action="store_true", help="400 rows of each table, to see that it runs")

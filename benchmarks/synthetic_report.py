@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from synthetic_join import joined
 from synthetic_scores import OF_SCORES, scores_of, scores_table
 from table_data import FOLDS
 from table_report import verdict
@@ -21,6 +22,7 @@ REAL = "other real rows"
 _N_BOOTSTRAP = 500
 # Of the share of rows that are close: that of held-out rows.
 _CLOSE = 0.05
+_FAILURES = {"failed": "", "no score": ", no score", "no completion": ", no completion"}
 _TIMES = ("fit", "first draw", "draw", "first score", "score")
 _WORD = (
     "A word after a figure says where `{ours}` stands beside that system: ahead or behind by more than two "
@@ -125,12 +127,12 @@ def summary(
     ours: str,
     hidden: Sequence[int],
 ) -> dict[str, Any]:
-    """Join the results of jobs on one table.
+    """Return the figures of each system and fold of a table, see `synthetic_join`.
 
     Parameters
     ----------
     results : callable
-        Returns those of a system and a fold; None where there are none.
+        Returns those of the jobs on a system and a fold; None where there are none.
     systems : sequence of str
         Their names.
     ours : str
@@ -139,73 +141,45 @@ def summary(
         Percent of the cells that were hidden.
     """
     found: dict[str, Any] = {"systems": {}, "failed": {}}
-    folds: dict[str, dict[int, Results]] = {}
-    for system in systems:
+    of_ours: dict[int, Results] = {}
+    for system in (ours, *(own for own in systems if own != ours)):
         own = {k: each for k in range(FOLDS) if (each := results(system, k)) is not None}
-        folds[system] = {k: each for k, each in own.items() if "failed" not in each}
-        failed = [f"fold {k + 1}: {each['failed']}" for k, each in own.items() if "failed" in each]
-        failed += [
-            f"fold {k + 1}, {key}: {each[key]}"
+        failed = [
+            f"fold {k + 1}{what}: {each[key]}"
             for k, each in own.items()
-            for key in ("no score", "no completion")
+            for key, what in _FAILURES.items()
             if key in each
         ]
         if failed:
             found["failed"][system] = "; ".join(failed)
-    if any(folds.values()):
-        absent = [system for system in systems if not folds[system] and system not in found["failed"]]
-        found["failed"] |= dict.fromkeys(absent, "not measured")
-    for system, done in folds.items():
-        if not done:
-            continue
-        first = next(iter(done.values()))
-        found |= {key: int(first[key]) for key in ("n_train", "n_columns", "n_test")}
-        found["predicts"] = "R2" if "R2" in first else found.get("predicts", "AUC")
-        both = [k for k in done if k in folds[ours] and system != ours]
-        pairs = [(folds[ours][k], done[k]) for k in both]
-        found["systems"][system] = _of_system(list(done.values()), pairs, hidden) | {"folds": sorted(done)}
+        done = {k: each for k, each in own.items() if "failed" not in each}
+        of_ours = done if system == ours else of_ours
+        for k, each in done.items():
+            found |= {key: int(each[key]) for key in ("n_train", "n_columns", "n_test")}
+            found["predicts"] = "R2" if "R2" in each else found.get("predicts", "AUC")
+            figures = _of_system(each, None if system == ours else of_ours.get(k), hidden)
+            found["systems"].setdefault(system, []).append({"folds": [k], **figures})
     return found
 
 
-def _of_system(
-    done: Sequence[Results], pairs: Sequence[tuple[Results, Results]], hidden: Sequence[int]
-) -> dict[str, Any]:
-    """Return the figures of a system, and the differences from ours."""
-    found: dict[str, Any] = {
-        what: round(seconds, 2) for what in _TIMES if (seconds := _seconds(done, what)) is not None
-    }
-    if "size" in done[0]:
-        found["size"] = round(float(done[0]["size"]), 1)
-        found["seconds are of"] = "processor" if any("fit, clock" in own for own in done) else "clock"
-    found |= {key: str(done[0][key]) for key in ("version",) if key in done[0]}
-    found |= scores_of(done, pairs)
-    if "association" in done[0]:
+def _of_system(own: Results, ours: Results | None, hidden: Sequence[int]) -> dict[str, Any]:
+    """Return the figures of a system on a fold, and the differences from ours."""
+    found: dict[str, Any] = {what: round(float(own[what]), 2) for what in _TIMES if what in own}
+    if "size" in own:
+        found["size"] = round(float(own["size"]), 1)
+        found["seconds are of"] = "processor" if "fit, clock" in own else "clock"
+    found |= {key: str(own[key]) for key in ("version",) if key in own}
+    found |= scores_of(own, ours)
+    if "association" in own:
         for name, measure in _MEASURES.items():
-            found[name] = _figures(
-                _mean([measure.of(own) for own in done]),
-                _mean([measure.apart(*pair) for pair in pairs]) if pairs else None,
-                lower_is_better=measure.lower_is_better,
-            )
-        found |= _audit(done)
+            apart = None if ours is None else measure.apart(ours, own)
+            found[name] = _figures(measure.of(own), apart, lower_is_better=measure.lower_is_better)
+        found |= _audit(own)
     for percent in hidden:
-        key = f"right_{percent}"
-        if have := [own for own in done if key in own]:
-            both = [pair for pair in pairs if all(key in side for side in pair)]
-            found[f"completed {percent} %"] = _completed(have, both, percent)
+        if (key := f"right_{percent}") in own:
+            other = ours if ours is not None and key in ours else None
+            found[f"completed {percent} %"] = _completed(own, other, percent)
     return found
-
-
-def _seconds(done: Sequence[Results], what: str) -> float | None:
-    """Return the mean seconds over folds, those of the processor where there are any; None without any."""
-    noted = [float(own[what]) for own in done if f"{what}, clock" in own]
-    noted = noted or [float(own[what]) for own in done if what in own]
-    return float(np.mean(noted)) if noted else None
-
-
-def _mean(figures: Sequence[_Figure]) -> _Figure:
-    """Return the mean over folds."""
-    n = len(figures)
-    return _Figure(sum(own.value for own in figures) / n, math.sqrt(sum(own.error**2 for own in figures)) / n)
 
 
 def _figures(own: _Figure, apart: _Figure | None, *, lower_is_better: bool) -> dict[str, Any]:
@@ -217,37 +191,31 @@ def _figures(own: _Figure, apart: _Figure | None, *, lower_is_better: bool) -> d
     return found
 
 
-def _audit(done: Sequence[Results]) -> dict[str, Any]:
+def _audit(own: Results) -> dict[str, Any]:
     """Return how close drawn rows are to training rows."""
-    means = {
-        key: float(np.mean([float(own[key]) for own in done]))
-        for key in ("closest", "closest, test", "close", "copies", "copies, test")
-    }
-    n = sum(int(own["close, rows"]) for own in done)
-    return {"audit": {**means, "close error": math.sqrt(2 * _CLOSE * (1 - _CLOSE) / n)}}
+    keys = ("closest", "closest, test", "close", "copies", "copies, test")
+    error = math.sqrt(2 * _CLOSE * (1 - _CLOSE) / int(own["close, rows"]))
+    return {"audit": {**{key: float(own[key]) for key in keys}, "close error": error}}
 
 
-def _completed(
-    done: Sequence[Results], pairs: Sequence[tuple[Results, Results]], percent: int
-) -> dict[str, Any]:
+def _completed(own: Results, ours: Results | None, percent: int) -> dict[str, Any]:
     """Return the share of labels that are right and the error of numbers, by a bootstrap over rows."""
-    found: dict[str, Any] = {
-        "rows": sum(len(own[f"right_{percent}"]) for own in done),
-        "rows of a fold": len(done[0][f"right_{percent}"]),
-    }
-    if f"complete_{percent}" in done[0]:
-        found["seconds"] = _seconds(done, f"complete_{percent}")
-    sides = list(zip(*(_same_rows(*pair, percent) for pair in pairs), strict=True))
+    n = len(own[f"right_{percent}"])
+    found: dict[str, Any] = {"rows": n, "rows of a fold": n}
+    if (key := f"complete_{percent}") in own:
+        found["seconds"] = float(own[key])
     for name, of, lower in (("accuracy", _accuracy, False), ("RMSE", _rmse, True)):
-        values, again = of(done, percent)
-        if math.isnan(values):
+        value, again = of(own, percent)
+        if math.isnan(value):
             continue
         apart = None
-        if pairs:
-            (mine, mine_again), (other, other_again) = (of(side, percent) for side in sides)
+        if ours is not None:
+            (mine, mine_again), (other, other_again) = (
+                of(side, percent) for side in _same_rows(ours, own, percent)
+            )
             apart = _Figure(other - mine, float((other_again - mine_again).std(ddof=1)))
-        own = _Figure(values, float(again.std(ddof=1)))
-        found[name] = _figures(own, apart, lower_is_better=lower)
+        figure = _Figure(value, float(again.std(ddof=1)))
+        found[name] = _figures(figure, apart, lower_is_better=lower)
     return found
 
 
@@ -261,18 +229,18 @@ def _same_rows(ours: Results, theirs: Results, percent: int) -> tuple[Results, R
     return first, second
 
 
-def _accuracy(done: Sequence[Results], percent: int) -> tuple[float, Floats]:
-    return _ratio(done, f"right_{percent}", f"labels_{percent}")
+def _accuracy(own: Results, percent: int) -> tuple[float, Floats]:
+    return _ratio(own, f"right_{percent}", f"labels_{percent}")
 
 
-def _rmse(done: Sequence[Results], percent: int) -> tuple[float, Floats]:
-    value, again = _ratio(done, f"squares_{percent}", f"numbers_{percent}")
+def _rmse(own: Results, percent: int) -> tuple[float, Floats]:
+    value, again = _ratio(own, f"squares_{percent}", f"numbers_{percent}")
     return math.sqrt(value), np.sqrt(again)
 
 
-def _ratio(done: Sequence[Results], above: str, below: str) -> tuple[float, Floats]:
+def _ratio(own: Results, above: str, below: str) -> tuple[float, Floats]:
     """Return a ratio of sums over rows, and of rows drawn with replacement; NaN where nothing is summed."""
-    top, bottom = (np.concatenate([own[key] for own in done]).astype(np.float64) for key in (above, below))
+    top, bottom = (np.asarray(own[key], dtype=np.float64) for key in (above, below))
     if not bottom.sum():
         return math.nan, np.full(_N_BOOTSTRAP, np.nan)
     n = len(top)
@@ -280,8 +248,9 @@ def _ratio(done: Sequence[Results], above: str, below: str) -> tuple[float, Floa
     return float(top.sum() / bottom.sum()), (counts @ top) / (counts @ bottom)
 
 
-def page_of(tables: Mapping[str, Any], ours: str, hidden: Sequence[int]) -> str:
-    """Return all figures in Markdown."""
+def page_of(found: Mapping[str, Any], systems: Sequence[str], ours: str, hidden: Sequence[int]) -> str:
+    """Return all figures in Markdown, joined over folds."""
+    tables = {name: _joined(own, systems) for name, own in found.items()}
     parts = [
         _WORD.format(ours=ours),
         *(("## Held-out rows", OF_SCORES, scores) if (scores := scores_table(tables)) else ()),
@@ -302,6 +271,12 @@ def page_of(tables: Mapping[str, Any], ours: str, hidden: Sequence[int]) -> str:
     ]:
         parts += ["## What failed, or was not measured", "\n".join(failed) + "\n"]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _joined(found: Mapping[str, Any], systems: Sequence[str]) -> dict[str, Any]:
+    absent = [own for own in systems if own not in found["systems"] and own not in found["failed"]]
+    parts = {own: joined(found["systems"][own]) for own in systems if own in found["systems"]}
+    return {**found, "systems": parts, "failed": found["failed"] | dict.fromkeys(absent, "not measured")}
 
 
 def _cell(figures: Mapping[str, Any] | None) -> str:

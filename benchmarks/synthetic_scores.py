@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,13 @@ OF_SCORES = (
 )
 
 
-def scores_of(done: Sequence[Results], pairs: Sequence[tuple[Results, Results]]) -> dict[str, Any]:
-    """Return the mean log-mass of a system over the test rows of its folds, and how far ours is ahead."""
-    have = [np.asarray(own[_KEY]) for own in done if _KEY in own]
-    if not have:
+def scores_of(own: Results, ours: Results | None) -> dict[str, Any]:
+    """Return the mean log-mass of a system over the test rows of a fold, and how far ours is ahead."""
+    if _KEY not in own:
         return {}
-    whole = np.concatenate(have)
-    found: dict[str, Any] = {"rows": int(np.isfinite(whole).sum()), **_mean(whole)}
-    both = [(mine[_KEY], other[_KEY]) for mine, other in pairs if _KEY in mine and _KEY in other]
-    if both:
-        apart = _mean(np.concatenate([np.subtract(*sides) for sides in both]))
+    found: dict[str, Any] = {"rows": int(np.isfinite(own[_KEY]).sum()), **_mean(own[_KEY])}
+    if ours is not None and _KEY in ours:
+        apart = _mean(np.subtract(ours[_KEY], own[_KEY]))
         found |= {"difference": apart["value"], "difference error": apart["error"]}
         found["ours is"] = verdict(apart["value"], apart["error"])
     return {"log mass": found}

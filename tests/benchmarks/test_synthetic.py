@@ -109,7 +109,8 @@ def test_a_run_ends_in_figures_and_names_what_failed(bench, frame, monkeypatch, 
         "--tables",
         "own",
         "--folds",
-        "2",
+        "0",
+        "1",
         "--jobs",
         str(tmp_path / "jobs"),
         "-o",
@@ -121,10 +122,38 @@ def test_a_run_ends_in_figures_and_names_what_failed(bench, frame, monkeypatch, 
     assert ended.value.code == 0
     own = json.loads(out.read_text())["tables"]["own"]
     assert "not installed" in own["failed"]["CTGAN"]
-    assert own["systems"]["other real rows"]["folds"] == [0, 1]
+    assert [part["folds"] for part in own["systems"]["other real rows"]] == [[0], [1]]
     guess, learned = (
-        own["systems"][name]["completed 30 %"] for name in ("SimpleImputer", "IterativeImputer")
+        bench("synthetic_join").joined(own["systems"][name])["completed 30 %"]
+        for name in ("SimpleImputer", "IterativeImputer")
     )
     assert guess["accuracy"]["value"] < learned["accuracy"]["value"]
     assert guess["RMSE"]["value"] > learned["RMSE"]["value"]
     assert "| own | 30 % | 200 | KNNImputer (2 folds) |" in capsys.readouterr().out
+
+
+def test_folds_of_several_runs_are_joined(bench):
+    join = bench("synthetic_join")
+    figure = {"value": 0.6, "error": 0.03, "difference": 0.1, "difference error": 0.04, "ours is": "ahead"}
+    parts = [{"folds": [fold], "version": "1", "RMSE": {**figure, "value": 0.6 + fold}} for fold in (0, 1)]
+    own = join.joined(parts)
+    assert own["folds"] == [0, 1]
+    assert own["RMSE"]["value"] == pytest.approx(1.1)
+    assert own["RMSE"]["difference error"] == pytest.approx(0.04 / 2**0.5)
+    assert own["RMSE"]["ours is"] == "ahead"
+
+
+def test_a_difference_from_an_earlier_fit_of_ours_is_left_out(bench):
+    join = bench("synthetic_join")
+    of_peer = {"folds": [0], "log mass": {"value": -2.0, "difference": 1.0, "difference error": 0.1}}
+    earlier = {"systems": {"ours": [{"folds": [0], "fit": 1.0}], "peer": [of_peer]}, "failed": {"peer": "no"}}
+    now = {"systems": {"ours": [{"folds": [0], "fit": 2.0}]}, "failed": {}}
+    found = join.with_earlier(now, earlier, "ours")
+    assert found["systems"] == {
+        "ours": [{"folds": [0], "fit": 2.0}],
+        "peer": [{"folds": [0], "log mass": {"value": -2.0}}],
+    }
+    assert found["failed"] == {"peer": "no"}
+    again = join.with_earlier({"systems": {"peer": [of_peer]}, "failed": {}}, found, "ours")
+    assert again["systems"]["peer"] == [of_peer]
+    assert again["failed"] == {}
