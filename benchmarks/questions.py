@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 import made
+from given_first import log_prob_of_others
 from made.queries.odd_entries import odd_entries
 
 _HERE = Path(__file__).parent
@@ -159,12 +160,12 @@ def _of_set(
         began = time.process_time()
         own = made.auto_fit(split.train, split.valid, seed=0, network={"ordering": order}, **short)
         seconds = round(time.process_time() - began, 1)
-        return {"seconds": seconds, "scores": _of_others(own, split.test, given, [0]).tolist()}
+        return {"seconds": seconds, "scores": log_prob_of_others(own, split.test, given, [0]).tolist()}
 
     of_first = kept.get(f"set-{number}", first)
     specialist = np.array(of_first["scores"])
     one, several = (
-        _of_others(model, split.test, given, masks) for masks in ([0], list(range(model.n_masks)))
+        log_prob_of_others(model, split.test, given, masks) for masks in ([0], list(range(model.n_masks)))
     )
     found = {
         "given": [model.schema.names[d] for d in given],
@@ -178,20 +179,6 @@ def _of_set(
     }
     print(json.dumps(found), flush=True)
     return found
-
-
-def _of_others(model: made.MADE, test: pd.DataFrame, given: list[int], masks: list[int]) -> Floats:
-    """Return log p of the columns that are not given, under orderings with those first, by row."""
-    groups = np.ones(model.n_variables, dtype=np.int64)
-    groups[given] = 0
-    is_given = groups == 0
-    rows, whole, evidence = model.rows(test), [], []
-    for k in masks:
-        parts = [model.reordered(k, groups).log_prob(some) for some in rows.batches(model.rows_per_pass)]
-        steps = np.concatenate(parts)
-        whole.append(steps.sum(axis=1))
-        evidence.append(steps[:, is_given].sum(axis=1))
-    return np.logaddexp.reduce(whole, axis=0) - np.logaddexp.reduce(evidence, axis=0)
 
 
 def _figure(values: Floats) -> dict[str, float]:

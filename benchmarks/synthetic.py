@@ -167,6 +167,8 @@ def work(
         if (filled := own.get(f"completed_{percent}")) is not None:
             each = completed(code, filled, rows, hidden_cells(rows, percent, fold), scale)
             found |= {f"{key}_{percent}": value for key, value in each.items()}
+        scores = (f"log score_{percent}", f"log score error_{percent}")
+        found |= {key: own[key] for key in scores if key in own}
     return found
 
 

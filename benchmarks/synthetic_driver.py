@@ -101,6 +101,8 @@ def _argn(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]
             rows = _read(folder / f"hidden_{hidden}.csv", about)
             filled = timed(found, f"complete_{hidden}", lambda rows=rows: _argn_filled(model, rows, about))
             filled.to_csv(folder / f"completed_{hidden}.csv", index=False)
+            whole = _read(folder / "test.csv", about).iloc[: len(rows)]
+            np.save(folder / f"log_score_{hidden}.npy", _argn_scores(model, whole, rows, about))
     except Exception as error:
         found["no completion"] = repr(error)[:200]
 
@@ -112,21 +114,60 @@ def _argn_masses(model: Any, rows: pd.DataFrame, about: About) -> Any:
     it would draw. A missing number that is written in digits has random ones, with a mass: NaN.
     """
     masses = np.array(model.log_prob(rows), dtype=np.float64)
+    return masses + _argn_widths(model, rows, about).sum(axis=1)
+
+
+def _argn_widths(model: Any, rows: pd.DataFrame, about: About) -> Any:
+    """Return what turns masses of bins into those of cells, (n, D); NaN for a missing number in digits."""
+    widths = np.zeros(rows.shape)
     stats = next(Path(model.workspace_dir).rglob("tgt-stats/stats.json"))
-    for name, own in json.loads(stats.read_text())["columns"].items():
+    of_columns = json.loads(stats.read_text())["columns"]
+    for d, name in enumerate(rows):
         if name not in about.cells:
             continue
-        values = rows[name].to_numpy(np.float64)
+        values, own = rows[name].to_numpy(np.float64), of_columns[name]
         if own["encoding_type"].endswith("DIGIT"):
-            masses[np.isnan(values)] = np.nan
+            widths[np.isnan(values), d] = np.nan
         elif own["encoding_type"].endswith("BINNED"):
             edges = np.array(own["bins"])
             bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
             share = np.minimum(1.0, about.cells[name] / np.diff(edges)[bins])
             # The least and the greatest value are events of their own.
             is_within = ~np.isnan(values) & ~np.isin(values, edges[[0, -1]])
-            masses += np.where(is_within, np.log(share), 0.0)
-    return masses
+            widths[:, d] = np.where(is_within, np.log(share), 0.0)
+    return widths
+
+
+def _argn_scores(model: Any, rows: pd.DataFrame, gaps: pd.DataFrame, about: About) -> Any:
+    """Return the log-mass of the hidden cells of each row given the others: in an order with these first.
+
+    It has learned all orders.
+    """
+    import torch
+    from mostlyai.engine._tabular.common import get_argn_column_names
+    from mostlyai.engine._tabular.encoding import encode_df
+    from mostlyai.engine._tabular.probability import _initialize_model
+    from mostlyai.engine._workspace import Workspace
+
+    network, stats, _, _, columns, *_ = _initialize_model(
+        workspace=Workspace(model.workspace_dir), device="cpu"
+    )
+    network.eval()
+    encoded = encode_df(df=rows, stats=stats)[0]
+    codes = {name: torch.tensor(encoded[name].to_numpy(), dtype=torch.long)[:, None] for name in encoded}
+    names = np.array(get_argn_column_names(stats["columns"], list(rows)))
+    hidden = (rows.notna() & gaps.isna()).to_numpy()
+    scores = np.where(hidden, _argn_widths(model, rows, about), 0.0).sum(axis=1)
+    for i, is_hidden in enumerate(hidden):
+        unknown = names[is_hidden].tolist()
+        order = [own for own in columns if own not in unknown] + unknown
+        row = {name: own[i : i + 1] for name, own in codes.items()}
+        with torch.no_grad():
+            outputs, _ = network(row, mode="trn", column_order=order)
+        for name, place in network.tgt_sub_columns_lookup.items():
+            if place.col_name in unknown:
+                scores[i] -= float(torch.nn.functional.cross_entropy(outputs[name], row[name][:, 0]))
+    return scores
 
 
 def _argn_filled(model: Any, rows: pd.DataFrame, about: About) -> pd.DataFrame:

@@ -18,6 +18,8 @@ Figures = dict[str, Any]
 # What counts rows is summed; that of one fold, and what is no number, is the first part's.
 _SUMMED, _FIRST = ("rows",), ("rows of a fold",)
 _LOWER_IS_BETTER = ("two-sample AUC", "association error", "RMSE")
+# Differences of these are ours less theirs.
+_OURS_FIRST = ("log mass", "log score")
 
 
 def with_earlier(now: Mapping[str, Any], earlier: Mapping[str, Any] | None, ours: str) -> Figures:
@@ -78,7 +80,7 @@ def joined(parts: Sequence[Figures], name: str = "") -> Figures:
         else:
             found[key] = _mean(values, [len(own["folds"]) for own in have], is_error="error" in key)
     if "difference" in found:
-        better = found["difference"] * (1 if name in (*_LOWER_IS_BETTER, "log mass") else -1)
+        better = found["difference"] * (1 if name in (*_LOWER_IS_BETTER, *_OURS_FIRST) else -1)
         found["ours is"] = verdict(better, found["difference error"])
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthetic_join import joined
-from synthetic_scores import OF_SCORES, scores_of, scores_table
+from synthetic_scores import OF_SCORES, mean_of, scores_of, scores_table
 from table_data import FOLDS
 from table_report import verdict
 
@@ -37,7 +37,10 @@ _OF_ROWS = (
 )
 _OF_COMPLETIONS = (
     "*Accuracy* of labels, and *RMSE* of numbers in standard deviations, of cells of test rows that were "
-    "hidden at random. Means of numbers, of TabularARGN those of 20 draws; CTGAN and arfpy complete no rows."
+    "hidden at random. Means of numbers, of TabularARGN those of 20 draws; CTGAN and arfpy complete no rows. "
+    "*Log score*: mean log-mass of the hidden cells of a row given the others, in nats, where there is one: "
+    "that of `made` is mostly estimated, those of made for questions and TabularARGN are of orders in which "
+    "what is known comes first."
 )
 _OF_COSTS = (
     "Seconds of the processor, one thread: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and "
@@ -204,6 +207,10 @@ def _completed(own: Results, ours: Results | None, percent: int) -> dict[str, An
     found: dict[str, Any] = {"rows": n, "rows of a fold": n}
     if (key := f"complete_{percent}") in own:
         found["seconds"] = float(own[key])
+    if (key := f"log score_{percent}") in own:
+        found["log score"] = mean_of(own, ours, key)
+        if (error := f"log score error_{percent}") in own:
+            found["log score"]["of estimates"] = float(np.median(own[error]))
     for name, of, lower in (("accuracy", _accuracy, False), ("RMSE", _rmse, True)):
         value, again = of(own, percent)
         if math.isnan(value):
@@ -313,14 +320,18 @@ def _synthetic(tables: Mapping[str, Any]) -> str:
 
 
 def _completions(tables: Mapping[str, Any], hidden: Sequence[int]) -> str:
-    lines = ["| table | hidden | rows | system | accuracy | RMSE |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| table | hidden | rows | system | accuracy | RMSE | log score |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for table, found in tables.items():
         for percent in hidden:
             for system, own in found["systems"].items():
                 if (each := own.get(f"completed {percent} %")) is not None:
                     lines.append(
                         f"| {table} | {percent} % | {each['rows']:,} | {_named(system, own)} "
-                        f"| {_cell(each.get('accuracy'))} | {_cell(each.get('RMSE'))} |"
+                        f"| {_cell(each.get('accuracy'))} | {_cell(each.get('RMSE'))} "
+                        f"| {_cell(each.get('log score'))} |"
                     )
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from table_report import verdict
 
-__all__ = ["OF_SCORES", "scores_of", "scores_table"]
+__all__ = ["OF_SCORES", "mean_of", "scores_of", "scores_table"]
 
 Results = Mapping[str, Any]
 _KEY = "log mass"
@@ -24,14 +24,18 @@ OF_SCORES = (
 
 def scores_of(own: Results, ours: Results | None) -> dict[str, Any]:
     """Return the mean log-mass of a system over the test rows of a fold, and how far ours is ahead."""
-    if _KEY not in own:
-        return {}
-    found: dict[str, Any] = {"rows": int(np.isfinite(own[_KEY]).sum()), **_mean(own[_KEY])}
-    if ours is not None and _KEY in ours:
-        apart = _mean(np.subtract(ours[_KEY], own[_KEY]))
+    return {_KEY: mean_of(own, ours, _KEY)} if _KEY in own else {}
+
+
+def mean_of(own: Results, ours: Results | None, key: str) -> dict[str, Any]:
+    """Return the mean of log-masses by row, how many there are, and how far ours is ahead."""
+    found: dict[str, Any] = {"rows": int(np.isfinite(own[key]).sum()), **_mean(own[key])}
+    if ours is not None and key in ours:
+        n = min(len(own[key]), len(ours[key]))
+        apart = _mean(np.subtract(ours[key][:n], own[key][:n]))
         found |= {"difference": apart["value"], "difference error": apart["error"]}
         found["ours is"] = verdict(apart["value"], apart["error"])
-    return {"log mass": found}
+    return found
 
 
 def _mean(values: Any) -> dict[str, float]:

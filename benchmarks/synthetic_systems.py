@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import made
+from given_first import log_prob_of_others
 from synthetic_data import Code, Parts
 from synthetic_driver import PACKAGES, installed_size, timed
 from synthetic_measures import hidden_cells
@@ -133,6 +135,8 @@ def _ours(
     for percent, rows in gaps.items():
         filled = timed(found, f"complete_{percent}", lambda rows=rows: _filled(model, rows, code, way))
         found[f"completed_{percent}"] = filled
+        whole = parts.test.iloc[: len(rows)]
+        found |= _log_scores(model, whole, rows.isna() & whole.notna(), code, way, percent)
     own = sum(file.stat().st_size for file in Path(made.__file__).parent.rglob("*.py")) / 1e6
     return {**found, "size": installed_size("made") + own, "version": f"made {made.__version__}"}
 
@@ -142,13 +146,46 @@ def _log_masses(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
     if absent := set(code.names) - {own.name for own in model.schema.columns}:
         raise ValueError(f"the model leaves out {', '.join(sorted(absent))}: its masses are of fewer columns")
     masses: Floats = np.asarray(model.log_prob(rows), dtype=np.float64)
-    for column in model.schema.columns:
+    return masses + _log_widths(model, rows, code).sum(axis=1)
+
+
+def _log_widths(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
+    """Return what turns the densities of entries into masses of the cells that they stand for."""
+    widths = np.zeros(rows.shape)
+    for d, name in enumerate(rows):
+        column = model.schema.columns[model.schema.variable(name)]
         if column.kind == "numeric":
-            values = rows[column.name].to_numpy(np.float64)
+            values = rows[name].to_numpy(np.float64)
             is_body = ~np.isnan(values) & ~np.isin(values, column.arguments.get("spikes", []))
             step = column.arguments.get("step") or 1.0  # a density is of cells of width 1
-            masses += np.where(is_body, np.log(code.cells[column.name] / step), 0.0)
-    return masses
+            widths[:, d] = np.where(is_body, np.log(code.cells[name] / step), 0.0)
+    return widths
+
+
+def _log_scores(
+    model: Any, rows: pd.DataFrame, hidden: pd.DataFrame, code: Code, way: str, percent: int
+) -> Arrays:
+    """Return the log-mass of the hidden cells of each row, given the others, with its standard error.
+
+    Where what is known is estimated, its logarithm is too low by half the square of the error, about.
+    """
+    unknown = hidden[list(model.schema.names)].to_numpy()
+    if way == "given-first":
+        masks, error = range(model.n_masks), np.zeros(len(rows))
+        each = [
+            log_prob_of_others(model, rows.iloc[[i]], np.flatnonzero(~own), masks)[0]
+            for i, own in enumerate(unknown)
+        ]
+        scores = np.array(each)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", made.PoorEstimateWarning)  # the errors say it
+            known = model.marginal(rows, unknown=unknown)
+        error = np.asarray(known.error, dtype=np.float64)
+        whole = np.asarray(model.log_prob(rows), dtype=np.float64)
+        scores = whole - np.asarray(known.log_prob, dtype=np.float64) - error**2 / 2
+    scores += np.where(hidden, _log_widths(model, rows, code), 0.0).sum(axis=1)
+    return {f"log score_{percent}": scores, f"log score error_{percent}": error}
 
 
 def _filled(model: Any, rows: pd.DataFrame, code: Code, way: str) -> Floats:
@@ -208,6 +245,8 @@ def _peer(
         for percent in gaps:
             if (file := folder / f"completed_{percent}.csv").exists():
                 found[f"completed_{percent}"] = code.encode(_read(file, classes))
+            if (file := folder / f"log_score_{percent}.npy").exists():
+                found[f"log score_{percent}"] = np.load(file)
         return found
 
 

@@ -126,3 +126,10 @@ def test_names_of_close_lines_do_not_meet():
     renderer = FigureCanvasAgg(figure).get_renderer()
     one, other = (text.get_window_extent(renderer) for text in figure.axes[0].texts)
     assert not one.overlaps(other)
+
+
+def test_a_name_that_a_curve_would_cross_is_in_the_legend():
+    heights = np.where(np.arange(200) % 2, 0.0, 2.0)
+    figure = lines(range(200), {"a": heights}, x_label="x", y_label="y", horizontal={"b": 1.0, "c": 5.0})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["c 5"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b 1"]

@@ -160,3 +160,41 @@ def test_spikes_count_as_they_are():
     model = made.MADE(made.Numeric(spikes=[1e6]), hidden=(4,))
     model.set_marginals(values)
     assert in_means(model.variables, 0, np.array([[1e6, 1e9]])).tolist() == [[1e6, 1e6]]
+
+
+@pytest.fixture(scope="module")
+def of_any_order():
+    """A model of several orderings of a class and two numbers."""
+    draw = np.random.default_rng(1)
+    kind = draw.integers(0, 3, 500)
+    rows = np.stack([kind, kind + draw.normal(size=500), draw.normal(size=500) - kind], axis=1)
+    variables = [made.Categorical(3), made.Numeric(), made.Numeric()]
+    model = made.MADE(variables, hidden=(16,), orderings="fresh", fresh_masks=3, seed=2)
+    made.fit(model, rows, epochs=10, batch_size=50, learning_rate=1e-2)
+    return model
+
+
+def test_means_are_found_with_what_is_given_first_row_by_row(of_any_order):
+    rows = [[None, 0.5, None], [2, None, None], [None, -0.5, None], [1, 0.3, -0.2]]
+    found = of_any_order.complete(rows, "mean", method="given-first")
+    each = [of_any_order.complete([row], "mean", method="given-first") for row in rows]
+    np.testing.assert_array_equal(found.values, np.concatenate([own.values for own in each]))
+    np.testing.assert_array_equal(found.means, np.concatenate([own.means for own in each]))
+    given = of_any_order.conditional(2, {1: 0.5}, method="given-first")
+    assert found.means[0, 2] == pytest.approx(given.mean, abs=0.15)
+    assert found.values[3].tolist() == [1, 0.3, -0.2]
+
+
+def test_what_is_known_is_exact_with_given_first(of_any_order):
+    rows = [[None, 0.5, None], [2, None, 0.1]]
+    found = of_any_order.complete(rows, "mean", method="given-first")
+    exact = of_any_order.marginal(rows, method="given-first")
+    np.testing.assert_allclose(found.log_prob, exact.log_prob, atol=1e-5)
+    np.testing.assert_array_equal(found.error, 0.0)
+
+
+def test_the_error_of_a_mixture_is_that_of_its_masks(of_any_order):
+    rows = [[None, None, 0.4], [None, 1.0, 0.4]]
+    found = of_any_order.complete(rows, "mean")
+    exact = of_any_order.marginal(rows, method="exact")
+    assert (np.abs(found.log_prob - exact.log_prob) <= 4 * found.error + 1e-5).all()

@@ -118,19 +118,23 @@ def stroke(place: int) -> dict[str, Any]:
 
 
 def draw_horizontals(axes: Axes, horizontals: Mapping[str, float]) -> None:
-    """Dashed horizontal lines with their names on them, where no curve passes and no other name is."""
+    """Dashed horizontal lines with their names on them; in the legend, where curves leave no room for one."""
     curves = [_in_axes(axes, line.get_xdata(), line.get_ydata()) for line in axes.lines]
     taken: list[_Box] = []
     ordered = sorted(horizontals.items(), key=lambda item: -item[1])
     for place, (name, value) in enumerate(ordered):
         _check_height(name, value)
         dashes = _HORIZONTAL_DASHES[place % len(_HORIZONTAL_DASHES)]
-        axes.axhline(value, color="0.25", linewidth=1.3, linestyle=dashes, zorder=2)
+        line = axes.axhline(value, color="0.25", linewidth=1.3, linestyle=dashes, zorder=2)
         text = f"{name} {value:.4g}"
         height = float(_in_axes(axes, [axes.get_xlim()[0]], [value])[0, 1])
         places = [(ha, va) for ha in ("right", "left") for va in ("bottom", "top")]
         boxes = [_box_of(axes, text, height, ha, va) for ha, va in places]
-        best = min(range(len(places)), key=lambda i: _crossings(boxes[i], curves, taken))
+        crossings = [_crossings(box, curves, taken) for box in boxes]
+        best = int(np.argmin(crossings))
+        if crossings[best] > 0:
+            line.set_label(text)
+            continue
         ha, va = places[best]
         taken.append(boxes[best])
         axes.annotate(

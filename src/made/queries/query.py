@@ -178,17 +178,17 @@ class Query:
         evidence = self._together(parts, n)
         return states, evidence.routes if kind == "draw" else routes, evidence
 
-    def _inferences(
+    def groups_of(
         self, rows: Rows, next_variable: int | None = None
-    ) -> Iterator[tuple[IntArray, Inference]]:
-        """Yield groups of rows, by their numbers, each with the inference that answers it.
+    ) -> Iterator[tuple[IntArray, IntArray | None]]:
+        """Yield groups of rows, by their numbers, each with the order of its variables, group by group.
 
         With given-first, what is under a condition comes after what is known, then `next_variable`, then
-        the rest.
+        the rest. Otherwise all rows are together, and the order is that of the masks.
         """
         if not self.is_given_first:
             if len(rows):
-                yield np.arange(len(rows)), inference_of(self.model, self.mask, None, **self.settings)
+                yield np.arange(len(rows)), None
             return
         known = rows.mask.cpu().numpy()
         order = np.where(known, 0, 3)
@@ -198,8 +198,14 @@ class Query:
             order[:, next_variable] = 2
         patterns, which = np.unique(order, axis=0, return_inverse=True)
         for i, pattern in enumerate(patterns):
-            chosen = np.flatnonzero(which.reshape(-1) == i)
-            yield chosen, inference_of(self.model, self.mask, pattern, **self.settings)
+            yield np.flatnonzero(which.reshape(-1) == i), pattern
+
+    def _inferences(
+        self, rows: Rows, next_variable: int | None = None
+    ) -> Iterator[tuple[IntArray, Inference]]:
+        """Yield groups of rows, by their numbers, each with the inference that answers it."""
+        for chosen, groups in self.groups_of(rows, next_variable):
+            yield chosen, inference_of(self.model, self.mask, groups, **self.settings)
 
     def _together(self, parts: list[tuple[IntArray, Evidence]], n: int) -> Evidence:
         """Join the answers of the groups, in the order of the rows."""

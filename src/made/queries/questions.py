@@ -179,7 +179,7 @@ class Questions:
             improbable row. ``"joint"``: the most probable completion as a whole, or the best one found.
             ``"mean"``: the mean of every number, ordered classes among them, to the nearest value that there
             is, with the mean itself and an interval (`means`, `low` and `high` of the answer), and the most
-            probable value of other variables; it draws nothing.
+            probable value of other variables; it draws nothing. `method` is ``"auto"`` or ``"given-first"``.
         number : int, optional
             With ``"draw"``: how many completions of each row.
         level : float

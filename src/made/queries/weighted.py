@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from made.masks.ordering import IntArray
-from made.queries.density import Askable, Floats, States
+from made.queries.density import Askable, Density, Floats, States
 from made.queries.gibbs import AT_ONCE, FEWEST, N_CHAINS, Redrawn, can_be_redrawn, redrawn
 from made.queries.numeric_conditional import FAR
 from made.queries.quadrature import log_evidence
@@ -79,6 +79,15 @@ class Completions:
         found: Floats = 1 / (self.weights**2).sum(axis=1)
         return found
 
+    @property
+    def spread(self) -> Floats:
+        """Relative variance of the estimate of p, (n,): each mask has its share of the completions."""
+        strata = [self.weights[:, self.masks == k] for k in np.unique(self.masks)]
+        if any(own.shape[1] < 2 for own in strata):
+            strata = [self.weights]
+        found: Floats = np.sum([own.shape[1] * own.var(axis=1, ddof=1) for own in strata], axis=0)
+        return found
+
     def picked(self, number: int, chosen: NDArray[np.intp]) -> States:
         """Return `number` completions of each chosen row, picked evenly by their weights."""
         states, n = States.of(self.rows), self.weights.shape[1]
@@ -122,6 +131,7 @@ def completions(
     recorded: bool = True,
     fewest: float = FEWEST,
     number: int | None = None,
+    groups: IntArray | None = None,
 ) -> Iterator[Completions]:
     """Go through weighted completions of all rows, in portions of bounded memory.
 
@@ -139,9 +149,11 @@ def completions(
         Rows of a smaller effective number of completions are completed more often.
     number : int, optional
         How often each row is completed; by default it follows from `fewest`.
+    groups : (D,) int array, optional
+        Go through the variables group by group, see `MaskSet.given_first`.
     """
     rows = _recorded(model, rows) if recorded else rows
-    chosen = model.chosen_masks(masks)
+    chosen = [model.density(k, groups) for k in model.chosen_masks(masks)]
     n_variables, again = model.variables.n_variables, []
     if number is not None:
         for part in _portions(np.arange(len(rows)), number * n_variables):
@@ -167,6 +179,7 @@ def expected(
     level: float | None = None,
     *,
     fewest: float = FEWEST,
+    groups: IntArray | None = None,
 ) -> Expected:
     """Return the mean of every unknown number, and the most probable class of every other unknown entry.
 
@@ -174,7 +187,7 @@ def expected(
 
     Parameters
     ----------
-    model, rows, masks, fewest
+    model, rows, masks, fewest, groups
         As for `completions`.
     level : float, optional
         Also the interval of numbers that holds this share of their distribution, in its middle.
@@ -184,11 +197,9 @@ def expected(
     log_prob, error, ess = np.zeros((3, len(rows)))
     few: list[NDArray[np.int64]] = []
     starts: list[States] = []
-    chosen = model.chosen_masks(masks)
-    has_chains = can_be_redrawn(model, rows, masks)
-    for some in completions(model, rows, chosen, fewest=fewest):
-        shape = some.weights.shape
-        spread = np.maximum(shape[1] / some.ess - 1, 0) / (shape[1] - 1)
+    has_chains = can_be_redrawn(model, rows, masks) & (groups is None)
+    for some in completions(model, rows, masks, fewest=fewest, groups=groups):
+        spread = some.spread
         is_even = spread < _EVEN
         log_prob[some.places], error[some.places] = some.log_prob, np.where(is_even, 0, np.sqrt(spread))
         ess[some.places] = np.where(is_even, np.inf, some.ess)
@@ -353,31 +364,31 @@ def _recorded(model: Askable, rows: Rows) -> Rows:
 
 
 def _weighted(
-    model: Askable, rows: Rows, places: NDArray[np.int64], masks: list[int], number: int
+    model: Askable, rows: Rows, places: NDArray[np.int64], densities: list[Density], number: int
 ) -> Completions:
     own = rows[torch.from_numpy(places)]
-    each = -(-number // len(masks))
-    u = _points(each * len(masks), model.variables.n_variables)
+    each = -(-number // len(densities))
+    u = _points(each * len(densities), model.variables.n_variables)
     known = own.mask.cpu().numpy()
     parts, logs = [], []
     repeated, again = own.repeat(each), np.repeat(known, each, axis=0)
-    for i, k in enumerate(masks):
-        density = model.density(k)
-        states = density.sample(np.tile(u[i :: len(masks)], (len(own), 1)), repeated)
+    for i, density in enumerate(densities):
+        states = density.sample(np.tile(u[i :: len(densities)], (len(own), 1)), repeated)
         scored = states.rows(repeated, again)
         log_p = [log_evidence(density, part) for part in scored.batches(model.rows_per_batch)]
         parts.append(states)
         logs.append(np.concatenate(log_p).reshape(len(own), each))
     together = States.cat(parts)
-    order = np.arange(len(together)).reshape(len(masks), len(own), each).transpose(1, 0, 2).ravel()
+    order = np.arange(len(together)).reshape(len(densities), len(own), each).transpose(1, 0, 2).ravel()
     found = Rows(
         torch.from_numpy(together.codes[order]).to(own.codes.dtype),
-        context=None if own.context is None else own.repeat(each * len(masks)).context,
+        context=None if own.context is None else own.repeat(each * len(densities)).context,
         bodies=None if own.bodies is None else torch.from_numpy(together.bodies[order]),
     )
     log_weights = np.concatenate(logs, axis=1)
     log_prob = np.logaddexp.reduce(log_weights, axis=1) - np.log(log_weights.shape[1])
-    return Completions(places, found, softmax(log_weights), np.repeat(masks, each), log_prob)
+    masks = np.repeat([density.number for density in densities], each)
+    return Completions(places, found, softmax(log_weights), masks, log_prob)
 
 
 def _points(n: int, n_dimensions: int) -> Floats:
