@@ -49,6 +49,8 @@ def test_what_is_absent_is_unknown_and_null_is_missing_where_it_may_be(client, m
     missing = model.marginal([[*values[:2], made.MISSING, values[3]]]).log_prob
     unknown = model.marginal([[*values[:2], 30.0, values[3]]], unknown=_unknown(model, "pay")).log_prob
     np.testing.assert_allclose(found["log_prob"], [missing[0], unknown[0]], rtol=1e-6)
+    assert found["percentile"][0] is not None  # a row beside one with unknown entries keeps its own
+    assert found["percentile"][1] is None
 
 
 def _unknown(model, name):
