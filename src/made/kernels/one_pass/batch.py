@@ -23,7 +23,7 @@ __all__ = ["sample_one_pass"]
 
 forget_stale_code(*compiled_functions(tiles, elementwise, numbers, one_row, row_sums, row_groups))
 
-_SAMPLER = "the sampler: once on this machine, about fifteen seconds"
+_SAMPLER = "the sampler of {}: once on this machine, about fifteen seconds"
 # Loops are compiled for models without numbers, and once more for others: what their types are called then.
 _WITHOUT_NUMBERS, _WITH_NUMBERS = "NoneType", "NumberTables"
 # Fewer rows than this are sampled one by one: a row group takes as long as this many rows.
@@ -82,19 +82,24 @@ def sample_one_pass(
     own_bodies = _NO_CODES if bodies is None else bodies
     rest = (flat, stride, *_evidence(codes, known), *_from_context(plan, context), narrow, wide, own_bodies)
     if n == 1:  # one thread is enough: it waits for memory
-        say_if_compiling(one_row.sample_row, _SAMPLER, version)
+        _announce(one_row.sample_row, "a single row", version)
         one_row.sample_row(plan, tables, 0, *rest)
         return sampled
     with as_many_threads_as_torch() as threads:
         if n < _FEW_ROWS:
-            say_if_compiling(one_row.sample_rows, _SAMPLER, version)
+            _announce(one_row.sample_rows, "few rows", version)
             one_row.sample_rows(plan, tables, *rest)
         else:
-            say_if_compiling(row_groups.sample_strips, _SAMPLER, version)
+            _announce(row_groups.sample_strips, "many rows", version)
             n_groups = -(-n // row_sums.ROWS)
             rows_per_strip = row_sums.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
             row_groups.sample_strips(plan, tables, rows_per_strip, *rest)
     return sampled
+
+
+def _announce(loop: Any, of: str, version: str) -> None:
+    columns = " with numbers" if version == _WITH_NUMBERS else ""
+    say_if_compiling(loop, _SAMPLER.format(of + columns), version)
 
 
 def _evidence(
