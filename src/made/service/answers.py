@@ -84,7 +84,7 @@ def scores(served: Served, rows: Rows, first: int = 0, *, particles: int = N_PAR
         "error": plain(evidence.error),
         "ess": plain(evidence.ess),
     }
-    if served.held_out is not None:  # of held-out rows log p of some entries alone is not at hand
+    if served.held_out is not None:  # only log p of whole held-out rows is kept
         is_whole = rows.mask.all(dim=1).tolist()
         each = plain(served.held_out.percentiles(evidence.log_prob))
         found["percentile"] = [own if whole else None for own, whole in zip(each, is_whole, strict=True)]
