@@ -16,7 +16,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,22 +90,30 @@ def _argn(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]
     model = TabularARGN(value_protection=False, random_state=about.seed, device="cpu")
     timed(found, "fit", lambda: model.fit(train))
     _draw(lambda n: model.sample(n_samples=n), about, folder, found)
-    try:
+    test = _read(folder / "test.csv", about)
+    gaps = {percent: _read(folder / f"hidden_{percent}.csv", about) for percent in about.hidden}
+    with _noted(found, "no score"):
         rows = train.iloc[np.arange(_N_TIMED) % len(train)].reset_index(drop=True)
         timed(found, "first score", lambda: model.log_prob(rows))
         timed(found, "score", lambda: model.log_prob(rows))
-        np.save(folder / "log_mass.npy", _argn_masses(model, _read(folder / "test.csv", about), about))
-    except Exception as error:  # scoring has no part in the rest
-        found["no score"] = repr(error)[:200]
+        np.save(folder / "log_mass.npy", _argn_masses(model, test, about))
+    with _noted(found, "no completion"):
+        for percent, rows in gaps.items():
+            filled = timed(found, f"complete_{percent}", lambda rows=rows: _argn_filled(model, rows, about))
+            filled.to_csv(folder / f"completed_{percent}.csv", index=False)
+    with _noted(found, "no log score"):
+        scores = _argn_scores(model, test, gaps, about)
+        for percent, own in scores.items():
+            np.save(folder / f"log_score_{percent}.npy", own)
+
+
+@contextmanager
+def _noted(found: dict[str, Any], what: str) -> Iterator[None]:
+    """Note why something failed, which has no part in the rest."""
     try:
-        for hidden in about.hidden:
-            rows = _read(folder / f"hidden_{hidden}.csv", about)
-            filled = timed(found, f"complete_{hidden}", lambda rows=rows: _argn_filled(model, rows, about))
-            filled.to_csv(folder / f"completed_{hidden}.csv", index=False)
-            whole = _read(folder / "test.csv", about).iloc[: len(rows)]
-            np.save(folder / f"log_score_{hidden}.npy", _argn_scores(model, whole, rows, about))
+        yield
     except Exception as error:
-        found["no completion"] = repr(error)[:200]
+        found[what] = repr(error)[:200]
 
 
 def _argn_masses(model: Any, rows: pd.DataFrame, about: About) -> Any:
@@ -138,10 +147,12 @@ def _argn_widths(model: Any, rows: pd.DataFrame, about: About) -> Any:
     return widths
 
 
-def _argn_scores(model: Any, rows: pd.DataFrame, gaps: pd.DataFrame, about: About) -> Any:
-    """Return the log-mass of the hidden cells of each row given the others: in an order with these first.
+def _argn_scores(
+    model: Any, test: pd.DataFrame, gaps: dict[int, pd.DataFrame], about: About
+) -> dict[int, Any]:
+    """Return log-masses of the hidden cells of the first test rows given the others, by percent hidden.
 
-    It has learned all orders.
+    They are of orders with what is known first: it has learned all orders.
     """
     import torch
     from mostlyai.engine._tabular.common import get_argn_column_names
@@ -153,21 +164,29 @@ def _argn_scores(model: Any, rows: pd.DataFrame, gaps: pd.DataFrame, about: Abou
         workspace=Workspace(model.workspace_dir), device="cpu"
     )
     network.eval()
+    rows = test.iloc[: max(len(own) for own in gaps.values())]
     encoded = encode_df(df=rows, stats=stats)[0]
     codes = {name: torch.tensor(encoded[name].to_numpy(), dtype=torch.long)[:, None] for name in encoded}
     names = np.array(get_argn_column_names(stats["columns"], list(rows)))
-    hidden = (rows.notna() & gaps.isna()).to_numpy()
-    scores = np.where(hidden, _argn_widths(model, rows, about), 0.0).sum(axis=1)
-    for i, is_hidden in enumerate(hidden):
-        unknown = names[is_hidden].tolist()
+    widths = _argn_widths(model, rows, about)
+
+    def score(i: int, unknown: list[str]) -> float:
         order = [own for own in columns if own not in unknown] + unknown
         row = {name: own[i : i + 1] for name, own in codes.items()}
         with torch.no_grad():
             outputs, _ = network(row, mode="trn", column_order=order)
-        for name, place in network.tgt_sub_columns_lookup.items():
-            if place.col_name in unknown:
-                scores[i] -= float(torch.nn.functional.cross_entropy(outputs[name], row[name][:, 0]))
-    return scores
+        return -sum(
+            float(torch.nn.functional.cross_entropy(outputs[name], row[name][:, 0]))
+            for name, place in network.tgt_sub_columns_lookup.items()
+            if place.col_name in unknown
+        )
+
+    found = {}
+    for percent, own in gaps.items():
+        hidden = (rows.iloc[: len(own)].notna() & own.isna()).to_numpy()
+        scores = [score(i, names[is_hidden].tolist()) for i, is_hidden in enumerate(hidden)]
+        found[percent] = np.where(hidden, widths[: len(own)], 0.0).sum(axis=1) + scores
+    return found
 
 
 def _argn_filled(model: Any, rows: pd.DataFrame, about: About) -> pd.DataFrame:

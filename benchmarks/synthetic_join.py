@@ -98,5 +98,5 @@ def _folds(parts: Sequence[Mapping[str, Any]]) -> set[int]:
 def _without_differences(figures: Any) -> Any:
     if not isinstance(figures, dict):
         return figures
-    stale = ("difference", "difference error", "ours is")
+    stale = ("difference", "difference error")
     return {key: _without_differences(own) for key, own in figures.items() if key not in stale}

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from synthetic_join import joined
 from synthetic_scores import OF_SCORES, mean_of, scores_of, scores_table
 from table_data import FOLDS
-from table_report import verdict
 
 __all__ = ["REAL", "page_of", "summary"]
 
@@ -22,7 +21,7 @@ REAL = "other real rows"
 _N_BOOTSTRAP = 500
 # Of the share of rows that are close: that of held-out rows.
 _CLOSE = 0.05
-_FAILURES = {"failed": "", "no score": ", no score", "no completion": ", no completion"}
+_FAILURES = {"failed": "", **{f"no {what}": f", no {what}" for what in ("score", "completion", "log score")}}
 _TIMES = ("fit", "first draw", "draw", "first score", "score")
 _WORD = (
     "A word after a figure says where `{ours}` stands beside that system: ahead or behind by more than two "
@@ -65,12 +64,10 @@ class _Measure(NamedTuple):
         Returns it of one system.
     apart
         Returns by how much that of the second system is the higher one, over the same test rows.
-    lower_is_better
     """
 
     of: Callable[[Results], _Figure]
     apart: Callable[[Results, Results], _Figure]
-    lower_is_better: bool
 
 
 def _part(values: Floats) -> tuple[float, float]:
@@ -118,9 +115,9 @@ def _association_apart(ours: Results, theirs: Results) -> _Figure:
 
 
 _MEASURES = {
-    "two-sample AUC": _Measure(_two, _two_apart, lower_is_better=True),
-    "predicts": _Measure(_utility, _utility_apart, lower_is_better=False),
-    "association error": _Measure(_association, _association_apart, lower_is_better=True),
+    "two-sample AUC": _Measure(_two, _two_apart),
+    "predicts": _Measure(_utility, _utility_apart),
+    "association error": _Measure(_association, _association_apart),
 }
 
 
@@ -176,7 +173,7 @@ def _of_system(own: Results, ours: Results | None, hidden: Sequence[int]) -> dic
     if "association" in own:
         for name, measure in _MEASURES.items():
             apart = None if ours is None else measure.apart(ours, own)
-            found[name] = _figures(measure.of(own), apart, lower_is_better=measure.lower_is_better)
+            found[name] = _figures(measure.of(own), apart)
         found |= _audit(own)
     for percent in hidden:
         if (key := f"right_{percent}") in own:
@@ -185,13 +182,9 @@ def _of_system(own: Results, ours: Results | None, hidden: Sequence[int]) -> dic
     return found
 
 
-def _figures(own: _Figure, apart: _Figure | None, *, lower_is_better: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {"value": own.value, "error": own.error}
-    if apart is not None:
-        better = apart.value if lower_is_better else -apart.value
-        found |= {"difference": apart.value, "difference error": apart.error}
-        found["ours is"] = verdict(better, apart.error)
-    return found
+def _figures(own: _Figure, apart: _Figure | None) -> dict[str, float]:
+    found = {"value": own.value, "error": own.error}
+    return found if apart is None else found | {"difference": apart.value, "difference error": apart.error}
 
 
 def _audit(own: Results) -> dict[str, Any]:
@@ -211,7 +204,7 @@ def _completed(own: Results, ours: Results | None, percent: int) -> dict[str, An
         found["log score"] = mean_of(own, ours, key)
         if (error := f"log score error_{percent}") in own:
             found["log score"]["of estimates"] = float(np.median(own[error]))
-    for name, of, lower in (("accuracy", _accuracy, False), ("RMSE", _rmse, True)):
+    for name, of in (("accuracy", _accuracy), ("RMSE", _rmse)):
         value, again = of(own, percent)
         if math.isnan(value):
             continue
@@ -221,8 +214,7 @@ def _completed(own: Results, ours: Results | None, percent: int) -> dict[str, An
                 of(side, percent) for side in _same_rows(ours, own, percent)
             )
             apart = _Figure(other - mine, float((other_again - mine_again).std(ddof=1)))
-        figure = _Figure(value, float(again.std(ddof=1)))
-        found[name] = _figures(figure, apart, lower_is_better=lower)
+        found[name] = _figures(_Figure(value, float(again.std(ddof=1))), apart)
     return found
 
 

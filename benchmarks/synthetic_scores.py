@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from table_report import verdict
-
 __all__ = ["OF_SCORES", "mean_of", "scores_of", "scores_table"]
 
 Results = Mapping[str, Any]
@@ -34,7 +32,6 @@ def mean_of(own: Results, ours: Results | None, key: str) -> dict[str, Any]:
         n = min(len(own[key]), len(ours[key]))
         apart = _mean(np.subtract(ours[key][:n], own[key][:n]))
         found |= {"difference": apart["value"], "difference error": apart["error"]}
-        found["ours is"] = verdict(apart["value"], apart["error"])
     return found
 
 
