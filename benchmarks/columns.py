@@ -22,9 +22,9 @@ from jobs import Job, read, run_jobs
 from made.queries.density import Askable, States
 from made.queries.entry_distribution import Distribution
 from made.queries.given_rest import distribution_given_rest
+from made.queries.numbers import weighted_quantiles
 from made.queries.numeric_conditional import FAR
 from made.queries.value_sets import value_sets
-from made.queries.weighted import weighted_quantiles
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 from measure import machine, write

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars
 import pytest
-import torch
 
 import made
-from made.queries.weighted import in_means
 
 
 @pytest.fixture(scope="module")
@@ -139,27 +137,6 @@ def test_what_a_mean_is_not_asked_with(model, refused):
         model.complete(ROWS, "mean", method="exact")
     with refused("kind='mean'", "one completion"):
         model.complete(ROWS, "mean", number=2)
-
-
-def test_a_draw_far_beyond_all_rows_counts_as_one_at_their_end():
-    values = np.exp(2 * np.random.default_rng(0).normal(size=(2_000, 1)))
-    model = made.MADE(made.Numeric(), hidden=(4,))
-    model.set_marginals(values)
-    number = model.variables.numbers
-    z = torch.tensor([[-20.0, -4.753424308822899, 0.0, 4.753424308822899, 20.0]], dtype=torch.float64)
-    far = number.scores.values(z).numpy()
-    assert far[0, 4] > 1e3 * far[0, 3]
-    counted = in_means(model.variables, 0, far)
-    np.testing.assert_array_equal(counted, far[:, [1, 1, 2, 3, 3]])
-    assert far[0, 3] > values.max()
-
-
-def test_spikes_count_as_they_are():
-    draw = np.random.default_rng(0)
-    values = np.where(draw.random(2_000) < 0.1, 1e6, draw.normal(size=2_000))[:, None]
-    model = made.MADE(made.Numeric(spikes=[1e6]), hidden=(4,))
-    model.set_marginals(values)
-    assert in_means(model.variables, 0, np.array([[1e6, 1e9]])).tolist() == [[1e6, 1e6]]
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import made
-from made.queries.weighted import completions, expected, weighted_quantiles
+from made.queries.weighted import completions, expected
 
 
 def test_shares_of_completions_are_those_of_the_table(small_one):
@@ -39,18 +37,3 @@ def test_means_and_intervals_are_those_of_the_conditional():
         np.testing.assert_allclose([found.low[i, d], found.high[i, d]], own.interval(0.8), atol=0.5)
     assert np.isnan(found.means[0, [0, 2]]).all()
     assert found.low[2, 2] % 1 == found.high[2, 2] % 1 == 0
-
-
-@given(
-    st.lists(st.tuples(st.integers(-5, 5), st.integers(1, 9)), min_size=1, max_size=9),
-    st.floats(0.01, 0.99),
-)
-def test_quantiles_of_repeated_values_are_those_of_numpy(pairs, level):
-    values, counts = (np.array(own) for own in zip(*pairs, strict=True))
-    repeated = np.repeat(values, counts)
-    levels = np.array([level])
-    weights = counts[None] / counts.sum()
-    (found,) = weighted_quantiles(values[None] * 1.0, weights, levels, interpolated=False)[0]
-    assert found == np.quantile(repeated, level, method="inverted_cdf")
-    (between,) = weighted_quantiles(values[None] * 1.0, weights, levels, interpolated=True)[0]
-    assert repeated.min() <= between <= repeated.max()

@@ -18,9 +18,10 @@ from torch import Tensor
 from made.queries.density import Askable, Floats, States
 from made.queries.entry_distribution import Distribution, GivenRest
 from made.queries.given_rest import given_rest
+from made.queries.numbers import weighted_quantiles
 from made.queries.query import N_PARTICLES, inference_of
 from made.queries.value_sets import ValueSet, value_sets
-from made.queries.weighted import completions, weighted_quantiles
+from made.queries.weighted import completions
 from made.queries.work import index
 from made.variables.encoding import decode
 from made.variables.numeric import Numeric

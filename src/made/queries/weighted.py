@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, Density, Floats, States
 from made.queries.gibbs import AT_ONCE, FEWEST, N_CHAINS, Redrawn, can_be_redrawn, redrawn
-from made.queries.numeric_conditional import FAR
+from made.queries.numbers import in_means, weighted_quantiles
 from made.queries.quadrature import log_evidence
 from made.queries.query import Query
 from made.variables.numeric import Numeric
@@ -30,23 +29,15 @@ __all__ = [
     "Expected",
     "completions",
     "expected",
-    "floats_of",
-    "have_means",
-    "in_means",
     "softmax",
-    "weighted_quantiles",
 ]
 
 # Completions of a row; and of one whose effective number of them is below `FEWEST`.
 _NUMBER, _MORE = 64, 1024
 # Entries held at once, and the most dimensions that Sobol points have.
 _ENTRIES_AT_ONCE, _MOST_DIMENSIONS = 2**21, 21_201
-# A value of a larger weight is one of many that are alike: quantiles are not interpolated within it.
-_HEAVY = 0.05
 # Relative variance of weights that are all the same, but for rounding.
 _EVEN = 1e-10
-# The normal score beyond which, at either end, numbers count as one there in a mean.
-_FARTHEST = -NormalDist().inv_cdf(FAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +188,9 @@ def expected(
     log_prob, error, ess = np.zeros((3, len(rows)))
     few: list[NDArray[np.int64]] = []
     starts: list[States] = []
-    has_chains = can_be_redrawn(model, rows, masks) & (groups is None)
+    has_chains = np.zeros(len(rows), dtype=bool)
+    if groups is None:  # what is given first needs none
+        has_chains = can_be_redrawn(model, rows, masks)
     for some in completions(model, rows, masks, fewest=fewest, groups=groups):
         spread = some.spread
         is_even = spread < _EVEN
@@ -275,77 +268,6 @@ class _Found:
             return np.zeros(len(states), dtype=np.int64)
         bodies: IntArray = states.bodies[:, numbers.number_of(d)]
         return bodies
-
-
-def have_means(variables: RowType) -> list[int]:
-    """Return which variables are numbers, or classes that are.
-
-    Examples
-    --------
-    >>> import made
-    >>> have_means(RowType([made.Categorical(3), made.Categorical(3, ordered=True), made.Numeric()]))
-    [1, 2]
-    """
-    return [d for d, block in variables.columns() if isinstance(block, Numeric) or block.ordered]
-
-
-def weighted_quantiles(values: Floats, weights: Floats, levels: Floats, *, interpolated: bool) -> Floats:
-    """Return quantiles (n, L) of weighted values (n, S), row by row.
-
-    Parameters
-    ----------
-    values, weights : (n, S) arrays
-        Weights sum to 1 in each row.
-    levels : (L,) array
-        Shares.
-    interpolated : bool
-        Between neighbouring values; else a quantile is one of the values.
-
-    Examples
-    --------
-    >>> values, weights = np.array([[0.0, 1.0, 2.0]]), np.array([[0.5, 0.3, 0.2]])
-    >>> weighted_quantiles(values, weights, np.array([0.4, 0.9]), interpolated=False)
-    array([[0., 2.]])
-    """
-    out = np.empty((len(values), len(levels)))
-    order = np.argsort(values, axis=1, kind="stable")
-    ordered, shares = np.take_along_axis(values, order, 1), np.take_along_axis(weights, order, 1)
-    after = np.cumsum(shares, axis=1)
-    after /= after[:, -1:]
-    for i, (own, share, end) in enumerate(zip(ordered, shares, after, strict=True)):
-        if not interpolated:
-            at = np.searchsorted(end, levels - 1e-12)
-            out[i] = own[at.clip(max=len(own) - 1)]
-            continue
-        half = np.where(share > _HEAVY, share, 0.0) / 2
-        middle = end - share / 2
-        places = np.stack([middle - half, middle + half], axis=1).ravel()
-        out[i] = np.interp(levels, places, np.repeat(own, 2))
-    return out
-
-
-def floats_of(variables: RowType, rows: Rows, variable: int) -> Floats:
-    """Return the values of a numeric variable of complete rows, (n,)."""
-    numbers = variables.numbers
-    assert numbers is not None
-    assert rows.bodies is not None
-    place = numbers.number_of(variable)
-    bodies = np.ascontiguousarray(rows.bodies[:, place].cpu().numpy())
-    return numbers.columns[place].floats_of(bodies)
-
-
-def in_means(variables: RowType, variable: int, values: Floats) -> Floats:
-    """Return values of a number as they count in a mean.
-
-    What lies beyond the last millionth of training rows at either end counts as the quantile there: a draw
-    from the tail of a skewed column, far beyond all rows that were seen, would decide alone. Spikes count.
-    """
-    numbers = variables.numbers
-    assert numbers is not None
-    place = numbers.number_of(variable)
-    z = torch.tensor([[-_FARTHEST, _FARTHEST]], dtype=torch.float64).expand(len(numbers.columns), 2)
-    ends = [*numbers.scores.values(z)[place].tolist(), *numbers.columns[place].spikes]
-    return values.clip(min(ends), max(ends))
 
 
 def softmax(log_weights: Floats) -> Floats:

@@ -16,9 +16,9 @@ from made import plots
 from made.masks.ordering import IntArray
 from made.model import MADE
 from made.queries.evidence import POOR
+from made.queries.numbers import have_means
 from made.queries.query import MAX_STATES, Query, row_numbers
 from made.queries.results import Answer
-from made.queries.weighted import have_means
 from made.runs.folder import RunFolder
 from made.runs.rejected import Rejected
 from made.runs.row_source import RowSource

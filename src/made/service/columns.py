@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from made.model import MADE
 from made.queries.density import Floats
+from made.queries.numbers import floats_of, in_means, weighted_quantiles
 from made.queries.query import Query, encoded_given
-from made.queries.weighted import completions, floats_of, in_means, weighted_quantiles
+from made.queries.weighted import completions
 from made.service.answers import SHARES, quantiles_of
 from made.service.models import Served
 from made.service.tables import plain

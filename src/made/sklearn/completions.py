@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from made.model import MADE
 from made.queries import weighted
 from made.queries.density import Floats
-from made.queries.weighted import completions, floats_of, have_means, softmax
+from made.queries.numbers import floats_of, have_means
+from made.queries.weighted import completions, softmax
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 

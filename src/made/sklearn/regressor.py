@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from made.data.columns import infer_schema
 from made.queries.density import Floats
-from made.queries.weighted import in_means
+from made.queries.numbers import in_means
 from made.sklearn.completions import class_probabilities, number_samples
 from made.sklearn.table import TargetEstimator
 from made.support.errors import InputError
