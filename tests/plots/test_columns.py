@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,17 @@ def test_many_columns_are_cut_short():
 def test_no_rows_are_refused():
     with pytest.raises(InputError, match="at least one row"):
         columns_of({"data": np.zeros((0, 2))}, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(18.6, 39.1), (0.03, 0.31), (1_000, 5_000), (-3e-4, 2.6e-4), (48, 176), (1.58e9, 1.61e9)],
+)
+def test_numbers_of_an_axis_do_not_meet(low, high):
+    figure = columns_of({"data": np.random.default_rng(0).uniform(low, high, size=(300, 3))}, ["a", "b", "c"])
+    figure.canvas.draw()
+    for axes in figure.axes:
+        texts = [text for text in axes.get_xticklabels() if text.get_text()]
+        boxes = [text.get_window_extent() for text in texts]
+        assert len(boxes) >= 2
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["columns_of"]
 
 _MOST, _ACROSS, _BINS, _BARS = 12, 3, 30, 8
+# Ticks divide an axis into some of these parts, as many as its numbers of so many letters leave room for; a
+# step of 25 would need a decimal more than others.
+_PARTS, _LETTERS_ACROSS, _STEPS = (9, 5, 3), 26, (1, 2, 5, 10)
 # Blue filled, orange outlined: told apart on grey paper too.
 _FILLED, _OUTLINED = "#8fb8de", "#c2410c"
 
@@ -62,6 +65,8 @@ def columns_of(tables: Mapping[str, NDArray[Any]], names: Sequence[str], title: 
 
 
 def _draw(axes: Axes, columns: Mapping[str, list[Any]]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     there = {name: [v for v in values if v is not None and v == v] for name, values in columns.items()}
     gaps = {name: 1 - len(there[name]) / len(values) for name, values in columns.items()}
     everything = [value for values in there.values() for value in values]
@@ -83,17 +88,22 @@ def _draw(axes: Axes, columns: Mapping[str, list[Any]]) -> None:
         inside = np.clip(values, edges[0], edges[-1])
         axes.hist(inside, list(edges), weights=share, label=name, linewidth=1.8, **style)
     axes.ticklabel_format(axis="x", useOffset=False)  # 10003, not 3 beside "+1e4"
-    axes.locator_params(axis="x", nbins=_most_ticks(edges[0], edges[-1]))
+    axes.locator_params(axis="x", nbins=_most_parts(edges[0], edges[-1]))
+    if isinstance(locator := axes.xaxis.get_major_locator(), MaxNLocator):
+        locator.set_params(steps=_STEPS)
     if any(gaps.values()):
         text = ", ".join(f"{gap:.0%}" for gap in gaps.values())
         axes.set_title(f"missing: {text}", fontsize=LETTERS - 3, loc="right")
 
 
-def _most_ticks(low: float, high: float) -> int:
-    """Return into how many parts ticks may divide an axis, so that numbers as long as these do not meet."""
-    decimals = max(0, -math.floor(math.log10((high - low) / 5)))
-    longest = max(len(f"{end:.{decimals}f}") for end in (low, high))
-    return 9 if longest < 4 else 5 if longest < 6 else 3
+def _most_parts(low: float, high: float) -> int:
+    """Return into how many parts ticks may divide an axis, so that their numbers do not meet."""
+
+    def letters(parts: int) -> int:
+        decimals = max(0, -math.floor(math.log10((high - low) / parts)))
+        return max(len(f"{end:.{decimals}f}") for end in (low, high))
+
+    return next((parts for parts in _PARTS if parts * letters(parts) <= _LETTERS_ACROSS), _PARTS[-1])
 
 
 def _bars(axes: Axes, columns: Mapping[str, list[Any]]) -> None:
