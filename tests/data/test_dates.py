@@ -10,7 +10,7 @@ import pytest
 
 from made.data.choices import Choices
 from made.data.columns import infer_schema
-from made.data.dates import date_form
+from made.data.dates import date_form, date_variables
 from made.variables.dates import DateForm
 
 DAYS = [datetime.date(2024, 1, 1) + datetime.timedelta(days=3 * i) for i in range(80)]
@@ -121,6 +121,19 @@ def test_times_of_day_stay_within_the_day():
     assert schema.names == ("at (time)",)
     assert schema.columns[0].arguments["bounds"] == [0, 1439]
     assert schema.decode(schema.encode(column(times)[:, None]))[:, 0].tolist() == times
+
+
+def test_of_many_columns_times_have_fewer_spikes():
+    draw = np.random.default_rng(0)
+    recurring, others = draw.integers(100, 86_000, 40), draw.integers(0, 86_400, 500)
+    seconds = np.concatenate([np.repeat(recurring, 12), others])
+    times = column([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in seconds.tolist()])
+    form = form_of(*times)
+    alone, of_many = (
+        date_variables([times], np.arange(len(times)), "at", form, "", n)[0].arguments["spikes"]
+        for n in (1, 1_000)
+    )
+    assert (len(alone), len(of_many)) == (40, 32)
 
 
 def test_arrays_of_datetime64_are_dates():

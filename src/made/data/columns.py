@@ -133,7 +133,7 @@ def infer_schema(
             own_said, note = said.get(d, Said()), told.get(d, "")
             if d in forms:
                 values = [table[:, d] for table in arrays.values()]
-                found[d] = tuple(date_variables(values, trained, called[d], forms[d], note))
+                found[d] = tuple(date_variables(values, trained, called[d], forms[d], note, len(called)))
             else:
                 found[d] = infer_column(whole, d, own_said, note)
     if choices.protect:

@@ -68,7 +68,12 @@ def date_form(columns: Sequence[NDArray[Any]], name: str) -> tuple[DateForm | No
 
 
 def date_variables(
-    columns: Sequence[NDArray[Any]], train: NDArray[np.int64], name: str, form: DateForm, note: str
+    columns: Sequence[NDArray[Any]],
+    train: NDArray[np.int64],
+    name: str,
+    form: DateForm,
+    note: str,
+    n_columns: int = 1,
 ) -> list[Column]:
     """Return the variables of a column of dates.
 
@@ -84,6 +89,8 @@ def date_variables(
         As `date_form` found it.
     note : str
         On the column.
+    n_columns : int
+        Columns of the table, see `numeric_settings`.
     """
     instants = [instants_of(column, form) for column in columns]
     parts = [parts_of(own, form) for own in instants]
@@ -100,7 +107,7 @@ def date_variables(
             found.append(Column(own.name, "categorical", arguments, part=own))
             continue
         rest = np.concatenate([np.zeros(0), *(_numbers(other) for other in [first, *others])])
-        settings = numeric_settings(_numbers(first[train]), rest, _FLOAT) | gaps
+        settings = numeric_settings(_numbers(first[train]), rest, _FLOAT, n_columns=n_columns) | gaps
         arguments = arguments_of("numeric", settings)[1]
         if part == "time":
             arguments["bounds"] = [0, form.n_times - 1]
