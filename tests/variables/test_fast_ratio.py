@@ -89,6 +89,25 @@ def test_values_far_out_take_the_plain_way_and_are_scored_as_others():
     assert bool(beside.isfinite().all())
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_some_values_far_out_are_those_of_the_plain_twin(dtype):
+    variables = RowType([made.Numeric(), made.Numeric(step=1), made.Numeric(), made.Numeric(step=1e-3)])
+    draw = torch.Generator().manual_seed(0)
+    values = torch.randn(50, 4, generator=draw, dtype=torch.float64)
+    values[torch.rand(50, 4, generator=draw) < 0.3] *= 1e12
+    numbers = variables.numbers
+    scores, codes = numbers.scores_of(numbers.bodies_near(values)), torch.zeros(50, 4, dtype=torch.uint8)
+    assert (scores[:, :, 0].abs() > FARTHEST).any(dim=0).all()
+    outputs = torch.randn(50, variables.n_outputs, generator=draw, dtype=dtype).requires_grad_()
+    plain = outputs.detach().double().requires_grad_()
+    found = variables.log_prob(outputs, codes, scores)
+    expected = variables.log_prob(plain, codes, scores, plainly=True)
+    torch.testing.assert_close(found.double(), expected, rtol=2e-5, atol=2e-5)
+    found.sum().backward()
+    expected.sum().backward()
+    torch.testing.assert_close(outputs.grad.double(), plain.grad, rtol=1e-3, atol=1e-3)
+
+
 def test_neighbours_are_a_slice():
     assert as_slice(torch.tensor([4])) == slice(4, 5)
     assert as_slice(torch.zeros(0, dtype=torch.int64)) == slice(0, 0)

@@ -20,8 +20,9 @@ from made.variables.normal_mixture import BEND, LINEAR, N_COMPONENTS, NARROWEST,
 
 __all__ = ["FARTHEST", "WIDE", "FastRatio"]
 
-#: Normal scores up to here: densities relative to the marginal are then floats, in single precision too.
-FARTHEST = 6.0
+#: Normal scores up to here: densities relative to the marginal are then floats, in single precision too, and
+#: what ends at `_LEAST` counts for nothing in the narrowest component. Spikes often lie beyond 6.
+FARTHEST = 8.0
 #: The mean over a cell less wide than this, in widths of a component, follows from derivatives in its middle.
 WIDE = 0.05
 _DENSITY = 1 / math.sqrt(2 * math.pi)
@@ -77,6 +78,17 @@ class FastRatio(OnDevices):
         cells = normal_mixture.log_ratio(own[n:], z[n:], width, of_cells)
         at, left = (part[:, None].expand(-1, z.shape[1]) for part in self.spikes_in(z.dtype))
         return torch.cat([points, cells, normal_mixture.log_ratio(own[self.owners], at, None, left)])
+
+    def plain_at(
+        self, columns: Tensor, rows: Tensor, outputs: Tensor, z: Tensor, width: Tensor, rest: Tensor
+    ) -> Tensor:
+        """Return what `plain` does of some entries, (m,): those of columns (m,) and rows (m,), ascending."""
+        own = self.parameters(outputs)[columns, :, :, rows].flatten(1)
+        z, rest = z[columns, rows], rest[columns, rows]
+        n = int((columns < self.n_points).sum())
+        width = width[columns[n:] - self.n_points, rows[n:]]
+        points = normal_mixture.log_ratio(own[:n], z[:n], None, rest[:n])
+        return torch.cat([points, normal_mixture.log_ratio(own[n:], z[n:], width, rest[n:])])
 
     def spikes_in(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return the normal scores of the spikes (S,), and what rounding took from them."""

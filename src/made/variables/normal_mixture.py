@@ -18,6 +18,7 @@ from made.variables.normal_score import log_cell, log_phi
 
 __all__ = [
     "BEND",
+    "LARGEST_Z",
     "LINEAR",
     "NARROWEST",
     "N_COMPONENTS",
@@ -42,8 +43,8 @@ N_PARAMETERS = 3 * N_COMPONENTS
 
 LINEAR, BEND = 6.0, 4.0
 NARROWEST, WIDEST = 1e-4, 3.0
-# Beyond this z the ratio to the marginal is that at this z: the mass there is 1e-300.
-_LARGEST_Z = 37.0
+#: Beyond this z the ratio to the marginal is that at this z: the mass there is 1e-300.
+LARGEST_Z = 37.0
 # Standard deviation of the positions of an untrained mixture, which is a standard normal all the same.
 _SPREAD = 0.5
 # Where F is computed about each component, in its widths, and how often Newton's method then refines z. The
@@ -95,7 +96,7 @@ def log_ratio(outputs: Tensor, z: Tensor, width: Tensor | None, rest: Tensor | N
     (...) tensor, at least log eps
     """
     log_weights, positions, widths = mixture_of(outputs)
-    z = z.clamp(-_LARGEST_Z, _LARGEST_Z)
+    z = z.clamp(-LARGEST_Z, LARGEST_Z)
     distance = z.unsqueeze(-1) - positions
     distance = (distance if rest is None else distance + rest.unsqueeze(-1)) / widths
     if width is None:
@@ -163,8 +164,8 @@ def _below_median(weights: Tensor, positions: Tensor, widths: Tensor, share: Ten
     distance = (places.unsqueeze(-1) - positions.unsqueeze(-2)) / widths.unsqueeze(-2)
     is_below = (weights.unsqueeze(-2) * _cdf(distance)).sum(-1) < share.unsqueeze(-1)
     places = places.expand(is_below.shape)
-    low = places.masked_fill(~is_below, -_LARGEST_Z - 1).amax(-1)
-    high = places.masked_fill(is_below, _LARGEST_Z + 1).amin(-1)
+    low = places.masked_fill(~is_below, -LARGEST_Z - 1).amax(-1)
+    high = places.masked_fill(is_below, LARGEST_Z + 1).amin(-1)
     z = (low + high) / 2
     for _ in range(_STEPS):
         distance = (z.unsqueeze(-1) - positions) / widths

@@ -22,6 +22,9 @@ from made.variables.numeric import INSIDE, LARGEST_BODY, LARGEST_FEATURE, N_BUMP
 
 __all__ = ["NumericColumns"]
 
+# Less than the mean log-density over any cell within `FARTHEST`.
+_LEAST_LOG_MEAN = -(FARTHEST**2) / 2 - 2
+
 
 class NumericColumns(OnDevices):
     """The numeric columns of a row; it takes tensors of the device that it is on.
@@ -211,19 +214,14 @@ class NumericColumns(OnDevices):
     def _fast_ratio(
         self, outputs: Tensor, z: Tensor, width: Tensor, log_mean: Tensor, rest: Tensor
     ) -> Tensor:
-        """Return the ratio of all rows: fast, but for those with a value far out."""
-        is_far = z.abs().amax(dim=0) > FARTHEST
+        """Return the ratio of all entries: fast, but for values far out, as many spikes are."""
+        is_far = z.abs() > FARTHEST
         if not bool(is_far.any()):
             return self._ratio.log_ratio(outputs, z, width, log_mean, rest)
-        near, far = ((~is_far).nonzero()[:, 0], is_far.nonzero()[:, 0])
-        if not len(near):
-            return self._ratio.plain(outputs, z, width, rest)
-        own = [part[:, near] for part in (outputs, z, width, log_mean, rest)]
-        parts = [
-            self._ratio.log_ratio(*own),
-            self._ratio.plain(outputs[:, far], z[:, far], width[:, far], rest[:, far]),
-        ]
-        return torch.cat(parts, dim=1).index_select(1, torch.cat([near, far]).argsort())
+        near = z.clamp(-FARTHEST, FARTHEST)
+        ratio = self._ratio.log_ratio(outputs, near, width, log_mean.clamp(min=_LEAST_LOG_MEAN), rest)
+        columns, rows = is_far.nonzero(as_tuple=True)
+        return ratio.index_put((columns, rows), self._ratio.plain_at(columns, rows, outputs, z, width, rest))
 
     def class_logits(self, outputs: Tensor) -> Tensor:
         """Return the logits of the codes of a column that is `alone`, (n, n_classes) float64."""

@@ -44,6 +44,15 @@ def tables():
             made.Numeric(step=1.0, spikes=[0.0], missing=True),
             np.where(gaps, 0.0, np.where(z > 1, None, np.rint(np.exp(z + 3)))),
         ),
+        "a spike far from all others": (made.Numeric(spikes=[-1e9]), np.where(gaps, -1e9, 10 * z)),
+        "a spike far off, on a grid": (
+            made.Numeric(step=1.0, spikes=[0.0]),
+            np.where(gaps, 0.0, np.rint(1e9 + 100 * z)),
+        ),
+        "a spike far off, on a fine grid": (
+            made.Numeric(step=0.001, spikes=[-1e7]),
+            np.where(gaps, -1e7, np.rint(1000 * (20 + z)) / 1000),
+        ),
     }
 
 
@@ -72,6 +81,12 @@ def both(model, rows, spread, seed, dtype=torch.float32):
     return found.double(), expected, slopes.double(), expected_slopes
 
 
+def test_spikes_lie_far_off():
+    names = [name for name in tables() if "far" in name]
+    _, rows = model_of(names)
+    assert (rows.scores[:, :, 0].abs().amax(dim=0) > FARTHEST).all()
+
+
 @pytest.mark.parametrize("name", tables())
 @pytest.mark.parametrize("spread", [0.0, 0.5, 3.0])
 def test_twins(name, spread):
@@ -94,12 +109,19 @@ def test_any_mix_of_them(names, spread, seed):
     torch.testing.assert_close(slopes, expected_slopes, rtol=1e-3, atol=5e-4)
 
 
-def test_values_beyond_all_that_were_seen_go_the_plain_way():
-    model, _ = model_of(["continuous"])
-    rows = model.scored(model.rows(np.array([[0.0], [1e200]])))
-    assert rows.scores[:, :, 0].abs().max() > FARTHEST
-    found, expected, slopes, expected_slopes = both(model, rows, 1.0, seed=0)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+@pytest.mark.parametrize(
+    ("variable", "power"),
+    [(made.Numeric(), 300), (made.Numeric(step=1.0), 15), (made.Numeric(step=1e-3), 12)],
+)
+@pytest.mark.parametrize("spread", [0.0, 1.0, 3.0])
+def test_values_far_beyond_all_that_were_seen(variable, power, spread):
+    model = made.MADE(variable, hidden=(16,))
+    model.set_marginals(np.rint(100 * np.random.default_rng(0).normal(size=(N, 1))))
+    sizes = np.rint(10 ** np.linspace(6, power, 100))
+    rows = model.scored(model.rows(np.concatenate([sizes, -sizes])[:, None]))
+    assert (rows.scores[:, :, 0].abs() > FARTHEST).sum() > 100
+    found, expected, slopes, expected_slopes = both(model, rows, spread, seed=0)
+    torch.testing.assert_close(found, expected, rtol=5e-5, atol=5e-5)
     torch.testing.assert_close(slopes, expected_slopes, rtol=1e-3, atol=5e-4)
 
 

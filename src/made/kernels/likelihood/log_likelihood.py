@@ -11,7 +11,6 @@ from made.kernels.jit.stale import compiled_functions, forget_stale_code, say_if
 from made.kernels.jit.threads import as_many_threads_as_torch
 from made.kernels.likelihood import loop, mixture
 from made.kernels.likelihood.plan import Plan, make_plan
-from made.variables.fast_ratio import FARTHEST
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -23,8 +22,8 @@ forget_stale_code(*compiled_functions(loop, mixture))
 class CompiledLikelihood:
     """Log p of rows under the outputs of a network, as `RowType.log_prob` summed over variables.
 
-    What the compiled loop has no part for goes that way: float64, logits that are averaged over neighbouring
-    classes, normal scores beyond `FARTHEST`.
+    What the compiled loop has no part for goes that way: float64, and logits that are averaged over
+    neighbouring classes.
 
     Parameters
     ----------
@@ -51,16 +50,12 @@ class CompiledLikelihood:
         """
         codes, scores = rows.codes, rows.scores
         plan = self._plan
-        if plan is None or outputs.dtype != torch.float32 or (scores is not None and _is_far(scores)):
+        if plan is None or outputs.dtype != torch.float32:
             return self._variables.log_prob(outputs, codes, scores).sum(dim=1)
         if scores is None:
             scores = torch.zeros(0, 0, 3, dtype=torch.float64)
         total: Tensor = _Function.apply(outputs, codes, scores, plan)  # type: ignore[no-untyped-call]
         return total
-
-
-def _is_far(scores: Tensor) -> bool:
-    return bool(scores[:, :, 0].abs().amax() > FARTHEST)
 
 
 class _Function(torch.autograd.Function):

@@ -27,9 +27,11 @@ from made.kernels.likelihood.mixture import (
     SIZE,
     Z,
     at_points,
+    far_out,
     over_cells,
     read_mixture,
 )
+from made.variables.fast_ratio import FARTHEST
 from made.variables.normal_mixture import N_COMPONENTS, N_PARAMETERS
 
 __all__ = ["log_likelihood"]
@@ -54,7 +56,7 @@ def log_likelihood(plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: A
     codes : (D, n) int array
         Of the entries.
     scores : (n, B, 3 or 4) float64 array
-        Of the numbers; z at most `FARTHEST` from 0.
+        Of the numbers.
     log_prob : (D, n) float64 array
         Filled in.
     slopes : (n, n_outputs) float32 array
@@ -160,6 +162,10 @@ def _of_number(
         over_cells(work, n)
     else:
         at_points(work, n)
+    for i in range(n):
+        z = scores[row + i, number, 0]
+        if abs(z) > FARTHEST:
+            far_out(work, i, z, 0.5 * scores[row + i, number, 1] if plan.is_cell[number] else 0.0)
     if n_logits == 0:
         for i in range(n):
             of_body[i] = _ONE

@@ -17,7 +17,15 @@ import numpy as np
 
 from made.kernels.likelihood.elementary import erfc, exp, log
 from made.variables.fast_ratio import WIDE
-from made.variables.normal_mixture import BEND, LINEAR, N_COMPONENTS, NARROWEST, SHARE, WIDEST
+from made.variables.normal_mixture import (
+    BEND,
+    LARGEST_Z,
+    LINEAR,
+    N_COMPONENTS,
+    NARROWEST,
+    SHARE,
+    WIDEST,
+)
 
 __all__ = [
     "BY_OUTPUT",
@@ -30,6 +38,7 @@ __all__ = [
     "SIZE",
     "Z",
     "at_points",
+    "far_out",
     "over_cells",
     "read_mixture",
 ]
@@ -54,6 +63,9 @@ _LINEAR, _BEND, _SHARE, _OTHERS = _F(LINEAR), _F(BEND), _F(SHARE), _F(1 - SHARE)
 _NARROWEST, _WIDEST, _RANGE = _F(NARROWEST), _F(WIDEST), _F(WIDEST - NARROWEST)
 _LOG_2, _SQRT_HALF, _DENSITY = _F(math.log(2)), _F(math.sqrt(0.5)), _F(1 / math.sqrt(2 * math.pi))
 _LEAST, _NARROW = _F(-60), _F(WIDE / 2)
+# In double precision: half widths of cells that count as points, in widths of a component; and weights.
+_VERY_NARROW, _LEAST_WEIGHT = 1e-5, 1e-300
+_LOG_SQRT_2PI, _SQRT_HALF_64 = 0.5 * math.log(2 * math.pi), math.sqrt(0.5)
 _compiled = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
 _inlined = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy", inline="always")
 
@@ -130,6 +142,62 @@ def over_cells(work: Any, n: int) -> None:
             of_width = scale * by_width if is_wide else second + bend * fourth
             _keep(work, at + i, i, width, factor * zeroth, factor * of_place, factor * of_width)
     _finish(work, n)
+
+
+@_compiled
+def far_out(work: Any, i: Any, z: Any, half: Any) -> None:
+    """Find the ratio of one row, and its slopes by outputs, by logarithms in double precision.
+
+    Parameters
+    ----------
+    work : float32 array
+        After `read_mixture`; what is found is written in.
+    i : int
+        The row.
+    z, half : float
+        Its value, and half the width of its cell: 0 for a point.
+    """
+    z = min(max(z, -LARGEST_Z), LARGEST_Z)
+    marginal, _, _ = _mean_density(z, half)
+    log_each, by_place, by_width = np.empty(N_COMPONENTS), np.empty(N_COMPONENTS), np.empty(N_COMPONENTS)
+    most = math.log(SHARE)
+    for k in range(N_COMPONENTS):
+        at = k * COMPONENT + i
+        width, weight = float(work[at + _WIDTH]), max(float(work[at + _WEIGHT]), _LEAST_WEIGHT)
+        density, by_place[k], by_width[k] = _mean_density(
+            (z - float(work[at + _PLACE])) / width, half / width
+        )
+        log_each[k] = math.log(weight / width * (1 - SHARE)) + density - marginal
+        most = max(most, log_each[k])
+    total = math.exp(math.log(SHARE) - most)
+    for k in range(N_COMPONENTS):
+        total += math.exp(log_each[k] - most)
+    log_total = most + math.log(total)
+    work[RATIO + i] = log_total
+    others = 1 - math.exp(math.log(SHARE) - log_total)
+    for k in range(N_COMPONENTS):
+        at = k * COMPONENT + i
+        width, each = float(work[at + _WIDTH]), math.exp(log_each[k] - log_total)
+        slope = (width - NARROWEST) * (WIDEST - width) / (WIDEST - NARROWEST)
+        work[at + _BY_LOGIT] = each - work[at + _WEIGHT] * others
+        work[at + _BY_POSITION] = each * by_place[k] / width * work[at + _BENT]
+        work[at + _BY_SHARPNESS] = each * by_width[k] / width * slope
+
+
+@_compiled
+def _mean_density(y: Any, half: Any) -> tuple[Any, Any, Any]:
+    """Return log of the mean standard normal density over a cell, and its slopes by -y and by widths."""
+    if half < _VERY_NARROW:
+        return -0.5 * y * y - _LOG_SQRT_2PI, y, y * y - 1
+    # From the nearer tail; what is nothing even there is nothing beside the share of the marginal.
+    mass = math.erfc((abs(y) - half) * _SQRT_HALF_64) - math.erfc((abs(y) + half) * _SQRT_HALF_64)
+    mean = mass / (4 * half)
+    if not mean > 0:
+        return -math.inf, 0.0, 0.0
+    below = math.exp(-0.5 * (y - half) ** 2 - _LOG_SQRT_2PI)
+    above = math.exp(-0.5 * (y + half) ** 2 - _LOG_SQRT_2PI)
+    by_place = (below - above) / (2 * half * mean)
+    return math.log(mean), by_place, y * by_place - (below + above) / (2 * mean)
 
 
 @_inlined

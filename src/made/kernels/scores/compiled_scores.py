@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from made.kernels.scores.plan import Plan, make_plan, with_listed
 from made.support.following import is_followed
@@ -51,13 +53,10 @@ class CompiledScores:
 
 
 def _scored(find: Callable[..., None], plan: Plan, rows: Rows) -> Rows:
-    from made.kernels.jit.threads import as_many_threads_as_torch
-
     if rows.scores is not None or rows.bodies is None:
         return rows
     scores = torch.empty((*rows.bodies.shape, 3), dtype=torch.float64)
-    with as_many_threads_as_torch():
-        find(plan, rows.bodies.contiguous().numpy(), scores.numpy())
+    find(plan, rows.bodies.contiguous().numpy(), scores.numpy())
     return replace(rows, scores=scores)
 
 
@@ -66,10 +65,15 @@ def _loop() -> Callable[..., None] | None:
     """Return the compiled loop, imported at the first call; None if numba is missing."""
     try:
         from made.kernels.jit.stale import compiled_functions, forget_stale_code, say_if_compiling
+        from made.kernels.jit.threads import as_many_threads_as_torch
         from made.kernels.scores import loop
     except ImportError:
         return None
     forget_stale_code(*compiled_functions(loop))
     say_if_compiling(loop.find_scores, "the scores of numbers: once on this machine, a few seconds")
-    found: Callable[..., None] = loop.find_scores
-    return found
+
+    def find(plan: Plan, bodies: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+        with as_many_threads_as_torch():
+            loop.find_scores(plan, bodies, scores)
+
+    return find
