@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,8 @@ from made.kernels.likelihood.log_likelihood import CompiledLikelihood
 from made.training.make_step import make_step
 from made.training.settings import TrainingSettings
 from made.variables.fast_ratio import FARTHEST
+from made.variables.normal_mixture import LARGEST_Z
+from made.variables.normal_score import log_cell, log_phi
 
 N = 150  # not a multiple of what lies side by side
 GROUPED = made.Categorical(list(range(3000)))
@@ -123,6 +128,21 @@ def test_values_far_beyond_all_that_were_seen(variable, power, spread):
     found, expected, slopes, expected_slopes = both(model, rows, spread, seed=0)
     torch.testing.assert_close(found, expected, rtol=5e-5, atol=5e-5)
     torch.testing.assert_close(slopes, expected_slopes, rtol=1e-3, atol=5e-4)
+
+
+@pytest.mark.parametrize("step", [None, 1.0])
+@pytest.mark.parametrize("width", [-12.0, -6.0, -2.0, 1.0])
+def test_all_the_way_out(step, width):
+    model = made.MADE(made.Numeric(step=step), hidden=(16,))
+    model.set_marginals(np.arange(N)[:, None])
+    z = torch.linspace(-LARGEST_Z - 3, LARGEST_Z + 3, 20_001, dtype=torch.float64)
+    rows = model.scored(model.rows(np.zeros((len(z), 1))))
+    widths = torch.full_like(z, math.exp(width))
+    log_g = log_phi(z) if step is None else widths.log() + log_cell(z, widths)
+    rows = replace(rows, scores=torch.stack([z, widths, log_g], dim=1)[:, None])
+    found, expected, slopes, expected_slopes = both(model, rows, 1.5, seed=0)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(slopes, expected_slopes, rtol=3e-3, atol=3e-3)
 
 
 def test_float64_goes_the_plain_way():

@@ -63,8 +63,9 @@ _LINEAR, _BEND, _SHARE, _OTHERS = _F(LINEAR), _F(BEND), _F(SHARE), _F(1 - SHARE)
 _NARROWEST, _WIDEST, _RANGE = _F(NARROWEST), _F(WIDEST), _F(WIDEST - NARROWEST)
 _LOG_2, _SQRT_HALF, _DENSITY = _F(math.log(2)), _F(math.sqrt(0.5)), _F(1 / math.sqrt(2 * math.pi))
 _LEAST, _NARROW = _F(-60), _F(WIDE / 2)
-# In double precision: half widths of cells that count as points, in widths of a component; and weights.
-_VERY_NARROW, _LEAST_WEIGHT = 1e-5, 1e-300
+# In double precision: half widths of cells that count as points, in widths of a component; the least weight,
+# and the least mean density, which is less than that at `LARGEST_Z` and keeps its digits.
+_VERY_NARROW, _LEAST_WEIGHT, _LEAST_MEAN = 1e-5, 1e-300, 1e-305
 _LOG_SQRT_2PI, _SQRT_HALF_64 = 0.5 * math.log(2 * math.pi), math.sqrt(0.5)
 _compiled = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
 _inlined = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy", inline="always")
@@ -192,12 +193,12 @@ def _mean_density(y: Any, half: Any) -> tuple[Any, Any, Any]:
     # From the nearer tail; what is nothing even there is nothing beside the share of the marginal.
     mass = math.erfc((abs(y) - half) * _SQRT_HALF_64) - math.erfc((abs(y) + half) * _SQRT_HALF_64)
     mean = mass / (4 * half)
-    if not mean > 0:
+    if mean < _LEAST_MEAN:
         return -math.inf, 0.0, 0.0
-    below = math.exp(-0.5 * (y - half) ** 2 - _LOG_SQRT_2PI)
-    above = math.exp(-0.5 * (y + half) ** 2 - _LOG_SQRT_2PI)
-    by_place = (below - above) / (2 * half * mean)
-    return math.log(mean), by_place, y * by_place - (below + above) / (2 * mean)
+    below = math.exp(-0.5 * (y - half) ** 2 - _LOG_SQRT_2PI) / mean
+    above = math.exp(-0.5 * (y + half) ** 2 - _LOG_SQRT_2PI) / mean
+    by_place = (below - above) / (2 * half)
+    return math.log(mean), by_place, y * by_place - (below + above) / 2
 
 
 @_inlined
