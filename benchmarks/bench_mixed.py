@@ -115,6 +115,7 @@ def _kinds() -> dict[str, list[Any]]:
         "continuous": [made.Numeric(_COLUMNS)],
         "grid": [made.Numeric(_COLUMNS, step=1.0)],
         "spikes inside": [made.Numeric(_COLUMNS, spikes=[0.0])],
+        "spikes far off": [made.Numeric(_COLUMNS, step=1.0, spikes=[-1e9])],
     }
 
 
