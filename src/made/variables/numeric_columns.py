@@ -130,9 +130,14 @@ class NumericColumns(OnDevices):
 
         Where a column has periods, (n, B, 4): the value itself is the last.
         """
-        values = self.floats_of(bodies)
-        score = [part.t() for part in self.scores.of(values.t().contiguous())]
-        return torch.stack([*score, values] if self._has_periods else score, dim=2)
+        score = [part.t() for part in self.scores.of(self.floats_of(bodies).t().contiguous())]
+        return self.with_values(torch.stack(score, dim=2), bodies)
+
+    def with_values(self, scores: Tensor, bodies: Tensor) -> Tensor:
+        """Return scores (n, B, 3) with the values of the bodies (n, B) as the last where columns have periods."""
+        if not self._has_periods:
+            return scores
+        return torch.cat([scores, self.floats_of(bodies).unsqueeze(2)], dim=2)
 
     def floats_of(self, bodies: Tensor) -> Tensor:
         """Return the values of bodies (n, B) as float64; as `Numeric.floats_of`."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from made.kernels.scores.plan import Plan, make_plan, with_listed
 from made.support.following import is_followed
+from made.variables.numeric_columns import NumericColumns
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -45,19 +46,19 @@ class CompiledScores:
         if self._latest is None or self._latest[0] is not variables:
             plan = with_listed(make_plan(variables.numbers), variables.numbers, find)
             self._latest = (variables, plan)
-        return functools.partial(_scored, find, self._latest[1])
+        return functools.partial(_scored, find, self._latest[1], variables.numbers)
 
     def __reduce__(self) -> Any:
         """Copy and pickle as an empty one."""
         return CompiledScores, ()
 
 
-def _scored(find: Callable[..., None], plan: Plan, rows: Rows) -> Rows:
+def _scored(find: Callable[..., None], plan: Plan, numbers: NumericColumns, rows: Rows) -> Rows:
     if rows.scores is not None or rows.bodies is None:
         return rows
     scores = torch.empty((*rows.bodies.shape, 3), dtype=torch.float64)
     find(plan, rows.bodies.contiguous().numpy(), scores.numpy())
-    return replace(rows, scores=scores)
+    return replace(rows, scores=numbers.with_values(scores, rows.bodies))
 
 
 @functools.cache
