@@ -134,7 +134,7 @@ class NumericColumns(OnDevices):
         return self.with_values(torch.stack(score, dim=2), bodies)
 
     def with_values(self, scores: Tensor, bodies: Tensor) -> Tensor:
-        """Return scores (n, B, 3) with the values of the bodies (n, B) as the last where columns have periods."""
+        """Return scores (n, B, 3); where columns have periods, with values of bodies (n, B) as a fourth."""
         if not self._has_periods:
             return scores
         return torch.cat([scores, self.floats_of(bodies).unsqueeze(2)], dim=2)
