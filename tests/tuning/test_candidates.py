@@ -125,3 +125,9 @@ def test_a_plan_for_questions_has_a_larger_budget():
     plan = plan_for(replace(facts, for_questions=True))
     assert plan.seconds > plan_for(facts).seconds
     assert plan.n_finalists == 1 < plan_for(facts).n_finalists  # fresh masks are not mixed
+
+
+def test_for_questions_noisy_copies_drop_inputs():
+    noisy = replace(_facts(2_000, for_questions=True), tree_gain=1.0)
+    assert all(own.model["input_dropout"] > 0 for own in candidates(noisy))
+    assert not any("input_dropout" in own.model for own in candidates(replace(noisy, tree_gain=5.0)))

@@ -174,7 +174,14 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
     if facts.n_rows > FEW_ROWS:
         layers: dict[str, Any] = {"hidden": (_narrowed(_up_to(_WIDTHS, facts.n_features), facts),) * 3}
         return [make(0.0, rate=4e-3, **layers), make(0.1, rate=4e-3, **layers)]
+    if _are_noisy_copies(facts):
+        return [make(0.3, input_dropout=0.3), make(0.1, input_dropout=0.3)]
     return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
+
+
+def _are_noisy_copies(facts: Facts) -> bool:
+    """Return whether columns follow from many others together, from each of them a little: drop inputs."""
+    return facts.can_be_tree and facts.tree_gain < _SMALL_GAIN * facts.entropy
 
 
 def _for_tables(facts: Facts) -> list[Candidate]:
@@ -210,7 +217,7 @@ def _for_noisy_tables(facts: Facts) -> list[Candidate]:
     tree, copies = make(0.5, is_tree=True), make(0.5, rate=2e-2, is_tree=True, input_dropout=0.3)
     if facts.n_rows < _VERY_FEW_ROWS:
         return [strong(is_tree=True), tree, noisy, decayed, strong()]
-    if facts.tree_gain < _SMALL_GAIN * facts.entropy:
+    if _are_noisy_copies(facts):
         slow = make(0.5, rate=1.6e-2, orderings=4, input_dropout=0.3)
         return [copies, decayed, slow, tree, light]
     return [tree, decayed, light, noisy, copies]
