@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import torch
 
-from made.queries.density import Floats
+from made.queries.density import Askable, Floats
 from made.queries.numeric_conditional import FAR
 from made.variables.numeric import Numeric
 from made.variables.row_type import RowType
@@ -19,6 +19,8 @@ __all__ = ["floats_of", "have_means", "in_means", "weighted_quantiles"]
 _HEAVY = 0.05
 # The normal score beyond which, at either end, numbers count as one there in a mean.
 _FARTHEST = -NormalDist().inv_cdf(FAR)
+# How far beyond the range of the rows that were seen numbers count as they are, in widths of the range.
+_BEYOND = 0.1
 
 
 def have_means(variables: RowType) -> list[int]:
@@ -43,18 +45,24 @@ def floats_of(variables: RowType, rows: Rows, variable: int) -> Floats:
     return numbers.columns[place].floats_of(bodies)
 
 
-def in_means(variables: RowType, variable: int, values: Floats) -> Floats:
+def in_means(model: Askable, variable: int, values: Floats) -> Floats:
     """Return values of a number as they count in a mean.
 
-    What lies beyond the last millionth of training rows at either end counts as the quantile there: a draw
-    from the tail of a skewed column, far beyond all rows that were seen, would decide alone. Spikes count.
+    A draw from the tail of a skewed column, far beyond all rows that were seen, would decide alone: what lies
+    beyond the last millionth of training rows at either end counts as the quantile there, and what lies
+    beyond the range that the schema gives the column, and a tenth of it, as the end of that. Spikes count.
     """
-    numbers = variables.numbers
+    numbers = model.variables.numbers
     assert numbers is not None
     place = numbers.number_of(variable)
     z = torch.tensor([[-_FARTHEST, _FARTHEST]], dtype=torch.float64).expand(len(numbers.columns), 2)
     ends = [*numbers.scores.values(z)[place].tolist(), *numbers.columns[place].spikes]
-    return values.clip(min(ends), max(ends))
+    low, high = min(ends), max(ends)
+    found = model.schema.modelled[variable].found
+    if found is not None and found.low is not None and found.high is not None:
+        margin = _BEYOND * (found.high - found.low)
+        low, high = max(low, found.low - margin), min(high, found.high + margin)
+    return values.clip(low, high)
 
 
 def weighted_quantiles(values: Floats, weights: Floats, levels: Floats, *, interpolated: bool) -> Floats:

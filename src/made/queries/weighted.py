@@ -21,7 +21,6 @@ from made.queries.numbers import in_means, weighted_quantiles
 from made.queries.quadrature import log_evidence
 from made.queries.query import Query
 from made.variables.numeric import Numeric
-from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
 __all__ = [
@@ -184,7 +183,7 @@ def expected(
         Also the interval of numbers that holds this share of their distribution, in its middle.
     """
     rows = _recorded(model, rows)
-    found = _Found(model.variables, rows, level)
+    found = _Found(model, rows, level)
     log_prob, error, ess = np.zeros((3, len(rows)))
     few: list[NDArray[np.int64]] = []
     starts: list[States] = []
@@ -201,15 +200,15 @@ def expected(
         few.append(some.places[poor])
         starts.append(some.picked(N_CHAINS, poor))
     if few:
-        found.add_chains(model, np.concatenate(few), States.cat(starts))
+        found.add_chains(np.concatenate(few), States.cat(starts))
     return Expected(found.codes, found.means, found.low, found.high, log_prob, error, ess)
 
 
 class _Found:
     """What unknown entries are expected to be, gathered column by column; see `Expected`."""
 
-    def __init__(self, variables: RowType, rows: Rows, level: float | None) -> None:
-        self.variables, self.rows, self.level = variables, rows, level
+    def __init__(self, model: Askable, rows: Rows, level: float | None) -> None:
+        self.model, self.variables, self.rows, self.level = model, model.variables, rows, level
         self.unknown = ~rows.mask.cpu().numpy()
         self.codes = rows.codes.cpu().numpy().astype(np.int64)
         self.means, self.low, self.high = np.full((3, *self.unknown.shape), np.nan)
@@ -229,12 +228,12 @@ class _Found:
                 )
                 self.add(own)
 
-    def add_chains(self, model: Askable, places: IntArray, starts: States) -> None:
+    def add_chains(self, places: IntArray, starts: States) -> None:
         """Put what chains say in the place of what few weighted completions did."""
         for first in range(0, len(places), AT_ONCE // N_CHAINS):
             some = places[first : first + AT_ONCE // N_CHAINS]
             begun = starts[N_CHAINS * first : N_CHAINS * (first + len(some))]
-            for own in redrawn(model, self.rows[torch.from_numpy(some)], begun):
+            for own in redrawn(self.model, self.rows[torch.from_numpy(some)], begun):
                 self.add(own._replace(places=some[own.places]))
 
     def add(self, own: Redrawn) -> None:
@@ -244,7 +243,7 @@ class _Found:
         if isinstance(block, Numeric):
             bodies = np.ascontiguousarray(own.bodies.ravel())
             values = block.floats_of(bodies).reshape(own.bodies.shape)
-            counted, is_continuous = in_means(self.variables, d, values), block.step is None
+            counted, is_continuous = in_means(self.model, d, values), block.step is None
         elif block.ordered:
             numbers = np.array(block.values, dtype=np.float64)  # of a missing one NaN
             values = counted = numbers[own.codes]

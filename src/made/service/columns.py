@@ -217,7 +217,7 @@ def _number(block: Numeric, found: Weighted, d: int, edges: Floats) -> dict[str,
         quantiles = plain(
             weighted_quantiles(own[None], weights[None], np.array(SHARES), interpolated=block.step is None)[0]
         )
-        mean = plain([in_means(found.model.variables, d, own) @ weights])[0]
+        mean = plain([in_means(found.model, d, own) @ weights])[0]
     return {
         "edges": plain(edges),
         "masses": plain(masses),

@@ -85,10 +85,10 @@ class MADERegressor(RegressorMixin, TargetEstimator):  # type: ignore[misc]
         """Return the mean of the target given each row, (n,)."""
         rows = self._rows(X)
         out = np.zeros(len(rows))
-        variables, target = self.model_.variables, self._target
-        is_number = isinstance(variables.block_of(target), Numeric)
+        target = self._target
+        is_number = isinstance(self.model_.variables.block_of(target), Numeric)
         for places, values, weights in self._distributions(rows):
-            counted = in_means(variables, target, values) if is_number else values
+            counted = in_means(self.model_, target, values) if is_number else values
             out[places] = (counted * weights).sum(axis=1)
         return out
 
