@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "deploy" / "Dockerfile"
 IMAGE, CONTAINER = "made-check", f"made-check-{os.getpid()}"
 TOKEN = secrets.token_hex(16)
-_SECONDS_TO_START = 120.0
+_SECONDS_TO_START = 600.0
 
 
 def main() -> None:
