@@ -21,7 +21,12 @@ REAL = "other real rows"
 _N_BOOTSTRAP = 500
 # Of the share of rows that are close: that of held-out rows.
 _CLOSE = 0.05
-_FAILURES = {"failed": "", **{f"no {what}": f", no {what}" for what in ("score", "completion", "log score")}}
+_FAILURES = {
+    "failed": "",
+    "no score": ", no score",
+    "no completion": ", no completion",
+    "no log score": ", no log score",
+}
 _TIMES = ("fit", "first draw", "draw", "first score", "score")
 _WORD = (
     "A word after a figure says where `{ours}` stands beside that system: ahead or behind by more than two "

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["columns_of"]
 
 _MOST, _ACROSS, _BINS, _BARS = 12, 3, 30, 8
-# Ticks divide an axis into some of these parts, as many as its numbers of so many letters leave room for; a
-# step of 25 would need a decimal more than others.
+# Maximum numbers of intervals between ticks, tried in this order; characters that fit side by side under an
+# axis; and steps between ticks. A step of 2.5 is left out: its labels are longer than was counted.
 _PARTS, _LETTERS_ACROSS, _STEPS = (9, 5, 3), 26, (1, 2, 5, 10)
 # Blue filled, orange outlined: told apart on grey paper too.
 _FILLED, _OUTLINED = "#8fb8de", "#c2410c"

@@ -82,7 +82,15 @@ class FastRatio(OnDevices):
     def plain_at(
         self, columns: Tensor, rows: Tensor, outputs: Tensor, z: Tensor, width: Tensor, rest: Tensor
     ) -> Tensor:
-        """Return what `plain` does of some entries, (m,): those of columns (m,) and rows (m,), ascending."""
+        """Return the ratio of single entries, (m,), by the plain twin.
+
+        Parameters
+        ----------
+        columns, rows : (m,) int tensors
+            Where the entries are; columns ascend.
+        outputs, z, width, rest : tensors
+            Of all entries, as for `plain`.
+        """
         own = self.parameters(outputs)[columns, :, :, rows].flatten(1)
         z, rest = z[columns, rows], rest[columns, rows]
         n = int((columns < self.n_points).sum())
