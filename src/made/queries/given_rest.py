@@ -296,15 +296,28 @@ class _Column:
         column = np.broadcast_to(self.variable, len(codes))
         for first in range(0, codes.size, self.model.rows_per_batch):
             number = np.arange(first, min(first + self.model.rows_per_batch, codes.size))
-            part = self.rows[index(number // codes.shape[1])]
-            states = States.of(part)
-            entry = np.arange(len(number)), column[number // codes.shape[1]]
-            states.codes[entry] = codes.ravel()[number]
+            owner = number // codes.shape[1]
+            part, entry = self._scored[index(owner)], (np.arange(len(number)), column[owner])
+            part.codes[entry] = index(codes.ravel()[number]).to(part.codes.dtype)
             if self.own.place is not None:
-                states.bodies[:, self.own.place] = bodies.ravel()[number]
-            scores = density.log_prob(states.rows(part))
+                self._set_bodies(part, self.own.place, index(bodies.ravel()[number]))
+            scores = density.log_prob(part)
             joint[number], factor[number] = scores.sum(axis=1), scores[entry]
         return joint.reshape(codes.shape), factor.reshape(codes.shape)
+
+    @cached_property
+    def _scored(self) -> Rows:
+        """The rows with the scores of their numbers: those of other columns stay whatever the value is."""
+        return self.model.variables.scored(replace(self.rows, known=None, scores=None, labels=None))
+
+    def _set_bodies(self, rows: Rows, place: int, bodies: Tensor) -> None:
+        """Write the bodies (n,) of the column, and their scores, into rows."""
+        numbers = self.model.variables.numbers
+        assert numbers is not None and rows.bodies is not None and rows.scores is not None
+        rows.bodies[:, place] = bodies
+        own = numbers.alone(place).scores_of(bodies[:, None])
+        # A column without periods has no use for the value itself, which may come last.
+        rows.scores[:, place, : own.shape[2]] = own[:, 0]
 
     def _values_at(self, density: Density, u: Floats) -> tuple[IntArray, IntArray]:
         """Return codes and bodies (n, M) of the quantiles u, (M,), of the body given what comes before."""
