@@ -313,7 +313,9 @@ class _Column:
     def _set_bodies(self, rows: Rows, place: int, bodies: Tensor) -> None:
         """Write the bodies (n,) of the column, and their scores, into rows."""
         numbers = self.model.variables.numbers
-        assert numbers is not None and rows.bodies is not None and rows.scores is not None
+        assert numbers is not None
+        assert rows.bodies is not None
+        assert rows.scores is not None
         rows.bodies[:, place] = bodies
         own = numbers.alone(place).scores_of(bodies[:, None])
         # A column without periods has no use for the value itself, which may come last.

@@ -9,8 +9,9 @@ Direct connections and one width hold that exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from made.model import MADE
+from made.tuning.parent_table import Parent, best_table, parents_of
 from made.variables.discrete import Discrete
 from made.variables.normal_mixture import N_COMPONENTS, outputs_of
 from made.variables.numeric import INSIDE, N_BUMPS, Numeric
@@ -33,12 +35,13 @@ Ints = NDArray[np.int64]
 
 # A column that the others determine is given this much noise all the same.
 _LEAST_NOISE = 1e-3
-# More features than this take too long, and a variable of more classes has too few rows of each.
-_MOST_FEATURES, _MOST_CLASSES = 1_000, 50
+# More features than this take too long; and of how many classes there are rows enough for a discriminant,
+# and for a table.
+_MOST_FEATURES, _MOST_CLASSES, _MOST_IN_TABLE = 1_000, 50, 500
 # Of the variance of features, what is left within classes at least.
 _LEAST_WITHIN = 0.05
-# How much of the logits of a discriminant is taken.
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# How much of the logits of a discriminant, and of a table, is taken, and from how many rows that is found.
+_SHARES, _ROWS_OF_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0), 5_000
 # A feature that hardly any row has, say of a class that occurs twice, has a slope that is mostly noise: a row
 # that has it would cost thousands of nats. Its deviation is at least this, or that of _FEWEST_ROWS rows.
 _LEAST_DEVIATION, _FEWEST_ROWS = 0.1, 30
@@ -98,19 +101,22 @@ def build_as_copula(
     train = model.scored(train)
     codes = train.codes.cpu().numpy().astype(np.int64)
     before = _Features.of(model, train, sample_correlation if is_sharp else shrunk_correlation)
+    ranks, may_be_parents = model.mask(0).ranks, parents_of(model.variables, codes)
     outputs = np.cumsum(model.variables.output_sizes) - model.variables.output_sizes
     with torch.no_grad():
         for variable in model.mask(0).ordering.tolist():
             block, first = model.variables.block_of(variable), int(outputs[variable])
-            n_before = int(np.searchsorted(before.ranks, model.mask(0).ranks[variable]))
+            n_before = int(np.searchsorted(before.ranks, ranks[variable]))
+            parents = [own for own in may_be_parents if ranks[own.variable] < ranks[variable]]
             if isinstance(block, Numeric):
                 own, classes = codes[:, variable], _without_inside(model.variables, variable)
                 _set_body(model, before, n_before, classes[own] == 0, first + block.n_class_outputs)
                 if block.n_class_outputs:
-                    _set_classes(model, before, n_before, own, classes, first)
+                    _set_classes(model, before, n_before, parents, own, classes, first)
             elif isinstance(block, Discrete) and _has_own_logits(block):
                 classes, is_one = np.arange(block.n_values), block.output_size == 1
-                _set_classes(model, before, n_before, codes[:, variable], classes, first, is_one_logit=is_one)
+                own = codes[:, variable]
+                _set_classes(model, before, n_before, parents, own, classes, first, is_one_logit=is_one)
     return model
 
 
@@ -126,7 +132,7 @@ def _without_inside(variables: RowType, variable: int) -> Ints:
 
 def _has_own_logits(block: Discrete) -> bool:
     """Return whether there are rows enough for a logit of each class, and nothing changes it."""
-    return block.output_map is None and block.n_values <= _MOST_CLASSES
+    return block.output_map is None and block.n_values <= _MOST_IN_TABLE
 
 
 def shrunk_correlation(scores: Floats) -> Floats:
@@ -247,22 +253,56 @@ def _set_classes(
     model: MADE,
     before: _Features,
     n_before: int,
+    parents: Sequence[Parent],
     codes: Ints,
     classes: Ints,
     first: int,
     *,
     is_one_logit: bool = False,
 ) -> None:
-    """Make logits those of a linear discriminant of the features before a variable (Fisher 1936).
+    """Make logits what the features before a variable say of it.
 
-    `classes` (n_codes,) are those of codes, which have a logit each; rows with no class say nothing.
+    That is a linear discriminant of the features, and the table of one parent: as much of each as predicts
+    training rows best. `classes` (n_codes,) are those of codes, which have a logit each; rows with no class
+    say nothing.
     """
     known = codes < len(classes)
     codes = codes[known]
-    x, factor = before.values[known, :n_before], before.factor[:n_before, :n_before]
     each = np.bincount(codes, minlength=len(classes)) + 1.0
     each /= np.bincount(classes, each)[classes]
     codes, n_classes = classes[codes], int(classes.max()) + 1
+    x, factor = before.values[known, :n_before], before.factor[:n_before, :n_before]
+    weights, offsets = np.zeros((n_classes, n_before)), np.zeros(n_classes)
+    if n_classes <= _MOST_CLASSES:
+        weights, offsets = _discriminant(x, factor, codes, n_classes)
+    parents = parents if known.all() else [own.of(known) for own in parents]
+    table = best_table(parents, codes, n_classes)
+    log_shares = np.log(_smoothed_shares(codes, n_classes))
+    some = np.linspace(0, len(codes) - 1, min(len(codes), _ROWS_OF_SHARES)).astype(np.int64)
+    by_table = np.zeros_like(log_shares) if table is None else table.evidence(some)
+    of_table, taken = _best_shares(log_shares, by_table, x[some] @ weights.T + offsets, codes[some])
+
+    def of_outputs(of_classes: Floats) -> Floats:
+        """Return weights or biases of classes, (K, ...), as those of logits."""
+        own: Floats = (of_classes - of_classes.mean(axis=0))[classes]
+        return own[1:] - own[:1] if is_one_logit else own
+
+    weights = of_outputs(taken * weights) / before.deviation[:n_before]
+    biases = of_outputs(log_shares + taken * offsets) - weights @ before.mean[:n_before]
+    biases += np.diff(np.log(each)) if is_one_logit else np.log(each)
+    own = torch.arange(first, first + len(weights))
+    _connect(model, before, own, weights)
+    if table is not None and of_table > 0:
+        assert model.network.direct is not None
+        biases += of_outputs(of_table * table.bias)
+        more = torch.from_numpy(of_outputs(of_table * table.weights)).to(model.network.direct)
+        model.network.direct[own[:, None], torch.from_numpy(table.inputs)[None]] += more
+    model.network.biases[-1][own] = torch.from_numpy(biases).to(model.network.biases[-1])
+
+
+def _discriminant(x: Floats, factor: Floats, codes: Ints, n_classes: int) -> tuple[Floats, Floats]:
+    """Return weights (K, p) and offsets (K,) of a linear discriminant of features x, (n, p) (Fisher 1936)."""
+    n_before = x.shape[1]
     counts = np.bincount(codes, minlength=n_classes).astype(np.float64)
     sums = np.zeros((n_classes, n_before))
     np.add.at(sums, codes, x)
@@ -270,40 +310,33 @@ def _set_classes(
     # Of few rows a mean is mostly noise: shrunk to that of all rows, as James and Stein (1961) do.
     squares = counts * (means**2).sum(axis=1)
     means *= np.maximum(1 - n_before / np.maximum(squares, 1e-300), 0)[:, None]
-    shares = (counts + 1) / (counts.sum() + n_classes)
     # The covariance within classes is that of all rows less that of the means: by Woodbury's identity.
     whitened = means @ factor.T  # its rows' products are those under the inverse covariance
-    between = np.sqrt(shares)[:, None] * whitened
+    between = np.sqrt(_smoothed_shares(codes, n_classes))[:, None] * whitened
     values, vectors = np.linalg.eigh(np.eye(n_classes) - between @ between.T)
     inverse = vectors / np.maximum(values, _LEAST_WITHIN) @ vectors.T
     inner = whitened + whitened @ between.T @ inverse @ between
     weights = inner @ factor
-    offsets = -(weights * means).sum(axis=1) / 2
-    taken = _best_share(np.log(shares), x @ weights.T + offsets, codes)
-    weights, biases = taken * weights, np.log(shares) + taken * offsets
-    weights, biases = weights - weights.mean(axis=0), biases - biases.mean()
-    weights, biases = weights[classes], biases[classes] + np.log(each)
-    if is_one_logit:
-        weights, biases = weights[1:] - weights[:1], biases[1:] - biases[:1]
-    weights = weights / before.deviation[:n_before]
-    own = torch.arange(first, first + len(weights))
-    bias = torch.from_numpy(biases - weights @ before.mean[:n_before])
-    model.network.biases[-1][own] = bias.to(model.network.biases[-1])
-    _connect(model, before, own, weights)
+    return weights, -(weights * means).sum(axis=1) / 2
 
 
-def _best_share(marginal: Floats, evidence: Floats, codes: Ints) -> float:
-    """Return how much of the evidence, (n, classes) logits beside those of the marginal, predicts codes best.
+def _smoothed_shares(codes: Ints, n_classes: int) -> Floats:
+    shares: Floats = (np.bincount(codes, minlength=n_classes) + 1) / (len(codes) + n_classes)
+    return shares
+
+
+def _best_shares(marginal: Floats, table: Floats, evidence: Floats, codes: Ints) -> tuple[float, float]:
+    """Return how much of two kinds of evidence predicts codes best: logits beside those of the marginal.
 
     Features are not normal within classes, and a discriminant that takes them to be is too sure of itself.
     """
     own = np.arange(len(codes))
 
-    def loss(share: float) -> float:
-        logits = marginal + share * evidence
+    def loss(shares: tuple[float, float]) -> float:
+        logits = marginal + shares[0] * table + shares[1] * evidence
         return float((logsumexp(logits, axis=1) - logits[own, codes]).mean())
 
-    return min(_SHARES, key=loss)
+    return min(product(_SHARES, _SHARES), key=loss)
 
 
 def _connect(model: MADE, before: _Features, outputs: torch.Tensor, weights: Floats) -> None:
