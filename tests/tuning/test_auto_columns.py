@@ -79,3 +79,12 @@ def test_numbers_of_another_order_of_bytes_are_the_same(dtype):
     rows = (np.random.default_rng(0).integers(0, 200, (120, 2)) / 4).astype(dtype)
     swapped, native = (made.infer_schema(own) for own in (rows, rows.astype(rows.dtype.newbyteorder("="))))
     assert str(swapped) == str(native)
+
+
+def test_a_number_beside_more_features_than_direct_connections_take():
+    """Candidates that start from a copula need such connections, which 4,000 features have no room for."""
+    draw = np.random.default_rng(0)
+    labels = {f"c{d}": np.array(list("abcde"))[draw.integers(0, 5, 320)] for d in range(840)}
+    table = polars.DataFrame({**labels, "x": draw.normal(size=320)})
+    model = made.auto_fit(table, max_time=1)
+    assert model.log_prob(table[:3]).isfinite().all()

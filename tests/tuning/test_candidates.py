@@ -90,6 +90,20 @@ def test_layers_are_as_wide_as_rows_need():
     assert (1_024, 1_024) not in widths(50_000, 100)
 
 
+@pytest.mark.parametrize("n_features", [30, 500])
+def test_tables_with_numbers_start_from_the_copula_whatever_their_width(n_features):
+    with_numbers = candidates(_facts(50_000, n_features=n_features, n_numbers=3, trees=False))
+    assert [own.is_copula for own in with_numbers] == [True] * len(with_numbers)
+    assert not any(own.is_copula for own in candidates(_facts(50_000, n_features=n_features)))
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+def test_without_direct_connections_nothing_starts_from_the_copula(n_rows):
+    sizes = {"n_features": 5_000, "n_outputs": 5_000, "n_numbers": 3, "trees": False}
+    for own in candidates(replace(_facts(n_rows, **sizes), least_noise=0.1)):
+        assert own.is_copula is own.model.get("direct", True) is False
+
+
 @pytest.mark.parametrize("n_rows", SIZES)
 @pytest.mark.parametrize("n_features", [10_000, 200_000, 2_400_000])
 def test_what_is_tried_for_wide_tables_fits_into_memory(n_rows, n_features):

@@ -187,7 +187,7 @@ def _are_noisy_copies(facts: Facts) -> bool:
 def _for_tables(facts: Facts) -> list[Candidate]:
     """Return networks for columns of any kind, and one for numbers that determine each other."""
     tried = _for_noisy_tables(facts)
-    if facts.least_noise < _DETERMINED and facts.n_rows >= _VERY_FEW_ROWS:
+    if facts.least_noise < _DETERMINED and facts.n_rows >= _VERY_FEW_ROWS and _can_be_copula(facts):
         # Noise on units, and large steps, would blur what is sharp.
         is_copy = facts.least_noise < _COPIED
         rate = _RATE_OF_COPIES if is_copy else _RATE_OF_SHARP
@@ -197,14 +197,14 @@ def _for_tables(facts: Facts) -> list[Candidate]:
 
 
 def _for_noisy_tables(facts: Facts) -> list[Candidate]:
-    make, start = partial(_candidate, facts), partial(_candidate, facts, is_copula=facts.n_numbers > 0)
+    make, start = partial(_candidate, facts), partial(_candidate, facts, is_copula=_can_be_copula(facts))
     if facts.n_rows > _MANY_ROWS:
         return [start(0.1, rate=4e-3), start(0.1, rate=4e-3, decay=1.0)]
     if facts.n_rows > FEW_ROWS:
         tried = [start(0.1, rate=4e-3, decay=1.0)]
         tried += [make(0.1, orderings=4)] if facts.n_rows <= _ROWS_FOR_ORDERINGS else [start(0.1, rate=4e-3)]
         is_wide = facts.n_features >= _FEATURES_FOR_WIDE and _narrowed(_WIDE, facts) == _WIDE
-        return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if is_wide else tried
+        return [start(0.2, hidden=(_WIDE, _WIDE)), *tried] if is_wide else tried
     noisy, light = make(0.3, orderings=4), make(0.1, orderings=4)
     decayed = make(0.5, rate=4e-3, decay=1.0)
     strong = partial(make, 0.5, rate=4e-3, decay=3.0)
@@ -260,6 +260,11 @@ def _candidate(
     training |= {} if decay is None else {"weight_decay": decay}
     network = {"hidden": (width, width), "dropout": dropout, **_without_direct(facts), **model}
     return Candidate(", ".join(filter(None, about)), network, training, is_tree, is_copula, is_sharp)
+
+
+def _can_be_copula(facts: Facts) -> bool:
+    """Return whether there are numbers, and the direct connections that a copula is made of."""
+    return facts.n_numbers > 0 and not _without_direct(facts)
 
 
 def _without_direct(facts: Facts) -> dict[str, Any]:

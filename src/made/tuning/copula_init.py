@@ -1,9 +1,10 @@
-"""A model that starts as a Gaussian copula of its numbers, and as a linear discriminant of its classes.
+"""A model that starts as a Gaussian copula of its numbers, and with what its classes follow from.
 
 The features of context and of all variables, in the order of their ranks, have one covariance matrix, shrunk
 towards independence (Ledoit and Wolf 2004). The normal score of a number is then a linear function of the
 features before it, plus noise; and so are the logits of a class, were the features normal within each class.
-Direct connections and one width hold that exactly.
+Logits also have what the class of one variable before them says, see `parent_table`. Direct connections and
+one width hold that exactly.
 """
 
 from __future__ import annotations
