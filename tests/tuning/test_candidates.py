@@ -90,15 +90,6 @@ def test_layers_are_as_wide_as_rows_need():
     assert (1_024, 1_024) not in widths(50_000, 100)
 
 
-def test_wide_layers_are_tried_with_the_start_of_a_copula_and_without():
-    def wide(**sizes):
-        tried = candidates(_facts(50_000, n_features=500, trees=False, **sizes))
-        return [own.is_copula for own in tried if own.model["hidden"] == (1_024, 1_024)]
-
-    assert wide() == [False]
-    assert wide(n_numbers=3) == [False, True]
-
-
 @pytest.mark.parametrize("n_rows", SIZES)
 def test_without_direct_connections_nothing_starts_from_the_copula(n_rows):
     sizes = {"n_features": 5_000, "n_outputs": 5_000, "n_numbers": 3, "trees": False}

@@ -204,12 +204,8 @@ def _for_noisy_tables(facts: Facts) -> list[Candidate]:
         tried = [start(0.1, rate=4e-3, decay=1.0)]
         tried += [make(0.1, orderings=4)] if facts.n_rows <= _ROWS_FOR_ORDERINGS else [start(0.1, rate=4e-3)]
         is_wide = facts.n_features >= _FEATURES_FOR_WIDE and _narrowed(_WIDE, facts) == _WIDE
-        if not is_wide:
-            return tried
-        # Of two tables of numbers, wide layers were better from the copula on one, without it on the other.
-        layers: dict[str, Any] = {"hidden": (_WIDE, _WIDE)}
-        wide = [make(0.2, **layers), start(0.2, **layers)]
-        return wide[: 1 + _can_be_copula(facts)] + tried
+        # Not from the copula: on one of two tables that was better, on the other worse.
+        return [make(0.2, hidden=(_WIDE, _WIDE)), *tried] if is_wide else tried
     noisy, light = make(0.3, orderings=4), make(0.1, orderings=4)
     decayed = make(0.5, rate=4e-3, decay=1.0)
     strong = partial(make, 0.5, rate=4e-3, decay=3.0)
