@@ -129,7 +129,7 @@ class BaseModel(nn.Module):
         ----------
         x : data frame, array, tensor or Rows
             (n, D) values. An entry marked None or NaN is missing where its variable may be, else unknown. The
-            columns of a frame are found by name.
+            columns of a frame are found by name; one that it lacks is unknown, which is said.
         context : array or tensor, optional
             (n, C), or (C,) for all rows: for a model of p(x | c).
         unknown : (n, D) or (D,) bool array, optional

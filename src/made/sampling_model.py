@@ -104,7 +104,7 @@ class SamplingModel(MaskedModel):
         >>> dict(model.sample(2, seed=0, output="polars").schema)
         {'x0': UInt8, 'x1': String}
         """
-        output = check_output(output)
+        output, given = check_output(output), self.schema.with_absent(given)
         asked: dict[str, Any] = {"given": given, "where": where, "context": context}
         rows = self.draw(n, seed, mask, **asked, first=first, method=method, tally=tally)
         return drawn(self.schema, rows, output, given, self._values)

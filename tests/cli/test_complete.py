@@ -226,9 +226,9 @@ def test_context_is_read_from_the_file(here, call):
     model = made.load("conditional/model.safetensors")
     rows = [[None, None], [1, None], [None, 20]]
     expected = made.complete(model, rows, number=4, context=[[0], [2], [1]]).codes
-    assert header == ["sex", "size", "kind"]  # context passes through
-    np.testing.assert_array_equal(found[:, :2], values(model, expected))
-    assert [float(kind) for kind in found[:, 2]] == [0] * 4 + [2] * 4 + [1] * 4
+    assert header == ["sex", "kind", "size"]  # context is passed on
+    np.testing.assert_array_equal(found[:, [0, 2]], values(model, expected))
+    assert [float(kind) for kind in found[:, 1]] == [0] * 4 + [2] * 4 + [1] * 4
 
 
 def test_a_model_file_without_its_run(incomplete, call):
@@ -248,7 +248,7 @@ def test_means_have_intervals_beside_them(here, call):
     result = call("complete", "mixed", "gaps.csv", "--kind", "mean", "-o", "filled.parquet")
     assert "the mean of numbers" in result.err
     table = polars.read_parquet("filled.parquet")
-    assert table.columns == ["a", "kind", "b", "a_low", "a_high", "b_low", "b_high"]
+    assert table.columns == ["b", "kind", "a", "a_low", "a_high", "b_low", "b_high"]
     assert table["a"].to_list()[0::2] == [0.5, 0.5]
     assert table["a_low"].is_null().to_list() == [True, False, True]
     assert table["b_low"].is_null().to_list() == [False, True, True]
@@ -260,6 +260,20 @@ def test_means_have_intervals_beside_them(here, call):
     assert (here / "narrow.csv").read_text() == call(
         "complete", "mixed", "gaps.csv", "--kind", "mean", "--level", "0.5"
     ).out
+
+
+def test_a_column_that_has_the_name_of_an_interval_is_refused(here, call):
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    (here / "pairs.csv").write_text("a,b\n" + "\n".join(f"{a:.4f},{a + b:.4f}" for a, b in rows) + "\n")
+    call("fit", "pairs.csv", "-o", "pairs", "--epochs", "2", "--hidden", "4", "--quiet")
+    (here / "gaps.csv").write_text("id,b,a_low,a\n1,0.5,x,\n2,,y,0.1\n")
+    for out in ("filled.csv", "filled.parquet"):
+        said = call("complete", "pairs", "gaps.csv", "--kind", "mean", "-o", out, code=2).err
+        assert "gaps.csv: there is a column 'a_low', and what is written beside it has that name too" in said
+        assert not (here / out).exists()
+    lines = call("complete", "pairs", "gaps.csv").out.splitlines()
+    assert lines[0] == "id,b,a_low,a"
+    assert [line.split(",")[2] for line in lines[1:]] == ["x", "y"]
 
 
 def test_intervals_belong_to_means(here, call):

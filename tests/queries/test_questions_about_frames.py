@@ -154,3 +154,49 @@ def test_what_is_given_in_a_frame_goes_with_context(library, schema, randomize):
     np.testing.assert_array_equal(
         model.conditional("member", frame[:1]), model.conditional("member", {"size": 10}, context=[1])
     )
+
+
+def test_a_column_that_a_frame_lacks_is_unknown(library, model, caplog):
+    frame = library.DataFrame({"old": [1, 0], "id": ["u", "v"], "size": [10, 40]})
+    rows = [[None, 10, 1], [None, 40, 0]]
+    torch.testing.assert_close(model.log_prob(frame), model.log_prob(rows), rtol=0, atol=0)
+    assert caplog.messages == ["unknown in every row, as the table has no such column: member"]
+    filled = model.complete(frame, "joint").rows
+    assert list(filled.columns) == ["old", "id", "size", "member"]
+    assert filled["member"].to_list() == model.complete(rows, "joint").rows[:, 0].tolist()
+    drawn = model.sample(2, seed=0, given=frame)
+    assert list(drawn.columns) == ["old", "id", "size", "member"]
+    assert drawn["size"].to_list() == [10, 40]
+    asked = model.marginal(frame, unknown=[[True, True, False], [False, False, False]]).log_prob
+    np.testing.assert_array_equal(asked, model.marginal([[None, None, 1], [None, 40, 0]]).log_prob)
+
+
+def test_of_a_column_that_may_be_missing_one_that_a_frame_lacks_is_unknown_not_missing(library):
+    draw = np.random.default_rng(0)
+    size = np.where(draw.random(200) < 0.3, None, draw.integers(0, 3, 200).astype(object))
+    frame = library.DataFrame({"size": size.tolist(), "old": draw.integers(0, 2, 200).tolist()})
+    model = made.auto_fit(frame, max_time=0.5)
+    lacking = frame.drop(columns="size") if library.__name__ == "pandas" else frame.drop("size")
+    found, expected = model.log_prob(lacking).numpy(), model.marginal(frame, unknown=[True, False]).log_prob
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    assert (model.log_prob([[None, 1], [None, 0]]).numpy() < expected.min() - 0.5).all()  # that is missing
+
+
+def test_a_frame_that_lacks_all_columns_and_rows_to_learn_from_that_lack_one_are_refused(library, model):
+    with pytest.raises(made.InputError, match="the table has no column 'member': the model knows member"):
+        model.log_prob(library.DataFrame({"other": [1, 2]}))
+    with pytest.raises(made.InputError, match="the table has no column 'member'"):
+        made.fit(model, library.DataFrame({"old": [1, 0] * 30, "size": [10, 40] * 30}), epochs=1)
+
+
+def test_dates_and_whole_numbers_of_columns_that_a_frame_lacks_have_their_types(library):
+    days = np.datetime64("2024-01-01") + np.arange(120) % 28
+    frame = library.DataFrame(
+        {"day": days.astype("datetime64[ms]"), "n": np.arange(120) % 50, "x": ["a", "b"] * 60}
+    )
+    model = made.auto_fit(frame, max_time=0.5)
+    filled = model.complete(frame[["x"]], seed=0).rows
+    assert list(filled.columns) == ["x", "day", "n"]
+    assert str(filled["n"].dtype).lower() == "int64"
+    assert str(filled["day"].dtype).lower().startswith("datetime")
+    assert not any(value is None or value != value for value in filled["day"].to_list())

@@ -50,9 +50,14 @@ def test_columns_of_a_frame_are_found_by_name(frame):
 
 
 @pytest.mark.parametrize("frame", frames()[:1])
-def test_a_frame_that_lacks_a_column_is_refused(frame, refused):
+def test_a_column_that_a_frame_lacks_is_unknown_unless_it_has_to_be_there(frame, refused):
+    lacking = frame.select("member", "sex", "age")
+    rows = PEOPLE.encode(lacking)
+    there = [column.name != "kind" for column in PEOPLE.modelled]
+    assert rows.known.tolist() == [there] * len(ROWS)
+    np.testing.assert_array_equal(rows.codes[:, there], np.array(CODES)[:, there])
     with refused("no column 'kind'", "age, kind, sex, member", "member, sex, age"):
-        PEOPLE.encode(frame.select("member", "sex", "age"))
+        PEOPLE.table_of(lacking)
 
 
 def test_labels_of_numbers_mean_labels(refused):

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from made.runs.completer import Completer
     from made.runs.completions import IncompleteRows
-    from made.variables.column_types import ColumnType
 
 __all__ = ["complete"]
 
@@ -208,7 +207,8 @@ def _into_file(
     others = OtherColumns.of(model.schema, first) if has_names else OtherColumns()
     parts = chain([first], rest)
     del first  # it is not kept
-    beside: dict[str, ColumnType] = {**dict.fromkeys(completer.beside, "float64"), **others.kinds}
+    names = [column.name for column in model.schema.modelled_table]
+    beside = others.beside(source.name, names, dict.fromkeys(completer.beside, "float64"))
 
     def portions() -> Iterator[NDArray[Any]]:
         for found in parts:
@@ -222,13 +222,13 @@ def _into_file(
     # Rows printed on a terminal show the progress themselves, and a bar would mix with them.
     with counting("completing", source.n_rows, hidden=out is None and sys.stdout.isatty()) as advance:
         if out is None:
-            for text in csv_text(model, portions(), beside):
+            for text in csv_text(model, portions(), beside, others.ordered):
                 typer.echo(text, nl=False)
         elif is_picture or out.suffix == ".npy":  # these need all rows in memory
             nothing = np.empty((0, len(model.schema.modelled_table)), dtype=object)
             values = np.concatenate(list(portions()) or [nothing])
         else:
-            write_rows(out, model, None, portions(), beside)
+            write_rows(out, model, None, portions(), beside, others.ordered)
     if out is not None and is_picture and images is not None:
         codes = model.schema.encode_modelled(values).numpy().astype(np.int64)
         filled = codes if number is None else codes.reshape(len(images), number, -1)

@@ -162,7 +162,7 @@ def from_frame(schema: Schema, given: Any, context: Any) -> tuple[Any, Any]:
     """Return what is given and its context, out of a frame as arrays in the order of the schema."""
     if not frames.is_frame(given):
         return given, context
-    values, own = schema.table_of(given)
+    values, own = schema.table_of(schema.with_absent(given))
     return values, own if context is None else context
 
 

@@ -211,6 +211,7 @@ class Questions:
         if number is not None and kind != "draw":
             raise InputError(f"number asks for several samples: with kind={kind!r} there is one completion")
         question = Query.of(self, method, mask, seed, particles, max_states, where, recorded=True)
+        rows = self.schema.with_absent(rows)
         encoded = self.rows(rows, context, unknown=unknown, to_fill=True)
         numbers = row_numbers(first, len(encoded))
         encoded = question.under_conditions(encoded, int(numbers[:1].sum()))

@@ -28,7 +28,6 @@ from made.runs.rows import FoundRows, Tally, encode_readable
 from made.runs.samples import draw_portions, tables_of, typed_columns
 from made.runs.unit_work import Packed
 from made.support.errors import InputError
-from made.variables.column_types import ColumnType
 
 if TYPE_CHECKING:
     import polars
@@ -153,7 +152,7 @@ class BatchCompleter(_Batches):
         self.number, self.settings = number, settings
 
     def __call__(self, table: Any) -> Any:
-        """Return a table of pyarrow or pandas, of the columns of the model, then the others."""
+        """Return a table of pyarrow or pandas, its columns in the order in which they came."""
         import polars
 
         with _ONE_AT_A_TIME:
@@ -165,12 +164,13 @@ class BatchCompleter(_Batches):
         completer = Completer(self.model, self.number, **self.settings)
         found = self._found(table, to_fill=True)
         others = OtherColumns.of(self.model.schema, found)
-        beside: dict[str, ColumnType] = {**dict.fromkeys(completer.beside, "float64"), **others.kinds}
+        names = [column.name for column in self.model.schema.modelled_table]
+        beside = others.beside(_NAME, names, dict.fromkeys(completer.beside, "float64"))
         values = completer.complete(found.rows, row_keys(table, self.key)[found.numbers])
         if others.kinds:
             passed = np.repeat(others.values(found), completer.each, axis=0)
             values = np.hstack([values, passed], dtype=object)
-        return next(tables_of(_NAME, self.model, [values], beside))
+        return next(tables_of(_NAME, self.model, [values], beside, others.ordered))
 
 
 class DrawnBatches(_Batches):

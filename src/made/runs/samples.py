@@ -43,6 +43,9 @@ __all__ = [
 # The most rows and the most values of a portion, unless a batch of the model is larger.
 _ROWS_PER_PORTION = 10_000
 _NUMBERS_PER_PORTION = 2**23
+#: Puts the names of columns into the order in which they are written.
+Order = Callable[[Sequence[str]], list[str]]
+
 # Nothing beside the columns of the model.
 _NONE: Mapping[str, ColumnType] = {}
 # Types whose values a text file shows in a style of their own.
@@ -121,11 +124,15 @@ def draw_portions(
 
 
 def csv_text(
-    model: MADE, portions: Iterable[NDArray[Any]], beside: Mapping[str, ColumnType] = _NONE
+    model: MADE,
+    portions: Iterable[NDArray[Any]],
+    beside: Mapping[str, ColumnType] = _NONE,
+    order: Order = list,
 ) -> Iterator[str]:
     """Yield portions of values as CSV text, the header first.
 
     `beside` has the columns that follow those of the model, with their types; None and NaN are nothing.
+    `order` puts the names of all columns into the order in which they are written.
 
     Examples
     --------
@@ -137,11 +144,14 @@ def csv_text(
     yes
     no
     """
-    names = _names(model)
-    texts = (_csv(_text_of(model, values, len(names))) for values in portions)
+    own = _names(model)
+    names = [*own, *beside]
+    written = order(names)
+    places = [names.index(name) for name in written] if written != names else slice(None)
+    texts = (_csv(_text_of(model, values, len(own))[:, places]) for values in portions)
     # Before the header: where no row can be read that is said, and nothing else.
     first = next((text for text in texts if text), "")
-    yield _csv(np.array([[*names, *beside]], dtype=object)) + first
+    yield _csv(np.array([written], dtype=object)) + first
     yield from texts
 
 
@@ -151,6 +161,7 @@ def write_rows(
     n: int | None,
     portions: Iterable[NDArray[Any]],
     beside: Mapping[str, ColumnType] = _NONE,
+    order: Order = list,
 ) -> None:
     """Write rows as they come: to a .npy file of shape (n, D) and type `value_type`, to Parquet, or to CSV.
 
@@ -166,6 +177,8 @@ def write_rows(
         Values.
     beside : mapping of str to ColumnType, optional
         The columns that follow those of the model, with their types; not for .npy.
+    order : callable, optional
+        Puts the names of all columns into the order in which they are written; not for .npy.
 
     Raises
     ------
@@ -183,13 +196,14 @@ def write_rows(
             with Spool(Path(path)) as spool:
                 # The file takes about as much again.
                 portions = _while_there_is_room(aside.parent, lambda: 2 * spool.nbytes, n, portions)
-                for table in tables_of(path, model, portions, beside):
+                for table in tables_of(path, model, portions, beside, order):
                     spool.add(table)
                 with errors_of_the_system():
                     spool.lazy().sink_parquet(aside)
             return
         with aside.open("wb") as file:
-            for text in csv_text(model, _while_there_is_room(aside.parent, file.tell, n, portions), beside):
+            portions = _while_there_is_room(aside.parent, file.tell, n, portions)
+            for text in csv_text(model, portions, beside, order):
                 file.write(text.encode())
 
 
@@ -297,24 +311,29 @@ def _shown(column: Column, truths: tuple[str, str]) -> Callable[[Any], Any]:
 
 
 def tables_of(
-    path: str | Path, model: MADE, portions: Iterable[NDArray[Any]], beside: Mapping[str, ColumnType] = _NONE
+    path: str | Path,
+    model: MADE,
+    portions: Iterable[NDArray[Any]],
+    beside: Mapping[str, ColumnType] = _NONE,
+    order: Order = list,
 ) -> Iterator[polars.DataFrame]:
-    """Yield portions as tables; one without rows where there is no portion."""
+    """Yield portions as tables; one without rows where there is no portion. See `csv_text`."""
     import polars
 
     width, is_empty = len(model.schema.modelled_table), True
+    names = [*_names(model), *beside]
     nothing = (np.empty((0, width + len(beside)), dtype=object) for _ in range(1))  # made when it is needed
     for values in chain(portions, nothing):
         if len(values) == 0 and not is_empty:
             continue
         if is_empty:
-            distinct(path, [*_names(model), *beside])
+            distinct(path, names)
             is_empty = False
         others = [
             cast(polars, series_of(polars, name, own), [polars_type(polars, kind)])
             for (name, kind), own in zip(beside.items(), values[:, width:].T, strict=True)
         ]
-        yield typed_columns(model, values[:, :width]).with_columns(others)
+        yield typed_columns(model, values[:, :width]).with_columns(others).select(order(names))
 
 
 def _is_whole(column: Column) -> bool:

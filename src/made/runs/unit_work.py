@@ -238,31 +238,22 @@ class CompleteUnits(UnitWork):
         found = self._found(unit, done, to_fill=True)
         first = next(found)
         others = OtherColumns.of(self.model.schema, first)
-        names = {*others.kinds, *(column.name for column in self.model.schema.modelled_table)}
-        if twice := sorted(names & {FILE, ROW}):
-            raise InputError(
-                f"{unit.path} has a column {twice[0]!r}, by which what is written says which row it is: give "
-                "it another name"
-            )
-        beside: dict[str, ColumnType] = {
-            **dict.fromkeys(completer.beside, "float64"),
-            **others.kinds,
-            FILE: "str",
-            ROW: "int64",
-        }
+        names = [column.name for column in self.model.schema.modelled_table]
+        ends: dict[str, ColumnType] = dict.fromkeys(completer.beside, "float64")
+        beside = others.beside(str(unit.path), names, {**ends, FILE: "str", ROW: "int64"})
 
         def values_of(found: FoundRows) -> NDArray[Any]:
             values = completer.complete(found.rows, found.numbers, advance)
-            own = np.empty((len(found.rows), len(others.kinds) + 2), dtype=object)
-            own[:, :-2] = others.values(found)
-            own[:, -2], own[:, -1] = unit.file, found.numbers
+            own = np.empty((len(found.rows), 2 + len(others.kinds)), dtype=object)
+            own[:, 0], own[:, 1] = unit.file, found.numbers
+            own[:, 2:] = others.values(found)
             return np.hstack([values, np.repeat(own, completer.each, axis=0)], dtype=object)
 
         def portions() -> Iterator[NDArray[Any]]:
             yield values_of(first)
             yield from map(values_of, found)
 
-        write_rows(self.out / unit.name, self.model, None, portions(), beside)
+        write_rows(self.out / unit.name, self.model, None, portions(), beside, others.ordered)
         done.how = dict(completer.how)
         for ess in completer.few:
             done.add_particles(ess)

@@ -19,7 +19,9 @@ from made.support.checks import row_weights
 from made.support.errors import InputError
 from made.training.settings import TrainingSettings
 from made.variables.encoding import encode_complete
+from made.variables.frames import is_frame
 from made.variables.rows import Rows, RowsLike
+from made.variables.schema_parts import check_columns
 
 __all__ = [
     "MOST_SCORES",
@@ -264,6 +266,8 @@ def complete_rows(model: BaseModel, x: RowsLike, context: ArrayLike | Tensor | N
     InputError
         If an entry is unknown, or the rows do not fit the model.
     """
+    if is_frame(x):
+        check_columns(model.schema, x)
     rows = model.rows(x, context)
     rows.check_complete()
     return replace(rows, labels=None)

@@ -36,6 +36,7 @@ from made.variables.base import Variable
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
+from made.variables.schema_parts import check_columns
 
 __all__ = ["auto_fit"]
 
@@ -223,6 +224,9 @@ def _pipeline(
         schema = schema.of_frame(train, only_classes=choices.protect)
     if choices.protect:
         train, valid = _protected(schema, train), None if valid is None else _protected(schema, valid)
+    for part in (train, valid):
+        if frames.is_frame(part):
+            check_columns(schema, part)
     rows = schema.encode(train)
     rows.check_complete()
     held_out = None if valid is None else schema.encode(valid)

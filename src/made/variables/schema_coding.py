@@ -22,8 +22,10 @@ from made.variables.date_columns import (
     mask_of_parts,
     table_columns,
 )
+from made.variables.missing import as_mask
 from made.variables.schema_edits import EditableColumns
-from made.variables.schema_parts import columns_named, parts_of_table
+from made.variables.schema_frames import with_columns
+from made.variables.schema_parts import columns_named, lacking_in, parts_of_table
 from made.variables.schema_settings import settings_of
 
 if TYPE_CHECKING:
@@ -120,6 +122,20 @@ class CodedColumns(EditableColumns):
         """
         return parts_of_table(self, rows)
 
+    def with_absent(self, rows: Any) -> Any:
+        """Return rows as they are, a frame also with the columns that it lacks: nothing is known in these.
+
+        Raises
+        ------
+        InputError
+            If a frame lacks all modelled columns.
+        """
+        lacking = lacking_in(self, rows)
+        if not lacking:
+            return rows
+        _log.warning("unknown in every row, as the table has no such column: %s", ", ".join(lacking))
+        return with_columns(self, rows, lacking)
+
     def given_parts(self, given: Any) -> Any:
         """Return values that are given, by column or in rows (n, D), with dates in their parts."""
         if isinstance(given, Mapping):
@@ -133,7 +149,7 @@ class CodedColumns(EditableColumns):
         Parameters
         ----------
         rows : data frame, or (n, D) array or tensor
-            Values as the user has them; see `table_of`.
+            Values as the user has them; see `table_of`. A column that a frame lacks is unknown in every row.
         context : (n, C) array or tensor, or (C,) for all rows, optional
             Where `rows` does not bring it.
         unknown : (n, D) or (D,) bool array, optional
@@ -159,6 +175,10 @@ class CodedColumns(EditableColumns):
         """
         from made.variables import encoding
 
+        if lacking := lacking_in(self, rows):
+            rows = self.with_absent(rows)
+            absent = np.array([column.name in lacking for column in self.modelled_table])
+            unknown = absent if unknown is None else as_mask(unknown, (len(rows), len(absent))) | absent
         modelled, own = self.table_of(rows)
         if unknown is not None and self.has_dates:
             unknown = mask_of_parts(self.modelled, unknown)
@@ -172,8 +192,6 @@ class CodedColumns(EditableColumns):
     def without(self, rows: Rows, unknown: Any) -> Rows:
         """Return encoded rows of which more entries are unknown: (n, D) or (D,) bool, as for `encode`."""
         import torch
-
-        from made.variables.missing import as_mask
 
         mask = mask_of_parts(self.modelled, unknown) if self.has_dates else unknown
         known = rows.mask & ~torch.from_numpy(as_mask(mask, tuple(rows.codes.shape))).to(rows.codes.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +27,7 @@ __all__ = [
     "types_from_dict",
     "types_of_frame",
     "types_to_dict",
+    "with_columns",
     "without_others",
 ]
 
@@ -129,6 +130,25 @@ def frame_of_values(schema: _Schema, columns: Sequence[NDArray[Any]], library: s
     return own.DataFrame(dict(zip(labels, series, strict=True)))
 
 
+def with_columns(schema: _Schema, frame: Any, names: Collection[str]) -> Any:
+    """Return a frame with more columns of the schema, behind its own, in which nothing is known."""
+    library = frames.library_of(frame)
+    is_polars = library.__name__ == "polars"
+    nothing = [None] * len(frame)
+    for place in schema.modelled_table:
+        if place.name not in names:
+            continue
+        series = series_of(library, place.name, nothing, None if is_polars else frame.index)
+        kinds = _kinds(library, schema.modelled[place.places[0]], gaps=True)
+        column = cast(library, series, kinds)
+        if is_polars:
+            frame = frame.with_columns(column)
+        else:
+            frame = frame.copy(deep=False)
+            frame[_label(place.name) if types_of_frame([], frame)[0].is_numbered else place.name] = column
+    return frame
+
+
 def _label(name: str) -> int | str:
     """Return the number that a column had for a name: not that of "0_2", the second one called 0."""
     return int(name) if name.removeprefix("-").isdecimal() else name
@@ -144,12 +164,12 @@ def columns_in(library: Any, schema: _Schema, columns: Sequence[NDArray[Any]]) -
     return found
 
 
-def _kinds(library: Any, column: Column) -> list[Any]:
+def _kinds(library: Any, column: Column, *, gaps: bool = False) -> list[Any]:
     """Return the types that values of a column are given, the first that holds them."""
     own = (column.dtype,) if column.part is not None else (_with_categories(column), _default(column))
     if library.__name__ == "polars":
         return [polars_type(library, dtype) for dtype in own]
-    gaps = bool(column.arguments.get("missing"))
+    gaps = gaps or bool(column.arguments.get("missing"))
     return [pandas_type(library, dtype, gaps=gaps) for dtype in own]
 
 

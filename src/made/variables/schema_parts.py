@@ -14,7 +14,7 @@ from made.variables import frames
 from made.variables.column import Column
 from made.variables.date_columns import TableColumn, are_parts, has_dates, split, table_columns
 
-__all__ = ["columns_named", "parts_of_table"]
+__all__ = ["check_columns", "columns_named", "lacking_in", "parts_of_table"]
 
 
 class _Schema(Protocol):
@@ -64,19 +64,42 @@ def _parts_of_frame(schema: _Schema, frame: Any) -> tuple[NDArray[Any], NDArray[
                 f"the table has {len(names)} columns, the model has {len(schema.modelled_table)} variables"
             )
         return parts_of_table(schema, frames.values_of(frame, names))
+    check_columns(schema, frame)
+    modelled = _of_frame(schema.modelled, frame, [column.name for column in schema.modelled_table])
+    own_context = [column.name for column in table_columns(schema.context_columns)]
+    if not own_context or not set(own_context) <= set(names):
+        return modelled, None
+    return modelled, _of_frame(schema.context_columns, frame, own_context)
+
+
+def lacking_in(schema: _Schema, rows: Any) -> list[str]:
+    """Return the names of the modelled columns that a frame lacks; of anything else, none.
+
+    Raises
+    ------
+    InputError
+        If it lacks all of them.
+    """
+    if not frames.is_frame(rows) or not schema.is_named:
+        return []
+    names = set(frames.names_of(rows))
     wanted = [column.name for column in schema.modelled_table]
     lacking = [name for name in wanted if name not in names]
-    if lacking:
+    if len(lacking) == len(wanted):
+        check_columns(schema, rows)
+    return lacking
+
+
+def check_columns(schema: _Schema, frame: Any) -> None:
+    """Raise an `InputError` if a frame lacks a modelled column."""
+    names = frames.names_of(frame)
+    lacking = [column.name for column in schema.modelled_table if column.name not in names]
+    if schema.is_named and lacking:
         known = [column.name for column in schema.table]
         raise InputError(
             f"the table has no column {lacking[0]!r}: the model knows {_listed(known)}, "
             f"the table has {_listed(names)}"
         )
-    modelled = _of_frame(schema.modelled, frame, wanted)
-    own_context = [column.name for column in table_columns(schema.context_columns)]
-    if not own_context or not set(own_context) <= set(names):
-        return modelled, None
-    return modelled, _of_frame(schema.context_columns, frame, own_context)
 
 
 def _of_frame(columns: Sequence[Column], frame: Any, names: Sequence[str]) -> NDArray[Any]:
