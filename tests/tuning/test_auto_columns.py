@@ -88,3 +88,17 @@ def test_a_number_beside_more_features_than_direct_connections_take():
     table = polars.DataFrame({**labels, "x": draw.normal(size=320)})
     model = made.auto_fit(table, max_time=1)
     assert model.log_prob(table[:3]).isfinite().all()
+
+
+def test_a_constant_stays_what_it_is_in_rows_that_are_drawn():
+    """Any other value is one that no training row had: it has a probability, and is not drawn."""
+    draw = np.random.default_rng(0)
+    gaps = [None if u < 0.2 else "yes" for u in draw.random(60)]
+    table = polars.DataFrame({"x": draw.normal(size=60), "k": [5] * 60, "t": ["only"] * 60, "g": gaps})
+    model = made.auto_fit(table, max_time=1)
+    drawn = model.sample(5_000, seed=0)
+    assert drawn["k"].unique().to_list() == [5]
+    assert drawn["t"].unique().to_list() == ["only"]
+    assert set(drawn["g"].unique()) == {None, "yes"}
+    other = table[:1].with_columns(t=polars.lit("other"))
+    assert -8 < float(model.log_prob(other) - model.log_prob(table[:1])) < -2

@@ -31,15 +31,14 @@ _MOST_CLASSES_OF_NUMBERS, _ROWS_PER_CLASS = 32, 20
 def classes_of(column: np.ndarray[Any, Any]) -> tuple[int, tuple[int, ...] | None]:
     """Return the number of classes of a column of whole numbers, and its labels.
 
-    Values 0..K-1 of which 0 and at least half occur are codes already. Any others are labels: the distinct
-    values in ascending order become the codes. A constant column gets a second class: a variable has at
-    least 2.
+    Values 0..K-1 of which 0 and at least half occur are codes already, of at least 2 classes. Any others are
+    labels: the distinct values in ascending order become the codes.
     """
     distinct = _distinct(column)
     low, high = int(distinct[0]), int(distinct[-1])
     if (low == 0 or (low, high) == (1, 1)) and high + 1 <= 2 * len(distinct):
         return max(2, high + 1), None
-    values = tuple(int(v) for v in distinct) if low < high else _with_neighbour(low)
+    values = tuple(int(v) for v in distinct)
     return len(values), values
 
 
@@ -49,10 +48,6 @@ def _distinct(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         distinct: np.ndarray[Any, Any] = np.flatnonzero(np.bincount(column - low)) + low
         return distinct
     return np.unique(column)
-
-
-def _with_neighbour(value: int) -> tuple[int, int]:
-    return (value, value + 1) if value < np.iinfo(np.int64).max else (value - 1, value)
 
 
 def is_category(column: np.ndarray[Any, Any], n_rows: int) -> bool:
@@ -129,7 +124,7 @@ def number_settings(
 ) -> dict[str, Any]:
     """Return what is to be said of a column of whole numbers that are classes: all, and the training rows'.
 
-    Of more than two values the classes are those of the training rows, and others have a probability; unless
+    But for two values the classes are those of the training rows, and others have a probability; unless
     the column `refuses` them, as one of codes does. The classes are then those of all rows.
 
     Examples
@@ -141,7 +136,7 @@ def number_settings(
     """
     n_values, labels = classes_of(observed)
     more: dict[str, Any] = {}
-    if n_values > 2 and len(trained) and not refuses:
+    if n_values != 2 and len(trained) and not refuses:
         n_values, labels = classes_of(trained)
         more = {"unseen": unseen_mass(trained)}
     return {"classes": list(labels or []) or n_values, **more}
@@ -151,8 +146,6 @@ def text_settings(distinct: Sequence[str], trained: Sequence[str]) -> dict[str, 
     """Return what is to be said of a column of text, from all its labels and those of the training rows."""
     classes = list(distinct)
     more: dict[str, Any] = {}
-    if len(classes) > 2 and len(trained):
+    if len(classes) != 2 and len(trained):
         classes, more = sorted(set(trained)), {"unseen": unseen_mass(trained)}
-    if len(classes) == 1:
-        classes.append(f"not {classes[0]}")
     return {"classes": classes, **more}

@@ -185,8 +185,6 @@ def _of_common_labels(column: Column, values: NDArray[Any]) -> tuple[Column | No
     if not rare and len(kept) == len(known):
         return column, 0
     mass = outside_mass(labels, kept)
-    if len(kept) == 1:
-        kept.append(_other_than(kept[0], set(counts)))
     kind, arguments = arguments_of("category", {**said, "classes": kept, "unseen": mass})
     coding = column.arguments.get("coding")
     arguments |= {"coding": coding} if coding in ("scaled", "raw") else {}
@@ -198,14 +196,6 @@ def _labels_of(column: Column, values: NDArray[Any]) -> list[Any]:
     if any(isinstance(label, str) for label in column.labels or ()):
         return [str(value) for value in values.tolist()]
     return [int(value) for value in values.tolist()]
-
-
-def _other_than(label: Any, others: set[Any]) -> Any:
-    """Return a second class for a column that has one: a label that nothing has."""
-    own = f"not {label}" if isinstance(label, str) else label + 1
-    while own in others:
-        own = f"not {own}" if isinstance(own, str) else own + 1
-    return own
 
 
 def _clipped(column: Column, values: NDArray[Any]) -> NDArray[Any] | None:

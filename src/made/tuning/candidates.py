@@ -173,7 +173,10 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
 
     if facts.n_rows > FEW_ROWS:
         layers: dict[str, Any] = {"hidden": (_narrowed(_up_to(_WIDTHS, facts.n_features), facts),) * 3}
-        return [make(0.0, rate=4e-3, **layers), make(0.1, rate=4e-3, **layers)]
+        # Large steps blur what is sharp, noise on units too.
+        is_sharp = facts.least_noise < _DETERMINED
+        second = make(0.0, rate=_RATE_OF_SHARP, **layers) if is_sharp else make(0.1, rate=4e-3, **layers)
+        return [make(0.0, rate=4e-3, **layers), second]
     if _are_noisy_copies(facts):
         return [make(0.3, input_dropout=0.3), make(0.1, input_dropout=0.3)]
     return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
@@ -246,6 +249,7 @@ def _candidate(
         if dropout
         else "",
         "" if decay is None else f"weight decay {decay:g}",
+        "small steps" if rate == _RATE_OF_SHARP and not is_copula else "",
         "from the Chow-Liu tree" if is_tree else "",
         f"from the {'sharp ' if is_sharp else ''}Gaussian copula" if is_copula else "",
     ]

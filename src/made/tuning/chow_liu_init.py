@@ -74,13 +74,13 @@ def build_as_tree(schema: Schema, settings: Mapping[str, Any], tree: ChowLiuTree
     with torch.no_grad():
         for child, parent in enumerate(tree.parents.tolist()):
             logits = np.log(tree.tables[child])  # (classes of the parent, classes of the child)
-            if output_sizes[child] == 1:
+            if output_sizes[child] < logits.shape[1]:  # one logit of two classes
                 logits = logits[:, 1:] - logits[:, :1]
             out = slice(outputs[child], outputs[child] + output_sizes[child])
             if parent < 0:
                 network.biases[-1][out] = torch.from_numpy(logits[0])
                 continue
-            if input_sizes[parent] == 1:
+            if input_sizes[parent] < logits.shape[0]:
                 network.biases[-1][out] = torch.from_numpy(logits[0])
                 logits = logits[1:] - logits[:1]
             into = slice(inputs[parent], inputs[parent] + input_sizes[parent])

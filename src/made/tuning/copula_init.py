@@ -22,8 +22,8 @@ from scipy.special import logsumexp
 
 from made.model import MADE
 from made.tuning.parent_table import Parent, best_table, parents_of
-from made.variables.discrete import Discrete
-from made.variables.normal_mixture import N_COMPONENTS, outputs_of
+from made.variables.discrete import Bernoulli, Discrete
+from made.variables.normal_mixture import N_COMPONENTS, log_ratio, outputs_of
 from made.variables.numeric import INSIDE, N_BUMPS, Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
@@ -111,11 +111,12 @@ def build_as_copula(
             parents = [own for own in may_be_parents if ranks[own.variable] < ranks[variable]]
             if isinstance(block, Numeric):
                 own, classes = codes[:, variable], _without_inside(model.variables, variable)
-                _set_body(model, before, n_before, classes[own] == 0, first + block.n_class_outputs)
+                body = _set_body(model, before, n_before, classes[own] == 0, first + block.n_class_outputs)
                 if block.n_class_outputs:
                     _set_classes(model, before, n_before, parents, own, classes, first)
+                    _keep_shares(model, variable, body, first)
             elif isinstance(block, Discrete) and _has_own_logits(block):
-                classes, is_one = np.arange(block.n_values), block.output_size == 1
+                classes, is_one = np.arange(block.n_values), isinstance(block, Bernoulli)
                 own = codes[:, variable]
                 _set_classes(model, before, n_before, parents, own, classes, first, is_one_logit=is_one)
     return model
@@ -225,8 +226,13 @@ def _used_of(variables: RowType) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return is_used, is_score
 
 
-def _set_body(model: MADE, before: _Features, n_before: int, is_body: NDArray[np.bool_], first: int) -> None:
-    """Make the body of a number a linear function of the features before it, plus noise."""
+def _set_body(
+    model: MADE, before: _Features, n_before: int, is_body: NDArray[np.bool_], first: int
+) -> torch.Tensor:
+    """Make the body of a number a linear function of the features before it, plus noise.
+
+    Returns its outputs in some of the training rows, (m, 3 K).
+    """
     place = n_before  # its score is the first of its own features
     if is_body.mean() > 1 - _FEW_ATOMS or is_body.sum() < 2:
         slopes = -before.factor[place, :n_before] / before.factor[place, place]
@@ -240,6 +246,29 @@ def _set_body(model: MADE, before: _Features, n_before: int, is_body: NDArray[np
     own = torch.arange(first, first + len(bias))
     model.network.biases[-1][own] = bias.to(model.network.biases[-1])
     _connect(model, before, own[N_COMPONENTS : 2 * N_COMPONENTS], np.tile(weights, (N_COMPONENTS, 1)))
+    some = _some_of(len(before.values))
+    x = before.values[some, :n_before] * before.deviation[:n_before] + before.mean[:n_before]
+    outputs = bias.repeat(len(some), 1)
+    outputs[:, N_COMPONENTS : 2 * N_COMPONENTS] += torch.from_numpy(x @ weights)[:, None]
+    return outputs
+
+
+def _keep_shares(model: MADE, variable: int, body: torch.Tensor, first: int) -> None:
+    """Lower the logits of spikes inside a body by what the outputs of the body add to them on average.
+
+    Such a spike follows the body. Of a narrow one, that of a column of one value, it would take all the mass.
+    """
+    assert model.variables.numbers is not None
+    scores = model.variables.numbers.spike_scores[model.variables.numbers.number_of(variable)]
+    inside = np.flatnonzero(np.abs(scores) < INSIDE)
+    added = log_ratio(body[:, None], torch.from_numpy(scores[inside]), None).double()
+    mean = torch.logsumexp(added, dim=0) - math.log(len(body))
+    model.network.biases[-1][torch.from_numpy(first + 1 + inside)] -= mean.to(model.network.biases[-1])
+
+
+def _some_of(n: int) -> Ints:
+    """Return some of n rows, evenly spread: enough for a share or a mean."""
+    return np.linspace(0, n - 1, min(n, _ROWS_OF_SHARES)).astype(np.int64)
 
 
 def _regression(values: Floats, correlate: Callable[[Floats], Floats]) -> tuple[Floats, float, float]:
@@ -279,7 +308,7 @@ def _set_classes(
     parents = parents if known.all() else [own.of(known) for own in parents]
     table = best_table(parents, codes, n_classes)
     log_shares = np.log(_smoothed_shares(codes, n_classes))
-    some = np.linspace(0, len(codes) - 1, min(len(codes), _ROWS_OF_SHARES)).astype(np.int64)
+    some = _some_of(len(codes))
     by_table = np.zeros_like(log_shares) if table is None else table.evidence(some)
     of_table, taken = _best_shares(log_shares, by_table, x[some] @ weights.T + offsets, codes[some])
 

@@ -213,8 +213,8 @@ def _check_classes(value: Any) -> str:
             return f"are at most {MOST_CLASSES:,} where they have no labels"
         return "" if value >= 2 else "are at least two, or how many codes from 0 there are"
     words = "are a list of texts, or of whole numbers, in their order; or how many codes from 0 there are"
-    if not isinstance(value, list | tuple) or len(value) < 2:
-        return words + ", two or more"
+    if not isinstance(value, list | tuple) or not value:
+        return words + ", one or more"
     kinds = {type(own) for own in value}
     if kinds not in ({str}, {int}):
         return words
