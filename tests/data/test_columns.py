@@ -61,9 +61,9 @@ def test_unsigned_values_beyond_63_bits_are_refused():
         ([10, 30, 20], 3, (10, 20, 30)),
         ([-1, 1, 1], 2, (-1, 1)),
         ([0, 0, 0], 2, None),
-        ([5, 5, 5], 2, (5, 6)),
+        ([5, 5, 5], 1, (5,)),
         ([-(2**63), 0, 2**63 - 1], 3, (-(2**63), 0, 2**63 - 1)),
-        ([2**63 - 1] * 3, 2, (2**63 - 2, 2**63 - 1)),
+        ([2**63 - 1] * 3, 1, (2**63 - 1,)),
     ],
 )
 def test_classes_of_a_column(column, classes, labels):
@@ -191,8 +191,10 @@ def test_numbers_beside_text_are_noted_and_named_by_their_own_column(refused):
     assert note.startswith("column size holds 10,001 different texts")
 
 
-def test_a_constant_text_gets_a_second_class():
-    assert infer_schema({"train": [["a"], ["a"]]})[0].labels == (("a", "not a"),)
+def test_a_constant_text_is_one_class_beside_what_no_training_row_had():
+    schema = infer_schema({"train": [["a"], ["a"]]})[0]
+    assert schema.labels == (("a",),)
+    assert schema.columns[0].arguments["unseen"] == 1 / 4
 
 
 class NAType:

@@ -51,7 +51,8 @@ def test_the_schema_says_nothing_of_what_is_rare():
     assert own["city"].arguments["unseen"] == 5 / N
     assert own["level"].labels == (1, 2, 3, 4, 5)
     assert own["level"].arguments["unseen"] == 1 / N
-    assert own["flag"].labels == (0, 2)
+    assert own["flag"].labels == (0,)
+    assert own["flag"].arguments["unseen"] == 2 / N
     assert own["age"].found.low >= 18
     assert own["age"].found.high <= 90
     assert own["amount"].kind == "numeric"

@@ -48,6 +48,8 @@ _SHARES, _ROWS_OF_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0), 5_000
 _LEAST_DEVIATION, _FEWEST_ROWS = 0.1, 30
 # What is added to the variances of standardized features, so that a matrix of copies has an inverse.
 _RIDGE = 1e-8
+# The most rows times spikes inside a body whose ratios are found: 40 MB for each intermediate.
+_MOST_RATIOS = 2**20
 # Of a column's noise: the most rows that it is found with, and the fewest for each column.
 _MOST_ROWS, _ROWS_PER_COLUMN = 20_000, 10
 # A share of atoms above which a body has a regression of its own rows.
@@ -261,6 +263,7 @@ def _keep_shares(model: MADE, variable: int, body: torch.Tensor, first: int) -> 
     assert model.variables.numbers is not None
     scores = model.variables.numbers.spike_scores[model.variables.numbers.number_of(variable)]
     inside = np.flatnonzero(np.abs(scores) < INSIDE)
+    body = body[:: 1 + len(body) * len(inside) // _MOST_RATIOS]
     added = log_ratio(body[:, None], torch.from_numpy(scores[inside]), None).double()
     mean = torch.logsumexp(added, dim=0) - math.log(len(body))
     model.network.biases[-1][torch.from_numpy(first + 1 + inside)] -= mean.to(model.network.biases[-1])
