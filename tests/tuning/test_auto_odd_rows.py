@@ -113,7 +113,11 @@ def test_whole_numbers_stay_whole():
     [
         (BASE, [["x", 1.0]], ["row 0, column 0", "'x'", "finite numbers"]),
         (BASE, [[1.0, np.inf]], ["row 0, column 1", "finite"]),
-        (FITTED["text and gaps"], [[1.5, "a"]], ["row 0, column 0", "1.5", "labels"]),
+        (
+            np.array([["b", "a"], ["c", "d"]] * 10, dtype=object),
+            [[1.5, "a"]],
+            ["row 0, column 0", "1.5", "labels"],
+        ),
         (FITTED["constant whole"], [[5, 2**70]], ["row 0, column 1", "2^63"]),
     ],
 )
