@@ -136,6 +136,18 @@ def test_what_was_done_before_ctrl_c_is_not_done_again(compare, monkeypatch, tmp
     assert logged == f"chosen: {outcome.candidate.about}\n"
 
 
+@pytest.mark.parametrize("candidates", [(SMALL, WIDE), (WIDE, SMALL)])
+def test_its_history_says_that_it_was_stopped_whichever_was(compare, monkeypatch, tmp_path, candidates):
+    """Of two the first is at the end of its rung: it may be the best, and a run would count as finished."""
+    plan = Plan(candidates, (Rung(1 / 2, 1),))
+    with monkeypatch.context() as patch:
+        steps = press_ctrl_c(patch, step=-1)
+        compare(plan, folder=tmp_path / "whole")
+    press_ctrl_c(monkeypatch, step=len(steps) - 1)
+    outcome, _ = compare(plan)
+    assert outcome.ended == outcome.history.ended == "interrupted"
+
+
 def test_stopped_it_has_the_best_model_so_far(compare, rows, monkeypatch):
     press_ctrl_c(monkeypatch, step=100)
     seen = []

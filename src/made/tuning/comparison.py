@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from made.model import MADE
@@ -262,7 +262,9 @@ class Comparison:
             failures = [own.failure for own in left if own.failure is not None]
             raise failures[0] if failures else KeyboardInterrupt
         best = self._best
-        return Outcome(best.candidate, self._model_of(best), best.history, best.checkpoint, ended=ended)
+        # The fit of the best may have been at the end of its rung when that of another was stopped.
+        history = replace(best.history, ended=ended)
+        return Outcome(best.candidate, self._model_of(best), history, best.checkpoint, ended=ended)
 
     def _model_of(self, entrant: Entrant) -> MADE:
         """Return the model of a candidate with its best weights so far."""
