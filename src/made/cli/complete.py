@@ -207,8 +207,7 @@ def _into_file(
     others = OtherColumns.of(model.schema, first) if has_names else OtherColumns()
     parts = chain([first], rest)
     del first  # it is not kept
-    names = [column.name for column in model.schema.modelled_table]
-    beside = others.beside(source.name, names, dict.fromkeys(completer.beside, "float64"))
+    beside = others.beside(source.name, model.schema, dict.fromkeys(completer.beside, "float64"))
 
     def portions() -> Iterator[NDArray[Any]]:
         for found in parts:

@@ -164,8 +164,7 @@ class BatchCompleter(_Batches):
         completer = Completer(self.model, self.number, **self.settings)
         found = self._found(table, to_fill=True)
         others = OtherColumns.of(self.model.schema, found)
-        names = [column.name for column in self.model.schema.modelled_table]
-        beside = others.beside(_NAME, names, dict.fromkeys(completer.beside, "float64"))
+        beside = others.beside(_NAME, self.model.schema, dict.fromkeys(completer.beside, "float64"))
         values = completer.complete(found.rows, row_keys(table, self.key)[found.numbers])
         if others.kinds:
             passed = np.repeat(others.values(found), completer.each, axis=0)

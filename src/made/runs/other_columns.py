@@ -60,17 +60,15 @@ class OtherColumns:
         """
         return sorted(names, key=lambda name: self.all_places.get(name, len(self.all_places)))
 
-    def beside(
-        self, where: str, modelled: Sequence[str], added: Mapping[str, ColumnType]
-    ) -> dict[str, ColumnType]:
+    def beside(self, where: str, schema: Schema, added: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
         """Return the types of all columns beside those that are modelled: of what is added, then of these.
 
         Parameters
         ----------
         where : str
             What has the columns, for an error.
-        modelled : sequence of str
-            The columns of the model.
+        schema : Schema
+            Of the model.
         added : mapping of str to ColumnType
             What is written about each row.
 
@@ -79,6 +77,7 @@ class OtherColumns:
         InputError
             If what is added has the name of another column.
         """
+        modelled = {column.name for column in schema.modelled_table}
         if twice := sorted({*modelled, *self.kinds} & set(added)):
             raise InputError(
                 f"{where}: there is a column {twice[0]!r}, and what is written beside it has that name too: "

@@ -43,14 +43,14 @@ __all__ = [
 # The most rows and the most values of a portion, unless a batch of the model is larger.
 _ROWS_PER_PORTION = 10_000
 _NUMBERS_PER_PORTION = 2**23
-#: Puts the names of columns into the order in which they are written.
-Order = Callable[[Sequence[str]], list[str]]
-
 # Nothing beside the columns of the model.
 _NONE: Mapping[str, ColumnType] = {}
 # Types whose values a text file shows in a style of their own.
 _STYLED = ("bool", "float32", "float64")
 _FEWER = "ask for fewer, or write to a larger disk"
+
+#: Puts the names of columns into the order in which they are written.
+Order = Callable[[Sequence[str]], list[str]]
 
 
 def rows_per_portion(model: MADE) -> int:

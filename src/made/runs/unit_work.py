@@ -238,9 +238,8 @@ class CompleteUnits(UnitWork):
         found = self._found(unit, done, to_fill=True)
         first = next(found)
         others = OtherColumns.of(self.model.schema, first)
-        names = [column.name for column in self.model.schema.modelled_table]
         ends: dict[str, ColumnType] = dict.fromkeys(completer.beside, "float64")
-        beside = others.beside(str(unit.path), names, {**ends, FILE: "str", ROW: "int64"})
+        beside = others.beside(str(unit.path), self.model.schema, {**ends, FILE: "str", ROW: "int64"})
 
         def values_of(found: FoundRows) -> NDArray[Any]:
             values = completer.complete(found.rows, found.numbers, advance)

@@ -113,10 +113,11 @@ def build_as_copula(
             parents = [own for own in may_be_parents if ranks[own.variable] < ranks[variable]]
             if isinstance(block, Numeric):
                 own, classes = codes[:, variable], _without_inside(model.variables, variable)
-                body = _set_body(model, before, n_before, classes[own] == 0, first + block.n_class_outputs)
+                body = first + block.n_class_outputs
+                bias, weights = _set_body(model, before, n_before, classes[own] == 0, body)
                 if block.n_class_outputs:
                     _set_classes(model, before, n_before, parents, own, classes, first)
-                    _keep_shares(model, variable, body, first)
+                    _keep_shares(model, before, variable, bias, weights, first)
             elif isinstance(block, Discrete) and _has_own_logits(block):
                 classes, is_one = np.arange(block.n_values), isinstance(block, Bernoulli)
                 own = codes[:, variable]
@@ -230,10 +231,10 @@ def _used_of(variables: RowType) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 def _set_body(
     model: MADE, before: _Features, n_before: int, is_body: NDArray[np.bool_], first: int
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, Floats]:
     """Make the body of a number a linear function of the features before it, plus noise.
 
-    Returns its outputs in some of the training rows, (m, 3 K).
+    Returns the biases of its outputs, (3 K,), and the weights of the positions, (n_before,).
     """
     place = n_before  # its score is the first of its own features
     if is_body.mean() > 1 - _FEW_ATOMS or is_body.sum() < 2:
@@ -248,22 +249,26 @@ def _set_body(
     own = torch.arange(first, first + len(bias))
     model.network.biases[-1][own] = bias.to(model.network.biases[-1])
     _connect(model, before, own[N_COMPONENTS : 2 * N_COMPONENTS], np.tile(weights, (N_COMPONENTS, 1)))
-    some = _some_of(len(before.values))
-    x = before.values[some, :n_before] * before.deviation[:n_before] + before.mean[:n_before]
-    outputs = bias.repeat(len(some), 1)
-    outputs[:, N_COMPONENTS : 2 * N_COMPONENTS] += torch.from_numpy(x @ weights)[:, None]
-    return outputs
+    return bias, weights
 
 
-def _keep_shares(model: MADE, variable: int, body: torch.Tensor, first: int) -> None:
+def _keep_shares(
+    model: MADE, before: _Features, variable: int, bias: torch.Tensor, weights: Floats, first: int
+) -> None:
     """Lower the logits of spikes inside a body by what the outputs of the body add to them on average.
 
     Such a spike follows the body. Of a narrow one, that of a column of one value, it would take all the mass.
     """
     assert model.variables.numbers is not None
     scores = model.variables.numbers.spike_scores[model.variables.numbers.number_of(variable)]
-    inside = np.flatnonzero(np.abs(scores) < INSIDE)
-    body = body[:: 1 + len(body) * len(inside) // _MOST_RATIOS]
+    inside, n_before = np.flatnonzero(np.abs(scores) < INSIDE), len(weights)
+    if not len(inside):
+        return
+    some = _some_of(len(before.values))
+    some = some[:: 1 + len(some) * len(inside) // _MOST_RATIOS]
+    x = before.values[some, :n_before] * before.deviation[:n_before] + before.mean[:n_before]
+    body = bias.repeat(len(some), 1)
+    body[:, N_COMPONENTS : 2 * N_COMPONENTS] += torch.from_numpy(x @ weights)[:, None]
     added = log_ratio(body[:, None], torch.from_numpy(scores[inside]), None).double()
     mean = torch.logsumexp(added, dim=0) - math.log(len(body))
     model.network.biases[-1][torch.from_numpy(first + 1 + inside)] -= mean.to(model.network.biases[-1])
@@ -363,13 +368,14 @@ def _best_shares(marginal: Floats, table: Floats, evidence: Floats, codes: Ints)
 
     Features are not normal within classes, and a discriminant that takes them to be is too sure of itself.
     """
-    own = np.arange(len(codes))
+    rows = np.arange(len(codes))
 
     def loss(shares: tuple[float, float]) -> float:
         logits = marginal + shares[0] * table + shares[1] * evidence
-        return float((logsumexp(logits, axis=1) - logits[own, codes]).mean())
+        return float((logsumexp(logits, axis=1) - logits[rows, codes]).mean())
 
-    return min(product(_SHARES, _SHARES), key=loss)
+    of_table, taken = (_SHARES if own.any() else (0.0,) for own in (table, evidence))
+    return min(product(of_table, taken), key=loss)
 
 
 def _connect(model: MADE, before: _Features, outputs: torch.Tensor, weights: Floats) -> None:

@@ -45,7 +45,7 @@ class Parent:
     inputs: Ints
 
     def of(self, some: NDArray[np.bool_]) -> Parent:
-        """Return the same of some of the rows."""
+        """Return the parent with the codes of some rows alone."""
         return replace(self, codes=self.codes[some])
 
 
