@@ -12,6 +12,7 @@ from torch import Tensor
 
 from made.base import BaseModel
 from made.kernels.scores.compiled_scores import CompiledScores
+from made.kernels.weight_versions import versions
 from made.masks.degrees import Mask
 from made.masks.mask_set import MaskSet
 from made.masks.tensors import bool_masks, float_masks
@@ -184,10 +185,12 @@ class MaskedModel(BaseModel):
 
     def _plain_product(self, mask: int) -> Masked:
         if not torch.compiler.is_compiling():
-            return Masked(self._product(mask).masks)
+            product = self._product(mask)
+            return product if isinstance(product, Masked) else Masked(product.masks)
         # Not kept: tensors that are made while torch exports are none that hold numbers.
         own = self.mask(0 if self.has_one_mask else self.mask_set.check(mask))
-        return Masked(bool_masks(own, self.device, direct=self.network.direct is not None))
+        masks = bool_masks(own, self.device, direct=self.network.direct is not None)
+        return Masked(masks, self.network.linear_under(own.ranks))
 
     def _product(self, mask: int | Mask) -> MaskedProduct:
         """Return how the network multiplies under one mask."""
@@ -195,13 +198,15 @@ class MaskedModel(BaseModel):
             self.mask_set.check(mask)
             mask = 0 if self.has_one_mask else mask
         again = not isinstance(mask, Mask) and mask < self.n_masks
-        return self._products.get(mask, self.device, self._make_product, again=again)
+        copula = self.network.copula
+        state = self.device, None if copula is None else versions(list(copula.buffers()))
+        return self._products.get(mask, state, self._make_product, again=again)
 
     def _make_product(self, mask: int | Mask) -> MaskedProduct:
         own, device, direct = self._mask_of(mask), self.device, self.network.direct is not None
         if self.has_one_mask and not isinstance(mask, Mask):
             return PreMasked.by_blocks(bool_masks(own, device, direct=direct))
-        return Masked(float_masks(own, device, direct=direct))
+        return Masked(float_masks(own, device, direct=direct), self.network.linear_under(own.ranks))
 
     def _mask_of(self, mask: int | Mask) -> Mask:
         return mask if isinstance(mask, Mask) else self.mask(mask)

@@ -16,6 +16,7 @@ from made.kernels.one_pass.sampler import OnePassSampler
 from made.kernels.scores.compiled_scores import CompiledScores
 from made.masks.mask_set import MaskSet
 from made.masks.receptive_field import ReceptiveField
+from made.network.copula import Copula
 from made.network.initialization import initialize_masked
 from made.network.network import Network
 from made.network.product_cache import ProductCache
@@ -85,6 +86,10 @@ class MADE(Questions, SamplingModel):
     field : dict, optional
         For images: ``{"grid": (28, 28), "reach": 6}`` limits what a unit sees to a neighbourhood on the grid,
         6 pixels in each direction; see `ReceptiveField`. Direct connections see everything.
+    copula : bool
+        Add to the direct connections of a model of several masks what the columns before one say of it
+        linearly, under each ordering: see `Copula`. `made.auto_fit` sets it from training rows; of a model
+        that is built by hand it says nothing.
 
     Attributes
     ----------
@@ -131,6 +136,7 @@ class MADE(Questions, SamplingModel):
         fresh_masks: int = 16,
         context: int | Variable | Sequence[Variable] = 0,
         field: ReceptiveField | dict[str, Any] | None = None,
+        copula: bool = False,
     ) -> None:
         super().__init__(variables, hidden, seed, context)
         self.mask_set = MaskSet(
@@ -160,7 +166,13 @@ class MADE(Questions, SamplingModel):
             dropout=check_fraction("dropout", dropout),
             input_dropout=check_fraction("input_dropout", input_dropout),
             n_context=self.context.n_features,
+            copula=Copula(self.variables) if check_bool("copula", copula) else None,
         )
+        if copula and (self.has_one_mask or not direct or self.context):
+            raise InputError(
+                "copula takes several masks, direct connections and no context: leave it out, or pass "
+                'direct=True and orderings="fresh"'
+            )
         self._products = ProductCache()
         self._sampler, self._scores = OnePassSampler(), CompiledScores()
         masks = [self.mask(k).layers[:-1] for k in range(min(self.n_masks, _MASKS_FOR_FAN_IN))]
@@ -395,6 +407,7 @@ class MADE(Questions, SamplingModel):
             "direct": self.network.direct is not None,
             "dropout": self.network.dropout,
             "input_dropout": self.network.input_dropout,
+            **({} if self.network.copula is None else {"copula": True}),
         }
 
     # The mathematics, on checked rows

@@ -110,6 +110,8 @@ def _check_network(settings: Mapping[str, Any], shapes: Shapes, budget: int) -> 
         expected["network.direct"] = (n_outputs, n_inputs)
     if n_context:
         expected["network.context"] = (n_outputs, n_context)
+    if settings.get("copula"):  # of numbers and classes, which are known when the model is built
+        shapes = {name: shape for name, shape in shapes.items() if not name.startswith("network.copula.")}
     for name in sorted(expected.keys() | shapes.keys()):
         own, wanted = shapes.get(name), expected.get(name)
         if own != wanted:

@@ -142,7 +142,7 @@ def test_for_questions_noisy_copies_drop_inputs():
 
 def test_for_questions_of_sharp_numbers_small_steps_are_tried():
     facts = _facts(20_000, n_features=60, n_numbers=7, trees=False, for_questions=True)
-    for noise, rates in ((0.1, [4e-3, 1e-3]), (0.9, [4e-3, 4e-3])):
+    for noise, rates in ((0.1, [1e-3, 4e-3]), (0.9, [4e-3, 4e-3])):
         tried = candidates(replace(facts, least_noise=noise))
         assert [own.training["learning_rate"] for own in tried] == rates
         assert len({own.about for own in tried}) == 2

@@ -9,8 +9,9 @@ from scipy import stats
 import made
 from made.data.columns import infer_schema
 from made.tuning.candidates import candidates
-from made.tuning.copula_init import build_as_copula, can_be_copula, least_noise, shrunk_correlation
+from made.tuning.copula_init import build_as_copula, can_be_copula, least_noise
 from made.tuning.facts import Facts
+from made.tuning.moments import shrunk_correlation
 from made.variables.column import Column
 
 

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from made.masks.ordering import IntArray
 from made.masks.tensors import DIRECT, Place
+from made.network.copula import Copula, Linear
 from made.network.products import Product, dense
 from made.support.errors import InputError
 from made.support.resources import check_memory
@@ -61,6 +63,8 @@ class Network(nn.Module):
         Fraction of hidden units, and of input features, that are set to zero in training.
     n_context : int
         How many features of context there are beside the inputs.
+    copula : Copula, optional
+        What products add to the direct connections under each ordering.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Network(nn.Module):
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         n_context: int = 0,
+        copula: Copula | None = None,
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
@@ -95,6 +100,7 @@ class Network(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(width) for width in widths[1:])
         self.direct = nn.Parameter(torch.zeros(n_outputs, n_inputs)) if direct else None
         self.context = nn.Parameter(torch.zeros(n_outputs, n_context)) if n_context else None
+        self.copula = copula
 
     def forward(
         self,
@@ -161,6 +167,10 @@ class Network(nn.Module):
         """Run the last layer on the last hidden layer h and, for direct connections, the inputs x."""
         out = multiply(self.n_hidden, h, self.weights[-1], self.biases[-1])
         return out if self.direct is None else out + multiply(DIRECT, x, self.direct, None)
+
+    def linear_under(self, ranks: IntArray) -> Linear | None:
+        """Return what the copula, where there is one, adds to direct connections under an ordering."""
+        return None if self.copula is None else self.copula.under(ranks)
 
     @property
     def masked_weights(self) -> dict[Place, nn.Parameter]:

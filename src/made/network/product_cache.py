@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
-
-import torch
 
 from made.masks.degrees import Mask
 from made.network.products import Masked, PreMasked
@@ -32,8 +30,8 @@ class ProductCache:
     def __init__(self) -> None:
         self._forget(None)
 
-    def _forget(self, device: torch.device | None) -> None:
-        self._device = device
+    def _forget(self, state: Hashable) -> None:
+        self._state = state
         self._kept: dict[int | Mask, MaskedProduct] = {}
         self._bytes = 0
         self._latest: tuple[int | Mask, MaskedProduct] | None = None
@@ -41,7 +39,7 @@ class ProductCache:
     def get(
         self,
         mask: int | Mask,
-        device: torch.device,
+        state: Hashable,
         make: Callable[[int | Mask], MaskedProduct],
         *,
         again: bool,
@@ -52,15 +50,16 @@ class ProductCache:
         ----------
         mask : int or Mask
             Which mask.
-        device : torch.device
-            Where it is needed. What was kept for another device is forgotten.
+        state : hashable
+            What products depend on beside masks: the device, and what a copula is. What was kept for another
+            is forgotten.
         make : callable
             Called if nothing is kept for this mask.
         again : bool
             Whether this mask will be needed again after others.
         """
-        if device != self._device:
-            self._forget(device)
+        if state != self._state:
+            self._forget(state)
         if mask in self._kept:
             return self._kept[mask]
         if self._latest is not None and self._latest[0] == mask:

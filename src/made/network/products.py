@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from made.masks.tensors import MaskTensors, Place
+from made.masks.tensors import DIRECT, MaskTensors, Place
 from made.network import block_linear, sparse_linear
 from made.network.block_linear import RowBlock
+from made.network.copula import Linear
 from made.variables.sparse_one_hot import SparseOneHot
 
 __all__ = [
@@ -48,18 +49,25 @@ class Masked:
     ----------
     masks : MaskTensors
         Of zeros and ones, for every place.
+    linear : Linear, optional
+        What the copula of the ordering adds to direct connections.
     """
 
     masks: MaskTensors
+    linear: Linear | None = None
 
     def __call__(self, place: Place, x: Tensor | SparseOneHot, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Multiply with the masked weight."""
-        return dense(place, x, weight * self.masks[place], bias)
+        own = weight * self.masks[place]
+        if place == DIRECT and self.linear is not None:
+            return dense(place, x, own + self.linear.weight, self.linear.bias)
+        return dense(place, x, own, bias)
 
     @property
     def nbytes(self) -> int:
-        """Memory of the masks."""
-        return sum(mask.nbytes for mask in self.masks.values())
+        """Memory of the masks, and of what is added."""
+        more = 0 if self.linear is None else self.linear.weight.nbytes
+        return sum(mask.nbytes for mask in self.masks.values()) + more
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,9 @@ class NetworkSettings:
         is_option=False,
         help="For images: what a unit sees, a neighbourhood on the grid; see `ReceptiveField`.",
     )
+    copula: bool = setting(
+        False, is_option=False, help="Of several masks: outputs start from what is linear, see `Copula`."
+    )
 
     def __post_init__(self) -> None:
         """Check what can be checked without knowing the variables."""

@@ -131,7 +131,10 @@ def when_set_by_hand(facts: Facts) -> Candidate:
     training = _training(facts.n_rows, _STEPS_BY_HAND, _EPOCHS_BY_HAND)
     training |= {"patience": max(10, training["epochs"] // 5), "ema": 0.998}
     network = {"dropout": dropout, **_without_direct(facts), **_orderings_of(facts)}
-    return Candidate(f"{dropout:.0%} of units dropped", network, training)
+    about = f"{dropout:.0%} of units dropped"
+    if not (facts.for_questions and _copula_of(facts)):
+        return Candidate(about, network, training)
+    return Candidate(about, {**network, "copula": True}, training, is_copula=True)
 
 
 def when_updated(n_rows: int) -> dict[str, Any]:
@@ -171,12 +174,16 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
     def make(dropout: float, rate: float = 8e-3, decay: float | None = None, **model: Any) -> Candidate:
         return _candidate(facts, dropout, rate, decay, **orderings, **model)
 
+    def start(dropout: float, rate: float, decay: float | None = None, **model: Any) -> Candidate:
+        return make(dropout, rate, decay, **_copula_of(facts), **model)
+
     if facts.n_rows > FEW_ROWS:
         layers: dict[str, Any] = {"hidden": (_narrowed(_up_to(_WIDTHS, facts.n_features), facts),) * 3}
-        # Large steps blur what is sharp, noise on units too.
-        is_sharp = facts.least_noise < _DETERMINED
-        second = make(0.0, rate=_RATE_OF_SHARP, **layers) if is_sharp else make(0.1, rate=4e-3, **layers)
-        return [make(0.0, rate=4e-3, **layers), second]
+        if facts.least_noise < _DETERMINED:  # large steps blur what is sharp, noise on units too
+            return [start(0.0, _RATE_OF_SHARP, is_sharp=True, **layers), make(0.0, 4e-3, **layers)]
+        return [start(0.0, 4e-3, **layers), start(0.1, 4e-3, **layers)]
+    if facts.can_have_copula:
+        return [start(0.5, 4e-3, 3.0), start(0.3, 4e-3, 1.0), make(0.3)]
     if _are_noisy_copies(facts):
         return [make(0.3, input_dropout=0.3), make(0.1, input_dropout=0.3)]
     return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
@@ -265,6 +272,12 @@ def _candidate(
     training |= {} if decay is None else {"weight_decay": decay}
     network = {"hidden": (width, width), "dropout": dropout, **_without_direct(facts), **model}
     return Candidate(", ".join(filter(None, about)), network, training, is_tree, is_copula, is_sharp)
+
+
+def _copula_of(facts: Facts) -> dict[str, Any]:
+    """Return what makes a model of many orderings start as the copula of each, where it can."""
+    can = facts.can_have_copula and _can_be_copula(facts)
+    return {"is_copula": True, "copula": True} if can else {}
 
 
 def _can_be_copula(facts: Facts) -> bool:

@@ -10,7 +10,7 @@ one width hold that exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -21,39 +21,45 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from made.model import MADE
+from made.network.copula import LEAST_NOISE, MOST_CLASSES, features_of, logits_within
+from made.tuning.copula_of_rows import fit_copula
+from made.tuning.moments import (
+    FEW_ATOMS,
+    SHARES,
+    Correlate,
+    Floats,
+    Ints,
+    as_correlation,
+    classes_without_inside,
+    deviations_of,
+    evenly,
+    is_frequent,
+    regression,
+    sample_correlation,
+    shrunk_correlation,
+    shrunk_means,
+    smoothed_shares,
+    sums_of,
+)
 from made.tuning.parent_table import Parent, best_table, parents_of
 from made.variables.discrete import Bernoulli, Discrete
 from made.variables.normal_mixture import N_COMPONENTS, log_ratio, outputs_of
-from made.variables.numeric import INSIDE, N_BUMPS, Numeric
+from made.variables.numeric import INSIDE, Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
-__all__ = ["build_as_copula", "can_be_copula", "least_noise", "shrunk_correlation"]
+__all__ = ["build_as_copula", "can_be_copula", "least_noise"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-# A column that the others determine is given this much noise all the same.
-_LEAST_NOISE = 1e-3
-# More features than this take too long; and of how many classes there are rows enough for a discriminant,
-# and for a table.
-_MOST_FEATURES, _MOST_CLASSES, _MOST_IN_TABLE = 1_000, 50, 500
-# Of the variance of features, what is left within classes at least.
-_LEAST_WITHIN = 0.05
-# How much of the logits of a discriminant, and of a table, is taken, and from how many rows that is found.
-_SHARES, _ROWS_OF_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0), 5_000
-# A feature that hardly any row has, say of a class that occurs twice, has a slope that is mostly noise: a row
-# that has it would cost thousands of nats. Its deviation is at least this, or that of _FEWEST_ROWS rows.
-_LEAST_DEVIATION, _FEWEST_ROWS = 0.1, 30
-# What is added to the variances of standardized features, so that a matrix of copies has an inverse.
-_RIDGE = 1e-8
+# More features than this take too long; and of how many classes there are rows enough for a table.
+_MOST_FEATURES, _MOST_IN_TABLE = 1_000, 500
+# How many rows say how much of a discriminant and of a table is taken, in parts that are predicted from the
+# others.
+_ROWS_OF_SHARES, _PARTS = 5_000, 4
 # The most rows times spikes inside a body whose ratios are found: 40 MB for each intermediate.
 _MOST_RATIOS = 2**20
 # Of a column's noise: the most rows that it is found with, and the fewest for each column.
 _MOST_ROWS, _ROWS_PER_COLUMN = 20_000, 10
-# A share of atoms above which a body has a regression of its own rows.
-_FEW_ATOMS = 0.01
 
 
 def can_be_copula(schema: Schema) -> bool:
@@ -76,7 +82,7 @@ def least_noise(row_type: RowType, train: Rows) -> float:
     n, width = scores.shape
     if width < 2 or n < _ROWS_PER_COLUMN * width:
         return float("nan")
-    inverse = np.linalg.inv(_as_correlation(np.corrcoef(scores.T)))
+    inverse = np.linalg.inv(as_correlation(np.corrcoef(scores.T)))
     return float(1 / np.sqrt(np.diag(inverse).max()))
 
 
@@ -90,7 +96,7 @@ def build_as_copula(
     schema : Schema
         Of the rows, with the marginals of its columns.
     settings : mapping
-        The other arguments of `MADE`, with direct connections and one mask.
+        The other arguments of `MADE`, with direct connections, and one mask or ``copula=True``.
     train : Rows
         Training rows.
     seed : int
@@ -100,6 +106,9 @@ def build_as_copula(
     """
     model = MADE(schema, seed=seed, **settings)
     model.set_marginals(train)
+    if model.network.copula is not None:
+        fit_copula(model, train, is_sharp=is_sharp)
+        return model
     assert model.network.direct is not None
     train = model.scored(train)
     codes = train.codes.cpu().numpy().astype(np.int64)
@@ -112,7 +121,7 @@ def build_as_copula(
             n_before = int(np.searchsorted(before.ranks, ranks[variable]))
             parents = [own for own in may_be_parents if ranks[own.variable] < ranks[variable]]
             if isinstance(block, Numeric):
-                own, classes = codes[:, variable], _without_inside(model.variables, variable)
+                own, classes = codes[:, variable], classes_without_inside(model.variables, variable)
                 body = first + block.n_class_outputs
                 bias, weights = _set_body(model, before, n_before, classes[own] == 0, body)
                 if block.n_class_outputs:
@@ -125,42 +134,9 @@ def build_as_copula(
     return model
 
 
-def _without_inside(variables: RowType, variable: int) -> Ints:
-    """Return the class of each code of a number: that of the body, 0, for a spike inside it as well."""
-    assert variables.numbers is not None
-    scores = variables.numbers.spike_scores[variables.numbers.number_of(variable)]
-    own = np.arange(int(variables.n_values[variable]))
-    own[1 : 1 + len(scores)][np.abs(scores) < INSIDE] = 0
-    classes: Ints = np.unique(own, return_inverse=True)[1]
-    return classes
-
-
 def _has_own_logits(block: Discrete) -> bool:
     """Return whether there are rows enough for a logit of each class, and nothing changes it."""
     return block.output_map is None and block.n_values <= _MOST_IN_TABLE
-
-
-def shrunk_correlation(scores: Floats) -> Floats:
-    """Return the correlation matrix of standardized scores (n, B), shrunk towards independence.
-
-    By as much as Ledoit and Wolf (2004) say, so that few rows of many columns do.
-    """
-    from sklearn.covariance import ledoit_wolf
-
-    return _as_correlation(ledoit_wolf(scores, assume_centered=True)[0])
-
-
-def sample_correlation(scores: Floats) -> Floats:
-    """Return the correlation matrix of standardized scores (n, B) as it is."""
-    return _as_correlation(scores.T @ scores / len(scores))
-
-
-def _as_correlation(covariance: Floats) -> Floats:
-    """Return a covariance matrix as one of correlations that has an inverse."""
-    covariance = covariance + _RIDGE * np.eye(len(covariance))
-    deviation = np.sqrt(np.diag(covariance))
-    correlation: Floats = covariance / np.outer(deviation, deviation)
-    return correlation
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,45 +164,31 @@ class _Features:
     mean: Floats
     deviation: Floats
     factor: Floats
-    correlate: Callable[[Floats], Floats]
+    correlate: Correlate
 
     @staticmethod
-    def of(model: MADE, train: Rows, correlate: Callable[[Floats], Floats]) -> _Features:
+    def of(model: MADE, train: Rows, correlate: Correlate) -> _Features:
         """Return the features of training rows: of a number its normal score, and whether it is missing."""
         variables, context = model.variables, model.context
         table = variables.features(train.codes, train.scores).double().cpu().numpy()
         ranks = np.repeat(model.mask(0).ranks, variables.input_sizes)
-        is_used, is_score = _used_of(variables)
+        is_used, is_score = features_of(variables)
         if train.context is not None:
             beside = np.ones(context.n_features, dtype=bool)
-            own = (beside, beside) if context.variables is None else _used_of(context.variables)
+            own = (beside, beside) if context.variables is None else features_of(context.variables)
             table = np.hstack([train.context.double().cpu().numpy(), table])
             ranks = np.concatenate([np.zeros(context.n_features, dtype=ranks.dtype), ranks])
             is_used, is_score = np.concatenate([own[0], is_used]), np.concatenate([own[1], is_score])
-        least = min(_LEAST_DEVIATION, math.sqrt(_FEWEST_ROWS / len(table)))
-        is_used &= is_score | (table.std(axis=0) > least)
+        is_used &= is_score | is_frequent(table)
         if is_used.sum() > _MOST_FEATURES:
             is_used &= is_score
         inputs = np.flatnonzero(is_used)
         inputs = inputs[np.argsort(ranks[inputs], kind="stable")]
         values = table[:, inputs]
-        mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+        mean, deviation = values.mean(axis=0), deviations_of(values)
         values = (values - mean) / deviation
         factor = np.linalg.inv(np.linalg.cholesky(correlate(values)))
         return _Features(values, inputs, ranks[inputs], mean, deviation, factor, correlate)
-
-
-def _used_of(variables: RowType) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which features of variables are taken, where they vary, and which are normal scores."""
-    firsts = np.cumsum(variables.input_sizes) - variables.input_sizes
-    is_used = np.ones(variables.n_inputs, dtype=bool)
-    is_score = np.zeros(variables.n_inputs, dtype=bool)
-    for d, block in variables.columns():
-        if isinstance(block, Numeric):
-            is_score[firsts[d]] = True
-            # Its score says all of a spike; many columns of little say would shrink the others' part.
-            is_used[firsts[d] + 1 : firsts[d] + N_BUMPS + block.n_classes] = False
-    return is_used, is_score
 
 
 def _set_body(
@@ -237,15 +199,15 @@ def _set_body(
     Returns the biases of its outputs, (3 K,), and the weights of the positions, (n_before,).
     """
     place = n_before  # its score is the first of its own features
-    if is_body.mean() > 1 - _FEW_ATOMS or is_body.sum() < 2:
+    if is_body.mean() > 1 - FEW_ATOMS or is_body.sum() < 2:
         slopes = -before.factor[place, :n_before] / before.factor[place, place]
         shift, noise = 0.0, 1 / before.factor[place, place]
     else:
-        slopes, shift, noise = _regression(before.values[is_body, : place + 1], before.correlate)
+        slopes, shift, noise = regression(before.values[is_body, : place + 1], before.correlate)
     scale = before.deviation[place]
     weights = scale * slopes / before.deviation[:n_before]
     mean = before.mean[place] + scale * shift - weights @ before.mean[:n_before]
-    bias = outputs_of(float(mean), max(float(scale * noise), _LEAST_NOISE))
+    bias = outputs_of(float(mean), max(float(scale * noise), LEAST_NOISE))
     own = torch.arange(first, first + len(bias))
     model.network.biases[-1][own] = bias.to(model.network.biases[-1])
     _connect(model, before, own[N_COMPONENTS : 2 * N_COMPONENTS], np.tile(weights, (N_COMPONENTS, 1)))
@@ -264,7 +226,7 @@ def _keep_shares(
     inside, n_before = np.flatnonzero(np.abs(scores) < INSIDE), len(weights)
     if not len(inside):
         return
-    some = _some_of(len(before.values))
+    some = evenly(len(before.values), _ROWS_OF_SHARES)
     some = some[:: 1 + len(some) * len(inside) // _MOST_RATIOS]
     x = before.values[some, :n_before] * before.deviation[:n_before] + before.mean[:n_before]
     body = bias.repeat(len(some), 1)
@@ -272,19 +234,6 @@ def _keep_shares(
     added = log_ratio(body[:, None], torch.from_numpy(scores[inside]), None).double()
     mean = torch.logsumexp(added, dim=0) - math.log(len(body))
     model.network.biases[-1][torch.from_numpy(first + 1 + inside)] -= mean.to(model.network.biases[-1])
-
-
-def _some_of(n: int) -> Ints:
-    """Return some of n rows, evenly spread: enough for a share or a mean."""
-    return np.linspace(0, n - 1, min(n, _ROWS_OF_SHARES)).astype(np.int64)
-
-
-def _regression(values: Floats, correlate: Callable[[Floats], Floats]) -> tuple[Floats, float, float]:
-    """Return slopes, intercept and noise of the last of these columns (n, p + 1), given the others."""
-    mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
-    factor = np.linalg.inv(np.linalg.cholesky(correlate((values - mean) / deviation)))
-    slopes = -factor[-1, :-1] / factor[-1, -1] * deviation[-1] / deviation[:-1]
-    return slopes, float(mean[-1] - slopes @ mean[:-1]), float(deviation[-1] / factor[-1, -1])
 
 
 def _set_classes(
@@ -310,15 +259,15 @@ def _set_classes(
     each /= np.bincount(classes, each)[classes]
     codes, n_classes = classes[codes], int(classes.max()) + 1
     x, factor = before.values[known, :n_before], before.factor[:n_before, :n_before]
-    weights, offsets = np.zeros((n_classes, n_before)), np.zeros(n_classes)
-    if n_classes <= _MOST_CLASSES:
-        weights, offsets = _discriminant(x, factor, codes, n_classes)
+    some = evenly(len(codes), _ROWS_OF_SHARES)
+    weights, offsets, evidence = np.zeros((n_classes, n_before)), np.zeros(n_classes), np.zeros(1)
+    if n_classes <= MOST_CLASSES:
+        weights, offsets, evidence = _discriminant(x, factor, codes, n_classes, some)
     parents = parents if known.all() else [own.of(known) for own in parents]
     table = best_table(parents, codes, n_classes)
-    log_shares = np.log(_smoothed_shares(codes, n_classes))
-    some = _some_of(len(codes))
+    log_shares = np.log(smoothed_shares(np.bincount(codes, minlength=n_classes)))
     by_table = np.zeros_like(log_shares) if table is None else table.evidence(some)
-    of_table, taken = _best_shares(log_shares, by_table, x[some] @ weights.T + offsets, codes[some])
+    of_table, taken = _best_shares(log_shares, by_table, evidence, codes[some])
 
     def of_outputs(of_classes: Floats) -> Floats:
         """Return weights or biases of classes, (K, ...), as those of logits."""
@@ -338,29 +287,29 @@ def _set_classes(
     model.network.biases[-1][own] = torch.from_numpy(biases).to(model.network.biases[-1])
 
 
-def _discriminant(x: Floats, factor: Floats, codes: Ints, n_classes: int) -> tuple[Floats, Floats]:
-    """Return weights (K, p) and offsets (K,) of a linear discriminant of features x, (n, p) (Fisher 1936)."""
-    n_before = x.shape[1]
-    counts = np.bincount(codes, minlength=n_classes).astype(np.float64)
-    sums = np.zeros((n_classes, n_before))
-    np.add.at(sums, codes, x)
-    means = sums / np.maximum(counts, 1)[:, None]
-    # Of few rows a mean is mostly noise: shrunk to that of all rows, as James and Stein (1961) do.
-    squares = counts * (means**2).sum(axis=1)
-    means *= np.maximum(1 - n_before / np.maximum(squares, 1e-300), 0)[:, None]
-    # The covariance within classes is that of all rows less that of the means: by Woodbury's identity.
-    whitened = means @ factor.T  # its rows' products are those under the inverse covariance
-    between = np.sqrt(_smoothed_shares(codes, n_classes))[:, None] * whitened
-    values, vectors = np.linalg.eigh(np.eye(n_classes) - between @ between.T)
-    inverse = vectors / np.maximum(values, _LEAST_WITHIN) @ vectors.T
-    inner = whitened + whitened @ between.T @ inverse @ between
-    weights = inner @ factor
-    return weights, -(weights * means).sum(axis=1) / 2
+def _discriminant(
+    x: Floats, factor: Floats, codes: Ints, n_classes: int, some: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """Return weights (K, p) and offsets (K,) of a linear discriminant of features x, (n, p) (Fisher 1936).
 
+    And what it says of some rows, each of them by a discriminant of other rows.
+    """
+    parts = np.arange(len(codes)) % _PARTS
+    sums = sums_of(x, codes * _PARTS + parts, n_classes * _PARTS).reshape(n_classes, _PARTS, -1)
+    counts = np.bincount(codes * _PARTS + parts, minlength=n_classes * _PARTS).reshape(n_classes, _PARTS)
 
-def _smoothed_shares(codes: Ints, n_classes: int) -> Floats:
-    shares: Floats = (np.bincount(codes, minlength=n_classes) + 1) / (len(codes) + n_classes)
-    return shares
+    def of(sums: Floats, counts: Ints) -> tuple[Floats, Floats]:
+        means, shares = shrunk_means(sums, counts), smoothed_shares(counts)
+        within = logits_within(torch.from_numpy(means @ factor.T), torch.from_numpy(shares)).numpy()
+        weights: Floats = within @ factor
+        return weights, -(weights * means).sum(axis=1) / 2
+
+    every, evidence = (sums.sum(axis=1), counts.sum(axis=1)), np.zeros((len(some), n_classes))
+    for part in range(_PARTS):
+        own = parts[some] == part
+        weights, offsets = of(every[0] - sums[:, part], every[1] - counts[:, part])
+        evidence[own] = x[some[own]] @ weights.T + offsets
+    return *of(*every), evidence
 
 
 def _best_shares(marginal: Floats, table: Floats, evidence: Floats, codes: Ints) -> tuple[float, float]:
@@ -374,7 +323,7 @@ def _best_shares(marginal: Floats, table: Floats, evidence: Floats, codes: Ints)
         logits = marginal + shares[0] * table + shares[1] * evidence
         return float((logsumexp(logits, axis=1) - logits[rows, codes]).mean())
 
-    of_table, taken = (_SHARES if own.any() else (0.0,) for own in (table, evidence))
+    of_table, taken = (SHARES if own.any() else (0.0,) for own in (table, evidence))
     return min(product(of_table, taken), key=loss)
 
 

@@ -226,4 +226,6 @@ def build_model(
         return build_as_tree(schema, settings, tree(), seed)
     if recipe.is_copula and train is not None and not by_hand and can_be_copula(schema):
         return build_as_copula(schema, settings, train, seed, is_sharp=recipe.is_sharp)
+    if "copula" not in given:
+        settings.pop("copula", None)  # of no rows
     return MADE(schema, seed=seed, **settings)

@@ -9,9 +9,11 @@ bounds what a value that nobody foresaw can cost: log(1 / eps) beyond its margin
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from made.variables.normal_score import log_cell, log_phi
@@ -54,19 +56,25 @@ _STEPS = 10
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
 
-def outputs_of(mean: float = 0.0, deviation: float = 1.0) -> Tensor:
-    """Return the outputs (3 K,) that stand for one normal distribution: by default, for the marginal.
+def outputs_of(mean: float | Tensor = 0.0, deviation: float | Tensor = 1.0) -> Tensor:
+    """Return the outputs (..., 3 K) that stand for normal distributions: by default, for the marginal.
 
     The components stand apart, so that they can learn different things, and are narrow enough for their
     mixture to be that normal: its Gauss-Hermite quadrature matches 2 K - 1 moments, which leaves a divergence
     of 3e-9 nats.
     """
+    own, scale = (torch.as_tensor(part, dtype=torch.float64).unsqueeze(-1) for part in (mean, deviation))
+    nodes, weights = (torch.from_numpy(part).to(own.device) for part in _quadrature())
+    width = scale * math.sqrt(1 - _SPREAD**2)
+    share = ((width - NARROWEST) / (WIDEST - NARROWEST)).clamp(1e-6, 1 - 1e-6)
+    parts = (weights / weights.sum()).log(), own + scale * _SPREAD * nodes, share.logit() + math.log(2)
+    return torch.cat([part.expand_as(parts[1]) for part in parts], dim=-1).float()
+
+
+@cache
+def _quadrature() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     nodes, weights = np.polynomial.hermite_e.hermegauss(N_COMPONENTS)
-    positions = mean + deviation * _SPREAD * nodes
-    width = deviation * math.sqrt(1 - _SPREAD**2)
-    share = min(max((width - NARROWEST) / (WIDEST - NARROWEST), 1e-6), 1 - 1e-6)
-    sharpness = np.full(N_COMPONENTS, math.log(share / (1 - share)) + math.log(2))
-    return torch.from_numpy(np.concatenate([np.log(weights / weights.sum()), positions, sharpness])).float()
+    return nodes, weights
 
 
 def mixture_of(outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -246,7 +246,12 @@ def _matrices(network: Network, mask: Mask, variables: RowType) -> _Matrices:
     else:
         layers = [first, *masked[1:]]
     if network.direct is not None:
-        own = _with_unseen(_array(network.direct) * mask.direct, variables)
+        of_mask = _array(network.direct) * mask.direct
+        linear = network.linear_under(mask.ranks)
+        if linear is not None:
+            of_mask += _array(linear.weight)
+            biases[-1] = biases[-1] + _array(linear.bias)
+        own = _with_unseen(of_mask, variables)
         direct = direct + own if direct.shape[1] else own
     return _Matrices(layers, direct, context_first, context_outputs, biases)
 
