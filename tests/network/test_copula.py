@@ -214,7 +214,7 @@ def test_a_fit_goes_on_from_it():
         (made.Numeric(2), {"direct": False}),
         (made.Numeric(2), {"context": 1}),
         (made.Bernoulli(2), {}),
-        (made.Numeric(300), {}),
+        (made.Numeric(600), {}),
     ],
 )
 def test_a_model_that_cannot_have_one_says_so(variables, settings):

@@ -98,7 +98,7 @@ def test_numbers_that_determine_each_other_are_known_in_any_ordering():
 @pytest.mark.parametrize("noise", [0.01, 0.9])
 def test_a_model_for_questions_starts_from_it_where_it_can(n_rows, noise):
     own = {"n_rows": n_rows, "n_numbers": 5, "least_noise": noise, "for_questions": True}
-    first = candidates(Facts(**own, can_have_copula=True))[0]
+    first = candidates(Facts(**own, n_copula=50))[0]
     assert first.is_copula
     assert first.model["copula"]
     assert first.is_sharp == (n_rows > 10_000 and noise < 0.3)

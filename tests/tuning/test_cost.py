@@ -41,3 +41,11 @@ def test_units_that_see_a_neighbourhood_are_cheap():
     image = candidates(facts)[0]
     dense = replace(image, model={name: own for name, own in image.model.items() if name != "field"})
     assert seconds_of(image, facts) < 0.6 * seconds_of(dense, facts)
+
+
+def test_the_copula_of_every_ordering_takes_its_time():
+    facts = Facts(5_000, 500, n_numbers=5, n_copula=400, for_questions=True)
+    candidate = candidates(facts)[0]
+    assert seconds_of(candidate, facts) > 2 * seconds_of(candidate, replace(facts, n_copula=40))
+    cycled = replace(candidate, model={**candidate.model, "orderings": 4})
+    assert seconds_of(cycled, facts) == seconds_of(cycled, replace(facts, n_copula=40))

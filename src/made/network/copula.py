@@ -37,9 +37,9 @@ __all__ = [
     "MOST_CLASSES",
     "Copula",
     "Linear",
-    "can_have_copula",
     "features_of",
     "logits_within",
+    "n_copula_features",
 ]
 
 #: A body that others determine is given this much noise all the same, in normal scores.
@@ -47,7 +47,7 @@ LEAST_NOISE = 1e-3
 #: Of how many classes there are rows enough for a discriminant.
 MOST_CLASSES = 50
 # More features than this take too long: there is a factor for every ordering.
-_MOST_FEATURES = 256
+_MOST_FEATURES = 512
 # Of the variance of features, what is left within classes at least.
 _LEAST_WITHIN = 0.05
 
@@ -141,7 +141,7 @@ class Copula(nn.Module):
 
     def __init__(self, variables: RowType) -> None:
         super().__init__()
-        if not can_have_copula(variables):
+        if not n_copula_features(variables):
             raise InputError(
                 f"copula takes variables with numbers among them, {_MOST_FEATURES} at most: leave copula out"
             )
@@ -233,9 +233,10 @@ def _targets_of(variables: RowType) -> tuple[list[_Body], list[_Classes], list[i
     return bodies, groups, of_target
 
 
-def can_have_copula(variables: RowType) -> bool:
-    """Return whether there are numbers, and few enough for a factor of every ordering."""
-    return variables.numbers is not None and bool(_taken(variables).sum() <= _MOST_FEATURES)
+def n_copula_features(variables: RowType) -> int:
+    """Return M; 0 where there are no numbers, or too many for a factor of every ordering."""
+    n_features = 0 if variables.numbers is None else int(_taken(variables).sum())
+    return n_features if n_features <= _MOST_FEATURES else 0
 
 
 def _taken(variables: RowType) -> NDArray[np.bool_]:

@@ -182,7 +182,7 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
         if facts.least_noise < _DETERMINED:  # large steps blur what is sharp, noise on units too
             return [start(0.0, _RATE_OF_SHARP, is_sharp=True, **layers), make(0.0, 4e-3, **layers)]
         return [start(0.0, 4e-3, **layers), start(0.1, 4e-3, **layers)]
-    if facts.can_have_copula:
+    if _copula_of(facts):
         return [start(0.5, 4e-3, 3.0), start(0.3, 4e-3, 1.0), make(0.3)]
     if _are_noisy_copies(facts):
         return [make(0.3, input_dropout=0.3), make(0.1, input_dropout=0.3)]
@@ -276,7 +276,7 @@ def _candidate(
 
 def _copula_of(facts: Facts) -> dict[str, Any]:
     """Return what makes a model of many orderings start as the copula of each, where it can."""
-    can = facts.can_have_copula and _can_be_copula(facts)
+    can = facts.n_copula > 0 and _can_be_copula(facts)
     return {"is_copula": True, "copula": True} if can else {}
 
 

@@ -20,6 +20,8 @@ __all__ = ["bytes_of", "seconds_of"]
 # Seconds of a step: what torch takes to call its operations, and for each block; then a multiplication and
 # addition, a weight (optimizer, average, mask), an activation (activation function, dropout).
 _STEP, _BLOCK, _PRODUCT, _WEIGHT, _UNIT = 2e-3, 3e-4, 2.5e-11, 6e-9, 1.2e-8
+# Of the copula of an ordering: at least, and for each product of its factor.
+_COPULA, _COPULA_PRODUCT = 2e-3, 1e-9
 # Of a validation: for each mask and block, and an output of a row beside its products.
 _MASK, _MASK_OF_BLOCK, _OUTPUT = 1e-3, 1e-4, 2e-8
 _FLOAT = 4
@@ -43,6 +45,8 @@ def seconds_of(candidate: Candidate, facts: Facts) -> float:
     step = _STEP + _BLOCK * facts.n_blocks
     step += 3 * _PRODUCT * in_use * batch + _WEIGHT * in_use + _UNIT * n_units
     orderings = candidate.model.get("orderings", 1)
+    if orderings == FRESH and candidate.model.get("copula"):
+        step += _COPULA + _COPULA_PRODUCT * facts.n_copula**3
     n_masks = (
         TrainingSettings.valid_masks if orderings == FRESH else min(orderings, TrainingSettings.valid_masks)
     )

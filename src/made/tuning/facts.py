@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from made.baselines import ChowLiuTree, ProductOfMarginals
-from made.network.copula import can_have_copula
+from made.network.copula import n_copula_features
 from made.tuning.chow_liu_init import can_be_tree
 from made.tuning.copula_init import can_be_copula, least_noise
 from made.variables.rows import Rows
@@ -52,8 +52,8 @@ class Facts:
         Shape of the images that the rows are, if they are.
     for_questions : bool
         Whether a model is wanted that answers in any ordering.
-    can_have_copula : bool
-        Whether a model of several orderings can start as the copula of each.
+    n_copula : int
+        Features that a copula of any ordering has; 0 where a model of several cannot start as one.
     """
 
     n_rows: int
@@ -67,7 +67,7 @@ class Facts:
     least_noise: float = math.nan
     image: tuple[int, int] | None = None
     for_questions: bool = False
-    can_have_copula: bool = False
+    n_copula: int = 0
 
     @property
     def can_be_tree(self) -> bool:
@@ -129,5 +129,5 @@ class Facts:
             tree_gain=round(gain, 6),
             image=image,
             for_questions=for_questions,
-            can_have_copula=can_have_copula(row_type) and not schema.context,
+            n_copula=0 if schema.context else n_copula_features(row_type),
         )
