@@ -200,6 +200,30 @@ def test_what_is_kept_of_masks_follows_it():
     assert not again.equal(drawn.nan_to_num())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_of_another_precision_a_model_scores_the_same(dtype):
+    model, rows = fitted()
+    before = model.log_prob(rows)
+    model.double().to(dtype)
+    assert model.log_prob(rows).numpy() == pytest.approx(before.numpy(), abs=1e-4)
+    assert model.network.copula.covariance.dtype == torch.float64
+
+
+def test_torch_follows_it():
+    model, rows = fitted()
+    complete = torch.from_numpy(rows[~np.isnan(rows).any(axis=1)][:8])
+    expected = model.log_prob(complete)
+    parameters = {name: own.detach() for name, own in model.named_parameters()}
+
+    def log_prob(own, row):
+        return torch.func.functional_call(model, own, (row[None],))[0]
+
+    found = torch.func.vmap(log_prob, in_dims=(None, 0))(parameters, complete)
+    assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+    exported = torch.export.export(model, (complete,)).module()
+    assert exported(complete).detach().numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+
+
 def test_a_fit_goes_on_from_it():
     model, rows = fitted()
     before = model.log_prob(rows).mean()

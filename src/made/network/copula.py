@@ -15,7 +15,7 @@ all S_<: one factor has the copula of an ordering, and none is stored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -160,6 +160,16 @@ class Copula(nn.Module):
         self.register_buffer("targets", torch.zeros(n_targets, n_features, dtype=torch.float64))
         self.register_buffer("levels", torch.zeros(n_targets, dtype=torch.float64))
         self.register_buffer("spreads", torch.ones(n_targets, dtype=torch.float64))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Copula:
+        """Follow a model to its device, and stay in float64: what others determine needs the digits."""
+        before = dict(self.named_buffers())
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, own in before.items():
+            now = getattr(self, name)
+            if now.dtype != own.dtype:
+                setattr(self, name, own.to(now.device))
+        return self
 
     def under(self, ranks: IntArray) -> Linear:
         """Return what the features before each variable say of it, under an ordering.

@@ -60,7 +60,7 @@ class Masked:
         """Multiply with the masked weight."""
         own = weight * self.masks[place]
         if place == DIRECT and self.linear is not None:
-            return dense(place, x, own + self.linear.weight, self.linear.bias)
+            return dense(place, x, own + self.linear.weight, self.linear.bias.to(own.dtype))
         return dense(place, x, own, bias)
 
     @property
