@@ -19,7 +19,6 @@ from made.tuning.moments import (
     FEW_ATOMS,
     SHARES,
     Correlate,
-    Floats,
     Ints,
     classes_without_inside,
     deviations_of,
@@ -39,7 +38,7 @@ from made.variables.rows import Rows
 __all__ = ["fit_copula"]
 
 # The most rows that a copula is of, and the fewest from which something follows.
-_MOST_ROWS, _FEWEST = 50_000, 30
+_MOST_ROWS, _FEWEST = 20_000, 30
 # The parts of the rows that are predicted, how many rows of each, and under how many orderings.
 _N_PARTS, _ROWS_OF_PART, _N_ORDERINGS = 4, 1_000, 3
 
@@ -91,25 +90,26 @@ def _losses(model: MADE, copula: Copula, rows: Rows) -> Tensor:
     return losses
 
 
-class _Body(NamedTuple):
-    """Which rows (n,) have a body, the feature that is its score, and which (M,) are of other variables."""
-
-    has: NDArray[np.bool_]
-    feature: int
-    others: NDArray[np.bool_]
-
-
 class _Target(NamedTuple):
-    """What is regressed of a body: (n,) standardized values where its feature is not, and their moments.
+    """The score of a body among standardized features, as what is to follow from those of other variables.
 
-    `noise` is the variance that values which are filled in lack.
+    Attributes
+    ----------
+    feature, column : int
+        Which feature it is, and the column that its correlations are of.
+    mean, deviation, variance : float
+        Of the score, in standard deviations of the feature: of what is regressed, and with the noise that
+        values which are filled in lack.
+    is_followed : bool
+        Whether there are rows enough to say anything.
     """
 
-    values: Floats | None
-    mean: float
-    deviation: float
-    noise: float
-    is_followed: bool
+    feature: int
+    column: int
+    mean: float = 0.0
+    deviation: float = 1.0
+    variance: float = 1.0
+    is_followed: bool = True
 
 
 class _Fitting:
@@ -130,62 +130,63 @@ class _Fitting:
     def __init__(self, variables: RowType, copula: Copula, rows: Rows, correlate: Correlate) -> None:
         self.copula, self.correlate = copula, correlate
         codes = rows.codes.numpy().astype(np.int64)
-        self.features = variables.features(rows.codes, rows.scores).double().numpy()[:, copula.inputs]
+        features = variables.features(rows.codes, rows.scores).double().numpy()[:, copula.inputs]
+        self.mean, self.deviations = features.mean(axis=0), deviations_of(features)
         owners = np.repeat(np.arange(variables.n_variables), variables.input_sizes)[copula.inputs]
-        self.bodies = [
-            _Body(codes[:, d] == 0, int(np.searchsorted(owners, d)), owners != d)
-            for d in (own.variable for own in copula.bodies)
-        ]
+        scores = {own.variable: int(np.searchsorted(owners, own.variable)) for own in copula.bodies}
+        is_taken = is_frequent(features)
+        is_taken[list(scores.values())] = True
+        self.columns = np.where(is_taken, (features - self.mean) / self.deviations, 0.0)
+        self.bodies = [self._target(codes[:, d] == 0, score, owners != d) for d, score in scores.items()]
         #: Of each group of classes: the codes of the rows, and the class that each code counts as.
         self.classes = [
             (codes[:, own.variable], _classes_of(variables, own.variable)) for own in copula.groups
         ]
 
+    def _target(self, is_body: NDArray[np.bool_], feature: int, others: NDArray[np.bool_]) -> _Target:
+        """Return what the score of a body is, where rows have the body, and what others say it would be."""
+        score = self.columns[:, feature]
+        if is_body.mean() > 1 - FEW_ATOMS:
+            return _Target(feature, feature, is_followed=bool(score.any()))
+        if is_body.sum() < _FEWEST:
+            return _Target(feature, feature, is_followed=False)
+        beside = self.columns[:, : len(others)][:, others]
+        slopes, shift, noise = regression(np.column_stack([beside, score])[is_body], self.correlate)
+        own = np.where(is_body, score, beside @ slopes + shift)
+        mean, deviation = float(own.mean()), max(float(own.std()), 1e-3)
+        self.columns = np.column_stack([self.columns, (own - mean) / deviation])
+        variance = deviation**2 + float((~is_body).mean()) * noise**2
+        return _Target(feature, self.columns.shape[1] - 1, mean, deviation, variance)
+
     def set(self, chosen: NDArray[np.bool_]) -> None:
         """Set the copula to that of the chosen rows."""
-        features, copula = self.features[chosen], self.copula
-        mean, deviations, is_taken = features.mean(axis=0), deviations_of(features), is_frequent(features)
-        is_taken[[body.feature for body in self.bodies]] = True
-        values = np.where(is_taken, (features - mean) / deviations, 0.0)
-        found = [self._body(values, chosen, body) for body in self.bodies]
-        beside = [own.values for own in found if own.values is not None]
-        correlation = self.correlate(np.column_stack([values, *beside]))
-        n_features, n_beside = len(mean), 0
+        copula, columns, n_features = self.copula, self.columns[chosen], len(self.mean)
+        # Standardized again: what is singular, such as the features of classes, is so to the last digit.
+        shift, scale = columns.mean(axis=0), deviations_of(columns)
+        columns = (columns - shift) / scale
+        mean = self.mean + self.deviations * shift[:n_features]
+        deviations = self.deviations * scale[:n_features]
+        correlation = self.correlate(columns)
         targets, levels, spreads = (own.numpy() for own in (copula.targets, copula.levels, copula.spreads))
-        for place, body, own in zip(copula.bodies, self.bodies, found, strict=True):
-            scale, row = deviations[body.feature], body.feature
-            if own.values is not None:
-                row, n_beside = n_features + n_beside, n_beside + 1
-            targets[place.target] = own.deviation * scale * correlation[row, :n_features] * deviations
-            levels[place.target] = mean[body.feature] + scale * own.mean
-            spreads[place.target] = scale**2 * (own.deviation**2 + own.noise)
-            if not own.is_followed:
-                targets[place.target], levels[place.target], spreads[place.target] = 0.0, 0.0, 1.0
+        for place, own in zip(copula.bodies, self.bodies, strict=True):
+            if own.is_followed:
+                unit = self.deviations[own.feature]
+                targets[place.target] = (
+                    correlation[own.column, :n_features] * deviations * unit * own.deviation
+                )
+                levels[place.target] = self.mean[own.feature] + unit * own.mean
+                spreads[place.target] = unit**2 * own.variance
         for group, (codes, classes) in zip(copula.groups, self.classes, strict=True):
             is_class = chosen & (codes < len(classes))
             own_codes, n_classes = codes[is_class], int(classes.max()) + 1
             counts = np.bincount(own_codes, minlength=len(classes)).astype(np.float64)
-            sums = sums_of(values[is_class[chosen]], classes[own_codes], n_classes)
+            sums = sums_of(columns[is_class[chosen], :n_features], classes[own_codes], n_classes)
             means = shrunk_means(sums, np.bincount(classes, counts))
             targets[group.targets] = means[classes] * deviations
             levels[group.targets] = smoothed_shares(counts)
         copula.mean.copy_(torch.from_numpy(mean))
         covariance = correlation[:n_features, :n_features] * np.outer(deviations, deviations)
         copula.covariance.copy_(torch.from_numpy(covariance))
-
-    def _body(self, values: Floats, chosen: NDArray[np.bool_], body: _Body) -> _Target:
-        """Return what is to follow from other features: its score; elsewhere what these say it would be."""
-        is_body, score = body.has[chosen], values[:, body.feature]
-        if is_body.mean() > 1 - FEW_ATOMS:
-            return _Target(None, 0.0, 1.0, 0.0, is_followed=bool(score.any()))
-        if is_body.sum() < _FEWEST:
-            return _Target(None, 0.0, 1.0, 0.0, is_followed=False)
-        others = values[:, body.others]
-        slopes, shift, noise = regression(np.column_stack([others, score])[is_body], self.correlate)
-        own = np.where(is_body, score, others @ slopes + shift)
-        mean, deviation = float(own.mean()), max(float(own.std()), 1e-3)
-        scatter = float((~is_body).mean()) * noise**2
-        return _Target((own - mean) / deviation, mean, deviation, scatter, is_followed=True)
 
 
 def _classes_of(variables: RowType, variable: int) -> Ints:
