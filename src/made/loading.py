@@ -13,6 +13,7 @@ from made.base import BaseModel
 from made.mixture import Mixture
 from made.model import MADE
 from made.model_files import check_model, check_numbers
+from made.network.copula import Copula
 from made.support.devices import find_device
 from made.support.errors import InputError, fault_of
 from made.support.files import read_tensors
@@ -68,6 +69,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> MADE | Autoenc
             check_numbers(tensors)
             model = MODEL_KINDS[kind].from_settings(settings)
         model.load_state_dict(tensors)
+        for part in model.modules():
+            if isinstance(part, Copula):
+                part.check()
     # A stranger's settings may be anything at all: whatever they make fail, it is the file that is wrong.
     except Exception as error:
         raise InputError(

@@ -14,17 +14,20 @@ import torch
 from torch import Tensor
 
 from made.masks.mask_set import FRESH
+from made.network.copula import shapes_of
 from made.support.errors import InputError
 from made.variables.class_groups import ClassGroups, default_coding
 from made.variables.column import NUMBER
 from made.variables.column_settings import MOST_CLASSES
 from made.variables.row_type import VARIABLE_KINDS, RowType
+from made.variables.schema import Schema
 
 __all__ = ["check_model", "check_numbers"]
 
 # Types that weights may have: they are read as float32.
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _MOST_MASKS = 10**7
+_COPULA = "network.copula."
 # Each hash of a class takes eight bytes, and none of the file.
 _MOST_HASHES = 16
 # Numbers in tables of features of classes and in maps that smooth them, and how many for a byte of the file.
@@ -110,8 +113,17 @@ def _check_network(settings: Mapping[str, Any], shapes: Shapes, budget: int) -> 
         expected["network.direct"] = (n_outputs, n_inputs)
     if n_context:
         expected["network.context"] = (n_outputs, n_context)
-    if settings.get("copula"):  # of numbers and classes, which are known when the model is built
-        shapes = {name: shape for name, shape in shapes.items() if not name.startswith("network.copula.")}
+    of_copula = {name for name in shapes if settings.get("copula") and name.startswith(_COPULA)}
+    _compare(expected, {name: shape for name, shape in shapes.items() if name not in of_copula})
+    if settings.get("copula"):  # its columns may be built now: they are of the size of the other tensors
+        found = shapes_of(Schema.from_dict(settings["schema"]).row_type)
+        own = {_COPULA + name: shape for name, shape in found.items()}
+        _compare(own, {name: shapes[name] for name in of_copula})
+    _check_masks(settings)
+
+
+def _compare(expected: Shapes, shapes: Shapes) -> None:
+    """Raise an `InputError` for the first tensor that is not as expected."""
     for name in sorted(expected.keys() | shapes.keys()):
         own, wanted = shapes.get(name), expected.get(name)
         if own != wanted:
@@ -119,7 +131,6 @@ def _check_network(settings: Mapping[str, Any], shapes: Shapes, budget: int) -> 
                 f"its settings want {name} of shape {wanted}, and the file has "
                 f"{'none' if own is None else own}"
             )
-    _check_masks(settings)
 
 
 def _check_masks(settings: Mapping[str, Any]) -> None:

@@ -251,5 +251,13 @@ def test_a_file_whose_copula_is_of_another_size_is_refused(tmp_path):
     model, _ = fitted()
     model.network.copula.register_buffer("covariance", torch.eye(3, dtype=torch.float64))
     model.save(tmp_path / "model.safetensors")
-    with pytest.raises(InputError, match="does not describe a model"):
+    with pytest.raises(InputError, match=r"network\.copula\.covariance of shape"):
+        made.load(tmp_path / "model.safetensors")
+
+
+def test_a_file_whose_covariances_are_none_is_refused(tmp_path):
+    model, _ = fitted()
+    model.network.copula.covariance[0, 1] = model.network.copula.covariance[1, 0] = 9.0
+    model.save(tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="not positive definite"):
         made.load(tmp_path / "model.safetensors")

@@ -40,6 +40,7 @@ __all__ = [
     "features_of",
     "logits_within",
     "n_copula_features",
+    "shapes_of",
 ]
 
 #: A body that others determine is given this much noise all the same, in normal scores.
@@ -154,12 +155,10 @@ class Copula(nn.Module):
         self._bodies = torch.tensor([(own.target, own.first_output) for own in self.bodies]).T
         self._classes = torch.tensor([pair for own in self.groups for pair in own.outputs]).reshape(-1, 3).T
         self._by_size = _by_size([own.of_targets for own in self.groups], len(of_target))
-        n_targets, n_features = len(of_target), len(self.inputs)
-        self.register_buffer("mean", torch.zeros(n_features, dtype=torch.float64))
-        self.register_buffer("covariance", torch.eye(n_features, dtype=torch.float64))
-        self.register_buffer("targets", torch.zeros(n_targets, n_features, dtype=torch.float64))
-        self.register_buffer("levels", torch.zeros(n_targets, dtype=torch.float64))
-        self.register_buffer("spreads", torch.ones(n_targets, dtype=torch.float64))
+        for name, shape in shapes_of(variables).items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        self.covariance.fill_diagonal_(1.0)
+        self.spreads.fill_(1.0)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Copula:
         """Follow a model to its device, and stay in float64: what others determine needs the digits."""
@@ -170,6 +169,11 @@ class Copula(nn.Module):
             if now.dtype != own.dtype:
                 setattr(self, name, own.to(now.device))
         return self
+
+    def check(self) -> None:
+        """Raise an `InputError` if the covariance matrix is none."""
+        if int(torch.linalg.cholesky_ex(self.covariance).info):
+            raise InputError("the covariance matrix of its copula is not positive definite")
 
     def under(self, ranks: IntArray) -> Linear:
         """Return what the features before each variable say of it, under an ordering.
@@ -247,6 +251,18 @@ def n_copula_features(variables: RowType) -> int:
     """Return M; 0 where there are no numbers, or too many for a factor of every ordering."""
     n_features = 0 if variables.numbers is None else int(_taken(variables).sum())
     return n_features if n_features <= _MOST_FEATURES else 0
+
+
+def shapes_of(variables: RowType) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors that a copula has, by their names."""
+    n_features, n_targets = int(_taken(variables).sum()), len(_targets_of(variables)[2])
+    return {
+        "mean": (n_features,),
+        "covariance": (n_features, n_features),
+        "targets": (n_targets, n_features),
+        "levels": (n_targets,),
+        "spreads": (n_targets,),
+    }
 
 
 def _taken(variables: RowType) -> NDArray[np.bool_]:
