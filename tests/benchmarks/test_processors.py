@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -49,8 +50,12 @@ def test_libraries_use_no_more_than_it_has(tmp_path, like, capability):
     assert done.stdout.split() == [like, capability, "False"]
 
 
+# Loops are compiled anew for each: minutes, so that the oldest processors are left to `make test-long`.
+LIKE = ["avx2", "baseline"] if os.environ.get("MADE_TEST_MACHINES") == "long" else ["avx2"]
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have other names")
-@pytest.mark.parametrize("like", ["avx2", "baseline"])
+@pytest.mark.parametrize("like", LIKE)
 def test_compiled_loops_are_their_plain_twins_there_too(like):
     tests = [KERNELS / name for name in TWINS]
     command = [sys.executable, BENCHMARKS / "processors.py", like, "-m", "pytest", "-q", "-x"]

@@ -215,3 +215,18 @@ def test_a_start_keeps_the_shares_of_spikes_inside_a_body(share):
     own, apart = (m.log_prob(rows, per_variable=True)[:, 1].mean().item() for m in (model, marginals))
     assert own > apart - 0.1  # beside such a spike the body is a little narrower than it should be
     assert model.conditional(1).p_missing == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_column_of_more_classes_than_a_discriminant_has_its_marginal():
+    draw = np.random.default_rng(0)
+    rows = np.column_stack([draw.integers(0, 60, 3_000), draw.normal(size=3_000)]).astype(object)
+    rows[:, 0] = [f"c{k}" for k in rows[:, 0]]
+    schema, _ = infer_schema({"train": rows})
+    train = schema.encode(rows)
+    schema = schema.fitted(train)
+    assert schema.classes[0] == 60
+    model = build_as_copula(schema, {"hidden": (8,), "direct": True}, train)
+    plain = made.MADE(schema, hidden=(8,))
+    plain.set_marginals(train)
+    first = [own.log_prob(train, per_variable=True)[:, 0].numpy() for own in (model, plain)]
+    assert first[0] == pytest.approx(first[1], abs=1e-4)

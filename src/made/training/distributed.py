@@ -226,11 +226,7 @@ class _RankedStep(PlainStep):
         self.wishes = (0.0, 0.0)
         self.reason: str | None = None
         self._told = _Told(model, log_likelihood)
-        self._parallel = DistributedDataParallel(
-            self._told,
-            gradient_as_bucket_view=True,
-            broadcast_buffers=False,  # no step changes any
-        )
+        self._parallel = DistributedDataParallel(self._told, gradient_as_bucket_view=True)
 
     def take(self, batch: Batch, draw: int, rate: float, generator: torch.Generator) -> Tensor:
         """Take one step; the loss is that of the batch of all ranks."""

@@ -260,7 +260,8 @@ def _set_classes(
     codes, n_classes = classes[codes], int(classes.max()) + 1
     x, factor = before.values[known, :n_before], before.factor[:n_before, :n_before]
     some = evenly(len(codes), _ROWS_OF_SHARES)
-    weights, offsets, evidence = np.zeros((n_classes, n_before)), np.zeros(n_classes), np.zeros(1)
+    weights, offsets = np.zeros((n_classes, n_before)), np.zeros(n_classes)
+    evidence = np.zeros((len(some), n_classes))
     if n_classes <= MOST_CLASSES:
         weights, offsets, evidence = _discriminant(x, factor, codes, n_classes, some)
     parents = parents if known.all() else [own.of(known) for own in parents]
