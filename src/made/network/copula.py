@@ -231,9 +231,9 @@ def _targets_of(variables: RowType) -> tuple[list[_Body], list[_Classes], list[i
     bodies: list[_Body] = []
     groups: list[_Classes] = []
     of_target: list[int] = []
-    ends = np.cumsum(variables.output_sizes) - variables.output_sizes
+    firsts = np.cumsum(variables.output_sizes) - variables.output_sizes
     for d, block in variables.columns():
-        first, n_classes = int(ends[d]), 0
+        first, n_classes = int(firsts[d]), 0
         if isinstance(block, Numeric):
             n_classes = block.n_class_outputs
             bodies.append(_Body(len(of_target), d, first + n_classes))
