@@ -10,6 +10,7 @@ import made
 from made.data.columns import infer_schema
 from made.tuning.candidates import candidates
 from made.tuning.copula_init import build_as_copula
+from made.tuning.copula_of_rows import fit_copula
 from made.tuning.facts import Facts
 
 SETTINGS = {"hidden": (), "direct": True, "copula": True, "orderings": "fresh", "fresh_masks": 4}
@@ -115,3 +116,12 @@ def test_a_network_set_by_hand_has_it_too():
         frame, for_questions=True, network=network | {"direct": False}, training={"epochs": 1}, seed=0
     )
     assert without.network.copula is None
+
+
+def test_a_second_fit_knows_nothing_of_the_first():
+    frame = related(600)
+    once, twice = started(frame), started(frame)
+    fit_copula(twice, twice.rows(frame.iloc[:100]), is_sharp=True)
+    fit_copula(twice, twice.rows(frame))
+    for name, own in once.network.copula.state_dict().items():
+        assert own.equal(twice.network.copula.state_dict()[name]), name

@@ -102,8 +102,8 @@ class Copula(nn.Module):
         Which inputs of a network its features are.
     bodies, groups : lists
         Which targets are bodies, and which are the classes of a variable.
-    of_target : (T,) int array
-        The variable of each target.
+    of_feature, of_target : (M,) and (T,) int arrays
+        The variable of each feature, and of each target.
     mean, covariance : (M,) and (M, M) float64 tensors
         Of the features.
     targets : (T, M) float64 tensor
@@ -148,12 +148,13 @@ class Copula(nn.Module):
             )
         self.n_inputs, self.n_outputs = variables.n_inputs, variables.n_outputs
         self.inputs = np.flatnonzero(_taken(variables))
-        self._of_feature = np.repeat(np.arange(variables.n_variables), variables.input_sizes)[self.inputs]
+        self.of_feature = np.repeat(np.arange(variables.n_variables), variables.input_sizes)[self.inputs]
         self.bodies, self.groups, of_target = _targets_of(variables)
         self.of_target = np.array(of_target)
         self._inputs = torch.from_numpy(self.inputs)
         self._bodies = torch.tensor([(own.target, own.first_output) for own in self.bodies]).T
-        self._classes = torch.tensor([pair for own in self.groups for pair in own.outputs]).reshape(-1, 3).T
+        outputs = [own for group in self.groups for own in group.outputs]
+        self._classes = torch.tensor(outputs, dtype=torch.int64).reshape(-1, 3).T
         self._by_size = _by_size([own.of_targets for own in self.groups], len(of_target))
         for name, shape in shapes_of(variables).items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
@@ -169,6 +170,11 @@ class Copula(nn.Module):
             if now.dtype != own.dtype:
                 setattr(self, name, own.to(now.device))
         return self
+
+    @property
+    def class_outputs(self) -> Tensor:
+        """The outputs that are logits of classes."""
+        return self._classes[0]
 
     def check(self) -> None:
         """Raise an `InputError` if the covariance matrix is none."""
@@ -189,8 +195,8 @@ class Copula(nn.Module):
 
     def _under(self, ranks: IntArray) -> Linear:
         device = self.mean.device
-        places = np.argsort(ranks[self._of_feature], kind="stable")
-        is_before = ranks[self._of_feature[places]] < ranks[self.of_target][:, None]
+        places = np.argsort(ranks[self.of_feature], kind="stable")
+        is_before = ranks[self.of_feature[places]] < ranks[self.of_target][:, None]
         order, before = torch.from_numpy(places).to(device), torch.from_numpy(is_before).to(device).double()
         mean, targets = self.mean[order], self.targets[:, order] * before
         factor = torch.linalg.cholesky(self.covariance[order][:, order])
@@ -208,13 +214,12 @@ class Copula(nn.Module):
         outputs = outputs[:, None] + torch.arange(N_PARAMETERS, device=device)
         bias[outputs] = outputs_of(self.levels[t] - slopes[t] @ mean, deviation) - outputs_of().to(device)
         weight[outputs[:, N_COMPONENTS : 2 * N_COMPONENTS, None], inputs] = slopes[t, None].float()
-        if len(self._classes[0]):
-            outputs, t, other = self._classes.to(device)
-            slopes = slopes * self.spreads[:, None]
-            levels = -(slopes * (targets / 2 + mean)).sum(dim=1)
-            is_one = (other >= 0).double()  # one logit of two classes: that of the second, less the first's
-            weight[outputs[:, None], inputs] = (slopes[t] - slopes[other] * is_one[:, None]).float()
-            bias[outputs] = (levels[t] - levels[other] * is_one).float()
+        outputs, t, other = self._classes.to(device)
+        slopes = slopes * self.spreads[:, None]
+        levels = -(slopes * (targets / 2 + mean)).sum(dim=1)
+        is_one = (other >= 0).double()  # one logit of two classes: that of the second, less the first's
+        weight[outputs[:, None], inputs] = (slopes[t] - slopes[other] * is_one[:, None]).float()
+        bias[outputs] = (levels[t] - levels[other] * is_one).float()
         return Linear(weight, bias)
 
 

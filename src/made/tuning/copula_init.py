@@ -30,13 +30,12 @@ from made.tuning.moments import (
     Floats,
     Ints,
     as_correlation,
-    classes_without_inside,
+    classes_of,
+    correlation_by,
     deviations_of,
     evenly,
     is_frequent,
     regression,
-    sample_correlation,
-    shrunk_correlation,
     shrunk_means,
     smoothed_shares,
     sums_of,
@@ -112,7 +111,7 @@ def build_as_copula(
     assert model.network.direct is not None
     train = model.scored(train)
     codes = train.codes.cpu().numpy().astype(np.int64)
-    before = _Features.of(model, train, sample_correlation if is_sharp else shrunk_correlation)
+    before = _Features.of(model, train, correlation_by(is_sharp=is_sharp))
     ranks, may_be_parents = model.mask(0).ranks, parents_of(model.variables, codes)
     outputs = np.cumsum(model.variables.output_sizes) - model.variables.output_sizes
     with torch.no_grad():
@@ -120,16 +119,15 @@ def build_as_copula(
             block, first = model.variables.block_of(variable), int(outputs[variable])
             n_before = int(np.searchsorted(before.ranks, ranks[variable]))
             parents = [own for own in may_be_parents if ranks[own.variable] < ranks[variable]]
+            own, classes = codes[:, variable], classes_of(model.variables, variable)
             if isinstance(block, Numeric):
-                own, classes = codes[:, variable], classes_without_inside(model.variables, variable)
                 body = first + block.n_class_outputs
                 bias, weights = _set_body(model, before, n_before, classes[own] == 0, body)
                 if block.n_class_outputs:
                     _set_classes(model, before, n_before, parents, own, classes, first)
                     _keep_shares(model, before, variable, bias, weights, first)
             elif isinstance(block, Discrete) and _has_own_logits(block):
-                classes, is_one = np.arange(block.n_values), isinstance(block, Bernoulli)
-                own = codes[:, variable]
+                is_one = isinstance(block, Bernoulli)
                 _set_classes(model, before, n_before, parents, own, classes, first, is_one_logit=is_one)
     return model
 
@@ -293,7 +291,7 @@ def _discriminant(
 ) -> tuple[Floats, Floats, Floats]:
     """Return weights (K, p) and offsets (K,) of a linear discriminant of features x, (n, p) (Fisher 1936).
 
-    And what it says of some rows, each of them by a discriminant of other rows.
+    And the evidence for the classes of `some` rows, each from a discriminant that was fitted to other rows.
     """
     parts = np.arange(len(codes)) % _PARTS
     sums = sums_of(x, codes * _PARTS + parts, n_classes * _PARTS).reshape(n_classes, _PARTS, -1)
@@ -314,10 +312,7 @@ def _discriminant(
 
 
 def _best_shares(marginal: Floats, table: Floats, evidence: Floats, codes: Ints) -> tuple[float, float]:
-    """Return how much of two kinds of evidence predicts codes best: logits beside those of the marginal.
-
-    Features are not normal within classes, and a discriminant that takes them to be is too sure of itself.
-    """
+    """Return how much of two kinds of evidence predicts codes best: logits beside those of the marginal."""
     rows = np.arange(len(codes))
 
     def loss(shares: tuple[float, float]) -> float:

@@ -19,19 +19,16 @@ from made.tuning.moments import (
     FEW_ATOMS,
     SHARES,
     Correlate,
-    Ints,
-    classes_without_inside,
+    classes_of,
+    correlation_by,
     deviations_of,
     evenly,
     is_frequent,
     regression,
-    sample_correlation,
-    shrunk_correlation,
     shrunk_means,
     smoothed_shares,
     sums_of,
 )
-from made.variables.numeric import Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -60,7 +57,7 @@ def fit_copula(model: MADE, train: Rows, *, is_sharp: bool = False) -> None:
     if len(train) < _FEWEST:
         return
     rows = model.scored(train[torch.from_numpy(evenly(len(train), _MOST_ROWS))])
-    fitting = _Fitting(model.variables, copula, rows, sample_correlation if is_sharp else shrunk_correlation)
+    fitting = _Fitting(model.variables, copula, rows, correlation_by(is_sharp=is_sharp))
     parts = np.arange(len(rows)) % _N_PARTS
     losses = torch.zeros(len(SHARES), model.n_variables, dtype=torch.float64)
     for part in range(_N_PARTS):
@@ -68,24 +65,21 @@ def fit_copula(model: MADE, train: Rows, *, is_sharp: bool = False) -> None:
         apart = np.flatnonzero(parts == part)
         losses += _losses(model, copula, rows[torch.from_numpy(apart[evenly(len(apart), _ROWS_OF_PART)])])
     fitting.set(np.ones(len(rows), dtype=bool))
-    _set_shares(copula, torch.tensor(SHARES, dtype=torch.float64)[losses.argmin(dim=0)])
-
-
-def _set_shares(copula: Copula, shares: Tensor) -> None:
-    """Set how much of the discriminant of each variable counts, (D,)."""
+    shares = torch.tensor(SHARES, dtype=torch.float64)[losses.argmin(dim=0)]
     for own in copula.groups:
         copula.spreads[own.targets] = shares[own.variable]
 
 
 def _losses(model: MADE, copula: Copula, rows: Rows) -> Tensor:
-    """Return minus log p of each variable, for each share that may count: (shares, D)."""
+    """Return minus log p of each variable, for each share of its discriminant: (shares, D)."""
     features = model.variables.features(rows.codes, rows.scores)
     losses = torch.zeros(len(SHARES), model.n_variables, dtype=torch.float64)
-    for i, share in enumerate(SHARES):
-        _set_shares(copula, torch.full((model.n_variables,), share, dtype=torch.float64))
-        for k in range(min(model.n_masks, _N_ORDERINGS)):
-            weight, bias = copula.under(model.mask(k).ranks)
-            outputs = features @ weight.T + (bias + model.network.biases[-1])
+    for k in range(min(model.n_masks, _N_ORDERINGS)):
+        weight, bias = copula.under(model.mask(k).ranks)
+        added, share_of = features @ weight.T + bias, torch.ones(len(bias))
+        for i, share in enumerate(SHARES):
+            share_of[copula.class_outputs] = share
+            outputs = share_of * added + model.network.biases[-1]
             losses[i] -= model.variables.log_prob(outputs, rows.codes, rows.scores).double().sum(dim=0)
     return losses
 
@@ -113,7 +107,7 @@ class _Target(NamedTuple):
 
 
 class _Fitting:
-    """Training rows, and what a copula is of some of them.
+    """Fits a copula to a subset of the training rows.
 
     Parameters
     ----------
@@ -132,7 +126,7 @@ class _Fitting:
         codes = rows.codes.numpy().astype(np.int64)
         features = variables.features(rows.codes, rows.scores).double().numpy()[:, copula.inputs]
         self.mean, self.deviations = features.mean(axis=0), deviations_of(features)
-        owners = np.repeat(np.arange(variables.n_variables), variables.input_sizes)[copula.inputs]
+        owners = copula.of_feature
         scores = {own.variable: int(np.searchsorted(owners, own.variable)) for own in copula.bodies}
         is_taken = is_frequent(features)
         is_taken[list(scores.values())] = True
@@ -140,7 +134,7 @@ class _Fitting:
         self.bodies = [self._target(codes[:, d] == 0, score, owners != d) for d, score in scores.items()]
         #: Of each group of classes: the codes of the rows, and the class that each code counts as.
         self.classes = [
-            (codes[:, own.variable], _classes_of(variables, own.variable)) for own in copula.groups
+            (codes[:, own.variable], classes_of(variables, own.variable)) for own in copula.groups
         ]
 
     def _target(self, is_body: NDArray[np.bool_], feature: int, others: NDArray[np.bool_]) -> _Target:
@@ -168,6 +162,7 @@ class _Fitting:
         deviations = self.deviations * scale[:n_features]
         correlation = self.correlate(columns)
         targets, levels, spreads = (own.numpy() for own in (copula.targets, copula.levels, copula.spreads))
+        targets[:], levels[:], spreads[:] = 0.0, 0.0, 1.0  # of an earlier fit
         for place, own in zip(copula.bodies, self.bodies, strict=True):
             if own.is_followed:
                 unit = self.deviations[own.feature]
@@ -187,10 +182,3 @@ class _Fitting:
         copula.mean.copy_(torch.from_numpy(mean))
         covariance = correlation[:n_features, :n_features] * np.outer(deviations, deviations)
         copula.covariance.copy_(torch.from_numpy(covariance))
-
-
-def _classes_of(variables: RowType, variable: int) -> Ints:
-    """Return the class that each code counts as: a spike inside a body is one of the body's."""
-    if isinstance(variables.block_of(variable), Numeric):
-        return classes_without_inside(variables, variable)
-    return np.arange(int(variables.n_values[variable]))

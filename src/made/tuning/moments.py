@@ -1,4 +1,4 @@
-"""What a Gaussian copula is made of: correlations of features, regressions, the classes of codes."""
+"""What a Gaussian copula is made of: correlations of features, regressions, means by class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from made.variables.numeric import INSIDE
+from made.variables.numeric import INSIDE, Numeric
 from made.variables.row_type import RowType
 
 __all__ = [
@@ -19,12 +19,12 @@ __all__ = [
     "Floats",
     "Ints",
     "as_correlation",
-    "classes_without_inside",
+    "classes_of",
+    "correlation_by",
     "deviations_of",
     "evenly",
     "is_frequent",
     "regression",
-    "sample_correlation",
     "shrunk_correlation",
     "shrunk_means",
     "smoothed_shares",
@@ -63,6 +63,11 @@ def sample_correlation(scores: Floats) -> Floats:
     return as_correlation(scores.T @ scores / len(scores))
 
 
+def correlation_by(*, is_sharp: bool) -> Correlate:
+    """Return what estimates correlations: as they are, for columns that others determine, or shrunk."""
+    return sample_correlation if is_sharp else shrunk_correlation
+
+
 def as_correlation(covariance: Floats) -> Floats:
     """Return a covariance matrix as one of correlations that has an inverse."""
     covariance = covariance + _RIDGE * np.eye(len(covariance))
@@ -92,11 +97,13 @@ def regression(values: Floats, correlate: Correlate) -> tuple[Floats, float, flo
     return slopes, float(mean[-1] - slopes @ mean[:-1]), float(deviation[-1] / factor[-1, -1])
 
 
-def classes_without_inside(variables: RowType, variable: int) -> Ints:
-    """Return the class of each code of a number: that of the body, 0, for a spike inside it as well."""
+def classes_of(variables: RowType, variable: int) -> Ints:
+    """Return the class that each code counts as: a spike inside a body counts as the body."""
+    own = np.arange(int(variables.n_values[variable]))
+    if not isinstance(variables.block_of(variable), Numeric):
+        return own
     assert variables.numbers is not None
     scores = variables.numbers.spike_scores[variables.numbers.number_of(variable)]
-    own = np.arange(int(variables.n_values[variable]))
     own[1 : 1 + len(scores)][np.abs(scores) < INSIDE] = 0
     classes: Ints = np.unique(own, return_inverse=True)[1]
     return classes

@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from made.tuning.moments import Floats, Ints
 from made.variables.discrete import Bernoulli, Categorical
 from made.variables.numeric import N_BUMPS, Numeric
 from made.variables.row_type import RowType
 
 __all__ = ["Parent", "ParentTable", "best_table", "parents_of"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # What the marginal counts in a table beside the rows of a class of the parent.
 _PSEUDO_ROWS = 2.0
@@ -45,7 +43,7 @@ class Parent:
     inputs: Ints
 
     def of(self, some: NDArray[np.bool_]) -> Parent:
-        """Return the parent with the codes of some rows alone."""
+        """Return the parent for a subset of the rows."""
         return replace(self, codes=self.codes[some])
 
 
