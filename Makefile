@@ -46,6 +46,7 @@ lint: $(VENV)/installed-dev  ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file benchmarks/mypy.ini benchmarks
 
 audit: $(VENV)/installed-dev  ## hold what is installed against known vulnerabilities, where the index answers
 	@test -d $(VENV)/audit || $(PYTHON) -m venv $(VENV)/audit

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from fitted import add_options, features_of, fit, fit_job, fold_at, model_at, versions
 from jobs import Job, read, run_jobs
-from made.queries.density import Askable, States
+from made.base import BaseModel
+from made.queries.density import States
 from made.queries.entry_distribution import Distribution
 from made.queries.given_rest import distribution_given_rest
 from made.queries.numbers import weighted_quantiles
@@ -102,7 +103,7 @@ def work(
 
 
 def probabilities(
-    model: Askable,
+    model: BaseModel,
     rows: Rows,
     target: int,
     twin: int | None,
@@ -124,7 +125,7 @@ def probabilities(
 
 
 def means(
-    model: Askable,
+    model: BaseModel,
     rows: Rows,
     target: int,
     twin: int | None,
@@ -161,14 +162,14 @@ def means(
     return np.concatenate(parts, axis=1)
 
 
-def _pairs(model: Askable, train: pd.DataFrame, target: int, twin: int) -> States:
+def _pairs(model: BaseModel, train: pd.DataFrame, target: int, twin: int) -> States:
     """Return the states of one training row for each pair of values that two columns have together."""
     names = [train.columns[d] for d in (target, twin)]
     return States.of(model.rows(train[~train.duplicated(subset=names)]))
 
 
 def _given_others(
-    model: Askable, rows: Rows, target: int, twin: int | None, pairs: States | None
+    model: BaseModel, rows: Rows, target: int, twin: int | None, pairs: States | None
 ) -> Distribution:
     """Return the distribution of a column given all others, or all but its twin.
 

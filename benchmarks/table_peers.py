@@ -22,7 +22,7 @@ from scipy.special import logsumexp, ndtr, ndtri
 
 from cells import Masses, by_doubling, log_box, log_interval
 from made.data.grid import find_spikes
-from made.tuning.copula_init import shrunk_correlation
+from made.tuning.moments import shrunk_correlation
 from made.variables.marginal_fit import fit_marginal
 from made.variables.normal_score import NormalScores
 

@@ -66,7 +66,8 @@ def adult(data_dir: str | None) -> Rows:
     rows = np.stack(columns, axis=1)
     classes = (rows.max(axis=0) + 1).tolist()
     rows = rows[np.random.default_rng(0).permutation(len(rows))]
-    return Rows(*np.split(rows, [20_000, 22_000]), classes)
+    train, valid, test = np.split(rows, [20_000, 22_000])
+    return Rows(train, valid, test, classes)
 
 
 def _tumours(_data_dir: str | None) -> Rows:
@@ -108,8 +109,8 @@ def _network(n_train: int, n_variables: int, n_valid: int, n_test: int) -> Calla
             p = draw.beta(0.4, 0.4, size=4).clip(0.01, 0.99)[state]
             rows[:, variable] = draw.random(n) < p
             log_prob += np.log(np.where(rows[:, variable], p, 1 - p))
-        parts = np.split(rows, [n_train, n_train + n_valid])
-        return Rows(*parts, [2] * n_variables, truth=-float(log_prob[-n_test:].mean()))
+        train, valid, test = np.split(rows, [n_train, n_train + n_valid])
+        return Rows(train, valid, test, [2] * n_variables, truth=-float(log_prob[-n_test:].mean()))
 
     return make
 
