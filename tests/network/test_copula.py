@@ -13,6 +13,7 @@ from made.support.errors import InputError
 from made.tuning.copula_of_rows import fit_copula
 from made.variables.normal_mixture import N_COMPONENTS, outputs_of
 
+CLASSES = [made.Categorical(3), made.Bernoulli(2), made.Categorical(4, n=2), made.Categorical(2)]
 MIXED = [made.Numeric(2), made.Categorical(3), made.Numeric(missing=True, spikes=[0.0]), made.Bernoulli(2)]
 ORDERINGS = [[1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1], [3, 6, 1, 5, 2, 4]]
 
@@ -58,13 +59,14 @@ def test_a_body_is_the_regression_on_what_comes_before(ranks):
         assert got.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
 
 
+@pytest.mark.parametrize(("kinds", "n_groups"), [(MIXED, 4), (CLASSES, 6)])
 @pytest.mark.parametrize("ranks", ORDERINGS)
-def test_classes_are_the_discriminant_of_what_comes_before(ranks):
-    ranks, variables = np.array(ranks), made.MADE(MIXED).variables
-    copula = filled(MIXED)
+def test_classes_are_the_discriminant_of_what_comes_before(kinds, n_groups, ranks):
+    ranks, variables = np.array(ranks), made.MADE(kinds).variables
+    copula = filled(kinds)
     copula.targets.mul_(0.1)  # so that little of the covariance is between classes
     linear = copula.under(ranks)
-    assert len(copula.groups) == 4
+    assert len(copula.groups) == n_groups
     for own in copula.groups:
         features, mean, covariance, inputs = before(copula, variables, ranks, own.variable)
         means, shares = copula.targets[own.targets].numpy()[:, features], copula.levels[own.targets].numpy()
@@ -78,10 +80,11 @@ def test_classes_are_the_discriminant_of_what_comes_before(ranks):
         assert linear.bias[rows].numpy() == pytest.approx(levels, abs=1e-5)
 
 
+@pytest.mark.parametrize("kinds", [MIXED, CLASSES])
 @pytest.mark.parametrize("ranks", ORDERINGS)
-def test_it_is_zero_where_the_mask_is_and_nowhere_else(ranks):
-    ranks, variables = np.array(ranks), made.MADE(MIXED).variables
-    copula = filled(MIXED)
+def test_it_is_zero_where_the_mask_is_and_nowhere_else(kinds, ranks):
+    ranks, variables = np.array(ranks), made.MADE(kinds).variables
+    copula = filled(kinds)
     weight = copula.under(ranks).weight.numpy()
     of_input, of_output = (
         np.repeat(ranks, sizes) for sizes in (variables.input_sizes, variables.output_sizes)
@@ -101,7 +104,7 @@ def test_it_is_zero_where_the_mask_is_and_nowhere_else(ranks):
 def test_classes_that_take_more_than_all_of_the_variance_have_finite_logits():
     means = torch.tensor([[2.0, 0.0], [-2.0, 0.0]], dtype=torch.float64)
     found = logits_within(means, torch.tensor([0.5, 0.5], dtype=torch.float64))
-    assert found.numpy() == pytest.approx(np.array([[162.0, 0.0], [-162.0, 0.0]]))
+    assert found.numpy() == pytest.approx(np.array([[42.0, 0.0], [-42.0, 0.0]]))
 
 
 def fitted(n=600, **settings):
@@ -237,7 +240,8 @@ def test_a_fit_goes_on_from_it():
         (made.Numeric(2), {"orderings": 1}),
         (made.Numeric(2), {"direct": False}),
         (made.Numeric(2), {"context": 1}),
-        (made.Bernoulli(2), {}),
+        (made.Categorical(60, n=2), {}),
+        (made.Bernoulli(600), {}),
         (made.Numeric(600), {}),
     ],
 )

@@ -140,6 +140,17 @@ def test_for_questions_noisy_copies_drop_inputs():
     assert not any("input_dropout" in own.model for own in candidates(replace(noisy, tree_gain=5.0)))
 
 
+@pytest.mark.parametrize("for_questions", [True, False])
+def test_noisy_copies_start_from_the_copula_of_several_orderings(for_questions):
+    noisy = replace(_facts(2_000, for_questions=for_questions, n_copula=100), tree_gain=1.0)
+    first = candidates(noisy)[0]
+    assert first.is_copula
+    assert first.model["copula"]
+    assert DEFAULT.model_settings(first.model)["orderings"] == ("fresh" if for_questions else 4)
+    others = [replace(noisy, n_copula=0), replace(noisy, image=(10, 10)), replace(noisy, tree_gain=5.0)]
+    assert not any(own.is_copula for facts in others for own in candidates(facts))
+
+
 def test_for_questions_of_sharp_numbers_small_steps_are_tried():
     facts = _facts(20_000, n_features=60, n_numbers=7, trees=False, for_questions=True)
     for noise, rates in ((0.1, [1e-3, 4e-3]), (0.9, [4e-3, 4e-3])):

@@ -106,6 +106,32 @@ def test_a_model_for_questions_starts_from_it_where_it_can(n_rows, noise):
     assert not any(other.is_copula or "copula" in other.model for other in candidates(Facts(**own)))
 
 
+@pytest.mark.parametrize("n_rows", [500, 3_000])
+def test_columns_of_classes_alone_follow_each_other_too(n_rows):
+    names = ["level", "flag", "chance", "kind"]
+
+    def classes(n, seed):
+        own = related(n, seed)
+        return own.assign(kind=np.where(own["b"] < 1, "small", "large"))[names]
+
+    model = started(classes(n_rows, 0))
+    assert model.variables.numbers is None
+    found = dict(zip(names, gains(model, classes(3_000, 1)), strict=True))
+    assert found["level"] > 0.05
+    assert found["kind"] > 0.05
+    assert found["chance"] == pytest.approx(0, abs=5e-3)
+
+
+def test_a_model_for_questions_of_classes_starts_from_it():
+    draw = np.random.default_rng(0)
+    hidden = draw.integers(0, 2, size=(400, 1))
+    rows = pd.DataFrame(hidden ^ (draw.random((400, 12)) < 0.2), columns=[f"c{k}" for k in range(12)])
+    settings = {"training": {"epochs": 1}, "seed": 0, "for_questions": True}
+    model = made.auto_fit(rows, **settings)
+    assert model.network.copula is not None
+    assert bool(model.network.copula.targets.any())
+
+
 def test_a_network_set_by_hand_has_it_too():
     frame = related(400)
     network = {"hidden": (16,)}

@@ -49,8 +49,9 @@ LEAST_NOISE = 1e-3
 MOST_CLASSES = 50
 # More features than this take too long: there is a factor for every ordering.
 _MOST_FEATURES = 512
-# Of the variance of features, what is left within classes at least.
-_LEAST_WITHIN = 0.05
+# Of the variance of features, what is left within classes at least. With less, where a feature is nearly the
+# same for all rows of a class (husbands are married), rows that differ in it cost tens of nats.
+_LEAST_WITHIN = 0.2
 
 
 class Linear(NamedTuple):
@@ -94,7 +95,7 @@ class Copula(nn.Module):
     Parameters
     ----------
     variables : RowType
-        What a row is: numbers, and whatever is beside them.
+        What a row is.
 
     Attributes
     ----------
@@ -117,7 +118,7 @@ class Copula(nn.Module):
     Raises
     ------
     InputError
-        If there are no numbers, or too many.
+        If there is nothing that others could say anything of, or too much.
 
     Examples
     --------
@@ -144,7 +145,8 @@ class Copula(nn.Module):
         super().__init__()
         if not n_copula_features(variables):
             raise InputError(
-                f"copula takes variables with numbers among them, {_MOST_FEATURES} at most: leave copula out"
+                f"copula takes numbers and classes of at most {MOST_CLASSES} values, "
+                f"{_MOST_FEATURES} features in all: leave copula out"
             )
         self.n_inputs, self.n_outputs = variables.n_inputs, variables.n_outputs
         self.inputs = np.flatnonzero(_taken(variables))
@@ -152,7 +154,8 @@ class Copula(nn.Module):
         self.bodies, self.groups, of_target = _targets_of(variables)
         self.of_target = np.array(of_target)
         self._inputs = torch.from_numpy(self.inputs)
-        self._bodies = torch.tensor([(own.target, own.first_output) for own in self.bodies]).T
+        bodies = [(own.target, own.first_output) for own in self.bodies]
+        self._bodies = torch.tensor(bodies, dtype=torch.int64).reshape(-1, 2).T
         outputs = [own for group in self.groups for own in group.outputs]
         self._classes = torch.tensor(outputs, dtype=torch.int64).reshape(-1, 3).T
         self._by_size = _by_size([own.of_targets for own in self.groups], len(of_target))
@@ -253,8 +256,8 @@ def _targets_of(variables: RowType) -> tuple[list[_Body], list[_Classes], list[i
 
 
 def n_copula_features(variables: RowType) -> int:
-    """Return M; 0 where there are no numbers, or too many for a factor of every ordering."""
-    n_features = 0 if variables.numbers is None else int(_taken(variables).sum())
+    """Return M; 0 where nothing is a target, or a factor of every ordering would take too long."""
+    n_features = int(_taken(variables).sum()) if _targets_of(variables)[2] else 0
     return n_features if n_features <= _MOST_FEATURES else 0
 
 

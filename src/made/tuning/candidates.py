@@ -182,10 +182,10 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
         if facts.least_noise < _DETERMINED:  # large steps blur what is sharp, noise on units too
             return [start(0.0, _RATE_OF_SHARP, is_sharp=True, **layers), make(0.0, 4e-3, **layers)]
         return [start(0.0, 4e-3, **layers), start(0.1, 4e-3, **layers)]
-    if _copula_of(facts):
+    if facts.n_numbers > 0 and _copula_of(facts):
         return [start(0.5, 4e-3, 3.0), start(0.3, 4e-3, 1.0), make(0.3)]
     if _are_noisy_copies(facts):
-        return [make(0.3, input_dropout=0.3), make(0.1, input_dropout=0.3)]
+        return [start(0.3, 8e-3, input_dropout=0.3), start(0.1, 8e-3, input_dropout=0.3)]
     return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
 
 
@@ -229,8 +229,9 @@ def _for_noisy_tables(facts: Facts) -> list[Candidate]:
     if facts.n_rows < _VERY_FEW_ROWS:
         return [strong(is_tree=True), tree, noisy, decayed, strong()]
     if _are_noisy_copies(facts):
-        slow = make(0.5, rate=1.6e-2, orderings=4, input_dropout=0.3)
-        return [copies, decayed, slow, tree, light]
+        several = partial(make, orderings=4, input_dropout=0.3)
+        copula = [several(0.3, 4e-3, **own)] if (own := _copula_of(facts)) else []
+        return [*copula, copies, decayed, several(0.5, 1.6e-2), tree, light]
     return [tree, decayed, light, noisy, copies]
 
 
@@ -276,7 +277,7 @@ def _candidate(
 
 def _copula_of(facts: Facts) -> dict[str, Any]:
     """Return what makes a model of many orderings start as the copula of each, where it can."""
-    can = facts.n_copula > 0 and _can_be_copula(facts)
+    can = facts.n_copula > 0 and _image_of(facts) is None and not _without_direct(facts)
     return {"is_copula": True, "copula": True} if can else {}
 
 

@@ -37,7 +37,7 @@ __all__ = ["fit_copula"]
 # The most rows that a copula is of, and the fewest from which something follows.
 _MOST_ROWS, _FEWEST = 20_000, 30
 # The parts of the rows that are predicted, how many rows of each, and under how many orderings.
-_N_PARTS, _ROWS_OF_PART, _N_ORDERINGS = 4, 1_000, 3
+_N_PARTS, _ROWS_OF_PART, _N_ORDERINGS = 4, 1_000, 8
 
 
 def fit_copula(model: MADE, train: Rows, *, is_sharp: bool = False) -> None:

@@ -224,7 +224,8 @@ def build_model(
     by_hand = {"ordering", "orderings", "direct"} & set(given)
     if recipe.is_tree and tree is not None and not by_hand and can_be_tree(schema):
         return build_as_tree(schema, settings, tree(), seed)
-    if recipe.is_copula and train is not None and not by_hand and can_be_copula(schema):
+    can = can_be_copula(schema, of_any_ordering=bool(settings.get("copula")))
+    if recipe.is_copula and train is not None and not by_hand and can:
         return build_as_copula(schema, settings, train, seed, is_sharp=recipe.is_sharp)
     if "copula" not in given:
         settings.pop("copula", None)  # of no rows
