@@ -185,7 +185,8 @@ def _for_questions(facts: Facts, image: tuple[int, int] | None) -> list[Candidat
     if facts.n_numbers > 0 and _copula_of(facts):
         return [start(0.5, 4e-3, 3.0), start(0.3, 4e-3, 1.0), make(0.3)]
     if _are_noisy_copies(facts):
-        return [start(0.3, 8e-3, input_dropout=0.3), start(0.1, 8e-3, input_dropout=0.3)]
+        second = make(0.3 if _copula_of(facts) else 0.1, input_dropout=0.3)
+        return [start(0.3, 8e-3, input_dropout=0.3), second]
     return [make(0.3), make(0.1), make(0.5, rate=4e-3, decay=1.0)]
 
 
