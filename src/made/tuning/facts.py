@@ -129,5 +129,5 @@ class Facts:
             tree_gain=round(gain, 6),
             image=image,
             for_questions=for_questions,
-            n_copula=0 if schema.context else n_copula_features(row_type),
+            n_copula=n_copula_features(row_type) if can_be_copula(schema, of_any_ordering=True) else 0,
         )
