@@ -40,7 +40,7 @@ STEPS = 7
 _ROWS, _AUDITED, _LIKELIEST, _LEAST_LIKELY = 5_000, 2_000, 3, 8
 # Columns of a figure of marginals, all of them, those of a matrix of associations, of coverage, and of rows.
 _COLUMNS_AT_ONCE, _COLUMNS, _PAIRED, _COVERED, _COLUMNS_OF_ROWS = 12, 48, 30, 40, 60
-_IMAGES = 50
+_IMAGES = 49
 # Standard errors beyond which a coverage is said to be off.
 _ERRORS = 3.0
 
