@@ -122,6 +122,21 @@ def test_columns_of_classes_alone_follow_each_other_too(n_rows):
     assert found["chance"] == pytest.approx(0, abs=5e-3)
 
 
+def test_a_class_that_another_nearly_rules_out_is_not_taken_to_be_impossible():
+    def households(n, seed):
+        draw = np.random.default_rng(seed)
+        is_married, is_odd = draw.random(n) < 0.5, draw.random(n) < 0.02
+        sex = draw.choice(["female", "male"], n)
+        couple = np.where(sex == "male", "husband", "wife")
+        relation = np.where(is_married & ~is_odd, couple, draw.choice(["child", "alone", "other"], n))
+        return pd.DataFrame({"married": is_married, "sex": sex, "relation": relation})
+
+    model = started(households(4_000, 0))
+    rows = model.rows(households(4_000, 1))
+    for mask in range(4):  # 1 of 150 of those who are married is a child: 5 nats
+        assert float(model.log_prob(rows, per_variable=True, mask=mask).min()) > -12
+
+
 def test_a_model_for_questions_of_classes_starts_from_it():
     draw = np.random.default_rng(0)
     hidden = draw.integers(0, 2, size=(400, 1))
