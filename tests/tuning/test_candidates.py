@@ -148,6 +148,7 @@ def test_noisy_copies_start_from_the_copula_of_several_orderings(for_questions):
     assert first.model["copula"]
     assert DEFAULT.model_settings(first.model)["orderings"] == ("fresh" if for_questions else 4)
     others = [replace(noisy, n_copula=0), replace(noisy, image=(10, 10)), replace(noisy, tree_gain=5.0)]
+    others.append(replace(noisy, n_rows=20_000))
     assert not any(own.is_copula for facts in others for own in candidates(facts))
     for facts in (noisy, *others):
         assert len({own.about for own in candidates(facts)}) == len(candidates(facts))

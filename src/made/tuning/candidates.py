@@ -277,9 +277,11 @@ def _candidate(
 
 
 def _copula_of(facts: Facts) -> dict[str, Any]:
-    """Return what makes a model of many orderings start as the copula of each, where it can."""
+    """Return what makes a model of many orderings start as the copula of each, where it can and gains."""
     can = facts.n_copula > 0 and _image_of(facts) is None and not _without_direct(facts)
-    return {"is_copula": True, "copula": True} if can else {}
+    # Of classes a fit to many rows learns as much by itself, in half the time.
+    gains = facts.n_numbers > 0 or facts.n_rows <= FEW_ROWS
+    return {"is_copula": True, "copula": True} if can and gains else {}
 
 
 def _can_be_copula(facts: Facts) -> bool:
