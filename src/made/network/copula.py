@@ -257,8 +257,8 @@ def _targets_of(variables: RowType) -> tuple[list[_Body], list[_Classes], list[i
 
 def n_copula_features(variables: RowType) -> int:
     """Return M; 0 where nothing is a target, or a factor of every ordering would take too long."""
-    n_features = int(_taken(variables).sum()) if _targets_of(variables)[2] else 0
-    return n_features if n_features <= _MOST_FEATURES else 0
+    n_features = int(_taken(variables).sum())
+    return n_features if n_features <= _MOST_FEATURES and _targets_of(variables)[2] else 0
 
 
 def shapes_of(variables: RowType) -> dict[str, tuple[int, ...]]:

@@ -21,13 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from made.model import MADE
-from made.network.copula import (
-    LEAST_NOISE,
-    MOST_CLASSES,
-    features_of,
-    logits_within,
-    n_copula_features,
-)
+from made.network.copula import LEAST_NOISE, MOST_CLASSES, features_of, logits_within
 from made.tuning.copula_of_rows import fit_copula
 from made.tuning.moments import (
     FEW_ATOMS,
@@ -67,18 +61,8 @@ _MOST_RATIOS = 2**20
 _MOST_ROWS, _ROWS_PER_COLUMN = 20_000, 10
 
 
-def can_be_copula(schema: Schema, *, of_any_ordering: bool = False) -> bool:
-    """Return whether there is a number, and something beside it that it may depend on.
-
-    Parameters
-    ----------
-    schema : Schema
-        Says what the columns are.
-    of_any_ordering : bool
-        Ask whether each ordering of a model of several can have its copula, for which classes are enough.
-    """
-    if of_any_ordering:
-        return n_copula_features(schema.row_type) > 0 and not schema.context
+def can_be_copula(schema: Schema) -> bool:
+    """Return whether there is a number, and something beside it that it may depend on."""
     return schema.row_type.numbers is not None and (schema.row_type.n_variables > 1 or bool(schema.context))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from made.model import MADE
-from made.network.copula import Copula
+from made.network.copula import Copula, n_copula_features
 from made.tuning.moments import (
     FEW_ATOMS,
     SHARES,
@@ -31,13 +31,19 @@ from made.tuning.moments import (
 )
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
+from made.variables.schema import Schema
 
-__all__ = ["fit_copula"]
+__all__ = ["fit_copula", "n_features_of_copula"]
 
 # The most rows that a copula is of, and the fewest from which something follows.
 _MOST_ROWS, _FEWEST = 20_000, 30
 # The parts of the rows that are predicted, how many rows of each, and under how many orderings.
 _N_PARTS, _ROWS_OF_PART, _N_ORDERINGS = 4, 1_000, 8
+
+
+def n_features_of_copula(schema: Schema) -> int:
+    """Return how many features the copula of a model of several orderings has; 0 where it can have none."""
+    return 0 if schema.context else n_copula_features(schema.row_type)
 
 
 def fit_copula(model: MADE, train: Rows, *, is_sharp: bool = False) -> None:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from made.baselines import ChowLiuTree, ProductOfMarginals
-from made.network.copula import n_copula_features
 from made.tuning.chow_liu_init import can_be_tree
 from made.tuning.copula_init import can_be_copula, least_noise
+from made.tuning.copula_of_rows import n_features_of_copula
 from made.variables.rows import Rows
 from made.variables.schema import Schema
 
@@ -129,5 +129,5 @@ class Facts:
             tree_gain=round(gain, 6),
             image=image,
             for_questions=for_questions,
-            n_copula=n_copula_features(row_type) if can_be_copula(schema, of_any_ordering=True) else 0,
+            n_copula=n_features_of_copula(schema),
         )

@@ -14,6 +14,7 @@ from made.support.settings import check_names
 from made.tuning.candidates import Candidate, when_set_by_hand
 from made.tuning.chow_liu_init import build_as_tree, can_be_tree
 from made.tuning.copula_init import build_as_copula, can_be_copula
+from made.tuning.copula_of_rows import n_features_of_copula
 from made.tuning.facts import Facts
 from made.variables.rows import Rows
 from made.variables.schema import Schema
@@ -224,8 +225,8 @@ def build_model(
     by_hand = {"ordering", "orderings", "direct"} & set(given)
     if recipe.is_tree and tree is not None and not by_hand and can_be_tree(schema):
         return build_as_tree(schema, settings, tree(), seed)
-    can = can_be_copula(schema, of_any_ordering=bool(settings.get("copula")))
-    if recipe.is_copula and train is not None and not by_hand and can:
+    can_be = n_features_of_copula if settings.get("copula") else can_be_copula
+    if recipe.is_copula and train is not None and not by_hand and can_be(schema):
         return build_as_copula(schema, settings, train, seed, is_sharp=recipe.is_sharp)
     if "copula" not in given:
         settings.pop("copula", None)  # of no rows
