@@ -27,7 +27,7 @@ test-image: $(VENV)/installed-dev  ## build and ask the image of made serve; wit
 	@$(BIN)/python deploy/check.py
 
 test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind, and kill 240 runs (an hour)
-	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 MADE_TEST_KILLS=40 MADE_TEST_MACHINES=long $(BIN)/python -m pytest -n 2 --hypothesis-profile long
+	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 MADE_TEST_KILLS=40 MADE_TEST_LONG=1 $(BIN)/python -m pytest -n 2 --hypothesis-profile long
 
 # Atheris has wheels for some Pythons and systems; where there is none, inputs are drawn without its guidance.
 fuzz: $(VENV)/installed-dev  ## feed FUZZ (10000) inputs each to what reads files, 2,000 command lines and 10,000 requests (hours)

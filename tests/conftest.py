@@ -29,8 +29,23 @@ from made.variables.schema import Schema
 
 SMOOTH = ["tanh", "softplus", "sigmoid"]
 
+IS_LONG = "MADE_TEST_LONG" in os.environ  # `make test-long`
+
 # Of `make test-long`, for properties that do not say how many examples they take.
 settings.register_profile("long", max_examples=1_000, deadline=None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what takes long to `make test-long`."""
+    for item in items:
+        if item.get_closest_marker("long") and not IS_LONG:
+            item.add_marker(pytest.mark.skip(reason="takes long: make test-long"))
+
+
+@pytest.fixture(scope="session")
+def is_long() -> bool:
+    """Whether `make test-long` runs."""
+    return IS_LONG
 
 
 @pytest.fixture(scope="session")

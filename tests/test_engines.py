@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 
@@ -17,8 +16,6 @@ from made.variables.schema import Schema
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 N = 1000
-IS_SHORT = "MADE_TEST_KILLS" not in os.environ
-LONG = pytest.mark.skipif(IS_SHORT, reason="takes a minute or two: set MADE_TEST_KILLS")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +51,7 @@ def expected_of(model, frame):
     return scores, (filled.codes[:, 0] + 1).tolist()
 
 
-@LONG
+@pytest.mark.long
 def test_spark(model, frame, gaps, tmp_path, monkeypatch):
     pyspark = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
     from pyspark.sql.types import DoubleType, StructField, StructType
@@ -84,7 +81,7 @@ def test_spark(model, frame, gaps, tmp_path, monkeypatch):
         spark.stop()
 
 
-@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=LONG)])
+@pytest.mark.parametrize("scheduler", ["threads", pytest.param("processes", marks=pytest.mark.long)])
 def test_dask(model, frame, gaps, scheduler):
     dask = pytest.importorskip("dask.dataframe", reason="dask is not installed")
     path, own = model

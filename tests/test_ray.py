@@ -165,7 +165,7 @@ def test_samples_are_those_of_one_draw(ray, model, monkeypatch):
 
 
 @needs_ray
-@pytest.mark.skipif("MADE_TEST_KILLS" not in os.environ, reason="takes a minute: set MADE_TEST_KILLS")
+@pytest.mark.long
 def test_lost_workers_lose_and_double_no_row(place, model, ray):
     """A worker is killed, then a whole node: every row comes out once, with the same score."""
     from ray.cluster_utils import Cluster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -50,8 +49,8 @@ def test_libraries_use_no_more_than_it_has(tmp_path, like, capability):
     assert done.stdout.split() == [like, capability, "False"]
 
 
-# Loops are compiled anew for each: minutes, so that the oldest processors are left to `make test-long`.
-LIKE = ["avx2", "baseline"] if os.environ.get("MADE_TEST_MACHINES") == "long" else ["avx2"]
+# Loops are compiled anew for each: minutes.
+LIKE = ["avx2", pytest.param("baseline", marks=pytest.mark.long)]
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have other names")

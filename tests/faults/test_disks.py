@@ -23,8 +23,6 @@ from made.support import writing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="has file systems in memory")
 
-# `make test-long` goes through all files.
-IS_LONG = int(os.environ.get("MADE_TEST_KILLS", "1")) > 1
 FIT = ["--device", "cpu", "--hidden", "32"]
 
 
@@ -155,8 +153,8 @@ class Quota:
         return self._make(*arguments, **more)
 
 
-@pytest.mark.parametrize("kind", ["plain", *(["compared"] if IS_LONG else [])])
-def test_a_quota_that_is_used_up_at_any_file(rows, tmp_path, monkeypatch, capsys, kind):
+@pytest.mark.parametrize("kind", ["plain", pytest.param("compared", marks=pytest.mark.long)])
+def test_a_quota_that_is_used_up_at_any_file(rows, tmp_path, monkeypatch, capsys, kind, is_long):
     own = [*FIT, "--epochs", "2"] if kind == "plain" else ["--device", "cpu"]
     whole, run = tmp_path / "whole", tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -164,7 +162,7 @@ def test_a_quota_that_is_used_up_at_any_file(rows, tmp_path, monkeypatch, capsys
         assert call("fit", rows, "-o", whole, *own, "--quiet") == 0
         n_files = 10_000 - quota.left
     assert n_files > 6
-    numbers = range(n_files) if IS_LONG else [0, 1, 5]
+    numbers = range(n_files) if is_long else [0, 1, 5]
     for number in numbers:
         shutil.rmtree(run, ignore_errors=True)
         capsys.readouterr()

@@ -19,8 +19,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals of othe
 
 FIT = ["--device", "cpu", "--hidden", "64", "--epochs", "100000", "--patience", "100000"]
 SAMPLE = ["sample", "run", "-n", "50000000", "-o"]
-# `make test-long` goes through all of them.
-IS_LONG = int(os.environ.get("MADE_TEST_KILLS", "1")) > 1
 STREAMED = """
 import sys, made
 from pathlib import Path
@@ -72,7 +70,7 @@ def left_overs(folder):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), *([(signal.SIGINT, 130)] if IS_LONG else [])]
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
 )
 def test_a_fit_saves_and_ends(folder, tmp_path, number, code):
     run = tmp_path / "run"
@@ -142,14 +140,10 @@ def test_a_streamed_fit_in_a_program(folder, tmp_path):
     ("arguments", "number"),
     [
         (SAMPLE, signal.SIGTERM),
-        *(
-            [
-                (["score", "run", "rows.csv", "-o"], signal.SIGTERM),
-                (SAMPLE, signal.SIGINT),
-                (["complete", "run", "holes.csv", "-n", "200", "-o"], signal.SIGTERM),
-            ]
-            if IS_LONG
-            else []
+        pytest.param(["score", "run", "rows.csv", "-o"], signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param(SAMPLE, signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(
+            ["complete", "run", "holes.csv", "-n", "200", "-o"], signal.SIGTERM, marks=pytest.mark.long
         ),
     ],
 )

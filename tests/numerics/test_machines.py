@@ -6,7 +6,6 @@ A child process takes no more of the processor than AVX2 has, or than every x86-
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -29,9 +28,7 @@ CASES = [
     ("spikes", "context", 1e4),
     ("mixed", "mask set", 1e4),
 ]
-# `make test-long` trains with the compiled loops of each processor too, which compile for a minute.
-IS_LONG = os.environ.get("MADE_TEST_MACHINES") == "long"
-MACHINES = [*(["here"] if IS_LONG else []), "avx2", "baseline"]
+MACHINES = [pytest.param("here", marks=pytest.mark.long), "avx2", "baseline"]
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +55,13 @@ def models(large, build_large, tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=MACHINES)
-def machine(request, models, tmp_path_factory):
+def machine(request, models, tmp_path_factory, is_long):
     """What a kind of processor makes of the models: its name, and the folder of results."""
     out = tmp_path_factory.mktemp(request.param)
     if request.param != "here" and platform.machine() != "x86_64":
         pytest.skip("other processors have other names")
     limits = [] if request.param == "here" else [str(PROCESSORS), request.param]
-    kind = "compiled" if IS_LONG else "plain"
+    kind = "compiled" if is_long else "plain"  # compiles for a minute
     command = [sys.executable, *limits, str(HERE / "machines.py"), str(models[0]), kind, str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

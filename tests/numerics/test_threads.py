@@ -22,15 +22,14 @@ MODELS = {
     ),
 }
 
-if os.environ.get("MADE_TEST_MACHINES") == "long":
-    MODELS["images of a mask set"] = ([made.Bernoulli(400)], {"hidden": (500,), "orderings": 2})
+IMAGES = {"images of a mask set": ([made.Bernoulli(400)], {"hidden": (500,), "orderings": 2})}
 
 
 @pytest.fixture(scope="module")
-def found(build_large, tmp_path_factory):
+def found(build_large, tmp_path_factory, is_long):
     """By model and what was asked: of each number of threads how many numbers differ, and by how much."""
     folder = tmp_path_factory.mktemp("models")
-    for name, (variables, settings) in MODELS.items():
+    for name, (variables, settings) in (MODELS | (IMAGES if is_long else {})).items():
         case = build_large(variables, settings, 5.0, n=700)
         case.model.save(folder / f"{name}.safetensors")
         np.savez(folder / f"{name}.rows.npz", values=case.values)
