@@ -12,6 +12,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.long
 def test_quick_run_writes_differences_a_table_and_a_picture(tmp_path):
     out = tmp_path / "ablations.json"
     command = [sys.executable, BENCHMARKS / "ablations.py", "--quick", "-o", out]

@@ -12,6 +12,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is told otherwise")
 def test_quick_run_writes_time_memory_and_a_picture(tmp_path):
     out = tmp_path / "cost.json"

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.long
 def test_quick_run_writes_ratios(tmp_path):
     out = tmp_path / "mixed.json"
     command = [sys.executable, BENCHMARKS / "bench_mixed.py", "--quick", "--threads", "1", "-o", out]

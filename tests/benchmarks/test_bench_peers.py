@@ -7,16 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 # Run as a script, with the peers hidden where they are installed.
 WITHOUT_PEERS = """
 import runpy, sys
+
 sys.modules.update(zuko=None, nflows=None, pyro=None)
 runpy.run_path("bench_peers.py", run_name="__main__")
 """
 
 
+@pytest.mark.long
 def test_quick_run_without_peers_writes_ratios_reasons_and_a_picture(tmp_path):
     out = tmp_path / "peers.json"
     command = [sys.executable, "-c", WITHOUT_PEERS, "--quick", "--threads", "1", "-o", out]

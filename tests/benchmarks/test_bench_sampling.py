@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.long
 def test_quick_run_writes_ratios_curves_and_a_picture(tmp_path):
     out = tmp_path / "sampling.json"
     command = [sys.executable, BENCHMARKS / "bench_sampling.py", "--quick", "--threads", "1", "-o", out]

@@ -11,8 +11,8 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 KERNELS = Path(__file__).parents[1] / "kernels"
-# What makes all loops but the likelihood's compile once; `make test-processors` runs the others too.
-TWINS = ["jit", "masked_adam", "one_pass/test_batch.py"]
+# Of steps and of sampling; `make test-processors` runs the others too.
+TWINS = ["jit/test_tiles.py", "masked_adam", "one_pass/test_batch.py"]
 
 PROGRAM = """
 import argparse, sys

@@ -10,6 +10,7 @@ import pytest
 BENCH = Path(__file__).parents[2] / "benchmarks" / "quality.py"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory was used")
 def test_quick_run(tmp_path):
     out = tmp_path / "quality.json"

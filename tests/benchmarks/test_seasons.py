@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.long
 def test_a_short_run_writes_figures_and_a_table(tmp_path):
     out = tmp_path / "seasons.json"
     command = [sys.executable, "seasons.py", "--only", "made up", "--seconds", "1", "-o", out]

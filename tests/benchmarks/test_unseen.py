@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -15,6 +16,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SHORT = """
 import runpy
 from made.tuning import candidates as adapt
+
 adapt._STEPS = ((None, 12),)
 adapt._STEPS_DROPPED_INPUTS = 12
 adapt._EPOCHS = (1, 3)
@@ -22,6 +24,7 @@ runpy.run_path("unseen.py", run_name="__main__")
 """
 
 
+@pytest.mark.long
 def test_a_short_run_writes_figures_and_a_table(tmp_path):
     out = tmp_path / "unseen.json"
     command = [sys.executable, "-c", SHORT, "--only", "tumours", "-o", out]

@@ -13,12 +13,12 @@ import pytest
 PROGRAM = Path(__file__).parent / "kills.py"
 # Of each kind; `make test-long` takes many.
 NUMBER = int(os.environ.get("MADE_TEST_KILLS", "1"))
-KINDS = ["compared", "compiled", "streamed"]
-MORE = ["plain", "masks", "averaged"]
+KINDS = ["compared", "streamed"]
+MORE = ["compiled", "plain", "masks", "averaged"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked and killed")
-@pytest.mark.parametrize("kind", [*KINDS, *(MORE if NUMBER > 1 else [])])
+@pytest.mark.parametrize("kind", [*KINDS, *(pytest.param(kind, marks=pytest.mark.long) for kind in MORE)])
 def test_runs_that_are_killed_end_as_if_they_had_not_been(tmp_path, kind):
     command = [sys.executable, str(PROGRAM), kind, str(NUMBER), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -108,6 +108,7 @@ def test_sigterm_while_settings_are_compared(folder, tmp_path):
     assert (run / "comparison").exists()  # --resume goes on with it
 
 
+@pytest.mark.long
 def test_a_second_one_leaves_at_once(folder, tmp_path):
     run = tmp_path / "run"
     process = started(folder, "fit", "rows.csv", "-o", run, *FIT)

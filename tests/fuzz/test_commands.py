@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from made.cli import app, main
 
-NUMBER = int(os.environ.get("MADE_FUZZ_COMMANDS", "60"))
+NUMBER = int(os.environ.get("MADE_FUZZ_COMMANDS", "40"))
 LONGEST = 20  # seconds of the processor that a command may take; of waiting, three times as many
 # What is left out: demo and reproduce take minutes, and have a test of their own.
 COMMANDS = ["fit", "evaluate", "sample", "complete", "score", "report", "show", "summary", "data", "schema"]

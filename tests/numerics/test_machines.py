@@ -28,7 +28,7 @@ CASES = [
     ("spikes", "context", 1e4),
     ("mixed", "mask set", 1e4),
 ]
-MACHINES = [pytest.param("here", marks=pytest.mark.long), "avx2", "baseline"]
+MACHINES = ["avx2", *(pytest.param(own, marks=pytest.mark.long) for own in ("here", "baseline"))]
 
 
 @pytest.fixture(scope="module")

@@ -50,10 +50,10 @@ def test_a_conditional_along_the_ordering_is_the_models_own(correlated):
 
 def test_a_cdf_is_the_integral_of_its_density_and_its_quantiles_invert_it(correlated):
     model, _ = correlated
-    for variable in (0, 1, 2):
+    for variable in (0, 2):
         found = model.conditional(variable, {3: 2}, particles=20)
         low, high = found.interval(0.98)
-        x = np.linspace(low, high, 2001)
+        x = np.linspace(low, high, 401)
         x = x[x != 0]
         below = integrate.cumulative_trapezoid(found.pdf(x), x, initial=0) + found.cdf(x[0])
         jump = found.pmf(0.0) * (x > 0) * (x[0] < 0) if variable == 2 else 0

@@ -112,6 +112,7 @@ def test_a_launcher_starts_ranks_again(launch, rows, tmp_path):
     assert results(run)["ended"] == "finished"
 
 
+@pytest.mark.long
 def test_a_rank_that_hangs(launch, rows, tmp_path):
     code = AT_STEP.format("import time; time.sleep(100)")
     options = (*TINY, "--rank-timeout", "2")

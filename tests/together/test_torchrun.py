@@ -31,6 +31,7 @@ def children(process: int) -> list[int]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs the processes that Linux lists")
 def test_a_killed_rank_is_started_again(rows, tmp_path):
     run = tmp_path / "run"

@@ -7,8 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import types
 
 import made
+from made.kernels.one_pass import one_row, row_groups, row_sums
 from made.kernels.one_pass.batch import sample_one_pass
 from made.kernels.one_pass.plan import make_plan
 from made.network.network import ACTIVATIONS
@@ -255,3 +257,15 @@ def test_torch_keeps_its_number_of_threads(threads):
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+def test_no_loop_is_compiled_for_two_kinds_of_an_index():
+    """A literal, and the unsigned index of a parallel loop, are types of their own: seconds each."""
+    model = made.MADE([made.Categorical(3, 4), made.Bernoulli(2), made.Numeric(1)], hidden=(8,), seed=0)
+    for n in (2, 300):
+        model.sample(n, seed=0)
+    loops = (one_row.sample_row, row_groups._sample_classes, row_groups._panel_end, row_sums.begin_panel)
+    for function in loops:
+        for signature in function.signatures:
+            assert not any(isinstance(own, types.IntegerLiteral) for own in signature), function
+            assert types.uint64 not in signature, function

@@ -12,7 +12,17 @@ import numpy as np
 
 from made.kernels.one_pass.supported import Activation
 
-__all__ = ["FASTMATH", "activate", "activated", "known_threshold", "sample_class", "threshold", "write"]
+__all__ = [
+    "FASTMATH",
+    "activate",
+    "activated",
+    "add_row",
+    "has_kind",
+    "known_threshold",
+    "sample_class",
+    "threshold",
+    "write",
+]
 
 #: Sums may be reordered; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
@@ -111,6 +121,22 @@ def sample_class(logits: Any, at: Any, stride: Any, n: Any, uniform: Any, masses
             if cumulated > uniform * total:
                 return i
     return last
+
+
+@numba.njit(cache=True)
+def add_row(sums: Any, at: Any, rows: Any, row: Any) -> None:
+    """Add a row of a matrix to sums; array expressions would do it, and compile for seconds."""
+    for i in range(rows.shape[1]):
+        sums[at + i] += rows[row, i]
+
+
+@numba.njit(cache=True)
+def has_kind(plan: Any, kind: Any) -> Any:
+    """Return whether a variable is of a kind."""
+    for own in plan.kinds:  # noqa: SIM110  any() is not compiled
+        if own == kind:
+            return True
+    return False
 
 
 @numba.njit(cache=True)

@@ -18,7 +18,14 @@ import numpy as np
 from made.kernels.jit.borrow import borrow
 from made.kernels.jit.tiles import add_scaled
 from made.kernels.jit.vector import VECTOR
-from made.kernels.one_pass.elementwise import activated, known_threshold, sample_class, threshold, write
+from made.kernels.one_pass.elementwise import (
+    activated,
+    add_row,
+    known_threshold,
+    sample_class,
+    threshold,
+    write,
+)
 from made.kernels.one_pass.numbers import WORK, find_features, sample_number
 from made.kernels.one_pass.supported import KernelKind
 
@@ -122,12 +129,17 @@ def sample_row(
     for layer in range(1, n_layers + 1):
         first = plan.begins[layer] - plan.begins[1]
         size = plan.begins[layer + 1] - plan.begins[layer] if layer < n_layers else n_outputs
-        sums[begins[layer] : begins[layer] + size] = plan.biases[first : first + size]
+        for i in range(size):
+            sums[begins[layer] + i] = plan.biases[first + i]
     if len(to_first) > 0:
-        sums[: to_first.shape[1]] += to_first[b]
-        sums[begins[n_layers] : begins[n_layers] + n_outputs] += to_outputs[b]
-    masses = np.empty(np.max(plan.output_starts[1:] - plan.output_starts[:-1]), np.float64)
-    mixture, numeric = np.empty(WORK, np.float64), np.empty(np.max(plan.n_features), np.float32)
+        add_row(sums, 0, to_first, b)
+        add_row(sums, begins[n_layers], to_outputs, b)
+    n_masses, n_features = 0, 0
+    for place in range(n_places):
+        n_masses = max(n_masses, plan.output_starts[place + 1] - plan.output_starts[place])
+        n_features = max(n_features, plan.n_features[place])
+    masses = np.empty(n_masses, np.float64)
+    mixture, numeric = np.empty(WORK, np.float64), np.empty(n_features, np.float32)
     _finish_units(plan, sums, units, begins, 0)
     for place in range(n_places):
         variable, o = plan.ordering[place], begins[n_layers] + plan.output_starts[place]
@@ -166,5 +178,7 @@ def sample_rows(
     bodies: Any,
 ) -> None:
     """Sample all rows, spread over the threads."""
-    for b in numba.prange(max(len(narrow), len(wide))):
+    for i in numba.prange(max(len(narrow), len(wide))):
+        # Numba takes `i` for an int64, then for a uint64: what it is passed to would compile twice.
+        b = np.int64(i)
         sample_row(plan, numbers, b, u, stride, codes, known, to_first, to_outputs, narrow, wide, bodies)

@@ -110,5 +110,6 @@ def _fill_rows(table: Any, begin: Any, end: Any, key: Any, skip: Any) -> None:
 
 @numba.njit(cache=True, parallel=True)
 def _fill(table: Any, key: Any, skip: Any) -> None:
-    for row in numba.prange(len(table)):
+    for i in numba.prange(len(table)):
+        row = np.int64(i)  # else compiled twice, see `one_row.sample_rows`
         _fill_rows(table, row, row + 1, key, skip)

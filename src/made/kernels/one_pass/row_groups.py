@@ -20,6 +20,8 @@ from made.kernels.jit.borrow import borrow
 from made.kernels.jit.tiles import add_scaled
 from made.kernels.jit.vector import VECTOR
 from made.kernels.one_pass.elementwise import (
+    add_row,
+    has_kind,
     known_threshold,
     sample_class,
     threshold,
@@ -195,7 +197,7 @@ def _allocate(plan: Any, n_groups: Any, first: Any, rows: Any, to_first: Any, to
     """Allocate what the row groups of a strip need."""
     n_places, size = len(plan.ordering), ROWS * plan.begins[len(plan.ends)]
     width, n_outputs = plan.first_columns.shape[1], plan.direct_columns.shape[1]
-    most, places, begin = 0, 0, 0
+    most, places, begin = 0, 0, np.int64(0)
     while begin < n_places:
         end = _panel_end(plan, begin)
         most, places = (
@@ -203,14 +205,14 @@ def _allocate(plan: Any, n_groups: Any, first: Any, rows: Any, to_first: Any, to
             max(places, end - begin),
         )
         begin = end
-    has_context, has_one_hot = len(to_first) > 0, np.any(plan.kinds == KernelKind.ONE_HOT.value)
+    has_context, has_one_hot = len(to_first) > 0, has_kind(plan, KernelKind.ONE_HOT)
     own_first = np.zeros(n_groups * ROWS * width if has_context or has_one_hot else 0, np.float32)
     across = has_context or (has_one_hot and len(plan.direct_columns) > 0)
     own_outputs = np.zeros(n_groups * ROWS * n_outputs if across else 0, np.float32)
     if has_context:
         for r in range(rows):
-            own_first[r * width : r * width + to_first.shape[1]] = to_first[first + r]
-            own_outputs[r * n_outputs : r * n_outputs + to_outputs.shape[1]] = to_outputs[first + r]
+            add_row(own_first, r * width, to_first, first + r)
+            add_row(own_outputs, r * n_outputs, to_outputs, first + r)
     return _Work(
         np.zeros(n_groups * size, np.float32),
         np.empty(most * ROWS, np.float32),
@@ -245,8 +247,8 @@ def _sample_strip(
     work: Any = borrow(owned)
     u, codes, known, narrow, wide = borrow(u), borrow(codes), borrow(known), borrow(narrow), borrow(wide)
     bodies = borrow(bodies)
-    has_bits = np.any(plan.kinds == KernelKind.BERNOULLI.value)
-    begin = 0
+    has_bits = has_kind(plan, KernelKind.BERNOULLI)
+    begin = np.int64(0)  # a literal 0 is a type of its own, for which all below would compile as well
     while begin < n_places:
         end = _panel_end(plan, begin)
         for group in range(n_groups):
