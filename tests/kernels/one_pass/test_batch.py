@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numba import types
 
 import made
-from made.kernels.one_pass import one_row, row_groups, row_sums
+from made.kernels.one_pass import batch, one_row, row_groups, row_sums
 from made.kernels.one_pass.batch import sample_one_pass
 from made.kernels.one_pass.plan import make_plan
 from made.network.network import ACTIVATIONS
@@ -260,12 +260,25 @@ def test_torch_keeps_its_number_of_threads(threads):
 
 
 def test_no_loop_is_compiled_for_two_kinds_of_an_index():
-    """A literal, and the unsigned index of a parallel loop, are types of their own: seconds each."""
+    """A literal place is a type of its own, which costs seconds."""
     model = made.MADE([made.Categorical(3, 4), made.Bernoulli(2), made.Numeric(1)], hidden=(8,), seed=0)
     for n in (2, 300):
         model.sample(n, seed=0)
-    loops = (one_row.sample_row, row_groups._sample_classes, row_groups._panel_end, row_sums.begin_panel)
+    loops = (one_row.sample_rows, row_groups.sample_strips, row_groups._panel_end, row_sums.begin_panel)
     for function in loops:
         for signature in function.signatures:
             assert not any(isinstance(own, types.IntegerLiteral) for own in signature), function
             assert types.uint64 not in signature, function
+
+
+@pytest.mark.parametrize(("model", "is_shared"), [((784, 1024), True), ((12, 32), False)])
+def test_few_rows_are_shared_among_threads_where_a_row_takes_long(monkeypatch, model, is_shared):
+    parts, all_of = [], batch.over_threads
+
+    def spied(loop, n, size, *rest):
+        parts.append(-(-n // size))
+        all_of(loop, n, size, *rest)
+
+    monkeypatch.setattr(batch, "over_threads", spied)
+    made.MADE(made.Bernoulli(model[0]), hidden=(model[1],), seed=0).sample(4, seed=0, method="one-pass")
+    assert (parts[-1] > 1) == is_shared

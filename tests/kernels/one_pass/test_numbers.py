@@ -276,7 +276,7 @@ def test_values_bodies_and_features_are_the_plain_ones(name, step):
     rows = variables.scored(Rows(torch.from_numpy(codes)[:, None], bodies=torch.from_numpy(bodies)[:, None]))
     features = np.full((len(bodies), variables.n_inputs), np.nan, np.float32)
     for row, code, body in zip(features, codes.tolist(), bodies.tolist(), strict=True):
-        kernel.find_features(plan, tables, 0, code, body, row, 0, 1)
+        kernel.find_features(tables, 0, plan.n_features[0], code, body, row, 0, 1)
     np.testing.assert_allclose(
         features, variables.features(rows.codes, rows.scores).numpy(), rtol=1e-4, atol=2e-5
     )

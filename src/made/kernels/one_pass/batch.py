@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import DTypeLike, NDArray
 
 from made.kernels.jit import tiles
 from made.kernels.jit.stale import compiled_functions, forget_stale_code, say_if_compiling
-from made.kernels.jit.threads import as_many_threads_as_torch
+from made.kernels.jit.threads import over_threads
 from made.kernels.one_pass import elementwise, numbers, one_row, row_groups, row_sums
 from made.kernels.one_pass.number_tables import NumberTables
 from made.kernels.one_pass.plan import Plan
@@ -30,6 +31,8 @@ _WITHOUT_NUMBERS, _WITH_NUMBERS = "NoneType", "NumberTables"
 _FEW_ROWS = 10
 # Maximum number of row groups that a thread takes through the panels together: their units fit its cache.
 _GROUPS_PER_STRIP = 4
+# Work of about 0.1 ms, which is what waking a thread takes; in weights, as are a variable and a number.
+_LEAST_WORK, _PER_VARIABLE, _PER_NUMBER = 500_000, 1_000, 10_000
 
 _NO_CODES, _NO_BYTES = np.empty((0, 0), np.int64), np.empty((0, 0), np.uint8)
 _NONE_KNOWN = np.empty((0, 0), np.bool_)
@@ -81,20 +84,23 @@ def sample_one_pass(
     version = _WITHOUT_NUMBERS if tables is None else _WITH_NUMBERS
     own_bodies = _NO_CODES if bodies is None else bodies
     rest = (flat, stride, *_evidence(codes, known), *_from_context(plan, context), narrow, wide, own_bodies)
-    if n == 1:  # one thread is enough: it waits for memory
-        _announce(one_row.sample_row, "a single row", version)
-        one_row.sample_row(plan, tables, 0, *rest)
-        return sampled
-    with as_many_threads_as_torch() as threads:
-        if n < _FEW_ROWS:
-            _announce(one_row.sample_rows, "few rows", version)
-            one_row.sample_rows(plan, tables, *rest)
-        else:
-            _announce(row_groups.sample_strips, "many rows", version)
-            n_groups = -(-n // row_sums.ROWS)
-            rows_per_strip = row_sums.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // threads))
-            row_groups.sample_strips(plan, tables, rows_per_strip, *rest)
+    if n < _FEW_ROWS:
+        _announce(one_row.sample_rows, "few rows", version)
+        over_threads(one_row.sample_rows, n, _rows_per_thread(plan, tables), plan, tables, *rest)
+    else:
+        _announce(row_groups.sample_strips, "many rows", version)
+        n_groups = -(-n // row_sums.ROWS)
+        strip = row_sums.ROWS * min(_GROUPS_PER_STRIP, -(-n_groups // torch.get_num_threads()))
+        part = strip * -(-_rows_per_thread(plan, tables) // strip)
+        over_threads(row_groups.sample_strips, n, part, plan, tables, strip, *rest)
     return sampled
+
+
+def _rows_per_thread(plan: Plan, tables: NumberTables | None) -> int:
+    """Return how many rows a thread is woken for at least."""
+    weights = plan.columns.size + plan.first_columns.size + plan.direct_columns.size
+    n_numbers = 0 if tables is None else len(tables.steps)
+    return -(-_LEAST_WORK // (weights + _PER_VARIABLE * len(plan.ordering) + _PER_NUMBER * n_numbers))
 
 
 def _announce(loop: Any, of: str, version: str) -> None:

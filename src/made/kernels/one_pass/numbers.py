@@ -53,9 +53,9 @@ _MOST_STEPS = 100
 
 @numba.njit(cache=True, error_model="numpy")
 def sample_number(
-    plan: Any,
     numbers: Any,
-    variable: Any,
+    i: Any,
+    n_drawn: Any,
     logits: Any,
     at: Any,
     stride: Any,
@@ -67,12 +67,12 @@ def sample_number(
 
     Parameters
     ----------
-    plan : Plan
-        Of the network.
     numbers : NumberTables
         Of the numeric variables.
-    variable : int
-        Which one.
+    i : int
+        Which of them.
+    n_drawn : int
+        How many of its codes may be drawn.
     logits, at, stride : flat float32 array, ints
         The outputs of the variable are ``logits[at + i * stride]``; those of spikes are changed.
     uniform : float
@@ -82,15 +82,14 @@ def sample_number(
     masses : (>= number of outputs,) float64 array
         Working memory.
     """
-    i = numbers.number[variable]
     n_classes = numbers.n_classes[i]
     share = min(uniform + 2.0**-54, 1 - 2.0**-53)
     code = 0
     if n_classes > 0:
         _add_ratios(numbers, i, logits, at, stride, work)
-        code = sample_class(logits, at, stride, plan.n_drawn[variable], share, masses)
+        code = sample_class(logits, at, stride, n_drawn, share, masses)
         total = 0.0
-        for c in range(plan.n_drawn[variable]):
+        for c in range(n_drawn):
             total += masses[c]
         share = min(max(share * total / masses[0], 2.0**-54), 1 - 2.0**-53)
     if code == 0:
@@ -105,7 +104,7 @@ def sample_number(
     return code, numbers.spikes[numbers.spike_starts[i] + code - 1]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _add_ratios(numbers: Any, i: Any, logits: Any, at: Any, stride: Any, work: Any) -> None:
     """Add to the logit of each spike inside the body log of how dense that is there."""
     is_read, first = False, numbers.spike_starts[i]
@@ -123,7 +122,7 @@ def _add_ratios(numbers: Any, i: Any, logits: Any, at: Any, stride: Any, work: A
             logits[at + (1 + s - first) * stride] += math.log(ratio)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def read_mixture(outputs: Any, at: Any, stride: Any, work: Any) -> None:
     """Write the weights, positions and widths of F, of the marginal last, into `work`, in this order."""
     largest, total = -np.inf, 0.0
@@ -144,7 +143,7 @@ def read_mixture(outputs: Any, at: Any, stride: Any, work: Any) -> None:
     work[N_COMPONENTS], work[_N + N_COMPONENTS], work[2 * _N + N_COMPONENTS] = SHARE, 0.0, 1.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def quantile(work: Any, share: Any) -> Any:
     """Return the z at which the F in `work` passes a share of [2^-54, 1 - 2^-53].
 
@@ -211,7 +210,7 @@ def _right_of(table: Any, i: Any, last: Any, at: Any) -> Any:
     return low
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def value_of(numbers: Any, i: Any, z: Any) -> Any:
     """Return the value of a normal score; see `NormalScores.values`."""
     last = numbers.last[i]
@@ -236,7 +235,7 @@ def value_of(numbers: Any, i: Any, z: Any) -> Any:
     return min(max(numbers.centre[i] + offset, -_LARGEST), _LARGEST)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def z_of(numbers: Any, i: Any, value: Any) -> Any:
     """Return the normal score of a value; see `NormalScores.point`."""
     offset, scale, last = value - numbers.centre[i], numbers.scale[i], numbers.last[i]
@@ -258,7 +257,7 @@ def z_of(numbers: Any, i: Any, value: Any) -> Any:
     return z0 + (z1 - z0) * (place * place + d0 * both) / (1 + (d1 + d0 - 2) * both)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def body_near(numbers: Any, i: Any, value: Any) -> Any:
     """Return the body of a value: of the nearest point of its grid, where there is one."""
     if numbers.steps[i] == 0:
@@ -267,7 +266,7 @@ def body_near(numbers: Any, i: Any, value: Any) -> Any:
     return np.int64(np.rint(min(max(scaled, -LARGEST_BODY), LARGEST_BODY)))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _float_of(numbers: Any, i: Any, body: Any) -> Any:
     """Return the value of a body."""
     if numbers.steps[i] == 0:
@@ -275,7 +274,7 @@ def _float_of(numbers: Any, i: Any, body: Any) -> Any:
     return float(body) / numbers.inverses[i] if numbers.inverses[i] > 0 else float(body) * numbers.steps[i]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(cache=True, error_model="numpy", inline="always")
 def _score_of(numbers: Any, i: Any, value: Any) -> Any:
     """Return the normal score of a value: of a cell, its middle in z; see `NormalScores.of`."""
     step = numbers.steps[i]
@@ -287,11 +286,10 @@ def _score_of(numbers: Any, i: Any, value: Any) -> Any:
 
 @numba.njit(cache=True, error_model="numpy")
 def find_features(
-    plan: Any, numbers: Any, variable: Any, code: Any, body: Any, out: Any, at: Any, stride: Any
+    numbers: Any, i: Any, n_features: Any, code: Any, body: Any, out: Any, at: Any, stride: Any
 ) -> None:
     """Write the input features of a code and a body to ``out[at + f * stride]``, a flat float32 array."""
-    i = numbers.number[variable]
-    for f in range(plan.n_features[variable]):
+    for f in range(n_features):
         out[at + f * stride] = np.float32(0)
     if code > 0:
         out[at + (N_BUMPS + code) * stride] = np.float32(1)

@@ -29,7 +29,7 @@ from made.kernels.one_pass.elementwise import (
 from made.kernels.one_pass.numbers import WORK, find_features, sample_number
 from made.kernels.one_pass.supported import KernelKind
 
-__all__ = ["sample_row", "sample_rows"]
+__all__ = ["sample_rows"]
 
 
 @numba.njit(cache=True)
@@ -95,11 +95,12 @@ def _finish_units(plan: Any, sums: Any, units: Any, begins: Any, degree: Any) ->
                 add_scaled(sums, target, value, plan.columns, plan.column_starts[number + k], n)
 
 
-@numba.njit(cache=True)
-def sample_row(
+@numba.njit(cache=True, nogil=True)
+def sample_rows(
+    begin: Any,
+    end: Any,
     plan: Any,
     numbers: Any,
-    b: Any,
     u: Any,
     stride: Any,
     codes: Any,
@@ -110,13 +111,12 @@ def sample_row(
     wide: Any,
     bodies: Any,
 ) -> Any:
-    """Sample row b; see `batch.sample_one_pass`."""
+    """Sample rows begin..end one after the other; see `batch.sample_one_pass`."""
     plan, u, codes, known = borrow(plan), borrow(u), borrow(codes), borrow(known)
     narrow, wide, bodies = borrow(narrow), borrow(wide), borrow(bodies)
     n_places, n_layers = len(plan.ordering), len(plan.ends)
     n_units, n_outputs = plan.begins[n_layers] - plan.begins[1], plan.output_starts[n_places]
     thresholds = np.empty(n_places, np.float32)
-    _set_thresholds(thresholds, b, u, stride, codes, known)
     # The sums of all layers and of the outputs; each begins at a whole vector.
     begins = np.zeros(n_layers + 2, np.int64)
     for layer in range(1, n_layers + 1):
@@ -126,59 +126,42 @@ def sample_row(
     units = borrow(own_units)
     # Begins at a cache line: vectors that lie across two lines are slow to read back.
     sums = borrow(own_sums[-(own_sums.ctypes.data // own_sums.itemsize) % VECTOR :])
-    for layer in range(1, n_layers + 1):
-        first = plan.begins[layer] - plan.begins[1]
-        size = plan.begins[layer + 1] - plan.begins[layer] if layer < n_layers else n_outputs
-        for i in range(size):
-            sums[begins[layer] + i] = plan.biases[first + i]
-    if len(to_first) > 0:
-        add_row(sums, 0, to_first, b)
-        add_row(sums, begins[n_layers], to_outputs, b)
-    n_masses, n_features = 0, 0
+    n_masses, most_features = 0, 0
     for place in range(n_places):
         n_masses = max(n_masses, plan.output_starts[place + 1] - plan.output_starts[place])
-        n_features = max(n_features, plan.n_features[place])
+        most_features = max(most_features, plan.n_features[place])
     masses = np.empty(n_masses, np.float64)
-    mixture, numeric = np.empty(WORK, np.float64), np.empty(n_features, np.float32)
-    _finish_units(plan, sums, units, begins, 0)
-    for place in range(n_places):
-        variable, o = plan.ordering[place], begins[n_layers] + plan.output_starts[place]
-        kind, code = plan.kinds[variable], 0
-        if kind == KernelKind.BERNOULLI:
-            code = 1 if sums[o] >= thresholds[variable] else 0
-        elif len(known) > 0 and known[b, variable]:
-            code = codes[b, variable]
-        elif kind != KernelKind.NUMERIC:
-            code = sample_class(sums, o, 1, plan.n_drawn[variable], u[b * stride + variable], masses)
-        elif numbers is not None:  # decided when this is compiled, here and below
-            uniform, own = u[b * stride + variable], numbers.number[variable]
-            drawn = sample_number(plan, numbers, variable, sums, o, 1, uniform, mixture, masses)
-            code, bodies[b, own] = drawn
-        if numbers is not None and kind == KernelKind.NUMERIC:
-            body = bodies[b, numbers.number[variable]]
-            find_features(plan, numbers, variable, code, body, numeric, 0, 1)
-        write(narrow, wide, b, variable, code)
-        _add_value(plan, sums, begins, place, code, numeric)
-        _finish_units(plan, sums, units, begins, place + 1)
+    mixture, numeric = np.empty(WORK, np.float64), np.empty(most_features, np.float32)
+    for b in range(begin, end):
+        _set_thresholds(thresholds, b, u, stride, codes, known)
+        for layer in range(1, n_layers + 1):
+            first = plan.begins[layer] - plan.begins[1]
+            size = plan.begins[layer + 1] - plan.begins[layer] if layer < n_layers else n_outputs
+            for i in range(size):
+                sums[begins[layer] + i] = plan.biases[first + i]
+        if len(to_first) > 0:
+            add_row(sums, 0, to_first, b)
+            add_row(sums, begins[n_layers], to_outputs, b)
+        _finish_units(plan, sums, units, begins, 0)
+        for place in range(n_places):
+            variable, o = plan.ordering[place], begins[n_layers] + plan.output_starts[place]
+            kind, code = plan.kinds[variable], 0
+            if kind == KernelKind.BERNOULLI:
+                code = 1 if sums[o] >= thresholds[variable] else 0
+            elif len(known) > 0 and known[b, variable]:
+                code = codes[b, variable]
+            elif kind != KernelKind.NUMERIC:
+                code = sample_class(sums, o, 1, plan.n_drawn[variable], u[b * stride + variable], masses)
+            elif numbers is not None:  # decided when this is compiled, here and below
+                uniform, own = u[b * stride + variable], numbers.number[variable]
+                n_drawn = plan.n_drawn[variable]
+                drawn = sample_number(numbers, own, n_drawn, sums, o, 1, uniform, mixture, masses)
+                code, bodies[b, own] = drawn
+            if numbers is not None and kind == KernelKind.NUMERIC:
+                own = numbers.number[variable]
+                n_features, body = plan.n_features[variable], bodies[b, own]
+                find_features(numbers, own, n_features, code, body, numeric, 0, 1)
+            write(narrow, wide, b, variable, code)
+            _add_value(plan, sums, begins, place, code, numeric)
+            _finish_units(plan, sums, units, begins, place + 1)
     return len(own_sums) + len(own_units)  # keeps the borrowed arrays alive until here
-
-
-@numba.njit(cache=True, parallel=True)
-def sample_rows(
-    plan: Any,
-    numbers: Any,
-    u: Any,
-    stride: Any,
-    codes: Any,
-    known: Any,
-    to_first: Any,
-    to_outputs: Any,
-    narrow: Any,
-    wide: Any,
-    bodies: Any,
-) -> None:
-    """Sample all rows, spread over the threads."""
-    for i in numba.prange(max(len(narrow), len(wide))):
-        # Numba takes `i` for an int64, then for a uint64: what it is passed to would compile twice.
-        b = np.int64(i)
-        sample_row(plan, numbers, b, u, stride, codes, known, to_first, to_outputs, narrow, wide, bodies)

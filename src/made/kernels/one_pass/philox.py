@@ -15,12 +15,12 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from made.kernels.jit.threads import as_many_threads_as_torch
+from made.kernels.jit.threads import over_threads
 from made.support import uniforms
 
 __all__ = ["row_uniforms"]
 
-# Fewer rows than this are filled by one thread.
+# A thread fills at least as many rows, if there are so many.
 _FEW_ROWS = 16
 _LARGEST_COUNTER = 2**63 - 1
 
@@ -51,11 +51,7 @@ def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float6
         return uniforms.row_uniforms(seed, first, n, width)
     key = _key(seed)
     table = np.empty((n, width), np.float64)
-    if n < _FEW_ROWS:
-        _fill_rows(table, 0, n, key, first * blocks)
-    else:
-        with as_many_threads_as_torch():
-            _fill(table, key, first * blocks)
+    over_threads(_fill_rows, n, _FEW_ROWS, table, key, first * blocks)
     return table
 
 
@@ -98,18 +94,11 @@ def _set_words(words: Any, skip: Any, key: Any) -> None:
         words[4 * block + 2], words[4 * block + 3] = c2, c3
 
 
-@numba.njit(cache=True)
-def _fill_rows(table: Any, begin: Any, end: Any, key: Any, skip: Any) -> None:
+@numba.njit(cache=True, nogil=True)
+def _fill_rows(begin: Any, end: Any, table: Any, key: Any, skip: Any) -> None:
     blocks = (table.shape[1] + 3) // 4
     words = np.empty(4 * blocks, np.uint64)
     for row in range(begin, end):
         _set_words(words, skip + row * blocks, key)
         for d in range(table.shape[1]):
             table[row, d] = np.float64(np.int64(words[d] >> np.uint64(11))) * 2.0**-53
-
-
-@numba.njit(cache=True, parallel=True)
-def _fill(table: Any, key: Any, skip: Any) -> None:
-    for i in numba.prange(len(table)):
-        row = np.int64(i)  # else compiled twice, see `one_row.sample_rows`
-        _fill_rows(table, row, row + 1, key, skip)

@@ -58,7 +58,7 @@ def _panel_end(plan: Any, begin: Any) -> Any:
     return end
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, inline="always")
 def _set_thresholds(
     plan: Any,
     work: Any,
@@ -98,7 +98,7 @@ def _sample_bits(
         values[at + r] = np.float32(1) if passes else np.float32(0)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, inline="always")
 def _sample_classes(
     plan: Any,
     work: Any,
@@ -171,15 +171,16 @@ def _sample_numbers(
         else:
             uniform = u[b * stride + variable]
             code, body = sample_number(
-                plan, numbers, variable, work.outputs, first + r, ROWS, uniform, work.mixture, work.masses
-            )
+                numbers, own, plan.n_drawn[variable], work.outputs, first + r, ROWS, uniform,
+                work.mixture, work.masses,
+            )  # fmt: skip
             bodies[b, own] = body
         write(narrow, wide, b, variable, code)
         features = at + ROWS * plan.ends[0, place] + r
-        find_features(plan, numbers, variable, code, body, work.layers, features, ROWS)
+        find_features(numbers, own, plan.n_features[variable], code, body, work.layers, features, ROWS)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, inline="always")
 def _write_bits(
     plan: Any, work: Any, at: Any, row: Any, rows: Any, begin: Any, end: Any, narrow: Any, wide: Any
 ) -> None:
@@ -190,6 +191,20 @@ def _write_bits(
             if plan.kinds[variable] == KernelKind.BERNOULLI:
                 code = np.int64(work.layers[at + ROWS * plan.ends[0, place] + r])
                 write(narrow, wide, row + r, variable, code)
+
+
+@numba.njit(cache=True, inline="always")
+def _start_group(plan: Any, work: Any, at: Any, group: Any, rows: Any) -> None:
+    """Set the units of a row group to their biases, and finish those that depend on no value."""
+    for layer in range(1, len(plan.ends)):
+        start(
+            work.layers,
+            at + ROWS * plan.begins[layer],
+            plan.ends[layer, 0],
+            plan.biases,
+            plan.begins[layer] - plan.begins[1],
+        )
+    finish_units(plan, work, at, group, rows, 0, 0)
 
 
 @numba.njit(cache=True)
@@ -224,12 +239,13 @@ def _allocate(plan: Any, n_groups: Any, first: Any, rows: Any, to_first: Any, to
     )
 
 
-@numba.njit(cache=True)
-def _sample_strip(
+@numba.njit(cache=True, nogil=True)
+def sample_strips(
+    begin_row: Any,
+    end_row: Any,
     plan: Any,
     numbers: Any,
-    first: Any,
-    last: Any,
+    rows_per_strip: Any,
     u: Any,
     stride: Any,
     codes: Any,
@@ -240,77 +256,49 @@ def _sample_strip(
     wide: Any,
     bodies: Any,
 ) -> Any:
+    """Sample rows begin..end, strip by strip; see `batch.sample_one_pass`."""
     n_places, size = len(plan.ordering), ROWS * plan.begins[len(plan.ends)]
-    n_groups = (last - first + ROWS - 1) // ROWS
-    owned = _allocate(plan, n_groups, first, last - first, to_first, to_outputs)
-    plan = borrow(plan)
-    work: Any = borrow(owned)
+    has_bits, kept = has_kind(plan, KernelKind.BERNOULLI), 0
+    lent: Any = borrow(plan)
     u, codes, known, narrow, wide = borrow(u), borrow(codes), borrow(known), borrow(narrow), borrow(wide)
     bodies = borrow(bodies)
-    has_bits = has_kind(plan, KernelKind.BERNOULLI)
-    begin = np.int64(0)  # a literal 0 is a type of its own, for which all below would compile as well
-    while begin < n_places:
-        end = _panel_end(plan, begin)
-        for group in range(n_groups):
-            at, row = group * size, first + group * ROWS
-            rows = min(ROWS, last - row)
-            if begin == 0:
-                for layer in range(1, len(plan.ends)):
-                    start(
-                        work.layers,
-                        at + ROWS * plan.begins[layer],
-                        plan.ends[layer, 0],
-                        plan.biases,
-                        plan.begins[layer] - plan.begins[1],
-                    )
-                finish_units(plan, work, at, group, rows, 0, 0)
-            begin_panel(plan, work, at, begin, end)
-            if has_bits:
-                _set_thresholds(plan, work, row, rows, begin, end, u, stride, codes, known)
-            for place in range(begin, end):
-                finish_outputs(plan, work, at, group, rows, begin, place)
-                if plan.kinds[plan.ordering[place]] == KernelKind.BERNOULLI:
-                    logits = ROWS * (plan.output_starts[place] - plan.output_starts[begin])
-                    bits = at + ROWS * plan.ends[0, place]
-                    _sample_bits(
-                        work.layers, bits, work.outputs, logits, work.thresholds, (place - begin) * ROWS
-                    )
-                elif plan.kinds[plan.ordering[place]] != KernelKind.NUMERIC:
-                    _sample_classes(
-                        plan, work, at, group, row, rows, begin, place, u, stride, codes, known, narrow, wide
-                    )
-                elif numbers is not None:  # decided when this is compiled
-                    _sample_numbers(
-                        plan, numbers, work, at, row, rows, begin, place, u, stride, codes, known,
-                        narrow, wide, bodies,
-                    )  # fmt: skip
-                finish_units(plan, work, at, group, rows, begin, place + 1)
-            if has_bits:
-                _write_bits(plan, work, at, row, rows, begin, end, narrow, wide)
-        begin = end
-    return len(owned.layers)  # keeps the borrowed arrays alive until here
-
-
-@numba.njit(cache=True, parallel=True)
-def sample_strips(
-    plan: Any,
-    numbers: Any,
-    rows: Any,
-    u: Any,
-    stride: Any,
-    codes: Any,
-    known: Any,
-    to_first: Any,
-    to_outputs: Any,
-    narrow: Any,
-    wide: Any,
-    bodies: Any,
-) -> None:
-    """Sample all rows; a thread takes a strip of `rows` rows at a time."""
-    n = max(len(narrow), len(wide))
-    for strip in numba.prange((n + rows - 1) // rows):
-        first = strip * rows
-        last = min(n, first + rows)
-        _sample_strip(
-            plan, numbers, first, last, u, stride, codes, known, to_first, to_outputs, narrow, wide, bodies
-        )
+    for first in range(begin_row, end_row, rows_per_strip):
+        last = min(end_row, first + rows_per_strip)
+        n_groups = (last - first + ROWS - 1) // ROWS
+        owned = _allocate(plan, n_groups, first, last - first, to_first, to_outputs)
+        work: Any = borrow(owned)
+        begin = np.int64(0)  # a literal 0 is a type of its own, for which all below would compile as well
+        while begin < n_places:
+            end = _panel_end(lent, begin)
+            for group in range(n_groups):
+                at, row = group * size, first + group * ROWS
+                rows = min(ROWS, last - row)
+                if begin == 0:
+                    _start_group(lent, work, at, group, rows)
+                begin_panel(lent, work, at, begin, end)
+                if has_bits:
+                    _set_thresholds(lent, work, row, rows, begin, end, u, stride, codes, known)
+                for place in range(begin, end):
+                    finish_outputs(lent, work, at, group, rows, begin, place)
+                    if lent.kinds[lent.ordering[place]] == KernelKind.BERNOULLI:
+                        logits = ROWS * (lent.output_starts[place] - lent.output_starts[begin])
+                        bits = at + ROWS * lent.ends[0, place]
+                        _sample_bits(
+                            work.layers, bits, work.outputs, logits, work.thresholds, (place - begin) * ROWS
+                        )
+                    elif lent.kinds[lent.ordering[place]] != KernelKind.NUMERIC:
+                        _sample_classes(
+                            lent, work, at, group, row, rows, begin, place, u, stride, codes, known,
+                            narrow, wide,
+                        )  # fmt: skip
+                    elif numbers is not None:  # decided when this is compiled
+                        _sample_numbers(
+                            lent, numbers, work, at, row, rows, begin, place, u, stride, codes, known,
+                            narrow, wide, bodies,
+                        )  # fmt: skip
+                    finish_units(lent, work, at, group, rows, begin, place + 1)
+                if has_bits:
+                    _write_bits(lent, work, at, row, rows, begin, end, narrow, wide)
+            begin = end
+        kept += len(owned.layers)  # keeps the borrowed arrays alive until here
+    return kept
