@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -21,16 +21,15 @@ __all__ = ["as_many_threads_as_torch", "over_threads"]
 
 
 @contextmanager
-def as_many_threads_as_torch() -> Iterator[int]:
+def as_many_threads_as_torch() -> Iterator[None]:
     """Let numba use torch's number of threads; restore torch's, for numba sets that of OpenMP for both."""
     threads = torch.get_num_threads()
     settings: Any = numba.config
-    own = min(threads, settings.NUMBA_NUM_THREADS)
-    numba.set_num_threads(own)
+    numba.set_num_threads(min(threads, settings.NUMBA_NUM_THREADS))
     try:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        yield own
+        yield
     finally:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
@@ -72,8 +71,9 @@ def over_threads(loop: Any, n: int, size: int, *rest: Any) -> None:
     try:
         loop(bounds[0], bounds[1], *rest)
     finally:
-        for other in others:  # they write to what the caller may drop
-            other.result()
+        wait(others)  # they write to what the caller reads or drops
+    for other in others:
+        other.result()
 
 
 @functools.cache

@@ -20,8 +20,8 @@ from made.support import uniforms
 
 __all__ = ["row_uniforms"]
 
-# A thread fills at least as many rows, if there are so many.
-_FEW_ROWS = 16
+# Minimum number of rows that a further thread is woken for.
+_ROWS_PER_THREAD = 16
 _LARGEST_COUNTER = 2**63 - 1
 
 
@@ -51,7 +51,7 @@ def row_uniforms(seed: int, first: int, n: int, width: int) -> NDArray[np.float6
         return uniforms.row_uniforms(seed, first, n, width)
     key = _key(seed)
     table = np.empty((n, width), np.float64)
-    over_threads(_fill_rows, n, _FEW_ROWS, table, key, first * blocks)
+    over_threads(_fill_rows, n, _ROWS_PER_THREAD, table, key, first * blocks)
     return table
 
 

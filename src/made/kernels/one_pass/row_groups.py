@@ -259,9 +259,8 @@ def sample_strips(
     """Sample rows begin..end, strip by strip; see `batch.sample_one_pass`."""
     n_places, size = len(plan.ordering), ROWS * plan.begins[len(plan.ends)]
     has_bits, kept = has_kind(plan, KernelKind.BERNOULLI), 0
-    lent: Any = borrow(plan)
-    u, codes, known, narrow, wide = borrow(u), borrow(codes), borrow(known), borrow(narrow), borrow(wide)
-    bodies = borrow(bodies)
+    plan, u, codes, known = borrow(plan), borrow(u), borrow(codes), borrow(known)
+    narrow, wide, bodies = borrow(narrow), borrow(wide), borrow(bodies)
     for first in range(begin_row, end_row, rows_per_strip):
         last = min(end_row, first + rows_per_strip)
         n_groups = (last - first + ROWS - 1) // ROWS
@@ -269,36 +268,36 @@ def sample_strips(
         work: Any = borrow(owned)
         begin = np.int64(0)  # a literal 0 is a type of its own, for which all below would compile as well
         while begin < n_places:
-            end = _panel_end(lent, begin)
+            end = _panel_end(plan, begin)
             for group in range(n_groups):
                 at, row = group * size, first + group * ROWS
                 rows = min(ROWS, last - row)
                 if begin == 0:
-                    _start_group(lent, work, at, group, rows)
-                begin_panel(lent, work, at, begin, end)
+                    _start_group(plan, work, at, group, rows)
+                begin_panel(plan, work, at, begin, end)
                 if has_bits:
-                    _set_thresholds(lent, work, row, rows, begin, end, u, stride, codes, known)
+                    _set_thresholds(plan, work, row, rows, begin, end, u, stride, codes, known)
                 for place in range(begin, end):
-                    finish_outputs(lent, work, at, group, rows, begin, place)
-                    if lent.kinds[lent.ordering[place]] == KernelKind.BERNOULLI:
-                        logits = ROWS * (lent.output_starts[place] - lent.output_starts[begin])
-                        bits = at + ROWS * lent.ends[0, place]
+                    finish_outputs(plan, work, at, group, rows, begin, place)
+                    if plan.kinds[plan.ordering[place]] == KernelKind.BERNOULLI:
+                        logits = ROWS * (plan.output_starts[place] - plan.output_starts[begin])
+                        bits = at + ROWS * plan.ends[0, place]
                         _sample_bits(
                             work.layers, bits, work.outputs, logits, work.thresholds, (place - begin) * ROWS
                         )
-                    elif lent.kinds[lent.ordering[place]] != KernelKind.NUMERIC:
+                    elif plan.kinds[plan.ordering[place]] != KernelKind.NUMERIC:
                         _sample_classes(
-                            lent, work, at, group, row, rows, begin, place, u, stride, codes, known,
+                            plan, work, at, group, row, rows, begin, place, u, stride, codes, known,
                             narrow, wide,
                         )  # fmt: skip
                     elif numbers is not None:  # decided when this is compiled
                         _sample_numbers(
-                            lent, numbers, work, at, row, rows, begin, place, u, stride, codes, known,
+                            plan, numbers, work, at, row, rows, begin, place, u, stride, codes, known,
                             narrow, wide, bodies,
                         )  # fmt: skip
-                    finish_units(lent, work, at, group, rows, begin, place + 1)
+                    finish_units(plan, work, at, group, rows, begin, place + 1)
                 if has_bits:
-                    _write_bits(lent, work, at, row, rows, begin, end, narrow, wide)
+                    _write_bits(plan, work, at, row, rows, begin, end, narrow, wide)
             begin = end
         kept += len(owned.layers)  # keeps the borrowed arrays alive until here
     return kept
