@@ -4,7 +4,8 @@
 and early stopping, is fitted to each column alone, on the same rows. Of a column that another one follows
 from (education, education-num) the other is no feature, and unknown to made. The figure of a column of
 classes is the mean AUC of each class of at least ten test rows against all others, that of a number R2.
-Numbers are predicted by the mean as `MADERegressor` has it: values far beyond those seen count as their end.
+Numbers are predicted by means in which, as in those of `MADERegressor`, values far beyond the range that was
+seen count as its end.
 """
 
 from __future__ import annotations
@@ -130,10 +131,7 @@ def means(model: BaseModel, rows: Rows, target: int, twin: int | None, pairs: St
         if isinstance(block, Numeric):
             if block.missing_code is not None:
                 weights = np.where(found.codes == block.missing_code, 0.0, weights)
-            numbers = model.variables.numbers
-            assert numbers is not None
-            own = numbers.columns[numbers.number_of(target)]
-            values = own.floats_of(np.ascontiguousarray(found.bodies)).reshape(weights.shape)
+            values = block.floats_of(np.ascontiguousarray(found.bodies)).reshape(weights.shape)
             values = in_means(model, target, values)
         else:
             of_codes = [

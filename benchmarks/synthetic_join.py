@@ -15,8 +15,8 @@ from table_report import verdict
 __all__ = ["joined", "with_earlier"]
 
 Figures = dict[str, Any]
-# What counts rows is summed; that of one fold, and what is no number, is the first part's.
-_SUMMED, _FIRST = ("rows",), ("rows of a fold",)
+# What counts rows is summed; what is no number is the first part's.
+_SUMMED = ("rows",)
 _LOWER_IS_BETTER = ("two-sample AUC", "association error", "RMSE")
 # Differences of these are ours less theirs.
 _OURS_FIRST = ("log mass", "log score")
@@ -75,7 +75,7 @@ def joined(parts: Sequence[Figures], name: str = "") -> Figures:
             found[key] = {k: own for k, own in joined(of_folds, key).items() if k != "folds"}
         elif key in _SUMMED:
             found[key] = sum(values)
-        elif key in _FIRST or isinstance(values[0], str):
+        elif isinstance(values[0], str):
             found[key] = values[0]
         else:
             found[key] = _mean(values, [len(own["folds"]) for own in have], is_error="error" in key)

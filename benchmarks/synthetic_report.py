@@ -48,8 +48,8 @@ _OF_COMPLETIONS = (
 )
 _OF_COSTS = (
     "Seconds of the processor, one thread: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and "
-    "rows completed of which 30 % is hidden. A star marks seconds of the clock, on a busy machine. Size is "
-    "that of all that is installed for it."
+    "100 rows completed of which 30 % is hidden. A star marks seconds of the clock, on a busy machine. Size "
+    "is that of all that is installed for it."
 )
 
 
@@ -202,9 +202,9 @@ def _audit(own: Results) -> dict[str, Any]:
 def _completed(own: Results, ours: Results | None, percent: int) -> dict[str, Any]:
     """Return the share of labels that are right and the error of numbers, by a bootstrap over rows."""
     n = len(own[f"right_{percent}"])
-    found: dict[str, Any] = {"rows": n, "rows of a fold": n}
+    found: dict[str, Any] = {"rows": n}
     if (key := f"complete_{percent}") in own:
-        found["seconds"] = float(own[key])
+        found["seconds of 100 rows"] = 100 * float(own[key]) / n
     if (key := f"log score_{percent}") in own:
         found["log score"] = mean_of(own, ours, key)
         if (error := f"log score error_{percent}") in own:
@@ -335,7 +335,7 @@ def _completions(tables: Mapping[str, Any], hidden: Sequence[int]) -> str:
 
 def _costs(tables: Mapping[str, Any]) -> str:
     lines = [
-        "| table | system | fit | first draw | draw | first score | score | complete (rows) | MB |",
+        "| table | system | fit | first draw | draw | first score | score | complete | MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for table, found in tables.items():
@@ -343,12 +343,8 @@ def _costs(tables: Mapping[str, Any]) -> str:
             if "size" not in own:
                 continue
             times = " | ".join(f"{own[what]:.1f}" if what in own else "" for what in _TIMES)
-            done = own.get("completed 30 %")
-            filled = (
-                ""
-                if done is None or done["seconds"] is None
-                else f"{done['seconds']:.1f} ({done['rows of a fold']})"
-            )
+            seconds = own.get("completed 30 %", {}).get("seconds of 100 rows")
+            filled = "" if seconds is None else f"{seconds:.1f}"
             star = " *" if own["seconds are of"] == "clock" else ""
             lines.append(f"| {table} | {system}{star} | {times} | {filled} | {own['size']:,.0f} |")
     return "\n".join(lines)
