@@ -85,6 +85,19 @@ def test_ctrl_c(here):
     assert len(made.load(here / "new" / "model.safetensors").sample(3)) == 3
 
 
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_library_runs_an_exec_gives_the_same_code(tmp_path, number, expected):
+    """Python itself would end `python -m` by SIGINT: code -2."""
+    (tmp_path / "elsewhere.py").write_text(f"""
+import signal
+import made.cli
+made.cli.app = lambda **_: exec("signal.raise_signal({int(number)})", {{"signal": signal}})
+made.cli.main(["data"])
+""")
+    code, out, err = finish(start("-m", "elsewhere", cwd=tmp_path))
+    assert (code, out, err) == (expected, "", "interrupted\n")
+
+
 def on_full_disk(*arguments):
     """Run a command where any file may become 4 KiB large, and no larger."""
     limit = (4096, 4096)

@@ -145,6 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
             _fail(f"{message} (see {command} --help)", 2)
         sys.exit(0)
     if code == INTERRUPTED:
+        # `python -m` would end by SIGINT where Ctrl-C came through an exec, whatever the code is.
+        exec("")
         _fail("interrupted", _TERMINATED if termination.has_come else INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
