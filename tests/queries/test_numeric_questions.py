@@ -8,6 +8,7 @@ import torch
 from scipy import integrate, stats
 
 import made
+from made.queries.numbers import in_means
 from made.queries.numeric_conditional import NumericConditional
 
 
@@ -243,9 +244,21 @@ def test_the_mean_of_an_amount_whose_tail_has_none_is_that_of_all_but_the_last_m
     z = np.random.default_rng(0).normal(size=3000)
     model = made.MADE(made.Numeric(2), hidden=(16,), seed=0)
     model.set_marginals(np.column_stack([np.exp(sigma * z), z]))
-    given = model.conditional(0, {1: 0.3})
-    low, high = given.quantile(np.array([1e-6, 1 - 1e-6]))
     uniforms = (torch.arange(1_000_000, dtype=torch.float64) + 0.5) / 1_000_000
     scores = model.variables.numbers.alone(0).scores  # before training, F is the marginal G
-    values = scores.values(torch.special.ndtri(uniforms)[None])[0]
-    assert given.mean == pytest.approx(float(values.clip(low, high).mean()), rel=0.02)
+    values = scores.values(torch.special.ndtri(uniforms)[None])
+    mean = float(in_means(model, 0, values.numpy()).mean())
+    assert model.conditional(0, {1: 0.3}).mean == pytest.approx(mean, rel=0.02)
+
+
+def test_the_mean_far_from_all_rows_is_at_most_a_tenth_beyond_their_range():
+    z = np.random.default_rng(0).normal(size=(400, 2)) @ np.array([[1.0, 0.9], [0.0, 0.4]])
+    rows = np.column_stack([np.exp(2 * z[:, 0]), z[:, 1]])
+    model = made.auto_fit(rows)
+    highest = rows[:, 0].max() + np.ptp(rows[:, 0]) / 10
+    found = model.conditional(0, {1: 4.0})
+    assert found.interval(0.9)[1] > 10 * highest
+    assert found.mean <= highest + 1e-9
+    assert found.mean == pytest.approx(highest, rel=0.2)  # of all its values, most lie beyond the range
+    given_more = model.conditional(0, {1: 0.0}, where=f"x0 >= {10 * highest}")
+    assert given_more.mean == pytest.approx(10 * highest, rel=1e-6)

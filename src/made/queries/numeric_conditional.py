@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FAR", "NumericConditional", "numeric_conditional"]
-
-#: The share of a distribution, at either end, whose values count as the quantile there in its mean.
-FAR = 1e-6
+__all__ = ["NumericConditional", "numeric_conditional"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +46,8 @@ class NumericConditional:
         The density of the body at the nodes, in the column's own units; of a grid, the masses.
     is_grid : bool
         Whether the nodes are points of a grid.
+    ends : (float, float)
+        Values beyond these count as these in the mean, see `made.queries.numbers.ends_of_means`.
     log_evidence : float
         log p of what is given, in nats.
     error : float
@@ -65,6 +64,7 @@ class NumericConditional:
     nodes: Floats
     heights: Floats
     is_grid: bool
+    ends: tuple[float, float]
     log_evidence: float
     error: float
     route: Route
@@ -148,10 +148,10 @@ class NumericConditional:
     def mean(self) -> float:
         """The mean of the values, given that it is not missing.
 
-        The last millionth of the values at either end counts as the quantile there: the tails of a skewed
-        column decay so slowly, far beyond all training rows, that they alone would decide.
+        What lies far beyond all rows that were seen counts as `ends` there: the tails of a skewed column
+        decay so slowly that they alone would decide.
         """
-        low, high = self.quantile(np.array([FAR, 1 - FAR]))
+        low, high = self.ends
         of_atoms = sum(min(max(value, low), high) * p for value, p in self.atoms.items())
         if self.is_grid:
             return float((of_atoms + self.nodes.clip(low, high) @ self.heights) / self._there)
@@ -206,6 +206,7 @@ def numeric_conditional(
     variable: int,
     row: Rows,
     evidence: Callable[[Rows], Evidence],
+    ends: tuple[float, float],
     region: Region | None = None,
     likely: Floats | None = None,
 ) -> NumericConditional:
@@ -221,6 +222,8 @@ def numeric_conditional(
         One row, with what is given known, and the variable itself.
     evidence : callable
         Returns how probable rows are.
+    ends : (float, float)
+        Between which values count as they are in the mean; of a region beyond them, its nearest value does.
     region : Region, optional
         What is known of the variable itself.
     likely : (k,) float64 array, optional
@@ -274,6 +277,8 @@ def numeric_conditional(
     body = heights.sum() if is_grid else ((heights[1:] + heights[:-1]) * np.diff(nodes)).sum() / 2
     total = masses.sum() + body
     values = dict(zip(column.spikes, (masses / total).tolist(), strict=False))
+    possible = [*nodes[heights > 0].tolist(), *(value for value, p in values.items() if p > 0)]
+    low, high = min(possible, default=-np.inf), max(possible, default=np.inf)
     worst = min(found, key=lambda own: float(own.ess.min(initial=np.inf)))
     if len(worst.ess):
         worst.of(int(worst.ess.argmin())).warn_if_poor()
@@ -283,6 +288,7 @@ def numeric_conditional(
         nodes=nodes,
         heights=heights / total,
         is_grid=is_grid,
+        ends=(min(ends[0], high), max(ends[1], low)),
         log_evidence=float(np.log(total) + top),
         error=max(error, *(float(own.error.max(initial=0)) for own in found)),
         route=Route(max(int(own.routes.max(initial=0)) for own in found)),

@@ -22,6 +22,7 @@ from made.queries.given import from_frame
 from made.queries.inference import Inference
 from made.queries.many_classes import conditional_of_many
 from made.queries.means import means_of
+from made.queries.numbers import ends_of_means
 from made.queries.numeric_conditional import NumericConditional, numeric_conditional
 from made.queries.query import (
     MAX_STATES,
@@ -308,6 +309,7 @@ class Questions:
                 replace(row, known=known, context=self.context.rows(context, 1)),
                 # The same particles for every value, so that noise moves all of them alike.
                 lambda rows: question.evidence(rows, np.zeros(len(rows), int), next_variable=variable),
+                ends_of_means(self, variable),
                 own,
                 question.likely(replace(row, context=self.context.rows(context, 1)), variable),
             )
