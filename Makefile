@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 FUZZ ?= 10000
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Python compiles what it imports: all that is installed would take longer.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser test-image test-long fuzz test-processors lint audit bench bench-peers bench-cost bench-quality bench-ablations \
-	bench-unseen bench-defaults bench-tables bench-heads bench-columns bench-anomalies bench-synthetic clean
+.PHONY: help demo test test-browser test-image test-long fuzz test-processors lint types types-benchmarks audit bench \
+	bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults bench-tables bench-heads \
+	bench-columns bench-anomalies bench-synthetic clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -42,10 +44,14 @@ test-processors: $(VENV)/installed-dev  ## run the tests of the compiled loops a
 	@$(BIN)/python benchmarks/processors.py avx2 -m pytest -n 2 tests/kernels
 	@$(BIN)/python benchmarks/processors.py baseline -m pytest -n 2 tests/kernels
 
-lint: $(VENV)/installed-dev  ## check style and types
+lint: types types-benchmarks  ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+
+types: $(VENV)/installed-dev
 	@$(BIN)/mypy
+
+types-benchmarks: $(VENV)/installed-dev
 	@$(BIN)/mypy --config-file benchmarks/mypy.ini benchmarks
 
 audit: $(VENV)/installed-dev  ## hold what is installed against known vulnerabilities, where the index answers

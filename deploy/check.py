@@ -138,7 +138,7 @@ def _here(place: Path, runs: Path) -> Iterator[str]:
 
     # The image has a python, where this machine may have a python3 alone: that of this process stands first.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    installing = {**os.environ, "PIP_QUIET": "1", "PATH": path}
+    installing = {**os.environ, "PIP_QUIET": "1", "PIP_COMPILE": "0", "PATH": path}
     environment = {**os.environ, "MADE_TOKEN": TOKEN}
     said: dict[str, list[str]] = {}
     for line in FILE.read_text().replace("\\\n", " ").splitlines():

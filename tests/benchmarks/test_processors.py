@@ -11,8 +11,8 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 KERNELS = Path(__file__).parents[1] / "kernels"
-# Of steps and of sampling; `make test-processors` runs the others too.
-TWINS = ["jit/test_tiles.py", "masked_adam", "one_pass/test_batch.py"]
+# Of steps; loops of sampling take minutes to compile. `make test-processors` runs all there are.
+STEPS, SAMPLING = ["jit/test_tiles.py", "masked_adam"], ["one_pass/test_batch.py"]
 
 PROGRAM = """
 import argparse, sys
@@ -49,14 +49,17 @@ def test_libraries_use_no_more_than_it_has(tmp_path, like, capability):
     assert done.stdout.split() == [like, capability, "False"]
 
 
-# Loops are compiled anew for each: minutes.
-LIKE = ["avx2", pytest.param("baseline", marks=pytest.mark.long)]
-
-
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have other names")
-@pytest.mark.parametrize("like", LIKE)
-def test_compiled_loops_are_their_plain_twins_there_too(like):
-    tests = [KERNELS / name for name in TWINS]
+@pytest.mark.parametrize(
+    ("like", "names"),
+    [
+        ("avx2", STEPS),
+        pytest.param("avx2", SAMPLING, marks=pytest.mark.long),
+        pytest.param("baseline", STEPS + SAMPLING, marks=pytest.mark.long),
+    ],
+)
+def test_compiled_loops_are_their_plain_twins_there_too(like, names):
+    tests = [KERNELS / name for name in names]
     command = [sys.executable, BENCHMARKS / "processors.py", like, "-m", "pytest", "-q", "-x"]
     done = subprocess.run([*command, "-p", "no:xdist", *tests], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -31,11 +31,13 @@ model.set_marginals(rows)
 @pytest.mark.parametrize(
     "call",
     [
-        "model.log_prob(rows)",
-        "model.sample(2, seed=0)",
+        pytest.param("model.log_prob(rows)", marks=pytest.mark.long),
+        pytest.param("model.sample(2, seed=0)", marks=pytest.mark.long),
         "model.sample(300, seed=0)",
         "made.fit(model, rows, epochs=1, batch_size=512, compiled=True)",
-        "made.fit(model, rows, epochs=1, batch_size=512, compiled=False)",
+        pytest.param(
+            "made.fit(model, rows, epochs=1, batch_size=512, compiled=False)", marks=pytest.mark.long
+        ),
     ],
 )
 def test_torch_keeps_its_number_of_threads(call):
