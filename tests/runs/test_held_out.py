@@ -13,6 +13,7 @@ from scipy.stats import percentileofscore
 
 from made.runs.folder import RunFolder
 from made.runs.held_out import Comparison, HeldOut, held_out_rows, percentiles
+from made.runs.scoring import Scorer
 
 
 @given(st.lists(st.integers(-9, 0), min_size=1, max_size=30), st.integers(-10, 1))
@@ -106,3 +107,18 @@ def test_only_so_many_patterns_are_compared(copied, monkeypatch):
     rows = model.rows(some)
     found = comparison.percentiles(model.log_prob(rows).numpy(), rows)
     assert np.isnan(found).sum() == comparison.n_left_out > 0
+
+
+def test_held_out_rows_that_are_scored_for_it_are_counted(copied):
+    folder, model, values = copied
+    comparison = Comparison(model, HeldOut.find(folder, model)[0], lambda: held_out_rows(folder, model))
+    some = values[:3].astype(object)
+    some[0, 0], some[1, 1], some[2, 1] = None, None, None
+    told = []
+    Scorer(model, has_gaps=True, comparison=comparison).score(model.rows(some), 0, told.append)
+    assert len(told) > 1
+    assert sum(told) == 3
+    assert comparison.n_to_score(model.rows(some)) == 0  # they are known by now
+    more = values[:1].astype(object)
+    more[0, :2] = None
+    assert comparison.n_to_score(model.rows(more)) == min(200, len(values))

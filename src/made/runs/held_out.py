@@ -179,8 +179,29 @@ class Comparison:
         self._rows: Rows | None = None
         self._by_pattern: dict[bytes, Floats] = {}
 
-    def percentiles(self, log_prob: Floats, rows: Rows) -> Floats:
-        """Return the percentile of each row, (n,); NaN where it has none."""
+    def n_to_score(self, rows: Rows) -> int:
+        """Return how many held-out rows the percentiles of rows need the log p of, about."""
+        if rows.is_complete or self._find_rows is None:
+            return 0
+        patterns = np.unique(rows.mask.cpu().numpy(), axis=0)
+        new = sum(not own.all() and own.tobytes() not in self._by_pattern for own in patterns)
+        n_patterns = min(new, _MOST_PATTERNS - len(self._by_pattern))
+        return n_patterns * min(_ROWS_OF_PATTERN, len(self.held_out.log_prob))
+
+    def percentiles(
+        self, log_prob: Floats, rows: Rows, advance: Callable[[int], None] = lambda n: None
+    ) -> Floats:
+        """Return the percentile of each row, (n,); NaN where it has none.
+
+        Parameters
+        ----------
+        log_prob : (n,) array
+            Of the rows.
+        rows : Rows
+            Those, with what is unknown.
+        advance : callable
+            Told how many held-out rows are scored, now and then.
+        """
         if rows.is_complete:
             return self.held_out.percentiles(log_prob)
         known = rows.mask.cpu().numpy()
@@ -188,14 +209,14 @@ class Comparison:
         found = np.full(len(rows), np.nan)
         for i, pattern in enumerate(patterns):
             some = np.flatnonzero(which.reshape(-1) == i)
-            scores = self.held_out.log_prob if pattern.all() else self._of_pattern(pattern)
+            scores = self.held_out.log_prob if pattern.all() else self._of_pattern(pattern, advance)
             if scores is None:
                 self.n_left_out += len(some)
             else:
                 found[some] = percentiles(log_prob[some], scores)
         return found
 
-    def _of_pattern(self, known: NDArray[np.bool_]) -> Floats | None:
+    def _of_pattern(self, known: NDArray[np.bool_], advance: Callable[[int], None]) -> Floats | None:
         """Return log p of the same entries of held-out rows, ascending; None where that would be too much."""
         key = known.tobytes()
         if key not in self._by_pattern:
@@ -204,7 +225,7 @@ class Comparison:
             rows = self._some_rows(self._find_rows)
             mask = rows.mask & torch.from_numpy(known).to(rows.codes.device)
             same = replace(rows, known=mask, scores=None)
-            scores, _, _ = score_partly_known(self.model, same, particles=_PARTICLES)
+            scores, _, _ = score_partly_known(self.model, same, particles=_PARTICLES, advance=advance)
             self._by_pattern[key] = np.sort(scores)
         return self._by_pattern[key]
 

@@ -19,6 +19,7 @@ from made.runs.held_out import Comparison
 from made.runs.rows import FoundRows
 from made.runs.scores import score_model
 from made.runs.table_out import Columns
+from made.support.progress import scaled
 from made.variables.rows import Rows
 from made.variables.unseen_entries import are_unseen, first_unseen, unseen_words
 
@@ -138,7 +139,9 @@ class Scorer:
             Told how many rows are done, now and then.
         """
         model = self.model
-        # What takes the longest is counted.
+        if (comparison := self.comparison) is not None:
+            advance = scaled(advance, len(rows), len(rows) + comparison.n_to_score(rows))
+        # Of the two that go through the rows, what takes the longest is counted.
         counted = (lambda n: None) if self.per_column else advance
         columns: list[tuple[str, NDArray[Any]]] = []
         if self.has_gaps:
@@ -148,8 +151,8 @@ class Scorer:
             log_prob = score_model(model, rows, counted).numpy()
             ess = np.full(len(rows), np.inf)
             columns.append(("log_prob", log_prob))
-        if self.comparison is not None:
-            columns.append(("percentile", self.comparison.percentiles(log_prob, rows)))
+        if comparison is not None:
+            columns.append(("percentile", comparison.percentiles(log_prob, rows, advance)))
         if self.parts:
             of_both = log_prob_parts(model, rows, particles=self.particles, first=first)
             columns += of_both.as_dict().items()

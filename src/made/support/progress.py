@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Progress", "counting", "duration"]
+__all__ = ["Progress", "counting", "duration", "scaled"]
 
 # The shortest time between two updates of a bar, and between two lines.
 _SECONDS_BETWEEN_UPDATES = 0.2
@@ -155,6 +155,30 @@ def counting(
     # What is printed meanwhile are results, which belong on standard output.
     with Progress(total, before=what, visible=not hidden, redirect_stdout=False) as progress:
         yield advance
+
+
+def scaled(advance: Callable[[int], None], n: int, steps: int) -> Callable[[int], None]:
+    """Return a function that takes `steps` in all, and tells them to `advance` as n.
+
+    Examples
+    --------
+    >>> told = []
+    >>> step = scaled(told.append, 3, 6)
+    >>> for _ in range(6):
+    ...     step(1)
+    >>> told
+    [1, 1, 1]
+    """
+    done = told = 0
+
+    def step(k: int) -> None:
+        nonlocal done, told
+        done += k
+        if more := done * n // steps - told:
+            told += more
+            advance(more)
+
+    return step
 
 
 def duration(seconds: float) -> str:
