@@ -83,16 +83,31 @@ def test_samples_and_rows(request, tmp_path, kind):
     assert_picture(tmp_path / "rows.png")
 
 
+def drawn_columns(monkeypatch, draw):
+    """Draw a picture; return the names under its panels, those in its legend, and the values of the last."""
+    figures = []
+    monkeypatch.setattr("made.plots.save", lambda figure, path: figures.append(figure))
+    draw()
+    (figure,) = figures
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    ticks = [text.get_text() for text in figure.axes[-1].get_xticklabels()]
+    return [axes.get_xlabel() for axes in figure.axes], named, ticks
+
+
+def test_columns_of_classes_are_drawn_by_their_names_and_labels(tmp_path, monkeypatch):
+    rows = np.array([["no", "Bern"], ["yes", "Oslo"], ["no", "Bern"]] * 10, dtype=object)
+    dataset = build(Raw("table", {"all": rows}, columns=("sold", "city")), "table")
+    model = made.MADE(dataset.schema, hidden=(8,))
+    found = drawn_columns(monkeypatch, lambda: draw_samples(tmp_path / "x.png", model, dataset, seed=0))
+    assert found[:2] == (["sold", "city"], ["table", "samples of the model"])
+    assert sorted(found[2]) == ["Bern", "Oslo"]
+
+
 def test_rows_alone_stand_beside_no_others(categories, tmp_path, monkeypatch):
     """Drawn rows are not shown a second time as held-out data."""
     _, model, samples = categories
-    figures = []
-    monkeypatch.setattr("made.plots.save", lambda figure, path: figures.append(figure))
-    draw_rows(tmp_path / "rows.png", samples, model)
-    titles = [axes.get_title() for axes in figures[0].axes]
-    assert "drawn by the model" in titles
-    assert "held-out data" not in titles
-    assert [text.get_text() for text in figures[0].axes[0].get_xticklabels()] == ["a", "b", "c"]
+    found = drawn_columns(monkeypatch, lambda: draw_rows(tmp_path / "rows.png", samples, model))
+    assert found[:2] == (["a", "b", "c"], ["drawn by the model"])
 
 
 def test_no_rows_no_picture(images, tmp_path, refused):

@@ -62,7 +62,7 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
     drawn = model.sample(n, seed=seed, context=own, output="numpy")
     if data.is_protected:  # the rows themselves are not to be seen
         return draw_rows(path, drawn, model)
-    if model.variables.numbers is not None:
+    if _is_table(model):
         tables = {data.name: data.test[picked], "samples of the model": _in_parts(model, drawn)}
         named = [column.name for column in model.schema.modelled]
         plots.save(plots.columns_of(tables, named, f"Samples and {data.name}"), path)
@@ -74,10 +74,15 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
         n_values = max(data.classes)
         figure = plots.samples_beside(samples, real, data.image_shape, n_values=n_values, title=title)
     else:
-        names = data.columns
-        figure = plots.samples_table(samples, real, n_values=data.classes, names=names, title=title)
+        figure = plots.samples_table(samples, real, n_values=data.classes, title=title)
     plots.save(figure, path)
     return path
+
+
+def _is_table(model: MADE) -> bool:
+    """Whether rows are drawn column by column, with their labels: those of a table are, codes are not."""
+    is_named = model.schema.is_named and model.schema.image_shape is None
+    return is_named or model.variables.numbers is not None
 
 
 def _in_parts(model: MADE, rows: Any) -> NDArray[Any]:
@@ -89,14 +94,13 @@ def draw_rows(path: Path, rows: NDArray[Any], model: MADE) -> Path:
     """Draw rows of values: as images if they are images, else as a table with its column names."""
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
-    if model.variables.numbers is not None:
+    if _is_table(model):
         named = [column.name for column in model.schema.modelled]
         plots.save(plots.columns_of({"drawn by the model": _in_parts(model, rows)}, named), path)
         return path
     schema, codes = model.schema, model.schema.encode_modelled(rows).numpy()
     if schema.image_shape is None:
-        names = [column.name for column in schema.modelled] if schema.is_named else None
-        figure = plots.samples_table(codes, n_values=list(schema.classes), names=names)
+        figure = plots.samples_table(codes, n_values=list(schema.classes))
     else:
         largest = max(schema.classes)
         figure = plots.image_grid(codes, schema.image_shape, n_values=largest, title="drawn by the model")
