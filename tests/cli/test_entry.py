@@ -91,6 +91,7 @@ def test_a_signal_while_a_library_runs_an_exec_gives_the_same_code(tmp_path, num
     (tmp_path / "elsewhere.py").write_text(f"""
 import signal
 import made.cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a script
 made.cli.app = lambda **_: exec("signal.raise_signal({int(number)})", {{"signal": signal}})
 made.cli.main(["data"])
 """)
