@@ -145,7 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
             _fail(f"{message} (see {command} --help)", 2)
         sys.exit(0)
     if code == INTERRUPTED:
-        # `python -m` would end by SIGINT where Ctrl-C came through an exec, whatever the code is.
+        # Once Ctrl-C has come through an exec, `python -m` ends by SIGINT, whatever the code, until another
+        # exec has ended well.
         exec("")
         _fail("interrupted", _TERMINATED if termination.has_come else INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

@@ -181,12 +181,11 @@ class Comparison:
 
     def n_to_score(self, rows: Rows) -> int:
         """Return how many held-out rows the percentiles of rows need the log p of, about."""
-        if rows.is_complete or self._find_rows is None:
+        room = _MOST_PATTERNS - len(self._by_pattern)
+        if rows.is_complete or self._find_rows is None or room == 0:
             return 0
-        patterns = np.unique(rows.mask.cpu().numpy(), axis=0)
-        new = sum(not own.all() and own.tobytes() not in self._by_pattern for own in patterns)
-        n_patterns = min(new, _MOST_PATTERNS - len(self._by_pattern))
-        return n_patterns * min(_ROWS_OF_PATTERN, len(self.held_out.log_prob))
+        new = sum(not own.all() and own.tobytes() not in self._by_pattern for own in _patterns(rows)[0])
+        return min(new, room) * min(_ROWS_OF_PATTERN, len(self.held_out.log_prob))
 
     def percentiles(
         self, log_prob: Floats, rows: Rows, advance: Callable[[int], None] = lambda n: None
@@ -204,11 +203,10 @@ class Comparison:
         """
         if rows.is_complete:
             return self.held_out.percentiles(log_prob)
-        known = rows.mask.cpu().numpy()
-        patterns, which = np.unique(known, axis=0, return_inverse=True)
+        patterns, which = _patterns(rows)
         found = np.full(len(rows), np.nan)
         for i, pattern in enumerate(patterns):
-            some = np.flatnonzero(which.reshape(-1) == i)
+            some = np.flatnonzero(which == i)
             scores = self.held_out.log_prob if pattern.all() else self._of_pattern(pattern, advance)
             if scores is None:
                 self.n_left_out += len(some)
@@ -235,6 +233,15 @@ class Comparison:
             picked = np.random.default_rng(0).permutation(len(rows))[:_ROWS_OF_PATTERN]
             self._rows = rows[torch.from_numpy(picked).to(rows.codes.device)]
         return self._rows
+
+
+def _patterns(rows: Rows) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Return the patterns of what is known in rows, (k, D) and ascending, and which each row has, (n,)."""
+    known = rows.mask.cpu().numpy()
+    # Bytes of eight entries each are in the same order, and sorted in a tenth of the time.
+    packed = np.packbits(known, axis=1)
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return known[first], which.reshape(-1)
 
 
 def _read(folder: RunFolder) -> HeldOut:
