@@ -25,7 +25,7 @@ from made.base import BaseModel
 from made.queries.density import States
 from made.queries.entry_distribution import Distribution
 from made.queries.given_rest import distribution_given_rest
-from made.queries.numbers import in_means
+from made.queries.reach import in_reach
 from made.queries.value_sets import value_sets
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
@@ -132,7 +132,7 @@ def means(model: BaseModel, rows: Rows, target: int, twin: int | None, pairs: St
             if block.missing_code is not None:
                 weights = np.where(found.codes == block.missing_code, 0.0, weights)
             values = block.floats_of(np.ascontiguousarray(found.bodies)).reshape(weights.shape)
-            values = in_means(model, target, values)
+            values = in_reach(model, target, values)
         else:
             of_codes = [
                 np.nan if each is None else float(each) for each in model.variables.discrete(target).values

@@ -20,6 +20,7 @@ from made.masks.ordering import IntArray
 from made.queries.constrained import Acceptance, Draw, sample_constrained
 from made.queries.density import MaskDensity
 from made.queries.given import draw_given, sample_given
+from made.queries.reach import Reach, redraw_uniforms
 from made.sampling import own_regions, sample_in_regions, sample_rows
 from made.support.checks import check_int
 from made.support.errors import InputError
@@ -51,6 +52,7 @@ class SamplingModel(MaskedModel):
         context: ArrayLike | Tensor | None = None,
         first: int = 0,
         method: str = "one-pass",
+        tails: bool = False,
         output: str | None = None,
         tally: Acceptance | None = None,
     ) -> Any:
@@ -82,6 +84,11 @@ class SamplingModel(MaskedModel):
         method : "one-pass" or "plain"
             ``"plain"`` runs the whole network once per variable; ``"one-pass"`` does the arithmetic of one
             forward pass in all. Both draw the same rows up to rounding.
+        tails : bool
+            Draw numbers from the tails of the density as well, far beyond all training rows. By default they
+            stay within reach: the range of the training rows and a tenth, and their last millionth at either
+            end (of a model of which the range is unknown, that alone). A row with a number beyond is drawn
+            anew. A row for which a given number is beyond has tails; a condition is met, wherever it is.
         output : "numpy", "torch", "pandas" or "polars", optional
             What to return the rows as. By default it follows from what the model was fitted on.
         tally : Acceptance, optional
@@ -106,7 +113,7 @@ class SamplingModel(MaskedModel):
         """
         output, given = check_output(output), self.schema.with_absent(given)
         asked: dict[str, Any] = {"given": given, "where": where, "context": context}
-        rows = self.draw(n, seed, mask, **asked, first=first, method=method, tally=tally)
+        rows = self.draw(n, seed, mask, **asked, first=first, method=method, tails=tails, tally=tally)
         return drawn(self.schema, rows, output, given, self._values)
 
     def draw(
@@ -120,6 +127,7 @@ class SamplingModel(MaskedModel):
         context: ArrayLike | Tensor | None = None,
         first: int = 0,
         method: str = "one-pass",
+        tails: bool = False,
         tally: Acceptance | None = None,
     ) -> Rows:
         """Return what `sample` draws as encoded rows, which all methods take and do not check again."""
@@ -139,27 +147,28 @@ class SamplingModel(MaskedModel):
             raise InputError(f"method is 'one-pass' or 'plain', got {method!r}")
         masks = self.chosen_masks(mask)
         where, constraints = constraints_of(self.schema, where)
+        asked: dict[str, Any] = {"where": where, "seed": key, "mask": masks, "context": context}
         if constraints:
             draw: Draw
             if given is not None or where is not None:
-                asked: dict[str, Any] = {"where": where, "seed": key, "mask": masks, "context": context}
-                draw, width = draw_given(self, n, given, **asked, first=first), self.n_variables + 2
+                (draw, reach), width = draw_given(self, n, given, **asked, first=first), self.n_variables + 2
             else:
                 features = self.context.rows(context, n)
-                draw = partial(self._sample_again, masks, features, method)
+                draw, reach = partial(self._sample_again, masks, features, method), Reach.of(self)
                 width = self.n_variables + 1
             numbers = np.arange(first, first + n)
-            rows, found = sample_constrained(draw, constraints, numbers, width, key, self.rows_per_batch)
+            rows, found = sample_constrained(
+                draw, constraints, numbers, width, key, self.rows_per_batch, None if tails else reach
+            )
             if tally is None:
                 _log.info("%s", found.describe())
             else:
                 tally.add(found)
             return rows
         if given is not None or where is not None:
-            return sample_given(
-                self, n, given, where=where, seed=key, mask=masks, context=context, first=first
-            )
-        return self._sample(n, key, masks, self.context.rows(context, n), first, method)
+            return sample_given(self, n, given, **asked, first=first, tails=tails)
+        features, reach = self.context.rows(context, n), None if tails else Reach.of(self)
+        return self._sample(n, key, masks, features, first, method, reach)
 
     def density(self, k: int, groups: IntArray | None = None) -> MaskDensity:
         """Return mask k as queries see it; with (D,) groups, see `MaskSet.given_first`."""
@@ -180,14 +189,32 @@ class SamplingModel(MaskedModel):
         )
 
     def _sample(
-        self, n: int, seed: int, masks: Sequence[int], context: Tensor | None, first: int, method: str
+        self,
+        n: int,
+        seed: int,
+        masks: Sequence[int],
+        context: Tensor | None,
+        first: int,
+        method: str,
+        reach: Reach | None,
     ) -> Rows:
         """Draw rows in batches: row i is a function of (seed, first + i)."""
         rows = None if context is None else self._unknown_rows(n, context.to(self.device))
+        width = self.n_variables + 1
 
         def batch(done: int) -> Rows:  # its uniforms are freed before those of the next are made
-            u = row_uniforms(seed, first + done, min(n - done, self.rows_per_batch), self.n_variables + 1)
-            return self._sample_batch(masks, u, None if rows is None else rows[done : done + len(u)], method)
+            u = row_uniforms(seed, first + done, min(n - done, self.rows_per_batch), width)
+            own = None if rows is None else rows[done : done + len(u)]
+            found = self._sample_batch(masks, u, own, method)
+            if reach is not None:
+
+                def again(at: IntArray, attempt: int) -> Rows:
+                    u = redraw_uniforms(seed, first + done + at, np.zeros_like(at), attempt, width)
+                    some = None if own is None else own[torch.from_numpy(at).to(self.device)]
+                    return self._sample_batch(masks, u, some, method)
+
+                reach.keep(found, again)
+            return found
 
         parts = [batch(done) for done in range(0, n, self.rows_per_batch)]
         return parts[0] if len(parts) == 1 else Rows.cat([self._unknown_rows(0), *parts])

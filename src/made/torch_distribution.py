@@ -36,7 +36,9 @@ class _Model(Protocol):
         self, x: Any, per_variable: bool = ..., mask: Any = ..., *, context: Any = ..., grad: bool = ...
     ) -> Tensor: ...
 
-    def draw(self, n: int, seed: int | None = ..., mask: Any = ..., *, context: Any = ...) -> Rows: ...
+    def draw(
+        self, n: int, seed: int | None = ..., mask: Any = ..., *, context: Any = ..., tails: bool = ...
+    ) -> Rows: ...
 
 
 class RowDistribution(Distribution):
@@ -126,12 +128,13 @@ class RowDistribution(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw rows of codes, int64, (*sample_shape, *batch_shape, D); torch's generator decides.
 
-        Where some variables are numeric, rows are values, float64, NaN where an entry is missing.
+        Where some variables are numeric, rows are values, float64, NaN where an entry is missing; their tails
+        are those of `log_prob`, however far out.
         """
         shape = torch.Size(sample_shape) + self.batch_shape
         seed = int(torch.randint(2**63 - 1, ()).item())
         context = self._rows_of_context(shape)
-        rows = self.model.draw(math.prod(shape), seed, self.mask, context=context)
+        rows = self.model.draw(math.prod(shape), seed, self.mask, context=context, tails=True)
         if self.model.variables.numbers is not None:
             numbers: Tensor = as_output(self.model.schema, rows, "torch").to(self.model.device).double()
             return numbers.reshape(*shape, *self.event_shape)

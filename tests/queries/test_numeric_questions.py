@@ -8,8 +8,8 @@ import torch
 from scipy import integrate, stats
 
 import made
-from made.queries.numbers import in_means
 from made.queries.numeric_conditional import NumericConditional
+from made.queries.reach import in_reach
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_the_mean_of_an_amount_whose_tail_has_none_is_that_of_all_but_the_last_m
     uniforms = (torch.arange(1_000_000, dtype=torch.float64) + 0.5) / 1_000_000
     scores = model.variables.numbers.alone(0).scores  # before training, F is the marginal G
     values = scores.values(torch.special.ndtri(uniforms)[None])
-    mean = float(in_means(model, 0, values.numpy()).mean())
+    mean = float(in_reach(model, 0, values.numpy()).mean())
     assert model.conditional(0, {1: 0.3}).mean == pytest.approx(mean, rel=0.02)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from made.masks.ordering import IntArray
 from made.queries.density import Floats
+from made.queries.reach import Reach
 from made.queries.work import index, uniforms_of
 from made.support.errors import InputError
 from made.support.uniforms import ATTEMPTS
@@ -90,6 +91,7 @@ def sample_constrained(
     width: int,
     seed: int,
     most: int,
+    reach: Reach | None = None,
 ) -> tuple[Rows, Acceptance]:
     """Return rows that meet all constraints, and how many were drawn for them.
 
@@ -107,6 +109,8 @@ def sample_constrained(
         Of the attempts.
     most : int
         About how many rows are drawn at once.
+    reach : Reach, optional
+        What numbers of rows keep to as well.
 
     Raises
     ------
@@ -128,6 +132,9 @@ def sample_constrained(
             rows = draw(places, u, each)
             met = np.stack([own.holds(rows).reshape(len(places), each) for own in constraints])
             good = np.logical_and.reduce(met, axis=0)
+            if reach is not None:
+                beyond = reach.beyond(rows, np.repeat(places, each)).any(dim=1)
+                good &= ~beyond.cpu().numpy().reshape(len(places), each)
             found = np.logical_or.reduce(good, axis=1)
             at = good.argmax(axis=1)
             counted = np.arange(each) <= np.where(found, at, each)[:, None]

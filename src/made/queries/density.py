@@ -67,6 +67,10 @@ class States:
             regions=like.regions,
         )
 
+    def as_rows(self) -> Rows:
+        """Return them as encoded rows in the same memory, without context."""
+        return Rows(torch.from_numpy(self.codes), bodies=torch.from_numpy(self.bodies))
+
     @staticmethod
     def cat(parts: Sequence[States]) -> States:
         """Join states; one part at least."""

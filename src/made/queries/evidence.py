@@ -45,9 +45,16 @@ class Evidence:
 
     def of(self, row: int) -> Evidence:
         """Return the evidence of one of the rows."""
-        one = slice(row, row + 1)
+        return self[slice(row, row + 1)]
+
+    def __getitem__(self, some: slice | IntArray) -> Evidence:
+        """Return the evidence of some of the rows."""
         return Evidence(
-            self.log_prob[one], self.error[one], self.ess[one], self.routes[one], self.mask_weights[:, one]
+            self.log_prob[some],
+            self.error[some],
+            self.ess[some],
+            self.routes[some],
+            self.mask_weights[:, some],
         )
 
     def warn_if_poor(self) -> None:

@@ -15,6 +15,7 @@ from made.queries.constrained import Draw
 from made.queries.density import Askable, Floats, States
 from made.queries.evidence import Evidence
 from made.queries.query import MAX_STATES, N_PARTICLES, Query, encoded_given
+from made.queries.reach import Reach
 from made.queries.work import index
 from made.support.errors import InputError
 from made.variables import frames
@@ -38,6 +39,7 @@ def sample_given(
     mask: int | Sequence[int] | None = None,
     context: ArrayLike | Tensor | None = None,
     first: int = 0,
+    tails: bool = False,
 ) -> Rows:
     """Return n completions of what is given: what ``model.sample(n, given=...)`` draws.
 
@@ -49,7 +51,7 @@ def sample_given(
         How many rows.
     given : mapping, array or data frame, optional
         ``{variable: value}`` or a row (D,) for all, or n rows (n, D).
-    where, seed, mask, context, first
+    where, seed, mask, context, first, tails
         As for `MADE.sample`.
 
     Examples
@@ -63,7 +65,8 @@ def sample_given(
         numbers, each, number = np.zeros(len(rows), dtype=np.int64), n, first
     else:
         numbers, each, number = np.arange(first, first + n), 1, 0
-    states, _, evidence = question.complete(rows, "draw", numbers, each, number)
+    reach = None if tails else Reach.of(model, rows)
+    states, _, evidence = question.complete(rows, "draw", numbers, each, number, reach=reach)
     evidence.warn_if_poor()
     return _drawn(model, rows, states, each)
 
@@ -78,8 +81,11 @@ def draw_given(
     mask: int | Sequence[int] | None = None,
     context: ArrayLike | Tensor | None = None,
     first: int = 0,
-) -> Draw:
-    """Return what draws such rows from uniforms, D + 2 for each: any of the n, as often as is asked for."""
+) -> tuple[Draw, Reach | None]:
+    """Return what draws such rows from uniforms, and what their numbers keep to.
+
+    D + 2 uniforms for each: any of the n, as often as is asked for.
+    """
     question, rows, is_shared = _asked(model, n, given, where, seed, mask, context)
     to_warn = [True]
 
@@ -94,7 +100,7 @@ def draw_given(
             evidence.warn_if_poor()
         return _drawn(model, own, states, each)
 
-    return draw
+    return draw, Reach.of(model, rows)
 
 
 def _asked(

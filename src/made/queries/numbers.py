@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
-
 import numpy as np
-import torch
 
-from made.queries.density import Askable, Floats
+from made.queries.density import Floats
 from made.variables.numeric import Numeric
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
-__all__ = ["ends_of_means", "floats_of", "have_means", "in_means", "weighted_quantiles"]
+__all__ = ["floats_of", "have_means", "weighted_quantiles"]
 
 # A value of a larger weight is one of many that are alike: quantiles are not interpolated within it.
 _HEAVY = 0.05
-# The normal score beyond which, at either end, numbers count as one there in a mean: of the last millionth.
-_FARTHEST = -NormalDist().inv_cdf(1e-6)
-# How far beyond the range of the rows that were seen numbers count as they are, in widths of the range.
-_BEYOND = 0.1
 
 
 def have_means(variables: RowType) -> list[int]:
@@ -42,31 +35,6 @@ def floats_of(variables: RowType, rows: Rows, variable: int) -> Floats:
     place = numbers.number_of(variable)
     bodies = np.ascontiguousarray(rows.bodies[:, place].cpu().numpy())
     return numbers.columns[place].floats_of(bodies)
-
-
-def ends_of_means(model: Askable, variable: int) -> tuple[float, float]:
-    """Return the values of a number beyond which others count as these in a mean.
-
-    The tail of a skewed column, far beyond all rows that were seen, would decide alone: what lies beyond the
-    last millionth of training rows at either end counts as the quantile there, and what lies beyond the range
-    that the schema gives the column, and a tenth of it, as the end of that. Spikes count.
-    """
-    numbers = model.variables.numbers
-    assert numbers is not None
-    place = numbers.number_of(variable)
-    z = torch.tensor([[-_FARTHEST, _FARTHEST]], dtype=torch.float64).expand(len(numbers.columns), 2)
-    ends = [*numbers.scores.values(z)[place].tolist(), *numbers.columns[place].spikes]
-    low, high = min(ends), max(ends)
-    found = model.schema.modelled[variable].found
-    if found is not None and found.low is not None and found.high is not None:
-        margin = _BEYOND * (found.high - found.low)
-        low, high = max(low, found.low - margin), min(high, found.high + margin)
-    return low, high
-
-
-def in_means(model: Askable, variable: int, values: Floats) -> Floats:
-    """Return values of a number as they count in a mean, see `ends_of_means`."""
-    return values.clip(*ends_of_means(model, variable))
 
 
 def weighted_quantiles(values: Floats, weights: Floats, levels: Floats, *, interpolated: bool) -> Floats:

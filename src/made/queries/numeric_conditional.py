@@ -47,7 +47,7 @@ class NumericConditional:
     is_grid : bool
         Whether the nodes are points of a grid.
     ends : (float, float)
-        Values beyond these count as these in the mean, see `made.queries.numbers.ends_of_means`.
+        Values beyond these count as these in the mean, see `made.queries.reach.reach_of`.
     log_evidence : float
         log p of what is given, in nats.
     error : float

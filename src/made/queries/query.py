@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from made.queries.density import Askable, Floats, States
 from made.queries.evidence import Evidence
 from made.queries.inference import Inference
 from made.queries.modes import joint_modes, variable_modes
+from made.queries.reach import N_REDRAWS, Reach, redraw_uniforms
 from made.queries.results import Route
 from made.queries.work import index
 from made.support.checks import check_int
@@ -153,11 +155,12 @@ class Query:
         each: int = 1,
         first: int = 0,
         uniforms: Floats | None = None,
+        reach: Reach | None = None,
     ) -> tuple[States, IntArray, Evidence]:
         """Return completions, n * each, their routes (n,), and the evidence that they follow from.
 
         `first` is the number of the first completion of each row; `uniforms`, (n * each, D + 2), draw them in
-        place of the streams of the rows.
+        place of the streams of the rows. What is drawn keeps within reach, where it is given.
         """
         n = len(rows)
         states = States.of(rows.repeat(each))
@@ -169,7 +172,11 @@ class Query:
             if kind == "draw":
                 at = (chosen[:, None] * each + np.arange(each)).ravel()
                 u = None if uniforms is None else uniforms[at]
-                states[at] = inference.complete(some, evidence, own, each, first, u)
+                drawn = inference.complete(some, evidence, own, each, first, u)
+                if reach is not None:
+                    redraw = partial(self._redraw, inference, some, evidence, own, each, first)
+                    reach.keep(drawn.as_rows(), redraw, np.repeat(chosen, each), N_REDRAWS)
+                states[at] = drawn
             else:
                 modes = variable_modes if kind == "variable" else joint_modes
                 states[chosen], exact = modes(inference, some, evidence, own)
@@ -177,6 +184,26 @@ class Query:
                 routes[chosen] = np.where(exact, int(Route.SUMMED), int(otherwise))
         evidence = self._together(parts, n)
         return states, evidence.routes if kind == "draw" else routes, evidence
+
+    def _redraw(
+        self,
+        inference: Inference,
+        rows: Rows,
+        evidence: Evidence,
+        numbers: IntArray,
+        each: int,
+        first: int,
+        at: IntArray,
+        attempt: int,
+    ) -> Rows:
+        """Draw completions at some places anew: all attempts from this one on, those of a place together."""
+        owner, draw = np.divmod(at, each)
+        width = rows.codes.shape[1] + 2
+        u = redraw_uniforms(self.settings["seed"], numbers[owner], first + draw, attempt, width, N_REDRAWS)
+        if len(rows) == 1:  # what its completions are picked among is found once
+            return inference.complete(rows, evidence, numbers, len(u), uniforms=u).as_rows()
+        own = rows[index(owner)], evidence[owner], numbers[owner]
+        return inference.complete(*own, N_REDRAWS, uniforms=u).as_rows()
 
     def groups_of(
         self, rows: Rows, next_variable: int | None = None

@@ -22,7 +22,6 @@ from made.queries.given import from_frame
 from made.queries.inference import Inference
 from made.queries.many_classes import conditional_of_many
 from made.queries.means import means_of
-from made.queries.numbers import ends_of_means
 from made.queries.numeric_conditional import NumericConditional, numeric_conditional
 from made.queries.query import (
     MAX_STATES,
@@ -33,6 +32,7 @@ from made.queries.query import (
     inference_of,
     row_numbers,
 )
+from made.queries.reach import Reach, reach_of
 from made.queries.results import Answer, Conditional, Route
 from made.support.checks import check_int
 from made.support.errors import InputError
@@ -175,7 +175,8 @@ class Questions:
         first : int or (n,) int array
             Number of the first row, as for `marginal`; or of each.
         kind : "draw", "variable", "joint" or "mean"
-            ``"draw"``: a sample from the distribution of all that is unknown given all that is known.
+            ``"draw"``: a sample from the distribution of all that is unknown given all that is known, with
+            numbers within reach: see `sample`.
             ``"variable"``: the most probable value of each variable alone, which together may make an
             improbable row. ``"joint"``: the most probable completion as a whole, or the best one found.
             ``"mean"``: the mean of every number, ordered classes among them, to the nearest value that there
@@ -222,11 +223,14 @@ class Questions:
         if kind == "mean":
             states, routes, evidence, found = means_of(question, method, encoded, numbers, level)
         else:
-            states, routes, evidence = question.complete(encoded, kind, numbers, each)
+            reach = Reach.of(self, encoded) if kind == "draw" else None
+            states, routes, evidence = question.complete(encoded, kind, numbers, each, reach=reach)
             redraw = {"draw": redraw_draws, "variable": redraw_modes}.get(kind)
             if redraw is not None and method == "auto":
                 routes = routes.copy()
                 redraw(question, encoded, states, routes, evidence.ess, numbers)
+            if reach is not None:  # what chains drew
+                reach.set_to_ends(states.as_rows(), np.repeat(np.arange(len(encoded)), each))
         evidence.warn_if_poor()
         answer = replace(
             _answer(evidence, routes),
@@ -309,7 +313,7 @@ class Questions:
                 replace(row, known=known, context=self.context.rows(context, 1)),
                 # The same particles for every value, so that noise moves all of them alike.
                 lambda rows: question.evidence(rows, np.zeros(len(rows), int), next_variable=variable),
-                ends_of_means(self, variable),
+                reach_of(self, variable),
                 own,
                 question.likely(replace(row, context=self.context.rows(context, 1)), variable),
             )

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, Density, Floats, States
 from made.queries.gibbs import AT_ONCE, FEWEST, N_CHAINS, Redrawn, can_be_redrawn, redrawn
-from made.queries.numbers import in_means, weighted_quantiles
+from made.queries.numbers import weighted_quantiles
 from made.queries.quadrature import log_evidence
 from made.queries.query import Query
+from made.queries.reach import in_reach
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows
 
@@ -243,7 +244,7 @@ class _Found:
         if isinstance(block, Numeric):
             bodies = np.ascontiguousarray(own.bodies.ravel())
             values = block.floats_of(bodies).reshape(own.bodies.shape)
-            counted, is_continuous = in_means(self.model, d, values), block.step is None
+            counted, is_continuous = in_reach(self.model, d, values), block.step is None
         elif block.ordered:
             numbers = np.array(block.values, dtype=np.float64)  # of a missing one NaN
             values = counted = numbers[own.codes]

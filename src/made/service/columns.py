@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from made.model import MADE
 from made.queries.density import Floats
-from made.queries.numbers import floats_of, in_means, weighted_quantiles
+from made.queries.numbers import floats_of, weighted_quantiles
 from made.queries.query import Query, encoded_given
+from made.queries.reach import in_reach
 from made.queries.weighted import completions
 from made.service.answers import SHARES, quantiles_of
 from made.service.models import Served
@@ -217,7 +218,7 @@ def _number(block: Numeric, found: Weighted, d: int, edges: Floats) -> dict[str,
         quantiles = plain(
             weighted_quantiles(own[None], weights[None], np.array(SHARES), interpolated=block.step is None)[0]
         )
-        mean = plain([in_means(found.model, d, own) @ weights])[0]
+        mean = plain([in_reach(found.model, d, own) @ weights])[0]
     return {
         "edges": plain(edges),
         "masses": plain(masses),

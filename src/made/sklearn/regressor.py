@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 from made.data.columns import infer_schema
 from made.queries.density import Floats
-from made.queries.numbers import in_means
+from made.queries.reach import in_reach
 from made.sklearn.completions import class_probabilities, number_samples
 from made.sklearn.table import TargetEstimator
 from made.support.errors import InputError
@@ -88,7 +88,7 @@ class MADERegressor(RegressorMixin, TargetEstimator):  # type: ignore[misc]
         target = self._target
         is_number = isinstance(self.model_.variables.block_of(target), Numeric)
         for places, values, weights in self._distributions(rows):
-            counted = in_means(self.model_, target, values) if is_number else values
+            counted = in_reach(self.model_, target, values) if is_number else values
             out[places] = (counted * weights).sum(axis=1)
         return out
 

@@ -20,6 +20,7 @@ __all__ = [
     "ORDERINGS",
     "PARTICLES",
     "QUESTIONS",
+    "REDRAWS",
     "ROWS",
     "Stream",
     "row_uniforms",
@@ -27,7 +28,7 @@ __all__ = [
 
 #: What a seed is used for, the second number of a key: streams of one seed must not meet.
 ORDERINGS, CONNECTIVITIES, ROWS, PARTICLES, COMPLETIONS, QUESTIONS, ATTEMPTS = 0, 1, 2, 3, 4, 5, 6
-CHAINS, OFFSETS = 7, 8
+CHAINS, OFFSETS, REDRAWS = 7, 8, 9
 
 #: Philox moves on in blocks of four 64-bit numbers.
 BLOCK = 4
