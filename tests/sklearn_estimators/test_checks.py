@@ -13,6 +13,8 @@ ESTIMATORS = [
 
 
 def expected_failures(estimator):
+    if isinstance(estimator, MADEDensity | MADEImputer):  # the check compares no densities and no draws
+        return {}
     why = "a row of weight 2 is one row: batches, and what is set apart, differ from those of two rows"
     return {
         "check_sample_weight_equivalence_on_dense_data": why,
