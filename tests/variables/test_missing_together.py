@@ -96,7 +96,7 @@ def test_samples_are_whole_dates_as_often_as_they_are_probable(ordering, is_nume
 
 def test_one_pass_draws_what_the_plain_way_draws():
     own = model([3, 0, 1, 4, 2])
-    fast, plain = (own._sample(500, 3, [0], None, 0, method) for method in ("one-pass", "plain"))
+    fast, plain = (own.draw(500, 3, method=method) for method in ("one-pass", "plain"))
     assert fast.codes.tolist() == plain.codes.tolist()
     assert fast.bodies.tolist() == plain.bodies.tolist()
 
