@@ -123,7 +123,7 @@ def complete(
     Returns
     -------
     ray.data.Dataset
-        The columns of the model in its order, then the others.
+        The columns in the order in which they came.
     """
     _imported()
     model = model_of(run)

@@ -88,7 +88,7 @@ def complete(
     """Fill in the unknown entries of rows, and say how: exactly, or estimated.
 
     Columns are found by their names, in any order. Others pass through, and one that is not there is
-    filled in; what is written has the columns of the run, in its order, then the others as they are. Rows
+    filled in; what is written has the columns of FILE in their order, then those that are filled in. Rows
     that cannot be read are left out; FILE.rejected.csv, beside FILE, says why.
 
     Several .parquet files are completed unit by unit, a run of row groups each, and a unit is one file of the
