@@ -101,8 +101,8 @@ class Plan:
             what = f"for lack of validation rows nothing is compared; {what}"
         memory = f", {self.gigabytes:.1f} GB of memory" if self.gigabytes * 1e9 > _MUCH_MEMORY else ""
         return (
-            f"{what}: about {duration(self.seconds)} on two cores{memory} (the budget is "
-            f"{duration(self.budget)}; --minutes or max_time= gives another)"
+            f"{what}: about {duration(self.seconds)} on two cores{memory} (planned to fit "
+            f"{duration(self.budget)}; --minutes or max_time= gives another time)"
         )
 
     def as_dict(self) -> dict[str, Any]:
