@@ -64,9 +64,7 @@ def draw_samples(path: Path, model: MADE, data: Dataset, seed: int) -> Path:
         return draw_rows(path, drawn, model)
     if _is_table(model):
         tables = {data.name: data.test[picked], "samples of the model": _in_parts(model, drawn)}
-        named = [column.name for column in model.schema.modelled]
-        plots.save(plots.columns_of(tables, named, f"Samples and {data.name}"), path)
-        return path
+        return _draw_columns(path, tables, model, f"Samples and {data.name}")
     real = data.codes("test")[picked]
     samples = model.schema.encode_modelled(drawn).cpu().numpy()
     title = f"Samples and {data.name}"
@@ -90,14 +88,18 @@ def _in_parts(model: MADE, rows: Any) -> NDArray[Any]:
     return np.asarray(model.schema.table_of(rows)[0] if model.schema.has_dates else rows)
 
 
+def _draw_columns(path: Path, tables: Mapping[str, Any], model: MADE, title: str | None = None) -> Path:
+    named = [column.name for column in model.schema.modelled]
+    plots.save(plots.columns_of(tables, named, title), path)
+    return path
+
+
 def draw_rows(path: Path, rows: NDArray[Any], model: MADE) -> Path:
     """Draw rows of values: as images if they are images, else as a table with its column names."""
     if len(rows) == 0:
         raise InputError("a picture needs at least one row: ask for -n 1 or more")
     if _is_table(model):
-        named = [column.name for column in model.schema.modelled]
-        plots.save(plots.columns_of({"drawn by the model": _in_parts(model, rows)}, named), path)
-        return path
+        return _draw_columns(path, {"drawn by the model": _in_parts(model, rows)}, model)
     schema, codes = model.schema, model.schema.encode_modelled(rows).numpy()
     if schema.image_shape is None:
         figure = plots.samples_table(codes, n_values=list(schema.classes))
