@@ -85,6 +85,20 @@ def test_what_lies_far_beyond_the_range_of_the_rows_counts_as_a_little_beyond():
     np.testing.assert_allclose(counted, [[low, high, high + margin / 2, high + margin]])
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_column_of_one_sign_keeps_it(sign):
+    amounts = sign * np.exp(np.random.default_rng(0).normal(size=(600, 1)))
+    amounts[0] = 0.0
+    model = made.auto_fit(amounts, training={"epochs": 1}, seed=1)
+    assert in_reach(model, 0, np.array([[-sign * 0.01, sign * 0.01]])).tolist() == [[0.0, sign * 0.01]]
+    with_far_component(model, -3.0)
+    outputs = model.variables.numbers.outputs.reshape(3, N_COMPONENTS)[1, -1]
+    with torch.no_grad():
+        model.network.biases[-1][outputs] = -sign * 8.0
+    assert float((sign * model.sample(N_ROWS, seed=0, tails=True) < 0).double().mean()) > 0.02
+    assert not bool((sign * model.sample(N_ROWS, seed=0) < 0).any())
+
+
 def test_rows_beyond_reach_are_drawn_anew_and_others_stay(far):
     whole, held = (far.sample(N_ROWS, seed=3, tails=tails) for tails in (True, False))
     assert whole["amount"].max() > 1e6 * table()["amount"].max()

@@ -41,7 +41,7 @@ def reach_of(model: Askable, variable: int) -> tuple[float, float]:
     """Return the ends of the reach of a number.
 
     They are those of the last millionth of training rows; and at most a tenth of the range that the schema
-    gives the column beyond that range. Spikes are within.
+    gives the column beyond that range, on its side of 0. Spikes are within.
     """
     numbers = model.variables.numbers
     assert numbers is not None
@@ -60,7 +60,9 @@ def _ends(model: Askable) -> Floats:
         seen = model.schema.modelled[variable].found
         if seen is not None and seen.low is not None and seen.high is not None:
             margin = _BEYOND * (seen.high - seen.low)
-            own[:] = max(own[0], seen.low - margin), min(own[1], seen.high + margin)
+            low, high = seen.low - margin, seen.high + margin
+            low, high = max(low, 0.0) if seen.low >= 0 else low, min(high, 0.0) if seen.high <= 0 else high
+            own[:] = max(own[0], low), min(own[1], high)
     return found
 
 
