@@ -207,14 +207,12 @@ class SamplingModel(MaskedModel):
             own = None if rows is None else rows[done : done + len(u)]
             found = self._sample_batch(masks, u, own, method)
             if reach is not None:
-
-                def again(at: IntArray, attempt: int) -> Rows:
-                    u = redraw_uniforms(seed, first + done + at, np.zeros_like(at), attempt, width)
-                    some = None if own is None else own[torch.from_numpy(at).to(self.device)]
-                    return self._sample_batch(masks, u, some, method)
-
-                reach.keep(found, again)
+                reach.keep(found, lambda at, attempt: again(done + at, attempt))
             return found
+
+        def again(places: IntArray, attempt: int) -> Rows:
+            u = redraw_uniforms(seed, first + places, np.zeros_like(places), attempt, width)
+            return self._sample_again(masks, context, method, places, u, 1)
 
         parts = [batch(done) for done in range(0, n, self.rows_per_batch)]
         return parts[0] if len(parts) == 1 else Rows.cat([self._unknown_rows(0), *parts])

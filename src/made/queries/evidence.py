@@ -48,7 +48,7 @@ class Evidence:
         return self[slice(row, row + 1)]
 
     def __getitem__(self, some: slice | IntArray) -> Evidence:
-        """Return the evidence of some of the rows."""
+        """Return the evidence of the rows at these places."""
         return Evidence(
             self.log_prob[some],
             self.error[some],

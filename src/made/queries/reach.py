@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from statistics import NormalDist
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,8 +18,8 @@ from torch import Tensor
 
 from made.masks.ordering import IntArray
 from made.queries.density import Askable, Floats
-from made.queries.work import index
-from made.support.uniforms import BLOCK, REDRAWS, Stream
+from made.queries.work import index, uniforms_of
+from made.support.uniforms import REDRAWS
 from made.variables.numeric_columns import NumericColumns
 from made.variables.region import Region
 from made.variables.rows import Rows
@@ -32,9 +33,26 @@ _FARTHEST = -NormalDist().inv_cdf(1e-6)
 _BEYOND = 0.1
 #: How often a row is drawn anew before what is still beyond reach is set to its end.
 N_REDRAWS = 8
-# What `_outermost` found, for as long as a model has these columns: drawing a single row takes less time.
-_OUTERMOST: WeakKeyDictionary[NumericColumns, tuple[weakref.ref[Schema], tuple[Tensor, Tensor]]]
-_OUTERMOST = WeakKeyDictionary()
+
+
+class _Ends(NamedTuple):
+    """The reach of all numbers of a model.
+
+    Attributes
+    ----------
+    exact : (B, 2) float64 array
+        Its ends.
+    least, largest : (B,) tensors
+        The outermost values within; of grids, points.
+    """
+
+    exact: Floats
+    least: Tensor
+    largest: Tensor
+
+
+# The reach of models, for as long as they have these columns: every draw asks for it, and every mean.
+_KNOWN: WeakKeyDictionary[NumericColumns, tuple[weakref.ref[Schema], _Ends]] = WeakKeyDictionary()
 
 
 def reach_of(model: Askable, variable: int) -> tuple[float, float]:
@@ -45,14 +63,25 @@ def reach_of(model: Askable, variable: int) -> tuple[float, float]:
     """
     numbers = model.variables.numbers
     assert numbers is not None
-    low, high = _ends(model)[numbers.number_of(variable)]
+    low, high = _ends(model, numbers).exact[numbers.number_of(variable)]
     return float(low), float(high)
 
 
-def _ends(model: Askable) -> Floats:
-    """Return the ends of the reach of all numbers, (B, 2)."""
-    numbers = model.variables.numbers
-    assert numbers is not None
+def _ends(model: Askable, numbers: NumericColumns) -> _Ends:
+    known = _KNOWN.get(numbers)
+    if known is not None and known[0]() is model.schema:
+        return known[1]
+    exact = _exact_ends(model, numbers)
+    ends = torch.from_numpy(exact).t().contiguous()
+    bodies = numbers.bodies_near(ends)
+    nearest = numbers.floats_of(bodies)
+    too_far = torch.stack([nearest[0] < ends[0], nearest[1] > ends[1]]).long()
+    found = _Ends(exact, *numbers.floats_of(bodies + too_far * torch.tensor([[1], [-1]])))
+    _KNOWN[numbers] = weakref.ref(model.schema), found
+    return found
+
+
+def _exact_ends(model: Askable, numbers: NumericColumns) -> Floats:
     z = torch.tensor([[-_FARTHEST, _FARTHEST]], dtype=torch.float64).expand(len(numbers.columns), 2)
     found: Floats = numbers.scores.values(z).numpy()
     for own, column, variable in zip(found, numbers.columns, numbers.places.tolist(), strict=True):
@@ -61,7 +90,10 @@ def _ends(model: Askable) -> Floats:
         if seen is not None and seen.low is not None and seen.high is not None:
             margin = _BEYOND * (seen.high - seen.low)
             low, high = seen.low - margin, seen.high + margin
-            low, high = max(low, 0.0) if seen.low >= 0 else low, min(high, 0.0) if seen.high <= 0 else high
+            if seen.low >= 0:
+                low = max(low, 0.0)
+            if seen.high <= 0:
+                high = min(high, 0.0)
             own[:] = max(own[0], low), min(own[1], high)
     return found
 
@@ -69,20 +101,6 @@ def _ends(model: Askable) -> Floats:
 def in_reach(model: Askable, variable: int, values: Floats) -> Floats:
     """Return values of a number as they count in a mean: those beyond reach as its end."""
     return values.clip(*reach_of(model, variable))
-
-
-def _outermost(model: Askable, numbers: NumericColumns) -> tuple[Tensor, Tensor]:
-    """Return the least and the largest values within reach, (B,) each: of grids, points."""
-    known = _OUTERMOST.get(numbers)
-    if known is not None and known[0]() is model.schema:
-        return known[1]
-    ends = torch.from_numpy(_ends(model)).t().contiguous()
-    bodies = numbers.bodies_near(ends)
-    nearest = numbers.floats_of(bodies)
-    too_far = torch.stack([nearest[0] < ends[0], nearest[1] > ends[1]]).long()
-    low, high = numbers.floats_of(bodies + too_far * torch.tensor([[1], [-1]]))
-    _OUTERMOST[numbers] = weakref.ref(model.schema), (low, high)
-    return low, high
 
 
 class Reach:
@@ -103,7 +121,7 @@ class Reach:
         numbers = model.variables.numbers
         assert numbers is not None
         self._numbers, self._places = numbers, torch.from_numpy(numbers.places)
-        self._low, self._high = _outermost(model, numbers)
+        _, self._low, self._high = _ends(model, numbers)
         self._regions: dict[int, Region] = {}
         self._held: Tensor | None = None
         if given is not None and given.bodies is not None:
@@ -231,9 +249,4 @@ def redraw_uniforms(
     each : int
         How many attempts of each row.
     """
-    blocks = -(-width // BLOCK)
-    lines = [
-        Stream(seed, REDRAWS, row, draw, skip=attempt * blocks).take(each * blocks * BLOCK)
-        for row, draw in zip(rows.tolist(), draws.tolist(), strict=True)
-    ]
-    return np.concatenate([np.zeros(0), *lines]).reshape(-1, blocks * BLOCK)[:, :width]
+    return uniforms_of((seed, REDRAWS), np.stack([rows, draws], axis=1), each, width, attempt)

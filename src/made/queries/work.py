@@ -145,11 +145,15 @@ def last_ranks(which: BoolArray, ranks: IntArray) -> IntArray:
 def uniforms_of(
     key: tuple[int, ...], rows: IntArray, each: int | IntArray, width: int, first: int = 0
 ) -> Floats:
-    """Return uniforms (sum of each, width): lines first, first + 1, ... of the stream of each row."""
+    """Return uniforms (sum of each, width): lines first, first + 1, ... of the stream of each row.
+
+    `rows` are the numbers of the rows, (n,) or (n, k): the last of the key.
+    """
     blocks, counts = -(-width // 4), np.broadcast_to(each, len(rows)).tolist()
+    keys = rows[:, None] if rows.ndim == 1 else rows
     lines = [
-        Stream(*key, int(row), skip=first * blocks).take(n * blocks * 4)
-        for row, n in zip(rows, counts, strict=True)
+        Stream(*key, *row, skip=first * blocks).take(n * blocks * 4)
+        for row, n in zip(keys.tolist(), counts, strict=True)
     ]
     return np.concatenate([np.zeros(0), *lines]).reshape(-1, blocks * 4)[:, :width]
 
