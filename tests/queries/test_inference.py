@@ -199,6 +199,35 @@ def test_memory_is_bounded_by_groups_and_batches(small, patterns, monkeypatch):
     np.testing.assert_array_equal(completed(inference, known, again, np.arange(16), 3), drawn)
 
 
+@pytest.mark.parametrize("limit", [0, 2**24])
+@pytest.mark.parametrize("name", ["one mask", "both"])
+def test_the_particles_of_a_single_row_are_kept(small_one, name, limit, monkeypatch):
+    """What is kept, as far as memory goes, is what would be found anew."""
+    monkeypatch.setattr("made.queries.inference._CODES_AT_ONCE", max(limit, 1))
+    found = []
+    posterior = Inference._posterior
+
+    def counted(*args):
+        found.append(1)
+        return posterior(*args)
+
+    monkeypatch.setattr(Inference, "_posterior", counted)
+    small, one = small_one(name), np.zeros(1, dtype=np.int64)
+    inference, known, _ = asked(small, [[-1, -1, -1, 1]], max_states=1, particles=500)
+    evidence = inference.evidence(known, one)
+    n = len(found)
+    assert n > 0
+    again = completed(inference, known, evidence, one, 20)
+    later = completed(inference, known, evidence, one, 20, first=20)
+    assert (len(found) == n) == (limit > 0)
+    for first, own in ((0, again), (20, later)):
+        fresh, _, _ = asked(small, [[-1, -1, -1, 1]], max_states=1, particles=500)
+        np.testing.assert_array_equal(own, completed(fresh, known, evidence, one, 20, first))
+    others = inference.evidence(known, one + 1), inference.evidence(encoded([[-1, -1, -1, 0]], known.context))
+    for own in others:  # another stream, and another row
+        assert (own.log_prob != evidence.log_prob).all()
+
+
 def test_seed_decides_the_particles(small_one):
     small = small_one("one mask")
     rows = [[-1, -1, -1, 1]] * 3

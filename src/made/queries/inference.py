@@ -31,6 +31,7 @@ from made.queries.quadrature import MOST_NUMBERS, integrate, log_evidence, n_nod
 from made.queries.results import Route
 from made.queries.value_sets import ValueSet, value_sets
 from made.queries.work import (
+    Kept,
     Posterior,
     Work,
     given_entries,
@@ -102,6 +103,7 @@ class Inference:
         self.exact = exact
         self.rows_per_batch = rows_per_batch
         self._unseen = np.array([block.unseen or 0.0 for _, block in variables.columns()])
+        self._kept: Kept | None = None
 
     def evidence(
         self,
@@ -206,8 +208,8 @@ class Inference:
         n_variables, each = self.variables.n_variables, chosen.shape[1]
         fixed = np.zeros(out.codes.shape, dtype=bool)
         wanted = np.flatnonzero(chosen.any(axis=1))
-        some = rows[index(wanted)], numbers[wanted]
-        for own, found in self._posteriors(density, *some, all_classes=True):
+        some = rows if len(wanted) == len(rows) else rows[index(wanted)]
+        for own, found in self._posteriors(density, some, numbers[wanted], all_classes=True):
             for row, states, weights, known in zip(
                 wanted[own], found.states, found.weights, found.fixed, strict=True
             ):
@@ -239,10 +241,30 @@ class Inference:
         integrates: bool = False,
         all_classes: bool,
     ) -> Iterator[tuple[IntArray, Posterior]]:
-        """Yield the posteriors of the rows in groups of bounded memory, with the places of each group."""
-        sets = value_sets(self.variables, rows.regions, with_unseen=not all_classes)
+        """Yield the posteriors of the rows in groups of bounded memory, with the places of each group.
+
+        Those of a single row are kept: completions of it, drawn again and again, are picked among the same.
+        """
+        all_classes = all_classes or not self.variables.has_unseen
         how = {"integrates": integrates, "all_classes": all_classes}
-        work = self._work(density, rows, numbers, sets, **how)
+        if len(rows) != 1:
+            yield from self._found(density, rows, numbers, **how)
+            return
+        if self._kept is None or self._kept.rows is not rows:
+            self._kept = Kept(rows, _CODES_AT_ONCE)
+        key = density.number, int(numbers[0]), integrates, all_classes
+        found = self._kept.found.get(key)
+        if found is None:
+            found = list(self._found(density, rows, numbers, **how))
+            self._kept.keep(key, found)
+        yield from found
+
+    def _found(
+        self, density: Density, rows: Rows, numbers: IntArray, *, integrates: bool, all_classes: bool
+    ) -> Iterator[tuple[IntArray, Posterior]]:
+        """Find what `_posteriors` yields."""
+        sets = value_sets(self.variables, rows.regions, with_unseen=not all_classes)
+        work = self._work(density, rows, numbers, sets, integrates=integrates, all_classes=all_classes)
         integrals = np.flatnonzero(work.is_integral)
         if len(integrals):
             some, between = rows[index(integrals)], work.between[integrals]

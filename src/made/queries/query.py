@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -123,7 +123,7 @@ class Query:
     def evidence(self, rows: Rows, numbers: IntArray, next_variable: int | None = None) -> Evidence:
         """Return how probable what is known in each row is."""
         parts = [
-            (chosen, inference.evidence(rows[index(chosen)], numbers[chosen], integrates=True))
+            (chosen, inference.evidence(_some(rows, chosen), numbers[chosen], integrates=True))
             for chosen, inference in self._inferences(rows, next_variable)
         ]
         return self._together(parts, len(rows))
@@ -166,7 +166,7 @@ class Query:
         states = States.of(rows.repeat(each))
         routes, parts = np.empty(n, dtype=np.int64), []
         for chosen, inference in self._inferences(rows):
-            some, own = rows[index(chosen)], numbers[chosen]
+            some, own = _some(rows, chosen), numbers[chosen]
             evidence = inference.evidence(some, own)
             parts.append((chosen, evidence))
             if kind == "draw":
@@ -232,7 +232,15 @@ class Query:
     ) -> Iterator[tuple[IntArray, Inference]]:
         """Yield groups of rows, by their numbers, each with the inference that answers it."""
         for chosen, groups in self.groups_of(rows, next_variable):
-            yield chosen, inference_of(self.model, self.mask, groups, **self.settings)
+            if groups is None:
+                yield chosen, self._inference
+            else:
+                yield chosen, inference_of(self.model, self.mask, groups, **self.settings)
+
+    @cached_property
+    def _inference(self) -> Inference:
+        """What answers in the order of the masks; what it found of a row is there when it is drawn again."""
+        return inference_of(self.model, self.mask, None, **self.settings)
 
     def _together(self, parts: list[tuple[IntArray, Evidence]], n: int) -> Evidence:
         """Join the answers of the groups, in the order of the rows."""
@@ -244,6 +252,11 @@ class Query:
         if self.is_given_first:  # which several conditions may need more for
             routes[routes <= Route.SUMMED] = int(Route.GIVEN_FIRST)
         return Evidence(log_prob, error, ess, routes, mask_weights=np.zeros((0, n)))
+
+
+def _some(rows: Rows, chosen: IntArray) -> Rows:
+    """Return the rows at these places, in order; all of them are the same rows."""
+    return rows if len(chosen) == len(rows) else rows[index(chosen)]
 
 
 def row_numbers(first: int | IntArray, n: int) -> IntArray:

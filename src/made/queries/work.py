@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from made.support.uniforms import Stream
 from made.variables.rows import Rows
 
 __all__ = [
+    "Kept",
     "Posterior",
     "Work",
     "given_entries",
@@ -93,6 +94,30 @@ class Posterior:
         routes = np.full(len(log_prob), int(Route.QUADRATURE))
         nothing = np.zeros((len(log_prob), 0), dtype=bool)
         return Posterior(log_prob, error, np.full(len(log_prob), np.inf), routes, nothing, [], [])
+
+
+@dataclass
+class Kept:
+    """Posteriors of one row, by mask, stream and how they were found.
+
+    Attributes
+    ----------
+    rows : Rows
+        The row.
+    limit : int
+        How many codes of states are kept at most.
+    """
+
+    rows: Rows
+    limit: int
+    found: dict[tuple[int, int, bool, bool], list[tuple[IntArray, Posterior]]] = field(default_factory=dict)
+    n_codes: int = 0
+
+    def keep(self, key: tuple[int, int, bool, bool], found: list[tuple[IntArray, Posterior]]) -> None:
+        """Keep what was found, if it is not too much."""
+        n_codes = sum(states.codes.size for _, own in found for states in own.states)
+        if self.n_codes + n_codes <= self.limit:
+            self.found[key], self.n_codes = found, self.n_codes + n_codes
 
 
 def set_states(states: States, place: slice, unknown: IntArray, sets: Sequence[ValueSet]) -> None:
