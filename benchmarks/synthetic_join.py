@@ -23,26 +23,27 @@ _OURS_FIRST = ("log mass", "log score")
 
 
 def with_earlier(now: Mapping[str, Any], earlier: Mapping[str, Any] | None, ours: str) -> Figures:
-    """Return what was found of a table now, with earlier parts of other folds.
+    """Return what was found of a table now, with earlier figures that were not measured again.
 
-    Where ours was fitted anew, an earlier difference of another system from it is left out.
+    Where a figure of ours was, an earlier difference of another system from it becomes that of the two
+    values, with the error of independent figures: a larger one than by row.
 
     Examples
     --------
-    >>> old = {"systems": {"a": [{"folds": [0], "fit": 1}, {"folds": [1], "fit": 2}]}, "failed": {}}
+    >>> own = [{"folds": [0], "fit": 1}, {"folds": [1], "fit": 2, "draw": 1}]
+    >>> old = {"systems": {"a": own}, "failed": {}}
     >>> with_earlier({"systems": {"a": [{"folds": [1], "fit": 3}]}, "failed": {}}, old, "a")["systems"]
-    {'a': [{'folds': [0], 'fit': 1}, {'folds': [1], 'fit': 3}]}
+    {'a': [{'folds': [0], 'fit': 1}, {'folds': [1], 'fit': 3, 'draw': 1}]}
     """
     if earlier is None:
         return dict(now)
-    systems = [*earlier["systems"], *(own for own in now["systems"] if own not in earlier["systems"])]
-    fitted_anew = _folds(now["systems"].get(ours, []))
+    of_ours = _by_folds(now["systems"].get(ours, []))
     parts: dict[str, list[Figures]] = {}
-    for system in systems:
-        new = now["systems"].get(system, [])
-        kept = [own for own in earlier["systems"].get(system, []) if not _folds([own]) & _folds(new)]
-        kept = [_without_differences(own) if _folds([own]) & fitted_anew else own for own in kept]
-        parts[system] = sorted([*kept, *new], key=lambda own: own["folds"])
+    for system in dict.fromkeys([*earlier["systems"], *now["systems"]]):
+        new, old = (_by_folds(found["systems"].get(system, [])) for found in (now, earlier))
+        if system != ours:
+            old = {folds: _held_against(own, of_ours.get(folds, {})) for folds, own in old.items()}
+        parts[system] = [{**old.get(folds, {}), **new.get(folds, {})} for folds in sorted(old | new)]
     failed = {system: why for system, why in earlier["failed"].items() if system not in now["systems"]} | now[
         "failed"
     ]
@@ -91,12 +92,18 @@ def _mean(values: Sequence[float], n_folds: Sequence[int], *, is_error: bool) ->
     return math.sqrt(sum(own**2 for own in weighted)) if is_error else sum(weighted)
 
 
-def _folds(parts: Sequence[Mapping[str, Any]]) -> set[int]:
-    return {fold for own in parts for fold in own["folds"]}
+def _by_folds(parts: Sequence[Figures]) -> dict[tuple[int, ...], Figures]:
+    return {tuple(own["folds"]): own for own in parts}
 
 
-def _without_differences(figures: Any) -> Any:
-    if not isinstance(figures, dict):
-        return figures
-    stale = ("difference", "difference error")
-    return {key: _without_differences(own) for key, own in figures.items() if key not in stale}
+def _held_against(theirs: Figures, ours: Mapping[str, Any], name: str = "") -> Figures:
+    """Return figures with the differences from those of ours that there are."""
+    found = {
+        key: _held_against(own, ours[key], key) if isinstance(own, dict) and key in ours else own
+        for key, own in theirs.items()
+    }
+    if "difference" in theirs and "value" in ours:
+        ahead = theirs["value"] - ours["value"]
+        found["difference"] = -ahead if name in _OURS_FIRST else ahead
+        found["difference error"] = math.hypot(theirs["error"], ours["error"])
+    return found

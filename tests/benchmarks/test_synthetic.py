@@ -143,17 +143,35 @@ def test_folds_of_several_runs_are_joined(bench):
     assert own["RMSE"]["ours is"] == "ahead"
 
 
-def test_a_difference_from_an_earlier_fit_of_ours_is_left_out(bench):
+def test_figures_that_were_not_measured_again_stay(bench):
     join = bench("synthetic_join")
-    of_peer = {"folds": [0], "log mass": {"value": -2.0, "difference": 1.0, "difference error": 0.1}}
-    earlier = {"systems": {"ours": [{"folds": [0], "fit": 1.0}], "peer": [of_peer]}, "failed": {"peer": "no"}}
-    now = {"systems": {"ours": [{"folds": [0], "fit": 2.0}]}, "failed": {}}
+    now = {"systems": {"ours": [{"folds": [0], "fit": 2.0}], "peer": [{"folds": [1]}]}, "failed": {}}
+    parts = [{"folds": [0], "fit": 1.0, "audit": {"close": 0.1}}]
+    earlier = {"systems": {"ours": parts}, "failed": {"peer": "no", "other": "no"}}
     found = join.with_earlier(now, earlier, "ours")
     assert found["systems"] == {
-        "ours": [{"folds": [0], "fit": 2.0}],
-        "peer": [{"folds": [0], "log mass": {"value": -2.0}}],
+        "ours": [{"folds": [0], "fit": 2.0, "audit": {"close": 0.1}}],
+        "peer": [{"folds": [1]}],
     }
-    assert found["failed"] == {"peer": "no"}
-    again = join.with_earlier({"systems": {"peer": [of_peer]}, "failed": {}}, found, "ours")
-    assert again["systems"]["peer"] == [of_peer]
-    assert again["failed"] == {}
+    assert found["failed"] == {"other": "no"}
+
+
+def test_a_difference_from_an_earlier_figure_of_ours_is_that_from_the_new_one(bench):
+    join = bench("synthetic_join")
+
+    def figure(value, difference=None):
+        found = {"value": value, "error": 0.3}
+        return found if difference is None else found | {"difference": difference, "difference error": 0.1}
+
+    of_peer = {"folds": [0], "log mass": figure(-2.0, 1.0), "completed 10 %": {"RMSE": figure(0.5, 0.2)}}
+    other = {**of_peer, "folds": [1]}
+    earlier = {"systems": {"peer": [of_peer, other]}, "failed": {}}
+    ours = {"folds": [0], "log mass": figure(-1.5), "completed 10 %": {"RMSE": figure(0.4), "rows": 9}}
+    now = {"systems": {"ours": [ours]}, "failed": {}}
+    own, same = join.with_earlier(now, earlier, "ours")["systems"]["peer"]
+    for key, found, expected in (("log mass", own, 0.5), ("RMSE", own["completed 10 %"], 0.1)):
+        assert found[key]["difference"] == pytest.approx(expected)
+        assert found[key]["difference error"] == pytest.approx(0.3 * 2**0.5)
+    assert same == other
+    now["systems"]["peer"] = [of_peer]  # measured beside ours: by row
+    assert join.with_earlier(now, earlier, "ours")["systems"]["peer"][0] == of_peer
