@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # Python compiles what it imports: all that is installed would take longer.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
+# Three for two cores: many tests wait for processes that they started.
+PYTEST := pytest -n 3 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser test-image test-long fuzz test-processors lint types types-benchmarks audit bench \
 	bench-peers bench-cost bench-quality bench-ablations bench-unseen bench-defaults bench-tables bench-heads \
@@ -18,18 +21,18 @@ demo: $(VENV)/installed  ## fit 8x8 digits and a table, score them exactly, draw
 	@$(BIN)/made demo
 
 test: $(VENV)/installed-dev  ## run all tests
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m $(PYTEST)
 
 # Chromium: one that is installed, else the one that Playwright brings.
 test-browser: $(VENV)/installed-browser  ## test the page of made serve in Chromium
 	@command -v chromium >/dev/null || $(BIN)/python -m playwright install chromium
-	@$(BIN)/python -m pytest -n 2 tests/browser
+	@$(BIN)/python -m $(PYTEST) tests/browser
 
 test-image: $(VENV)/installed-dev  ## build and ask the image of made serve; without docker, run its commands
 	@$(BIN)/python deploy/check.py
 
 test-long: $(VENV)/installed-dev  ## run the properties at length, on 2,000 tables of every kind, and kill 240 runs (an hour)
-	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 MADE_TEST_KILLS=40 MADE_TEST_LONG=1 $(BIN)/python -m pytest -n 2 --hypothesis-profile long
+	@MADE_FUZZ_TABLES=2000 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 MADE_TEST_KILLS=40 MADE_TEST_LONG=1 $(BIN)/python -m $(PYTEST) --hypothesis-profile long
 
 # Atheris has wheels for some Pythons and systems; where there is none, inputs are drawn without its guidance.
 fuzz: $(VENV)/installed-dev  ## feed FUZZ (10000) inputs each to what reads files, 2,000 command lines and 10,000 requests (hours)
@@ -38,11 +41,11 @@ fuzz: $(VENV)/installed-dev  ## feed FUZZ (10000) inputs each to what reads file
 	@failed=; for target in model schema data checkpoint; do \
 		$(BIN)/python tests/fuzz/guided.py $$target --inputs $(FUZZ) || failed="$$failed $$target"; \
 	done; if test -n "$$failed"; then echo "fuzz: faults in:$$failed"; exit 1; fi
-	@MADE_FUZZ_TABLES=500 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 $(BIN)/python -m pytest -n 2 tests/fuzz
+	@MADE_FUZZ_TABLES=500 MADE_FUZZ_COMMANDS=2000 MADE_FUZZ_REQUESTS=10000 $(BIN)/python -m $(PYTEST) tests/fuzz
 
 test-processors: $(VENV)/installed-dev  ## run the tests of the compiled loops as on processors with AVX2 or less
-	@$(BIN)/python benchmarks/processors.py avx2 -m pytest -n 2 tests/kernels
-	@$(BIN)/python benchmarks/processors.py baseline -m pytest -n 2 tests/kernels
+	@$(BIN)/python benchmarks/processors.py avx2 -m $(PYTEST) tests/kernels
+	@$(BIN)/python benchmarks/processors.py baseline -m $(PYTEST) tests/kernels
 
 lint: types types-benchmarks  ## check style and types
 	@$(BIN)/ruff check

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 #: How many tables each test draws: a few in `make test`, 2,000 in `make test-long`.
-N_TABLES = int(os.environ.get("MADE_FUZZ_TABLES", "15"))
+N_TABLES = int(os.environ.get("MADE_FUZZ_TABLES", "10"))
 
 settings.register_profile(
     "tables",

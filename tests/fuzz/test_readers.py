@@ -27,7 +27,7 @@ from made.data.readers import read
 from made.data.row_file import open_rows
 
 #: How many damaged files there are of each kind.
-N_DAMAGED = 4 * int(os.environ.get("MADE_FUZZ_TABLES", "25"))
+N_DAMAGED = 4 * int(os.environ.get("MADE_FUZZ_TABLES", "15"))
 
 
 #: Some of these end the process inside polars, which nothing here can catch; Excel files may have no reader.

@@ -103,6 +103,7 @@ def test_a_rank_that_dies(launch, rows, tmp_path):
     assert results(run)["epochs"] == 4
 
 
+@pytest.mark.long
 def test_a_launcher_starts_ranks_again(launch, rows, tmp_path):
     run = tmp_path / "run"
     options = (*TINY, "--checkpoint-every", "1e-9")

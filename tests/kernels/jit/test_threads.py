@@ -33,7 +33,7 @@ model.set_marginals(rows)
     [
         pytest.param("model.log_prob(rows)", marks=pytest.mark.long),
         pytest.param("model.sample(2, seed=0)", marks=pytest.mark.long),
-        "model.sample(300, seed=0)",
+        pytest.param("model.sample(300, seed=0)", marks=pytest.mark.long),
         "made.fit(model, rows, epochs=1, batch_size=512, compiled=True)",
         pytest.param(
             "made.fit(model, rows, epochs=1, batch_size=512, compiled=False)", marks=pytest.mark.long
