@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from made.base import BaseModel
+from made.kernels.likelihood.compiled_log_prob import compiled_log_prob
 from made.kernels.scores.compiled_scores import CompiledScores
 from made.kernels.weight_versions import versions
 from made.masks.degrees import Mask
@@ -142,7 +143,9 @@ class MaskedModel(BaseModel):
         """Return log p of each variable given those before it under one mask, (n, D) float64."""
         rows = self.variables.scored(rows)
         outputs = self._outputs(rows, self._product(mask))
-        log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).double()
+        log_prob = compiled_log_prob(self.variables, outputs, rows)
+        if log_prob is None:
+            log_prob = self.variables.log_prob(outputs, rows.codes, rows.scores).double()
         if rows.regions:
             log_prob = with_masses(self.variables, outputs, log_prob, rows)
         return self._together(mask, outputs, log_prob, rows)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from made.support.checks import LARGEST_EXACT, are_whole
-from made.variables.missing import is_missing
+from made.variables.missing import has_gaps, is_missing
 
 __all__ = ["ColumnType", "cast", "described", "pandas_type", "polars_type", "series_of", "simple_name"]
 
@@ -156,7 +156,7 @@ def series_of(library: Any, name: Any, values: NDArray[Any] | Sequence[Any], ind
         values = values.tolist()
     if library.__name__ != "polars":
         return library.Series(values, index=index, name=name, dtype=_exact_type(values))
-    if isinstance(values, list):
+    if isinstance(values, list) and has_gaps(values):
         values = [None if is_missing(value) else value for value in values]
     column = library.Series(name, values, strict=False)
     return column.fill_nan(None) if column.dtype.is_float() else column
@@ -164,7 +164,7 @@ def series_of(library: Any, name: Any, values: NDArray[Any] | Sequence[Any], ind
 
 def _exact_type(values: NDArray[Any] | Sequence[Any]) -> str | None:
     """Return the type with which pandas does not round whole numbers beside gaps; None where it does not."""
-    if not isinstance(values, list):
+    if not isinstance(values, list) or int not in set(map(type, values)):
         return None
     there = [value for value in values if not is_missing(value)]
     if len(there) == len(values) or not all(type(value) is int for value in there):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from made.support.checks import LARGEST_EXACT, is_large
 from made.support.errors import InputError
 from made.variables.column_types import cast, described, pandas_type, polars_type, series_of
-from made.variables.missing import is_missing
+from made.variables.missing import is_missing, marks_of
 
 __all__ = [
     "LIBRARIES",
@@ -162,8 +162,8 @@ def fill(
     filled = frame[rows] if is_polars else frame.iloc[rows].copy()
     places = {name: place for place, name in enumerate(names_of(frame))}
     if known is None:
-        marks = [is_missing(value) for value in values_of(frame, names).flat]
-        known = ~np.array(marks, dtype=bool).reshape(len(frame), len(names))
+        marks = marks_of(values_of(frame, names))
+        known = np.ones((len(frame), len(names)), dtype=bool) if marks is None else ~marks
     for d, name in enumerate(names):
         if known[:, d].all():
             continue

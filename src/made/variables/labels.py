@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,13 @@ def _codes_of_labels(values: NDArray[Any], labels: Sequence[Label]) -> tuple[NDA
         # Text and a number may stand for the same label ("3" and 3); a label itself comes first.
         codes: dict[Any, int] = {str(label): i for i, label in enumerate(labels)}
         codes |= {label: i for i, label in enumerate(labels)}
-        found = np.array([_code_of_label(value, codes) for value in values.tolist()], dtype=np.int64)
+        entries = values.tolist()
+        try:
+            found = np.fromiter(map(codes.get, entries, repeat(-1)), dtype=np.int64, count=len(entries))
+        except TypeError:  # a list, say, which is no label
+            found = np.full(len(entries), -1, dtype=np.int64)
+        for place in np.flatnonzero(found < 0).tolist():  # perhaps a label that is written in another way
+            found[place] = _code_of_label(entries[place], codes)
     bad = found < 0
     return found, int(bad.argmax()) if bad.any() else None
 

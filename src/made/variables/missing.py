@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,13 @@ from made.support.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["MISSING", "are_missing", "as_mask", "is_missing", "marks_of"]
+__all__ = ["MISSING", "are_missing", "as_mask", "has_gaps", "is_missing", "marks_of"]
 
 BoolArray = NDArray[np.bool_]
+# Types no value of which is missing; and those of which one is where it is None or differs from itself.
+_RECORDED = frozenset({str, int, bool, bytes})
+_PLAIN = _RECORDED | {float, type(None), np.float64}
+_NONE = np.array(None, dtype=object)
 
 
 class _Missing:
@@ -53,6 +58,17 @@ def is_missing(value: Any) -> bool:
     return differs is value  # a comparison with pd.NA is pd.NA, which has no truth value
 
 
+def has_gaps(values: Sequence[Any]) -> bool:
+    """Return whether one of some values is missing.
+
+    Examples
+    --------
+    >>> has_gaps(["a", "b"]), has_gaps(["a", None])
+    (False, True)
+    """
+    return not set(map(type, values)) <= _RECORDED and any(is_missing(value) for value in values)
+
+
 def marks_of(array: NDArray[Any]) -> BoolArray | None:
     """Return which entries of an array are masked or hold NaN, NaT, None or ``pd.NA``; None if none does.
 
@@ -70,19 +86,27 @@ def marks_of(array: NDArray[Any]) -> BoolArray | None:
     elif data.dtype.kind in "mM":
         marks = np.isnat(data)
     elif data.dtype == object:
-        marks = np.array([value is MISSING or is_missing(value) for value in data.flat], dtype=bool).reshape(
-            data.shape
-        )
+        marks = _marks_of_objects(data)
     if isinstance(array, np.ma.MaskedArray):
         masked = np.array(np.ma.getmaskarray(array))
         marks = masked if marks is None else marks | masked
     return marks if marks is not None and marks.any() else None
 
 
+def _marks_of_objects(data: NDArray[Any]) -> BoolArray:
+    kinds = set(map(type, data.flat))
+    if kinds <= _RECORDED:
+        return np.zeros(data.shape, dtype=bool)
+    if kinds <= _PLAIN:  # compared all at once, which takes a tenth of the time
+        return np.asarray((data == _NONE) | (data != data), dtype=bool)
+    marks = [value is MISSING or is_missing(value) for value in data.flat]
+    return np.array(marks, dtype=bool).reshape(data.shape)
+
+
 def are_missing(array: NDArray[Any]) -> BoolArray:
     """Return which entries of an array are `MISSING`."""
     data = np.ma.getdata(array)
-    if data.dtype != object:
+    if data.dtype != object or _Missing not in set(map(type, data.flat)):
         return np.zeros(data.shape, dtype=bool)
     return np.array([value is MISSING for value in data.flat], dtype=bool).reshape(data.shape)
 

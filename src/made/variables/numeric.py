@@ -327,7 +327,11 @@ def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None
 
 def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Return objects or text as numbers: whole ones as int64 where all are; NaN where one is none."""
-    entries = [exact_number(value) if isinstance(value, str) else value for value in values.tolist()]
+    entries, kinds = values.tolist(), set(map(type, values.tolist()))
+    if kinds == {float} or (kinds == {int} and max(map(abs, entries)) <= LARGEST_EXACT):
+        return np.array(entries, dtype=np.int64 if kinds == {int} else np.float64)
+    if str in kinds:
+        entries = [exact_number(value) if isinstance(value, str) else value for value in entries]
     if any(isinstance(entry, int) and abs(entry) > LARGEST_EXACT for entry in entries):
         entries = [int(own) if isinstance(own, float) and own.is_integer() else own for own in entries]
     if all(isinstance(value, int | np.integer) for value in entries) and entries:

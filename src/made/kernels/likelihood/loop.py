@@ -34,7 +34,7 @@ from made.kernels.likelihood.mixture import (
 from made.variables.fast_ratio import FARTHEST
 from made.variables.normal_mixture import N_COMPONENTS, N_PARAMETERS
 
-__all__ = ["log_likelihood"]
+__all__ = ["log_likelihood", "log_likelihood_of_part", "n_tasks"]
 
 # How far apart outputs lie in working memory: at a power of two they would push each other out of the cache.
 _APART = ROWS + 16
@@ -66,6 +66,25 @@ def log_likelihood(plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: A
     for task in numba.prange(n_groups * ((codes.shape[1] + ROWS - 1) // ROWS)):
         row, group = task // n_groups * ROWS, task % n_groups
         _one_group(group, row, borrow(plan), outputs, codes, scores, log_prob, slopes)  # type: ignore[call-arg]
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+def log_likelihood_of_part(
+    begin: Any, end: Any, plan: Any, outputs: Any, codes: Any, scores: Any, log_prob: Any, slopes: Any
+) -> None:
+    """Do the same for tasks begin..end - 1 of `n_tasks`, in threads of Python's.
+
+    Those of numba end the process where they are asked for in two threads, or after a fork, on some systems.
+    """
+    n_groups = len(plan.groups) - 1
+    for task in range(begin, end):
+        row, group = task // n_groups * ROWS, task % n_groups
+        _one_group(group, row, plan, outputs, codes, scores, log_prob, slopes)
+
+
+def n_tasks(plan: Any, n: int) -> int:
+    """Return how many tasks the variables of n rows are."""
+    return (len(plan.groups) - 1) * -(-n // ROWS)
 
 
 @_compiled
