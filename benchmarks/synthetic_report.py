@@ -47,8 +47,8 @@ _OF_COMPLETIONS = (
     "what is known comes first."
 )
 _OF_COSTS = (
-    "Seconds of the processor, one thread: fit, 10,000 rows drawn, 10,000 rows scored, first and again, and "
-    "100 rows completed of which 30 % is hidden. A star marks seconds of the clock, on a busy machine. Size "
+    "Seconds of the processor, one thread: fit, so many rows drawn and scored, first and again, and 100 rows "
+    "completed of which 30 % is hidden. A star marks seconds of the clock, on a busy machine. Size "
     "is that of all that is installed for it."
 )
 
@@ -170,6 +170,8 @@ def summary(
 def _of_system(own: Results, ours: Results | None, hidden: Sequence[int]) -> dict[str, Any]:
     """Return the figures of a system on a fold, and the differences from ours."""
     found: dict[str, Any] = {what: round(float(own[what]), 2) for what in _TIMES if what in own}
+    if "rows timed" in own:
+        found["rows timed"] = int(own["rows timed"])
     if "size" in own:
         found["size"] = round(float(own["size"]), 1)
         found["seconds are of"] = "processor" if "fit, clock" in own else "clock"
@@ -335,16 +337,18 @@ def _completions(tables: Mapping[str, Any], hidden: Sequence[int]) -> str:
 
 def _costs(tables: Mapping[str, Any]) -> str:
     lines = [
-        "| table | system | fit | first draw | draw | first score | score | complete | MB |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| table | system | fit | rows | first draw | draw | first score | score | complete | MB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for table, found in tables.items():
         for system, own in found["systems"].items():
             if "size" not in own:
                 continue
-            times = " | ".join(f"{own[what]:.1f}" if what in own else "" for what in _TIMES)
+            fit, *times = (f"{own[what]:.1f}" if what in own else "" for what in _TIMES)
+            rows = f"{own['rows timed']:,.0f}" if "rows timed" in own else ""
             seconds = own.get("completed 30 %", {}).get("seconds of 100 rows")
             filled = "" if seconds is None else f"{seconds:.1f}"
             star = " *" if own["seconds are of"] == "clock" else ""
-            lines.append(f"| {table} | {system}{star} | {times} | {filled} | {own['size']:,.0f} |")
+            cells = [table, f"{system}{star}", fit, rows, *times, filled, f"{own['size']:,.0f}"]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -66,7 +66,6 @@ def test_the_model_asks_it_where_it_pays(asked, monkeypatch):
 
     def noted(*arguments):
         taken.append(compiled_log_prob(*arguments) is not None)
-        return None
 
     monkeypatch.setattr("made.masked.compiled_log_prob", noted)
     plain = model.log_prob(rows)
