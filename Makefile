@@ -21,12 +21,13 @@ demo: $(VENV)/installed  ## fit 8x8 digits and a table, score them exactly, draw
 	@$(BIN)/made demo
 
 test: $(VENV)/installed-dev  ## run all tests
+	@$(BIN)/python tests/compile_loops.py
 	@$(BIN)/python -m $(PYTEST)
 
 # Chromium: one that is installed, else the one that Playwright brings.
 test-browser: $(VENV)/installed-browser  ## test the page of made serve in Chromium
 	@command -v chromium >/dev/null || $(BIN)/python -m playwright install chromium
-	@$(BIN)/python -m $(PYTEST) tests/browser
+	@$(BIN)/python -m pytest -n 2 tests/browser
 
 test-image: $(VENV)/installed-dev  ## build and ask the image of made serve; without docker, run its commands
 	@$(BIN)/python deploy/check.py
