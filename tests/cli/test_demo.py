@@ -35,44 +35,30 @@ def quick(monkeypatch):
     monkeypatch.setattr(plan, "_DEFAULT_BUDGETS", ((None, 1),))
 
 
-@pytest.fixture
-def served(monkeypatch):
-    """The titles of what is served, instead of serving it."""
-    pytest.importorskip("fastapi", reason="needs made[service]")
-    titles = []
-    monkeypatch.setattr("made.service.server.serve", lambda app, *_: titles.append(app.title))
-    return titles
-
-
 @pytest.mark.usefixtures("quick")
-def test_both_halves(here, call, served):
-    result = call("demo")
+def test_both_halves(here, call):
+    result = call("demo", "-o", "demo")
     places = [(result.out + result.err).find(section) for section in SECTIONS]
     assert -1 not in places
     for word in ("product of marginals", "Chow-Liu tree", "bits/dim", "Try next", "samples.png"):
         assert word in result.out
     assert result.out.index("digits: 64") < result.out.index("diabetes: 11") < result.out.index("new people")
     for file in ("demo/samples.png", "demo-table/report.html", "demo-table/diabetes.csv"):
-        assert (here / "runs" / file).exists()
-    assert result.out.splitlines()[-1].strip() == "made serve"
+        assert (here / file).exists()
+    assert result.out.splitlines()[-1].strip() == "made serve demo demo-table"
     # A second demo replaces both, and no others.
-    assert all(demo._is_again(job) for job in demo._jobs(demo.OUT))
+    assert all(demo._is_again(job) for job in demo._jobs(Path("demo")))
     assert not any(demo._is_again(job) for job in demo._jobs(Path("other")))
     commands = [line.split("made ", 1)[1] for line in result.out.splitlines() if line.startswith("  made ")]
-    scored = next(own for own in commands if own.startswith("score runs/demo-table"))
+    scored = next(own for own in commands if own.startswith("score demo-table"))
     call(*shlex.split(scored))
-    assert len(polars.read_csv("runs/demo-table/scores.csv", infer_schema_length=None)) == 442
+    assert len(polars.read_csv("demo-table/scores.csv", infer_schema_length=None)) == 442
     filled = result.out[result.out.index("filled in") :].splitlines()
     assert [line.split()[0] for line in filled[3 : 3 + len(demo._TAKEN_AWAY)]] == list(demo._TAKEN_AWAY)
     people = result.out[result.out.index("5 new people") :].splitlines()
     assert people[2].split() == list(NAMES)
     rows = np.array([line.split() for line in people[3:8]], dtype=float)
-    assert np.isfinite(made.load("runs/demo-table").log_prob(rows).numpy()).all()
-    # What it left is served where no run is named.
-    again = call("serve").err
-    assert "these are the runs of made demo" in again
-    assert "demo-table: MADE" in again
-    assert served == ["made"]
+    assert np.isfinite(made.load("demo-table").log_prob(rows).numpy()).all()
 
 
 @pytest.mark.parametrize("taken", ["run", "free"])
@@ -97,10 +83,18 @@ def test_the_table_is_that_of_scikit_learn(tmp_path):
 
 
 @pytest.mark.usefixtures("quick")
-def test_serve_where_no_demo_was_run_fits_its_models(here, call, served):
+def test_serve_without_a_run_offers_those_of_the_demo(here, call, monkeypatch):
+    pytest.importorskip("fastapi", reason="needs made[service]")
+    served = []
+    monkeypatch.setattr("made.service.server.serve", lambda app, *_: served.append(app.title))
     fitted = call("serve").err
     assert "has left none here" in fitted
     for name in ("demo: MADE", "demo-table: MADE"):
         assert name in fitted
     assert not (here / demo.OUT).exists()
-    assert served == ["made"]
+    result = call("demo")
+    assert result.out.splitlines()[-1].strip() == "made serve"
+    again = call("serve").err
+    assert "these are the runs of made demo" in again
+    assert "demo-table: MADE" in again
+    assert served == ["made", "made"]

@@ -59,7 +59,7 @@ def is_missing(value: Any) -> bool:
 
 
 def has_gaps(values: Sequence[Any]) -> bool:
-    """Return whether one of some values is missing.
+    """Return whether any of the values is missing.
 
     Examples
     --------

@@ -327,7 +327,8 @@ def _check_bounds(bounds: Any, step: float | None) -> tuple[float, float] | None
 
 def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Return objects or text as numbers: whole ones as int64 where all are; NaN where one is none."""
-    entries, kinds = values.tolist(), set(map(type, values.tolist()))
+    entries = values.tolist()
+    kinds = set(map(type, entries))
     if kinds == {float} or (kinds == {int} and max(map(abs, entries)) <= LARGEST_EXACT):
         return np.array(entries, dtype=np.int64 if kinds == {int} else np.float64)
     if str in kinds:
