@@ -10,6 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from made.kernels.jit.exponential import exp
 from made.kernels.one_pass.supported import Activation
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "activate",
     "activated",
     "add_row",
+    "class_at",
+    "find_masses",
     "has_kind",
     "known_threshold",
     "sample_class",
@@ -106,12 +109,26 @@ def sample_class(logits: Any, at: Any, stride: Any, n: Any, uniform: Any, masses
     masses : (>= n,) float64 array
         Working memory.
     """
+    find_masses(logits, at, stride, n, masses)
+    return class_at(masses, n, uniform)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def find_masses(logits: Any, at: Any, stride: Any, n: Any, masses: Any) -> None:
+    """Write exp of n logits, less the largest one, into `masses`."""
     largest = -np.inf
     for i in range(n):
-        largest = max(largest, float(logits[at + i * stride]))
+        masses[i] = float(logits[at + i * stride])
+        largest = max(largest, masses[i])
+    for i in range(n):
+        masses[i] = exp(masses[i] - largest)
+
+
+@numba.njit(cache=True)
+def class_at(masses: Any, n: Any, uniform: Any) -> Any:
+    """Return the class at which the sum of masses passes a share of the total."""
     total = 0.0
     for i in range(n):
-        masses[i] = math.exp(float(logits[at + i * stride]) - largest)
         total += masses[i]
     cumulated, last = 0.0, 0
     for i in range(n):

@@ -16,8 +16,9 @@ from typing import Any
 import numba
 import numpy as np
 
+from made.kernels.jit.exponential import exp
 from made.kernels.jit.normal import asinh_of, log_ndtr, ndtri_exp, normal_quantile
-from made.kernels.one_pass.elementwise import sample_class
+from made.kernels.one_pass.elementwise import class_at, find_masses
 from made.variables.normal_mixture import (
     BEND,
     LINEAR,
@@ -40,9 +41,11 @@ __all__ = [
     "z_of",
 ]
 
-#: How many float64 `quantile` works on: weights, positions and widths of the components and of the marginal.
-WORK = 3 * (N_COMPONENTS + 1)
-_N = N_COMPONENTS + 1
+_N, _BLOCK = N_COMPONENTS + 1, 64
+_RATIOS = 3 * _N
+#: How many float64 are worked on: weights, positions and widths of the components and of the marginal, and
+#: ratios of some spikes.
+WORK = _RATIOS + _BLOCK
 _SQRT_HALF, _SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi)
 _LOG_2, _INVERSE_E = math.log(2), math.exp(-1)
 _LARGEST, _TURN = float(np.finfo(np.float64).max), 2 * math.pi
@@ -74,7 +77,7 @@ def sample_number(
     n_drawn : int
         How many of its codes may be drawn.
     logits, at, stride : flat float32 array, ints
-        The outputs of the variable are ``logits[at + i * stride]``; those of spikes are changed.
+        The outputs of the variable are ``logits[at + i * stride]``.
     uniform : float
         In [0, 1).
     work : (WORK,) float64 array
@@ -82,18 +85,22 @@ def sample_number(
     masses : (>= number of outputs,) float64 array
         Working memory.
     """
-    n_classes = numbers.n_classes[i]
+    n_classes, n_spikes = numbers.n_classes[i], numbers.spike_starts[i + 1] - numbers.spike_starts[i]
     share = min(uniform + 2.0**-54, 1 - 2.0**-53)
     code = 0
     if n_classes > 0:
-        _add_ratios(numbers, i, logits, at, stride, work)
-        code = sample_class(logits, at, stride, n_drawn, share, masses)
+        find_masses(logits, at, stride, n_drawn, masses)
+        if n_spikes > 0:
+            read_mixture(logits, at + n_classes * stride, stride, work)
+            _multiply_by_ratios(numbers, i, work, masses)
+        code = class_at(masses, n_drawn, share)
         total = 0.0
         for c in range(n_drawn):
             total += masses[c]
         share = min(max(share * total / masses[0], 2.0**-54), 1 - 2.0**-53)
     if code == 0:
-        read_mixture(logits, at + n_classes * stride, stride, work)
+        if n_spikes == 0:
+            read_mixture(logits, at + n_classes * stride, stride, work)
         body = body_near(numbers, i, value_of(numbers, i, quantile(work, share)))
         for s in range(numbers.spike_starts[i], numbers.spike_starts[i + 1]):
             if numbers.spikes[s] == body:
@@ -104,22 +111,25 @@ def sample_number(
     return code, numbers.spikes[numbers.spike_starts[i] + code - 1]
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
-def _add_ratios(numbers: Any, i: Any, logits: Any, at: Any, stride: Any, work: Any) -> None:
-    """Add to the logit of each spike inside the body log of how dense that is there."""
-    is_read, first = False, numbers.spike_starts[i]
-    for s in range(first, numbers.spike_starts[i + 1]):
-        z = numbers.spike_scores[s]
-        if abs(z) < INSIDE:
-            if not is_read:
-                read_mixture(logits, at + numbers.n_classes[i] * stride, stride, work)
-                is_read = True
-            ratio = 0.0
-            for k in range(_N):
-                width = work[2 * _N + k]
-                distance = (z - work[_N + k]) / width
-                ratio += work[k] / width * math.exp(0.5 * (z * z - distance * distance))
-            logits[at + (1 + s - first) * stride] += math.log(ratio)
+@numba.njit(cache=True, error_model="numpy")
+def _multiply_by_ratios(numbers: Any, i: Any, work: Any, masses: Any) -> None:
+    """Multiply the mass of each spike inside the body by the density there, relative to the marginal."""
+    begin, end = numbers.spike_starts[i], numbers.spike_starts[i + 1]
+    for first in range(begin, end, _BLOCK):
+        n = min(_BLOCK, end - first)
+        for s in range(n):
+            work[_RATIOS + s] = 0.0
+        for k in range(_N):
+            position, sharpness = work[_N + k], 1 / work[2 * _N + k]
+            height = work[k] * sharpness
+            for s in range(n):
+                z = numbers.spike_scores[first + s]
+                distance = (z - position) * sharpness
+                work[_RATIOS + s] += height * exp(0.5 * (z * z - distance * distance))
+        at = 1 + first - begin
+        for s in range(n):
+            is_inside = abs(numbers.spike_scores[first + s]) < INSIDE
+            masses[at + s] *= work[_RATIOS + s] if is_inside else 1.0
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
