@@ -15,6 +15,7 @@ from made.cli.console import tell, tell_rejected
 from made.cli.options import DataDir, Device, Ray, Run, Where, check_out, load_run
 from made.cli.units import do_units, folder_of, goes_into_folder, name_of_files, tell_rejected_units
 from made.support.errors import InputError
+from made.support.listing import counted
 from made.support.progress import counting
 
 if TYPE_CHECKING:
@@ -150,10 +151,7 @@ def _into_folder(
     units = find_units(paths, job, ROWS_OF_SLOW)
     done = do_units(CompleteUnits(packed, out, number, **how), out, units, "completing", model.schema, ray)
     each = "" if number is None else f", {number:,} of each row"
-    tell(
-        f"{name_of_files(paths)}: {done.n_rows:,} rows, {done.n_unknown:,} unknown entries; "
-        f"{KINDS[how['kind']]}{each}: {out}"
-    )
+    tell(f"{name_of_files(paths)}: {_gaps(done.n_rows, done.n_unknown)}; {KINDS[how['kind']]}{each}: {out}")
     _tell_counts(done.how, done.poor)
     tell_rejected_units(done, out, "left out")
 
@@ -238,11 +236,15 @@ def _into_file(
     tell_rejected(source.rejected, out, "left out")
 
 
+def _gaps(n_rows: int, n_unknown: int) -> str:
+    return f"{counted(n_rows, 'row')}, {counted(n_unknown, 'unknown entry', 'unknown entries')}"
+
+
 def _tell_how(name: str, completer: Completer, what: str, out: Path | None) -> None:
     """Say what the completions are and how they were found; warn of poor estimates."""
     each = "" if completer.number is None else f", {completer.number:,} of each row"
     place = "" if out is None else f": {out}"
-    tell(f"{name}: {completer.n_rows:,} rows, {completer.n_unknown:,} unknown entries; {what}{each}{place}")
+    tell(f"{name}: {_gaps(completer.n_rows, completer.n_unknown)}; {what}{each}{place}")
     _tell_counts(completer.how, completer.poor)
 
 

@@ -13,6 +13,7 @@ from made.cli.console import tell
 from made.cli.options import Device, Ray, Run, Where, check_out, load_run
 from made.cli.units import do_units, folder_of, goes_into_folder
 from made.support.errors import InputError
+from made.support.listing import counted
 from made.support.progress import counting
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _into_folder(
     units = drawn_units(n, digest_of({"command": "sample", **about}), most)
     work = DrawUnits(packed, out, seed, given=known, where=where, context=features)
     do_units(work, out, units, "drawing", model.schema, ray)
-    tell(f"{n:,} rows drawn with seed {seed}, {len(units):,} files: {out}")
+    tell(f"{counted(n, 'row')} drawn with seed {seed}, {counted(len(units), 'file')}: {out}")
     _tell_conditions(model, given, known, where, features)
 
 
@@ -124,7 +125,7 @@ def _into_file(
         else:
             write_rows(out, model, n, portions)
     if out is not None:
-        tell(f"{n:,} rows drawn with seed {seed}: {out}")
+        tell(f"{counted(n, 'row')} drawn with seed {seed}: {out}")
     _tell_conditions(model, given, known, where, features)
     if tally.n_met:
         tell(tally.describe())

@@ -13,6 +13,7 @@ from made.cli.console import command, tell, tell_rejected
 from made.cli.options import DataDir, Device, Ray, Run, Split, load_run
 from made.cli.units import do_units, folder_of, goes_into_folder, name_of_files, tell_rejected_units
 from made.support.errors import InputError
+from made.support.listing import counted
 from made.support.progress import counting
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _into_folder(
         tell(note)
     tell_rejected_units(done, out, "without a score")
     n_rows, mean = mean_score([out / unit.name for unit in units])
-    what = f"log p of {n_rows:,} rows ({name_of_files(paths)}, {len(units):,} units)"
+    what = f"log p of {counted(n_rows, 'row')} ({name_of_files(paths)}, {counted(len(units), 'unit')})"
     tell(f"{what}, mean {mean:.3f} nats: {out}" if n_rows else f"{what}: {out}")
     if done.n_gaps:
         tell(f"  {done.n_gaps:,} rows have unknown entries, {done.n_estimated:,} of them were estimated")
@@ -201,14 +202,14 @@ def _into_file(
     place = "" if out is None else f": {out}"
     if tally.has_gaps:
         tell(
-            f"log p of what is known in {tally.n_rows:,} rows ({source.name}), "
+            f"log p of what is known in {counted(tally.n_rows, 'row')} ({source.name}), "
             f"{tally.n_estimated:,} of them estimated{place}"
         )
         if poor := tally.poor:
             tell(f"  {poor}")
     elif out is not None:
         tell(
-            f"log p of {tally.n_rows:,} rows ({source.name}, {source.split}), "
+            f"log p of {counted(tally.n_rows, 'row')} ({source.name}, {source.split}), "
             f"mean {tally.mean:.3f} nats{place}"
         )
     if comparison is not None and comparison.n_left_out:

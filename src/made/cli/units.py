@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from made.cli.console import tell
 from made.support.errors import InputError
+from made.support.listing import counted
 from made.support.locks import locked
 from made.support.progress import counting
 
@@ -120,6 +121,6 @@ def tell_rejected_units(done: Done, out: Path, what: str) -> None:
     from made.runs.unit_work import rejected_folder
 
     if done.n_rejected:
-        rows = "1 row" if done.n_rejected == 1 else f"{done.n_rejected:,} rows"
+        rows = counted(done.n_rejected, "row")
         first = "" if done.n_rejected == 1 else "the first: "
         tell(f"{rows} could not be read: {first}{done.first_rejected}; {what}, see {rejected_folder(out)}")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from made.data.content import check_file, from_home
 from made.data.tables import are_rounded, as_array, damage_errors, numbers_of, scan_parquet, state_of
 from made.support.errors import InputError, reason_of
+from made.support.listing import counted
 from made.variables.column import find_column
 
 __all__ = ["RowFile", "open_rows"]
@@ -101,7 +102,7 @@ class RowFile(ABC):
 
     def __repr__(self) -> str:
         """Show the file and the size of what is read of it."""
-        return f"RowFile({self.path.name!r}: {self.n:,} rows, {self.n_columns} columns)"
+        return f"RowFile({self.path.name!r}: {counted(self.n, 'row')}, {counted(self.n_columns, 'column')})"
 
     @abstractmethod
     def _read(self, first: int, n: int) -> NDArray[Any]:
@@ -145,7 +146,7 @@ def open_rows(path: str | os.PathLike[str], columns: Sequence[str | int] | None 
     array([[0, 1, 0, 0, 0],
            [0, 0, 1, 0, 0]], dtype=uint8)
     >>> rows.part(0, -1), rows.part(-1)
-    (RowFile('rows.npy': 4 rows, 5 columns), RowFile('rows.npy': 1 rows, 5 columns))
+    (RowFile('rows.npy': 4 rows, 5 columns), RowFile('rows.npy': 1 row, 5 columns))
     """
     path = from_home(path)
     check_file(path)

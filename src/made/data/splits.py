@@ -12,6 +12,7 @@ from made.data.choices import Choices
 from made.data.dates import date_form
 from made.data.registry import SPLITS
 from made.support.errors import InputError
+from made.support.listing import counted
 from made.variables import frames
 from made.variables.column import find_column
 from made.variables.dates import instants_of
@@ -57,7 +58,7 @@ def split_rows(
     n = len(whole)
     needed = 3 if "all" in splits else 2
     if n < needed:
-        raise InputError(f"{source}: {_rows(n)} cannot be split; give at least {needed}")
+        raise InputError(f"{source}: {counted(n, 'row')} cannot be split; give at least {needed}")
     tenth = max(1, round(n / 10))
     rows = whole[np.random.default_rng(seed).permutation(n)]
     how = f"with seed {seed}" + (", always the same" if of_set else "")
@@ -67,7 +68,7 @@ def split_rows(
             "valid": rows[n - 2 * tenth : n - tenth],
             "test": rows[n - tenth :],
         }
-        return parts, (f"one array of {_rows(n)}: split 80/10/10 {how}",)
+        return parts, (f"one array of {counted(n, 'row')}: split 80/10/10 {how}",)
     parts = {"train": rows[: n - tenth], "valid": rows[n - tenth :], "test": splits["test"]}
     return parts, (f"no valid rows: the {n:,} train rows are split 90/10 {how}",)
 
@@ -135,8 +136,8 @@ def split_by_column(
     if marks is not None:
         n_missing, option = int(marks.sum()), "group" if choices.time is None else "time"
         raise InputError(
-            f"{source}: column {name} is missing in {_rows(n_missing)}, which have no {option}: fill it or "
-            "drop them"
+            f"{source}: column {name} is missing in {counted(n_missing, 'row')}, which have no {option}: "
+            "fill it or drop them"
         )
     if choices.time is not None:
         shown = None if choices.protect else values
@@ -177,7 +178,7 @@ def _by_group(
     labels, group = np.unique(keys, return_inverse=True)
     if len(labels) < len(shares):
         raise InputError(
-            f"{source}: column {name} has {_count(len(labels), 'group')}, and a split needs {len(shares)}, "
+            f"{source}: column {name} has {counted(len(labels), 'group')}, and a split needs {len(shares)}, "
             f"one for each of {', '.join(shares)}: choose another column"
         )
     sizes = np.bincount(group)
@@ -193,7 +194,9 @@ def _by_group(
         taken = set(own[split])
         left = [number for number in left if number not in taken]
     numbers = {split: np.flatnonzero(np.isin(group, own[split])) for split in splits}
-    listed = "; ".join(f"{split}, {_rows(len(numbers[split]))} of {len(own[split]):,}" for split in splits)
+    listed = "; ".join(
+        f"{split}, {counted(len(numbers[split]), 'row')} of {len(own[split]):,}" for split in splits
+    )
     return numbers, f"split by the {len(labels):,} groups of {name}, none of them in two: {listed}"
 
 
@@ -218,7 +221,7 @@ def _by_time(
     begins = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1  # where another time begins
     splits = list(shares)
     if len(begins) + 1 < len(splits):
-        times_there = _count(len(begins) + 1, "time")
+        times_there = counted(len(begins) + 1, "time")
         raise InputError(
             f"{source}: column {name} has {times_there}, and a split needs {len(splits)}, one for each of "
             f"{', '.join(splits)}: choose another column"
@@ -236,7 +239,7 @@ def _by_time(
     for split, part, end in zip(splits, parts, ends, strict=True):
         at = "up to" if split == splits[0] else "from"
         where = "" if values is None else f", {at} {_shown(values[order[end]])}"
-        said.append(f"{split}, {_rows(len(part))}{where}")
+        said.append(f"{split}, {counted(len(part), 'row')}{where}")
     numbers = {split: np.sort(part) for split, part in zip(splits, parts, strict=True)}
     return numbers, f"split by time, {name}: {'; '.join(said)}"
 
@@ -260,11 +263,3 @@ def _times(values: NDArray[Any], name: str, source: str) -> NDArray[Any]:
 
 def _shown(value: Any) -> str:
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
-
-
-def _rows(n: int) -> str:
-    return "1 row" if n == 1 else f"{n:,} rows"

@@ -17,6 +17,7 @@ from made.masks.receptive_field import ReceptiveField
 from made.masks.regions import N_SCANS, check_grid, of_regions, scan
 from made.support.checks import check_int
 from made.support.errors import InputError
+from made.support.listing import counted
 from made.support.uniforms import CONNECTIVITIES, ORDERINGS, Stream
 
 __all__ = ["FRESH", "MaskSet"]
@@ -219,10 +220,9 @@ class MaskSet:
             return f"one mask ({ordering} ordering, {connectivity} connectivity)"
         if self.is_fresh:
             return f"mixture of {self.n_masks} masks drawn with seed {self.seed} (training draws fresh ones)"
-        return (
-            f"mixture of {self.n_masks} masks "
-            f"({self.orderings} orderings, {self.connectivities} connectivities)"
-        )
+        orderings = counted(int(self.orderings), "ordering")
+        connectivities = counted(int(self.connectivities), "connectivity", "connectivities")
+        return f"mixture of {self.n_masks} masks ({orderings}, {connectivities})"
 
     def settings(self) -> dict[str, Any]:
         """Return the JSON-ready arguments of a model that make these masks again."""

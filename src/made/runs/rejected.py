@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from made.support.listing import counted
 from made.support.writing import write_aside
 
 __all__ = ["Rejected", "RejectedEntry", "forget_side_file", "side_file"]
@@ -79,8 +80,8 @@ class Rejected:
         "1 row could not be read: line 7, column 2 (age) holds 'old', which is not a number"
         """
         first = self.entries[0]
-        rows, which = ("1 row", "") if len(self) == 1 else (f"{len(self):,} rows", "the first: ")
-        return f"{rows} could not be read: {which}{first.place} {first.reason}"
+        which = "" if len(self) == 1 else "the first: "
+        return f"{counted(len(self), 'row')} could not be read: {which}{first.place} {first.reason}"
 
     def in_place(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return what belongs to the rows that were read, (n, ...), with NaN or None for the others."""

@@ -1,10 +1,10 @@
-"""Lists in text: the first items, and how many more there are."""
+"""Lists and numbers of things in text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["listed"]
+__all__ = ["counted", "listed"]
 
 
 def listed(items: Sequence[str], most: int = 8) -> str:
@@ -17,3 +17,14 @@ def listed(items: Sequence[str], most: int = 8) -> str:
     """
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """Return how many things of a kind there are; without `plural`, that of the noun ends in s.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(2000, "row"), counted(2, "entry", "entries")
+    ('1 row', '2,000 rows', '2 entries')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
