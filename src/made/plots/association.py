@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from made.plots.style import LETTERS, new_figure
+from made.plots.style import LETTERS, new_figure, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ def associations_beside(
     figure = new_figure(3 * size + 2.6, size + 1.9)
     axes = figure.subplots(1, 3, sharey=True)
     letters = LETTERS - 2 if len(names) <= _FEW else LETTERS - 5
-    labels = [name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in names]
+    labels = [shortened(name, _LONGEST) for name in names]
     pictures = [("data", data, "Greys", 0), ("samples", samples, "Greys", 0)]
     pictures.append(("samples - data", samples - data, "RdBu_r", -1))
     for own, (title, matrix, colours, low) in zip(axes, pictures, strict=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from made.plots.style import LETTERS, grow_letters, new_figure
+from made.plots.style import LETTERS, grow_letters, new_figure, shortened
 from made.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["columns_of"]
 
 _MOST, _ACROSS, _BINS, _BARS = 12, 3, 30, 8
+# Characters of a label under a bar.
+_LONGEST = 14
 # Maximum numbers of intervals between ticks, tried in this order; characters that fit side by side under an
 # axis; and steps between ticks. A step of 2.5 is left out: its labels are longer than was counted.
 _PARTS, _LETTERS_ACROSS, _STEPS = (9, 5, 3), 26, (1, 2, 5, 10)
@@ -117,4 +119,4 @@ def _bars(axes: Axes, columns: Mapping[str, list[Any]]) -> None:
         shares = [values.count(kind) / len(values) for kind in kept]
         style: dict[str, Any] = {"color": _FILLED} if i == 0 else {"color": "none", "edgecolor": _OUTLINED}
         axes.bar(range(len(kept)), shares, label=name, linewidth=1.8, **style)
-    axes.set_xticks(range(len(kept)), [kind[:10] for kind in kept], rotation=30, ha="right")
+    axes.set_xticks(range(len(kept)), [shortened(kind, _LONGEST) for kind in kept], rotation=30, ha="right")

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["LETTERS", "TITLE", "check_place", "degree_colours", "grow_letters", "new_figure", "save"]
+__all__ = [
+    "LETTERS",
+    "TITLE",
+    "check_place",
+    "degree_colours",
+    "grow_letters",
+    "new_figure",
+    "save",
+    "shortened",
+]
 
 # Points, on figures about 7 inches wide: still readable when a phone shows the figure at a third of its size.
 LETTERS = 13.0
@@ -42,6 +51,17 @@ def grow_letters(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> No
     axes.set_ylabel(y, fontsize=LETTERS)
     axes.set_title(title, fontsize=LETTERS)
     axes.tick_params(labelsize=LETTERS - 2)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a label of at most so many characters.
+
+    Examples
+    --------
+    >>> shortened("Married-civ-spouse", 14)
+    'Married-civ-s…'
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def degree_colours(highest: int) -> list[tuple[float, float, float]]:
