@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["coverage_of"]
 
 _SHADES = ("#1f4e79", "#4f8cc0", "#a9cbe8")
+# Of levels, in lines of a column: with few rows their errors overlap.
+_OFFSETS = (-0.22, 0.0, 0.22)
 
 
 def coverage_of(columns: Mapping[str, Mapping[float, tuple[float, float]]]) -> Figure:
@@ -32,12 +34,13 @@ def coverage_of(columns: Mapping[str, Mapping[float, tuple[float, float]]]) -> F
     names = list(columns)
     figure = new_figure(7.5, 0.32 * len(names) + 1.5)
     axes = figure.subplots()
-    for shade, level in zip(_SHADES, next(iter(columns.values())), strict=False):
+    levels = next(iter(columns.values()))
+    for shade, offset, level in zip(_SHADES, _OFFSETS, levels, strict=False):
         axes.axvline(level, color=shade, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
         shares = [columns[name][level] for name in names]
         axes.errorbar(
             [share for share, _ in shares],
-            range(len(names)),
+            [place + offset for place in range(len(names))],
             xerr=[2 * error for _, error in shares],
             fmt="o",
             markersize=6,
