@@ -35,6 +35,16 @@ def test_x_by_name():
     assert drawn(figure, "b") == ([3, 4], [5, 6])  # a tuple of numbers is a series, no pair
 
 
+def test_a_series_may_have_the_stroke_that_it_has_elsewhere():
+    series = {"a": [1, 2], "b": [2, 3], "c": [3, 4]}
+    usual = {own.get_label(): own for own in lines([1, 2], series, **NAMES).axes[0].lines}
+    figure = lines([1, 2], {"b": [2, 3], "b, too": [3, 3]}, strokes={"b": (1, 0), "b, too": (1, 2)}, **NAMES)
+    one, other = figure.axes[0].lines
+    assert one.get_color() == other.get_color() == usual["b"].get_color()
+    assert one.get_marker() == usual["a"].get_marker()
+    assert other.get_marker() == usual["c"].get_marker()
+
+
 def test_neighbours_differ_in_colour_dashes_and_marker():
     figure = lines([1, 2], {str(k): [k, k] for k in range(8)}, **NAMES)
     drawn = figure.axes[0].lines

@@ -103,6 +103,13 @@ def test_slices_are_conditionals():
     assert len(figure.legends[0].get_texts()) == 3
 
 
+def test_a_model_has_the_colour_that_it_is_given():
+    truth, one, other = tables(3)
+    usual = [line.get_color() for line in slices(truth, {"one": one, "other": other}, at=[2]).axes[0].lines]
+    (axes,) = slices(truth, {"other": other}, at=[2], colours={"other": 1}).axes
+    assert [line.get_color() for line in axes.lines] == [usual[0], usual[2]]
+
+
 def test_ragged_lines_lie_under_the_truth_and_do_not_stretch_the_axis():
     truth = np.full((2, 50), 0.01)
     ragged = np.zeros((2, 50))

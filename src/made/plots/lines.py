@@ -44,6 +44,7 @@ def lines(
     horizontal: Mapping[str, float] = MappingProxyType({}),
     logarithmic: bool = False,
     title: str | None = None,
+    strokes: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> Figure:
     """Several series over one axis, with their names below.
 
@@ -64,6 +65,9 @@ def lines(
         Whether the vertical axis is; all values must then be above 0.
     title : str, optional
         Over the axes.
+    strokes : mapping of str to (int, int), optional
+        Colour and dashes of a series, as numbers of `stroke`, so that what it shows looks the same in other
+        pictures; else both are those of its place.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def lines(
     figure = new_figure(7.2, 5.2)
     axes = figure.subplots()
     for place, (name, (across, values)) in enumerate(curves.items()):
-        style = stroke(place)
+        style = stroke(*strokes.get(name, (place, place)))
         if len(values) > _MARKED:
             style["marker"] = ""
         axes.plot(across, values, label=name, **style)
@@ -111,10 +115,11 @@ def lines(
     return figure
 
 
-def stroke(place: int) -> dict[str, Any]:
-    """How the line at ``place`` is drawn: keywords of matplotlib's ``plot``."""
-    colour, dashes, marker = _STROKES[place % len(_STROKES)]
-    return {"color": colour, "linestyle": dashes, "linewidth": 2.0, "marker": marker, "markersize": 5}
+def stroke(colour: int, dashes: int | None = None) -> dict[str, Any]:
+    """How a line is drawn: keywords of matplotlib's ``plot``; without `dashes`, those of the colour."""
+    shade, _, _ = _STROKES[colour % len(_STROKES)]
+    _, pattern, marker = _STROKES[(colour if dashes is None else dashes) % len(_STROKES)]
+    return {"color": shade, "linestyle": pattern, "linewidth": 2.0, "marker": marker, "markersize": 5}
 
 
 def draw_horizontals(axes: Axes, horizontals: Mapping[str, float]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -130,7 +131,12 @@ def log_ratios(
 
 
 def slices(
-    truth: ArrayLike, tables: Mapping[str, ArrayLike], at: Sequence[int], *, title: str | None = None
+    truth: ArrayLike,
+    tables: Mapping[str, ArrayLike],
+    at: Sequence[int],
+    *,
+    title: str | None = None,
+    colours: Mapping[str, int] = MappingProxyType({}),
 ) -> Figure:
     """p(x2 | x1) of the truth and of each model, one panel for each x1.
 
@@ -144,6 +150,8 @@ def slices(
         The values of x1, each of 0..K1 - 1.
     title : str, optional
         Over all panels.
+    colours : mapping of str to int, optional
+        Of a model, as numbers of `stroke`; else that of its place.
 
     Returns
     -------
@@ -168,7 +176,7 @@ def slices(
     figure = new_figure(7.2, 2.3 * len(at) + 0.3 * -(-len(joint) // 2) + (1.1 if title else 0.7), title)
     panels = figure.subplots(len(at), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, x1, here in zip(panels, at, curves, strict=True):
-        _draw_slice(axes, here)
+        _draw_slice(axes, here, colours)
         last = axes is panels[-1]
         grow_letters(axes, x="x2" if last else "", y="p(x2 | x1)", title=f"x1 = {x1}")
     # An over-fitted model has peaks that would press all other lines to the floor.
@@ -187,12 +195,12 @@ def slices(
     return figure
 
 
-def _draw_slice(axes: Axes, curves: Mapping[str, _Floats]) -> None:
+def _draw_slice(axes: Axes, curves: Mapping[str, _Floats], colours: Mapping[str, int]) -> None:
     """The truth thick and grey; over it the smooth models, under it the ragged ones, which would hide all."""
     roughness = {name: float(np.abs(np.diff(line)).sum()) for name, line in curves.items()}
     for place, (name, line) in enumerate(curves.items()):
         ragged = roughness[name] > 3 * roughness["truth"]
-        style = stroke(place - 1) | {"marker": "", "linewidth": 1.1 if ragged else 1.8}
+        style = stroke(colours.get(name, place - 1)) | {"marker": "", "linewidth": 1.1 if ragged else 1.8}
         if place == 0:
             style = {"color": "0.72", "linewidth": 6.0}
         order = 3 if place == 0 else 2 if ragged else 4

@@ -24,6 +24,8 @@ from made.support.writing import write_aside
 __all__ = ["write_two_dim"]
 
 Floats = NDArray[np.float64]
+# Of curves, see `made.plots.lines`.
+_SOLID, _DASHED = 0, 1
 
 
 def write_two_dim(
@@ -142,8 +144,11 @@ def _page(
         log_ratios(truth, tables, limit=1.0), "Where each model is too low (dark) or too high (light)."
     )
     at = [truth.shape[0] * i // 4 for i in (1, 2, 3)]
+    # A model has one colour on the whole page: that of its place.
+    chosen = [f"({own.name}) {own.title}" for own in (by_name["c"], best)]
+    colours = {own: place for place, own in enumerate(tables) if own in chosen}
     report.figure(
-        slices(truth, {"(c) one-hot": by_name["c"].table, f"({best.name})": best.table}, at),
+        slices(truth, {own: tables[own] for own in chosen}, at, colours=colours),
         "The conditional p(x2 | x1) at three values of x1: the truth, the seed's choice, and the closest model.",
     )
     report.section("How training went")
@@ -220,11 +225,13 @@ def _leak(report: Report, figures: Mapping[str, Any], results: list[TwoDimResult
         f"entropy of the truth ({entropy:.4f} nats), where no honest figure can be, end: {names}."
     )
     series: dict[str, Any] = {}
-    for result in results:
+    strokes: dict[str, tuple[int, int]] = {}
+    for place, result in enumerate(results):
         if result.name in "ce":
             epochs = np.arange(1, len(result.leaking) + 1)
-            series[f"({result.name}) leaking"] = (epochs, result.leaking)
-            series[f"({result.name}) held out for good"] = (epochs, result.nll_by_epoch[1:])
+            leaking, held_out = f"({result.name}) leaking", f"({result.name}) held out for good"
+            series |= {leaking: (epochs, result.leaking), held_out: (epochs, result.nll_by_epoch[1:])}
+            strokes |= {leaking: (place, _DASHED), held_out: (place, _SOLID)}
     report.figure(
         plots.lines(
             None,
@@ -232,6 +239,7 @@ def _leak(report: Report, figures: Mapping[str, Any], results: list[TwoDimResult
             x_label="epochs",
             y_label="NLL, nats per row",
             horizontal={"entropy of the truth": entropy},
+            strokes=strokes,
         ),
         "The same models under both protocols.",
     )
