@@ -106,3 +106,9 @@ def test_tables_of_many_columns_have_fewer_spikes_in_each():
 def test_a_constant_is_a_spike():
     found = numeric_settings(np.full(30, 4.5), np.zeros(0), 2.0**-52)
     assert found == {"step": 0.1, "rounds": True, "spikes": [4.5]}
+
+
+def test_numbers_near_the_largest_float_may_repeat():
+    assert find_spikes(np.repeat([0.0, 1e308], 30)) == find_spikes(np.repeat([0.0, 1.0], 30)) == []
+    rows = np.concatenate([np.linspace(0, 1, 301), np.full(100, 0.5)])
+    assert find_spikes(rows * 1e308) == [0.5e308]

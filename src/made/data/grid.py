@@ -120,7 +120,7 @@ def find_spikes(values: Floats, step: float = 0.0, most: int = _MOST) -> list[fl
         low, high = max(i - _NEIGHBOURS, 0), min(i + _NEIGHBOURS, len(distinct) - 1)
         around = counts[low : high + 1].sum() - counts[i]
         width = float(distinct[high]) - float(distinct[low])
-        expected = around * cell / width if 0 < width < np.inf else 0.0
+        expected = around * (cell / width) if 0 < width < np.inf else 0.0
         if counts[i] >= _TIMES * expected:
             found.append(i)
     by_count = np.array(sorted(found, key=lambda i: (counts[i], distinct[i]), reverse=True)[:most], dtype=int)
