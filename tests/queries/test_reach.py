@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas
 import polars
 import pytest
 import torch
@@ -226,3 +227,20 @@ def test_a_distribution_of_torch_has_the_tails_of_its_density():
     torch.manual_seed(0)
     assert float(model.distribution().sample((N_ROWS,)).max()) > 1e6
     assert float(model.sample(N_ROWS, seed=0).max()) < 1.2 * amounts.max()
+
+
+def test_whole_numbers_are_drawn_as_their_type_holds_them():
+    draw = np.random.default_rng(0)
+    rows = pandas.DataFrame(
+        {
+            "grey": np.clip(draw.normal(200, 60, 400), 0, 255).astype(np.uint8),
+            "step": draw.integers(-128, 128, 400).astype(np.int8),
+            "key": draw.integers(0, 2**64 - 1, 400, dtype=np.uint64),
+        }
+    )
+    model = made.auto_fit(rows, training={"epochs": 1}, network={"hidden": (16,)}, seed=0)
+    assert model.sample(3_000, seed=0).dtypes.tolist() == rows.dtypes.tolist()
+    unknown = [[False, False, True], [True, True, False]]
+    filled = model.complete(rows[:2], unknown=unknown, seed=0, number=100)
+    assert filled.rows.dtypes.tolist() == rows.dtypes.tolist()
+    assert (filled.rows["key"][-100:] == rows["key"][1]).all()

@@ -20,6 +20,7 @@ from made.masks.ordering import IntArray
 from made.queries.density import Askable, Floats
 from made.queries.work import index, uniforms_of
 from made.support.uniforms import REDRAWS
+from made.variables.column_types import range_of
 from made.variables.numeric_columns import NumericColumns
 from made.variables.region import Region
 from made.variables.rows import Rows
@@ -59,7 +60,7 @@ def reach_of(model: Askable, variable: int) -> tuple[float, float]:
     """Return the ends of the reach of a number.
 
     They are those of the last millionth of training rows; and at most a tenth of the range that the schema
-    gives the column beyond that range, on its side of 0. Spikes are within.
+    gives the column beyond that range, on its side of 0, and within what its type holds. Spikes are within.
     """
     numbers = model.variables.numbers
     assert numbers is not None
@@ -95,6 +96,8 @@ def _exact_ends(model: Askable, numbers: NumericColumns) -> Floats:
             if seen.high <= 0:
                 high = min(high, 0.0)
             own[:] = max(own[0], low), min(own[1], high)
+        # A table of small whole numbers is drawn as such.
+        own[:] = own.clip(*range_of(model.schema.modelled[variable].dtype))
     return found
 
 

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from made.support.checks import LARGEST_EXACT, are_whole
 from made.variables.missing import has_gaps, is_missing
 
-__all__ = ["ColumnType", "cast", "described", "pandas_type", "polars_type", "series_of", "simple_name"]
+__all__ = [
+    "ColumnType",
+    "cast",
+    "described",
+    "pandas_type",
+    "polars_type",
+    "range_of",
+    "series_of",
+    "simple_name",
+]
 
 ColumnType = str | Mapping[str, Any] | None
 """JSON-ready; None says nothing, and the values decide."""
@@ -46,6 +55,22 @@ def simple_name(own: ColumnType) -> str:
     first = re.match(r"[A-Za-z]+\d*", name)
     simple = "" if first is None else first[0].lower()
     return {"boolean": "bool", "string": "str", "float": "float32", "double": "float64"}.get(simple, simple)
+
+
+def range_of(own: ColumnType) -> tuple[float, float]:
+    """Return the least and the largest number that a type of whole numbers holds; of others, infinities.
+
+    Examples
+    --------
+    >>> range_of("Int8"), range_of("float32")
+    ((-128.0, 127.0), (-inf, inf))
+    """
+    name = simple_name(own)
+    if re.fullmatch(r"u?int(8|16|32|64)", name) is None:
+        return -np.inf, np.inf
+    limits = np.iinfo(name)
+    largest = float(limits.max)
+    return float(limits.min), largest if int(largest) == limits.max else float(np.nextafter(largest, 0))
 
 
 def described(library: Any, column: Any) -> ColumnType:
