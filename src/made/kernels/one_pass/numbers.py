@@ -44,7 +44,7 @@ __all__ = [
 _N, _BLOCK = N_COMPONENTS + 1, 64
 _RATIOS = 3 * _N
 #: How many float64 are worked on: weights, positions and widths of the components and of the marginal, and
-#: ratios of some spikes.
+#: the relative densities at a block of spikes.
 WORK = _RATIOS + _BLOCK
 _SQRT_HALF, _SQRT_2PI = math.sqrt(0.5), math.sqrt(2 * math.pi)
 _LOG_2, _INVERSE_E = math.log(2), math.exp(-1)
@@ -94,11 +94,12 @@ def sample_number(
             read_mixture(logits, at + n_classes * stride, stride, work)
             _multiply_by_ratios(numbers, i, work, masses)
         code = class_at(masses, n_drawn, share)
-        total = 0.0
-        for c in range(n_drawn):
-            total += masses[c]
-        share = min(max(share * total / masses[0], 2.0**-54), 1 - 2.0**-53)
     if code == 0:
+        if n_classes > 0:
+            total = 0.0
+            for c in range(n_drawn):
+                total += masses[c]
+            share = min(max(share * total / masses[0], 2.0**-54), 1 - 2.0**-53)
         if n_spikes == 0:
             read_mixture(logits, at + n_classes * stride, stride, work)
         body = body_near(numbers, i, value_of(numbers, i, quantile(work, share)))
