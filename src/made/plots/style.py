@@ -54,7 +54,7 @@ def grow_letters(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> No
 
 
 def shortened(text: str, most: int) -> str:
-    """Return a label of at most so many characters.
+    """Return a label of at most `most` characters, with an ellipsis where it was cut.
 
     Examples
     --------

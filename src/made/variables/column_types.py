@@ -66,7 +66,7 @@ def range_of(own: ColumnType) -> tuple[float, float]:
     ((-128.0, 127.0), (-inf, inf))
     """
     name = simple_name(own)
-    if re.fullmatch(r"u?int(8|16|32|64)", name) is None:
+    if _WITH_GAPS.get(name) not in _NUMBERS:
         return -np.inf, np.inf
     limits = np.iinfo(name)
     largest = float(limits.max)
