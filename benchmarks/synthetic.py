@@ -39,6 +39,7 @@ _COSTS = {
     "TabularARGN": 400,
     "CTGAN": 900,
     "adversarial forest": 300,
+    "Bayesian network": 40,
     "IterativeImputer": 200,
 }
 _FEW_ROWS = 400

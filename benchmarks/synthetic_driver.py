@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-__all__ = ["PACKAGES", "installed_size", "timed"]
+__all__ = ["PACKAGES", "installed", "timed"]
 
 # Rows that are drawn, and scored, on the clock; completions of a row, of which the mean or the mode is taken.
 _N_TIMED, _N_DRAWS = 100_000, 20
@@ -48,7 +48,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     package = PACKAGES[name]
     found: dict[str, Any] = {
-        "size": installed_size(package),
+        **installed(package),
         "version": f"{package} {importlib.metadata.version(package)}",
     }
     _SYSTEMS[name](_read(folder / "train.csv", about), about, folder, found)
@@ -240,28 +240,41 @@ def _arf(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any])
     _draw(model.forge, about, folder, found)
 
 
-_SYSTEMS = {"argn": _argn, "ctgan": _ctgan, "arf": _arf}
-PACKAGES = {"argn": "mostlyai-engine", "ctgan": "ctgan", "arf": "arfpy"}
+def _network(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]) -> None:
+    """A Bayesian network of pgmpy; how many bins is chosen off the clock."""
+    from synthetic_network import Network, best_number_of_bins
+
+    n_bins = best_number_of_bins(train, about.cells, about.seed)
+    model = timed(found, "fit", lambda: Network(train, about.cells, n_bins))
+    _draw(lambda n: model.sample(n, about.seed), about, folder, found)
+    rows = train.iloc[np.arange(_N_TIMED) % len(train)].reset_index(drop=True)
+    timed(found, "first score", lambda: model.log_mass(rows))
+    timed(found, "score", lambda: model.log_mass(rows))
+    np.save(folder / "log_mass.npy", model.log_mass(_read(folder / "test.csv", about)))
 
 
-def installed_size(package: str) -> float:
-    """Return the megabytes of the files of an installed package and of all that it needs."""
-    total, waiting, seen = 0, [(package, frozenset[str]())], set()
+_SYSTEMS = {"argn": _argn, "ctgan": _ctgan, "arf": _arf, "network": _network}
+PACKAGES = {"argn": "mostlyai-engine", "ctgan": "ctgan", "arf": "arfpy", "network": "pgmpy"}
+
+
+def installed(package: str) -> dict[str, float]:
+    """Return the megabytes of a package and of all that it needs, and how many packages these are."""
+    total, waiting, seen, found = 0, [(package, frozenset[str]())], set(), set()
     while waiting:
         name, extras = waiting.pop()
         if (name, extras) in seen:
             continue
-        first = name not in {own for own, _ in seen}
         seen.add((name, extras))
         try:
             own = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        if first:
+        if name not in found:
+            found.add(name)
             files = [Path(str(own.locate_file(file))) for file in own.files or []]
             total += sum(file.stat().st_size for file in files if file.exists())
         waiting += _needs(own, extras)
-    return total / 1e6
+    return {"size": total / 1e6, "packages": len(found)}
 
 
 def _needs(own: importlib.metadata.Distribution, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:

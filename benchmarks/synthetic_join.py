@@ -25,7 +25,7 @@ _OURS_FIRST = ("log mass", "log score")
 def with_earlier(now: Mapping[str, Any], earlier: Mapping[str, Any] | None, ours: str) -> Figures:
     """Return what was found of a table now, with earlier figures that were not measured again.
 
-    Where a figure of ours was, an earlier difference of another system from it becomes that of the two
+    Where only one of the two was measured now, the difference of another system from ours is that of the two
     values, with the error of independent figures: a larger one than by row.
 
     Examples
@@ -37,12 +37,16 @@ def with_earlier(now: Mapping[str, Any], earlier: Mapping[str, Any] | None, ours
     """
     if earlier is None:
         return dict(now)
-    of_ours = _by_folds(now["systems"].get(ours, []))
+    new_ours, old_ours = (_by_folds(found["systems"].get(ours, [])) for found in (now, earlier))
     parts: dict[str, list[Figures]] = {}
     for system in dict.fromkeys([*earlier["systems"], *now["systems"]]):
         new, old = (_by_folds(found["systems"].get(system, [])) for found in (now, earlier))
         if system != ours:
-            old = {folds: _held_against(own, of_ours.get(folds, {})) for folds, own in old.items()}
+            old = {folds: _held_against(own, new_ours.get(folds, {})) for folds, own in old.items()}
+            new = {
+                folds: own if folds in new_ours else _held_against(own, old_ours.get(folds, {}))
+                for folds, own in new.items()
+            }
         parts[system] = [{**old.get(folds, {}), **new.get(folds, {})} for folds in sorted(old | new)]
     failed = {system: why for system, why in earlier["failed"].items() if system not in now["systems"]} | now[
         "failed"
@@ -102,7 +106,7 @@ def _held_against(theirs: Figures, ours: Mapping[str, Any], name: str = "") -> F
         key: _held_against(own, ours[key], key) if isinstance(own, dict) and key in ours else own
         for key, own in theirs.items()
     }
-    if "difference" in theirs and "value" in ours:
+    if "value" in theirs and "value" in ours:
         ahead = theirs["value"] - ours["value"]
         found["difference"] = -ahead if name in _OURS_FIRST else ahead
         found["difference error"] = math.hypot(theirs["error"], ours["error"])

@@ -41,15 +41,15 @@ _OF_ROWS = (
 )
 _OF_COMPLETIONS = (
     "*Accuracy* of labels, and *RMSE* of numbers in standard deviations, of cells of test rows that were "
-    "hidden at random. Means of numbers, of TabularARGN those of 20 draws; CTGAN and arfpy complete no rows. "
-    "*Log score*: mean log-mass of the hidden cells of a row given the others, in nats, where there is one: "
-    "that of `made` is mostly estimated, those of made for questions and TabularARGN are of orders in which "
-    "what is known comes first."
+    "hidden at random. Means of numbers, of TabularARGN those of 20 draws; CTGAN and arfpy complete no rows, "
+    "and the Bayesian network was not asked to. *Log score*: mean log-mass of the hidden cells of a row "
+    "given the others, in nats, where there is one: that of `made` is mostly estimated, those of made for "
+    "questions and TabularARGN are of orders in which what is known comes first."
 )
 _OF_COSTS = (
     "Seconds of the processor, one thread: fit, so many rows drawn and scored, first and again, and 100 rows "
     "completed of which 30 % is hidden. A star marks seconds of the clock, on a busy machine. Size "
-    "is that of all that is installed for it."
+    "is that of all that is installed for it, so many packages."
 )
 
 
@@ -172,6 +172,7 @@ def _of_system(own: Results, ours: Results | None, hidden: Sequence[int]) -> dic
     found: dict[str, Any] = {what: round(float(own[what]), 2) for what in _TIMES if what in own}
     if "rows timed" in own:
         found["rows timed"] = int(own["rows timed"])
+    found |= {"packages": int(own["packages"])} if "packages" in own else {}
     if "size" in own:
         found["size"] = round(float(own["size"]), 1)
         found["seconds are of"] = "processor" if "fit, clock" in own else "clock"
@@ -337,8 +338,9 @@ def _completions(tables: Mapping[str, Any], hidden: Sequence[int]) -> str:
 
 def _costs(tables: Mapping[str, Any]) -> str:
     lines = [
-        "| table | system | fit | rows | first draw | draw | first score | score | complete | MB |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| table | system | fit | rows | first draw | draw | first score | score | complete | MB "
+        "| packages |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for table, found in tables.items():
         for system, own in found["systems"].items():
@@ -349,6 +351,7 @@ def _costs(tables: Mapping[str, Any]) -> str:
             seconds = own.get("completed 30 %", {}).get("seconds of 100 rows")
             filled = "" if seconds is None else f"{seconds:.1f}"
             star = " *" if own["seconds are of"] == "clock" else ""
-            cells = [table, f"{system}{star}", fit, rows, *times, filled, f"{own['size']:,.0f}"]
+            packages = f"{own['packages']:.0f}" if "packages" in own else ""
+            cells = [table, f"{system}{star}", fit, rows, *times, filled, f"{own['size']:,.0f}", packages]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -14,9 +14,10 @@ Results = Mapping[str, Any]
 _KEY = "log mass"
 OF_SCORES = (
     "Mean log-mass of the cells that test rows stand for, in nats per row; a cell is as wide as the grid of "
-    "its column in the whole table. TabularARGN's bins are uniform within, as it draws; what is beyond its "
-    "training rows has the mass of its outermost bin. Rows with a missing number that it writes in digits "
-    "are left out of both: it scores random digits there.\n\nIn brackets, how many folds."
+    "its column in the whole table. Bins of TabularARGN and of the Bayesian network are uniform within, as "
+    "they draw; what is beyond their training rows has the mass of the outermost bin. Rows with a missing "
+    "number that TabularARGN writes in digits are left out of both: it scores random digits there.\n\n"
+    "In brackets, how many folds."
 )
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import made
 from given_first import log_prob_of_others
 from synthetic_data import Code, Parts
-from synthetic_driver import PACKAGES, installed_size, timed
+from synthetic_driver import PACKAGES, installed, timed
 from synthetic_measures import hidden_cells
 
 __all__ = ["FOR_QUESTIONS", "HIDDEN", "IMPUTERS", "OURS", "PEERS", "PeerError", "answers", "set_up"]
@@ -33,7 +33,12 @@ OURS = "made"
 #: A model that has learned any ordering, and completes rows with what is given first.
 FOR_QUESTIONS = "made for questions"
 #: By the name they have in the tables: that of their environment.
-PEERS = {"TabularARGN": "argn", "CTGAN": "ctgan", "adversarial forest": "arf"}
+PEERS = {
+    "TabularARGN": "argn",
+    "CTGAN": "ctgan",
+    "adversarial forest": "arf",
+    "Bayesian network": "network",
+}
 # arfpy calls functions that newer versions of these do not have.
 _NEEDS = {"arf": ("numpy<2", "pandas<2.3", "scikit-learn<1.6")}
 # Of pictures: not needed, and its build has to be that of torch.
@@ -139,7 +144,9 @@ def _ours(
         whole = parts.test.iloc[: len(rows)]
         found |= _log_scores(model, whole, rows.isna() & whole.notna(), code, way, percent)
     own = sum(file.stat().st_size for file in Path(made.__file__).parent.rglob("*.py")) / 1e6
-    return {**found, "size": installed_size("made") + own, "version": f"made {made.__version__}"}
+    needed = installed("made")
+    needed["size"] += own
+    return {**found, **needed, "version": f"made {made.__version__}"}
 
 
 def _log_masses(model: Any, rows: pd.DataFrame, code: Code) -> Floats:
@@ -269,7 +276,7 @@ def _imputer(system: str, train: Floats, gaps: Mapping[int, Floats], code: Code)
     # Columns of a class that sum to 1 follow from each other: iterations never leave their start.
     features = _Features(code, train, first=1 if system == "IterativeImputer" else 0)
     found: Arrays = {
-        "size": installed_size("scikit-learn"),
+        **installed("scikit-learn"),
         "version": f"scikit-learn {version('scikit-learn')}",
     }
     if system != "IterativeImputer":

@@ -175,3 +175,42 @@ def test_a_difference_from_an_earlier_figure_of_ours_is_that_from_the_new_one(be
     assert same == other
     now["systems"]["peer"] = [of_peer]  # measured beside ours: by row
     assert join.with_earlier(now, earlier, "ours")["systems"]["peer"][0] == of_peer
+
+
+def test_the_bins_of_a_network_hold_each_cell_once(bench):
+    network = bench("synthetic_network")
+    draw = np.random.default_rng(4)
+    values = np.concatenate([np.full(300, 7.5), draw.normal(20, 1, size=700).round(1)])
+    bins = network.bins_of(values, 0.1, 10)
+    grid = np.round(np.arange(75, round(10 * values.max()) + 1) / 10, 1)
+    numbers = bins.number_of(grid)
+    n_bins = len(bins.edges) - 1
+    assert sorted(set(numbers)) == list(range(n_bins))
+    shares = np.bincount(numbers, weights=np.exp(bins.log_share(grid)))
+    assert shares == pytest.approx(np.ones(n_bins))
+    assert grid[numbers == 0].tolist() == [7.5]  # the value that three rows in ten have
+    drawn = bins.draw(np.repeat(np.arange(n_bins), 50), draw)
+    assert set(drawn.round(1)) <= set(grid)
+    assert set(drawn[:50].round(1)) == {7.5}
+
+
+def test_a_network_of_pgmpy_scores_and_draws_what_it_was_fitted_to(bench, frame):
+    pytest.importorskip("pgmpy", reason="pgmpy is installed in an environment of its own, if at all")
+    network = bench("synthetic_network")
+    own = network.Network(frame, {"size": 0.1, "age": 9.0}, 5)
+    drawn = own.sample(400, 0)
+    assert set(drawn["age"].dropna()) == {20.0, 29.0, 38.0}
+    assert drawn["size"].isna().mean() == pytest.approx(0.1, abs=0.06)
+    odd = frame.assign(kind=frame["kind"].map({"a": "b", "b": "c", "c": "a"}))
+    assert own.log_mass(frame).mean() > own.log_mass(odd).mean() + 1
+    assert np.isfinite(own.log_mass(frame.assign(kind="none of these"))).all()
+
+
+def test_what_is_measured_now_is_held_against_earlier_figures_of_ours(bench):
+    join = bench("synthetic_join")
+    ours = [{"folds": [0], "log mass": {"value": -3.0, "error": 0.3, "rows": 9}}]
+    now = {"systems": {"new": [{"folds": [0], "log mass": {"value": -5.0, "error": 0.4, "rows": 9}}]}}
+    found = join.with_earlier({**now, "failed": {}}, {"systems": {"ours": ours}, "failed": {}}, "ours")
+    (own,) = found["systems"]["new"]
+    assert own["log mass"]["difference"] == pytest.approx(2.0)
+    assert own["log mass"]["difference error"] == pytest.approx(0.5)
