@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import joblib
 import numpy as np
 import pandas
 import polars
@@ -211,9 +212,10 @@ def test_weights_count():
         MADEDensity().fit(rows, sample_weight=np.zeros(300))
 
 
-def test_they_are_cloned_and_pickled(density, table):
-    again = pickle.loads(pickle.dumps(density))
-    assert np.array_equal(again.score_samples(table), density.score_samples(table))
+def test_they_are_cloned_and_pickled(density, table, tmp_path):
+    joblib.dump(density, tmp_path / "density.joblib")
+    for again in (pickle.loads(pickle.dumps(density)), joblib.load(tmp_path / "density.joblib")):
+        assert np.array_equal(again.score_samples(table), density.score_samples(table))
     state = np.random.RandomState(0)
     assert clone(MADEDensity(max_time=3, random_state=state)).max_time == 3
 
