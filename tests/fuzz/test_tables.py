@@ -110,7 +110,8 @@ def check_samples(model: made.MADE) -> None:
     if frames.is_frame(samples):
         assert again.equals(samples)
     else:
-        assert all(same(a, b) for a, b in zip(again.flat, samples.flat, strict=True)), (again, samples)
+        pairs = zip(np.ravel(again), np.ravel(samples), strict=True)
+        assert all(same(a, b) for a, b in pairs), (again, samples)
 
 
 def check_completions(table: Any, model: made.MADE) -> None:
