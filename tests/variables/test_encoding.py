@@ -58,6 +58,8 @@ def test_read_only_and_reversed_arrays_are_read_in_silence():
         warnings.simplefilter("error")
         assert _codes(MIXED, x).shape == (3, 4)
         assert _codes(MIXED, np.array([[0, 1, 2, 3]])[:, ::-1] % 2).tolist() == [[1, 0, 1, 0]]
+        assert _codes(MIXED, np.array([[1, 0, 1, 0]])[::-1]).tolist() == [[1, 0, 1, 0]]
+        assert decode(MIXED, np.array([[1, 0, 1, 0], [0, 1, 0, 1]])[::-1])[0].tolist() == [0, 1, 0, 1]
 
 
 def test_the_largest_codes_survive():
@@ -497,3 +499,9 @@ def test_what_stands_beside_text_is_read_as_it_is_written():
     row_type = RowType(made.Categorical([str(value) for value in values[:-1]] + ["2"]))
     column = np.array(values, dtype=object)[:, None]
     assert encode(row_type, column).codes[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_codes_of_numbers_are_no_numbers(refused):
+    variables = RowType([made.Numeric(step=0.5), Categorical(2)])
+    with refused("decode the rows"):
+        decode(variables, [[0, 1]])

@@ -221,8 +221,10 @@ def decode_columns(
     variables: RowType, codes: ArrayLike | Tensor, bodies: ArrayLike | Tensor | None = None
 ) -> list[NDArray[Any]]:
     """Return what `decode` does column by column, (n,) each, of the type that its values have."""
-    table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.asarray(codes))
+    table = codes if isinstance(codes, Tensor) else torch.as_tensor(np.array(codes))
     check_shape(variables, tuple(table.shape))
+    if bodies is None and variables.numbers is not None:
+        raise InputError("codes do not say what the numbers are: decode the rows that `encode` returns")
     array = _checked(variables, table, 0, any_code=True).cpu().numpy()
     return [_decoded(variables, d, block, array[:, d], bodies) for d, block in variables.columns()]
 
@@ -293,9 +295,11 @@ def _codes(variables: RowType, array: NDArray[Any], marks: NDArray[np.bool_] | N
         array = np.where(marks, array.dtype.type(0), array)
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = array.astype(np.int64)
-    # torch takes neither foreign byte orders nor, without a warning, arrays that may not be written to
+    # torch takes neither foreign byte orders nor arrays in reverse, as which a single row may come though it is
+    # contiguous, nor, without a warning, arrays that may not be written to
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
-    codes = torch.from_numpy(array if array.flags.writeable else array.copy())
+    is_taken = array.flags.writeable and min(array.strides) >= 0
+    codes = torch.from_numpy(array if is_taken else array.copy())
     return _checked(variables, codes, first).to(variables.dtype)
 
 
