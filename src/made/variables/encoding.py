@@ -295,7 +295,7 @@ def _codes(variables: RowType, array: NDArray[Any], marks: NDArray[np.bool_] | N
         array = np.where(marks, array.dtype.type(0), array)
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = array.astype(np.int64)
-    # torch takes neither foreign byte orders nor arrays in reverse, as which a contiguous single row may come,
+    # torch takes neither foreign byte orders nor arrays in reverse, as a contiguous single row may be,
     # nor, without a warning, arrays that may not be written to
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
     is_taken = array.flags.writeable and min(array.strides) >= 0
