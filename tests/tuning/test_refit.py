@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,21 @@ def test_it_is_the_fit_of_all_rows_to_the_same_step(pipeline):
     assert len(history.batch_losses) == steps // 12 * 12
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, expected.state_dict()[name])
+
+
+def test_variables_take_as_much_of_it_as_they_took(pipeline):
+    shrunk = replace(SMALL, training={**SMALL.training, "shrink": True})
+    own = _validated(pipeline, shrunk)
+    assert len(own.history.shares) == 6
+    shares = [0.0, 1.0, 0.5, 0.0, 1.0, 1.0]
+    own.history.shares = shares
+    model, _ = refit(pipeline, [own])
+    whole, _ = refit(pipeline, [own._replace(history=replace(own.history, shares=[]))])
+    rows = SCHEMA.encode([[0, 1, 0, 1, 0, 1], [1, 1, 1, 1, 1, 1]])
+    rows_of_fit = type(pipeline.train).cat([pipeline.train, pipeline.valid])
+    start, _ = pipeline.on(rows_of_fit).prepare(shrunk)
+    between = torch.lerp(start.outputs(rows), whole.outputs(rows), torch.tensor(shares))
+    assert torch.allclose(model.outputs(rows), between, atol=1e-5)
 
 
 def test_members_of_a_mixture_are_fitted_each(pipeline):

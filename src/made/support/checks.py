@@ -121,7 +121,8 @@ def row_weights(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
         How many rows there are.
     """
     try:
-        weight = np.array(sample_weight, dtype=np.float64)  # copied: torch takes no array in reverse
+        # Copied: torch takes no array in reverse.
+        weight: NDArray[np.float64] = np.asarray(sample_weight, dtype=np.float64).copy()
     except (TypeError, ValueError):
         raise InputError("sample_weight must be one weight per row, a number each") from None
     if weight.shape != (n,):

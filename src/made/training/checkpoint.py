@@ -26,7 +26,7 @@ from made.training.settings import TrainingSettings
 __all__ = ["Checkpoint", "best_weights", "fingerprint", "history_of"]
 
 Weights = dict[str, Tensor]
-_PARTS = ("weights", "best", "optimizer", "average")
+_PARTS = ("weights", "best", "optimizer", "average", "start")
 
 
 @dataclass
@@ -48,6 +48,8 @@ class Checkpoint:
         Spent so far.
     average : dict of tensors
         The average of the weights, where one is kept.
+    start : dict of tensors
+        The weights of the outputs at the start, where the fit is shrunk towards them.
     """
 
     step: int
@@ -58,6 +60,7 @@ class Checkpoint:
     data: str
     seconds: float
     average: Weights = field(default_factory=dict)
+    start: Weights = field(default_factory=dict)
 
     def save(self, path: str | Path, model: BaseModel, settings: TrainingSettings) -> None:
         """Write it to a file of the same kind as models."""
@@ -106,6 +109,9 @@ class Checkpoint:
                 check_weights("best weights", parts["best"], state)
             averaged = dict(model.named_parameters()) if settings.ema else {}
             check_weights("averages of weights", parts["average"], averaged)
+            outputs = enumerate(model.network.output_parameters if settings.shrink else [])
+            start = {str(number): weight for number, weight in outputs}
+            check_weights("weights at the start", parts["start"], start)
             check_optimizer(parts["optimizer"], make_optimizer(model, settings).parameters)
         return cls(
             step=header["step"],

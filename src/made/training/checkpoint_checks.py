@@ -87,6 +87,8 @@ def history_from(entries: Mapping[str, Any], step: int) -> History:
     words = [entries["ended"], entries.get("steps", ""), *_listed(entries.get("notes", []))]
     if not all(isinstance(own, str) for own in words):
         raise InputError("the words of its history are no text")
+    if not all(is_number(own) and 0 <= own <= 1 for own in _listed(entries.get("shares", []))):
+        raise InputError("the shares of its history are none between 0 and 1")
     return History.from_dict(dict(entries))
 
 

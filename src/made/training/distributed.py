@@ -29,6 +29,7 @@ from made.training.make_step import likelihood_of
 from made.training.progress import FitProgress
 from made.training.settings import TrainingSettings
 from made.training.shares import Share, ShareBatches
+from made.training.shrinkage import Shrinkage
 from made.training.steps import PlainStep
 from made.training.trainer import OnBest, OnEpoch, Trainer
 from made.variables.row_type import LogLikelihood
@@ -206,6 +207,10 @@ class RankedTrainer(Trainer):
         mean = total / n
         around = float(_total((own - mean).square().sum()[None]))
         return mean, (around / (n - 1) / n) ** 0.5 if n > 1 else float("nan")
+
+    def _validation_sums(self, shrinkage: Shrinkage, valid: Batch) -> tuple[Tensor, int]:
+        sums, n = super()._validation_sums(shrinkage, valid)
+        return _total(sums), int(_total(torch.tensor(n)))
 
 
 class _RankedStep(PlainStep):

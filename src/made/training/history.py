@@ -31,7 +31,8 @@ class EpochRecord:
         Mean over the epoch's rows of the loss that was minimized (units dropped, weights moving), in nats per
         row. Batches count by their size.
     valid_nll, valid_se : float or None
-        NLL of the validation rows in nats per row, and its standard error; a single row has none.
+        NLL of the validation rows in nats per row, and its standard error; a single row has none. Where a fit
+        shrinks its outputs, that which is taken for luck is added, see `shrinkage`.
     learning_rate : float
         At the last step.
     seconds : float
@@ -65,6 +66,8 @@ class History:
         What was decided for the user.
     steps : str
         What kind of steps was taken, see `made.training.make_step`; empty in records of earlier versions.
+    shares : list of D float
+        How much of the fit each variable takes in the best epoch, see `shrinkage`; empty if all of it.
     """
 
     epochs: list[EpochRecord] = field(default_factory=list)
@@ -73,6 +76,7 @@ class History:
     ended: str = "running"
     notes: list[str] = field(default_factory=list)
     steps: str = ""
+    shares: list[float] = field(default_factory=list)
 
     @property
     def best(self) -> EpochRecord | None:

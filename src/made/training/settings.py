@@ -75,6 +75,12 @@ class TrainingSettings:
         help="Validate and keep the average of the weights over about the latest 1 / (1 - ema) steps, "
         "e.g. 0.99; 0 for the weights as they are.",
     )
+    shrink: bool = setting(
+        False,
+        is_option=False,
+        help="Validate and keep of each variable only as much of the fit as predicts validation rows best: "
+        "its outputs lie between those at the start and those of the weights.",
+    )
     shift: int = setting(
         0,
         is_option=False,

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from made.training.precision import products_in
 from made.training.progress import FitProgress
 from made.training.settings import TrainingSettings, learning_rate
 from made.training.shifting import Shifts
+from made.training.shrinkage import Shrinkage, best_shares
 from made.training.steps import Step
 
 __all__ = ["Trainer", "mean_and_error"]
@@ -77,6 +78,9 @@ class Trainer:
         self.update = self._make_step()
         self.best = BestWeights(model)
         self.average = WeightAverage(model, settings.ema) if settings.ema else None
+        self.shrinkage = Shrinkage(model, settings.valid_masks) if settings.shrink else None
+        if self.shrinkage is not None and valid is None:
+            raise InputError("shrink needs validation rows, which say how much of the fit to take")
         self._record_in(History(steps=self.update.kind))
         rows, weight, *others = batches.identity()
         if valid is not None:
@@ -101,6 +105,8 @@ class Trainer:
         self.best.restore(checkpoint.best)
         if self.average is not None:
             self.average.restore(checkpoint.average)
+        if self.shrinkage is not None:
+            self.shrinkage.restore(checkpoint.start)
         self._record_in(checkpoint.history)
         self.history.ended = "running"
         self.step = checkpoint.step
@@ -210,12 +216,14 @@ class Trainer:
         self.update.sync()
         epoch = self.step // self.batches.steps_per_epoch
         mean = self.losses.mean_of_epoch()
-        with contextlib.nullcontext() if self.average is None else self.average.in_place():
+        with self._as_validated() as (shares, luck):
             nll, error = self._validate()
+            nll = None if nll is None else nll + luck
             is_better = nll is not None and all(nll < other for other in self.history.valid_nll)
             if is_better or (nll is None and not self.divergence.is_harm(mean)):
                 self.best.keep()
                 self.history.best_epoch = epoch if is_better else None
+                self.history.shares = shares
         record = EpochRecord(
             epoch=epoch,
             step=self.step,
@@ -243,6 +251,27 @@ class Trainer:
         if self.valid is None:
             return None, None
         return mean_and_error(self.model.nll(self.valid.encoded, self.settings.valid_masks))
+
+    @contextlib.contextmanager
+    def _as_validated(self) -> Iterator[tuple[list[float], float]]:
+        """Give the model the weights that are validated and kept.
+
+        The block is given the shares of the variables, if there are some, and the nats they owe to luck.
+        """
+        own: list[float] = []
+        luck = 0.0
+        with contextlib.ExitStack() as stack:
+            if self.average is not None:
+                stack.enter_context(self.average.in_place())
+            if self.shrinkage is not None and self.valid is not None:
+                shares, luck = best_shares(*self._validation_sums(self.shrinkage, self.valid))
+                stack.enter_context(self.shrinkage.in_place(shares))
+                own = shares.tolist()
+            yield own, luck
+
+    def _validation_sums(self, shrinkage: Shrinkage, valid: Batch) -> tuple[Tensor, int]:
+        """Return what the validation rows say of shares, and how many they are."""
+        return shrinkage.sums(valid.encoded), len(valid.rows)
 
     def _how_it_ended(self) -> str:
         if self.step >= self.n_steps:
@@ -273,6 +302,7 @@ class Trainer:
             data=self.data,
             seconds=time.monotonic() - self.began,
             average={} if self.average is None else self.average.weights,
+            start={} if self.shrinkage is None else self.shrinkage.start,
         ).save(path, self.model, self.settings)
         self.saved = time.monotonic()
 

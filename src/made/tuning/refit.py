@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from made.mixture import Mixture
 from made.model import MADE
 from made.training.divergence import TrainingDivergedError
 from made.training.fit import fit
 from made.training.history import History
 from made.training.interrupt import time_left
+from made.training.shrinkage import Shrinkage
 from made.tuning.candidates import Candidate
 from made.tuning.pipeline import Pipeline
 from made.variables.rows import Rows
@@ -41,7 +44,8 @@ def refit(
 ) -> tuple[MADE | None, str]:
     """Fit a model, or each member of a mixture, anew on all rows.
 
-    Nothing is left to tell which epoch is the best: each fit ends after as many steps as its best epoch had.
+    Nothing is left to tell which epoch is the best: each fit ends after as many steps as its best epoch had,
+    and each variable takes as much of it as it took there.
 
     Parameters
     ----------
@@ -75,6 +79,7 @@ def refit(
         model, _ = whole.prepare(candidate)
         epochs, stop = _lengths(history, training, len(pipeline.train), len(rows))
         _log.info("fitting anew on all %s rows, for %d epochs", f"{len(rows):,}", stop)
+        shrinkage = Shrinkage(model, 1) if history.shares else None
         # By its length: a run that is extended is not gone on with where a shorter one ended.
         file = None if folder is None else folder / f"{number}-{stop}-of-{epochs}.safetensors"
         try:
@@ -82,7 +87,7 @@ def refit(
                 model,
                 rows,
                 False,
-                **{**training, "epochs": epochs, "patience": None},
+                **{**training, "epochs": epochs, "patience": None, "shrink": False},
                 pause_after=stop,
                 checkpoint=file,
                 resume=file is not None and file.exists(),
@@ -94,6 +99,8 @@ def refit(
             return None, "finished"
         if own.is_stopped:
             return None, own.ended
+        if shrinkage is not None:
+            shrinkage.apply(torch.tensor(history.shares))
         members.append(model)
     return (members[0] if len(members) == 1 else Mixture(members)), "finished"
 

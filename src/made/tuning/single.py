@@ -71,6 +71,7 @@ def fit_single(
     first = candidates(pipeline.facts if steps is None else replace(pipeline.facts, n_valid=len(rows)))[0]
     model, training = pipeline.prepare(first if steps is None else _shortened(first, len(rows), steps))
     held_out = False if valid is None else valid
+    training |= {} if valid is not None else {"shrink": False}
     fit(model, rows, held_out, **training, sample_weight=sample_weight, max_time=max_time)
     return model
 
