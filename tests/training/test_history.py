@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,8 @@ def test_what_it_says(history):
         f"validation NLL {history.best.valid_nll:.3f} nats"
     )
     assert str(History()) == "running after 0 epochs, 0 steps"
+    shrunk = replace(history, shares=[0.0, 0.25, 1.0])
+    assert str(shrunk) == f"{history}; 1 of 3 variables take all of the fit, 1 nothing"
     assert History().best is None
 
 

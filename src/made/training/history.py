@@ -170,6 +170,9 @@ class History:
         text = f"{self.ended} after {epochs}, {len(self.batch_losses):,} steps"
         if self.best is not None and self.best.valid_nll is not None:
             text += f"; best epoch {self.best_epoch}: validation NLL {self.best.valid_nll:.3f} nats"
+        if self.shares:
+            start, whole = self.shares.count(0.0), self.shares.count(1.0)
+            text += f"; {whole} of {len(self.shares)} variables take all of the fit, {start} nothing"
         return text
 
 
