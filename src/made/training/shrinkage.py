@@ -17,10 +17,12 @@ from made.model import MADE
 from made.support.errors import InputError
 from made.variables.rows import Rows
 
-__all__ = ["Shrinkage", "best_shares"]
+__all__ = ["N_VALIDATIONS", "Shrinkage", "best_shares"]
 
 # How much of the fit a variable may take.
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+#: How often validation rows are scored after an epoch: under each share, and under those that are chosen.
+N_VALIDATIONS = len(_SHARES) + 1
 # So many standard errors of what a share gains on the whole fit are taken for luck: validation rows are few,
 # and the shares of all variables are chosen on them.
 _STANDARD_ERRORS = 0.25

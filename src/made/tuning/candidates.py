@@ -270,7 +270,8 @@ def _candidate(
     # A trapezoid gains most at its end: patience is for fits that over-fit.
     training |= {"patience": max(10, round(0.4 * training["epochs"]))}
     training |= {"schedule": "trapezoid", "learning_rate": rate, "ema": 0.99}
-    training |= {"shrink": True} if n_rows <= FEW_ROWS else {}
+    # Of the masks of a model for questions that would be several times as many validations.
+    training |= {"shrink": True} if n_rows <= FEW_ROWS and not facts.for_questions else {}
     # Without weight decay of its own, that which follows from the optimizer.
     training |= {} if decay is None else {"weight_decay": decay}
     network = {"hidden": (width, width), "dropout": dropout, **_without_direct(facts), **model}

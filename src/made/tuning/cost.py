@@ -12,6 +12,7 @@ from made.masks.mask_set import FRESH
 from made.network.network import n_weights_of
 from made.training.memory import fit_bytes
 from made.training.settings import TrainingSettings
+from made.training.shrinkage import N_VALIDATIONS
 from made.tuning.candidates import Candidate
 from made.tuning.facts import Facts
 
@@ -51,7 +52,8 @@ def seconds_of(candidate: Candidate, facts: Facts) -> float:
         TrainingSettings.valid_masks if orderings == FRESH else min(orderings, TrainingSettings.valid_masks)
     )
     mask = _MASK + _MASK_OF_BLOCK * facts.n_blocks
-    valid = n_masks * (mask + facts.n_valid * (_PRODUCT * in_use + _OUTPUT * facts.n_outputs))
+    n_times = N_VALIDATIONS if candidate.training.get("shrink") else 1
+    valid = n_times * n_masks * (mask + facts.n_valid * (_PRODUCT * in_use + _OUTPUT * facts.n_outputs))
     return float(n_steps * step + (epochs + 1) * valid)
 
 
