@@ -67,6 +67,26 @@ def test_kinds_of_fits(launch, rows, tmp_path, n, options, masked_weights):
     assert len(losses) - 1 == own["epochs"] * 10  # of 320 rows, 32 a step
 
 
+SHRUNK = """
+from dataclasses import replace
+import made.tuning.recipes as recipes
+by_hand = recipes.when_set_by_hand
+def shrunk(facts):
+    own = by_hand(facts)
+    return replace(own, training={**own.training, "shrink": True})
+recipes.when_set_by_hand = shrunk
+"""
+
+
+def test_all_validation_rows_say_how_much_of_a_fit_to_take(launch, rows, tmp_path):
+    first, *_ = launch("fit", rows, "-o", tmp_path / "run", *TINY, n=3, code=SHRUNK)
+    assert "variables take all of the fit" in first.out
+    valid = made.data.load([str(own) for own in sorted(rows.glob("*.parquet"))]).valid
+    kept = -float(load(tmp_path / "run").log_prob(valid).mean())
+    metrics = polars.read_csv(tmp_path / "run" / "metrics.csv")
+    assert kept - 1e-6 <= metrics["valid_nll"].min() < kept + 0.2  # what is taken for luck is added
+
+
 def test_dates_groups_and_rare_values(launch, tmp_path):
     table = mixed(300)
     days = polars.date_range(polars.date(2024, 1, 1), polars.date(2024, 10, 26), eager=True)

@@ -80,7 +80,7 @@ class Trainer:
         self.average = WeightAverage(model, settings.ema) if settings.ema else None
         self.shrinkage = Shrinkage(model, settings.valid_masks) if settings.shrink else None
         if self.shrinkage is not None and valid is None:
-            raise InputError("shrink needs validation rows, which say how much of the fit to take")
+            raise InputError("shrink needs validation rows to choose by: pass valid, or 100 rows or more")
         self._record_in(History(steps=self.update.kind))
         rows, weight, *others = batches.identity()
         if valid is not None:
