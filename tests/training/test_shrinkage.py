@@ -75,6 +75,13 @@ def test_what_may_be_luck_is_left_to_the_fit():
         assert luck == pytest.approx(expected)
 
 
+def test_a_fit_that_gives_a_row_no_mass_is_not_taken():
+    losses = torch.tensor([2.0, 3.0, torch.inf, torch.inf, torch.inf])[:, None]
+    above = losses - losses[-1:]
+    shares, luck = best_shares(torch.stack([losses, above, above**2]), 1)
+    assert (shares.tolist(), luck) == ([0.0], 0.0)
+
+
 def test_what_follows_is_learned_though_the_rest_is_noise():
     train, valid, test = (_rows(n, seed) for n, seed in ((250, 4), (60, 5), (2_000, 6)))
     nll = {}

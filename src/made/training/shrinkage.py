@@ -117,5 +117,6 @@ def best_shares(sums: Tensor, n: int) -> tuple[Tensor, float]:
     """
     losses, above, squares = sums / n
     luck = _STANDARD_ERRORS * ((squares - above**2).clamp(min=0) / n).sqrt()
+    luck = luck.nan_to_num(0.0, posinf=0.0)  # where the fit gives a row no mass, nothing is luck
     best = (losses + luck).argmin(dim=0, keepdim=True)
     return torch.tensor(_SHARES)[best[0].cpu()], float(luck.gather(0, best).sum())
