@@ -33,7 +33,7 @@ _DEFAULT_BUDGETS = ((25_000, 20), (100_000, 90), (20_000_000, 180), (None, 720))
 _LONGER_FOR_QUESTIONS = 4
 # The part of a budget that a plan may take by its estimate, and a plan of a single candidate: other machines
 # are slower.
-_SHARE, _SHARE_OF_ONE = 0.6, 0.7
+_SHARE, _SHARE_OF_ONE = 0.65, 0.7
 # What is assumed of a machine: two cores, of which a single fit makes so much.
 _CORES, _ON_TWO_CORES = 2, 1.6
 # Seconds of work on one core below which no other process is begun, which takes about three.
