@@ -84,6 +84,13 @@ def _draw(draw: Callable[[int], pd.DataFrame], about: About, folder: Path, found
     rows.iloc[: about.n_rows].to_csv(folder / "drawn.csv", index=False)
 
 
+def _score(score: Callable[[pd.DataFrame], Any], train: pd.DataFrame, found: dict[str, Any]) -> None:
+    """Score training rows on the clock, again and again until they are enough, twice."""
+    rows = train.iloc[np.arange(_N_TIMED) % len(train)].reset_index(drop=True)
+    timed(found, "first score", lambda: score(rows))
+    timed(found, "score", lambda: score(rows))
+
+
 def _argn(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]) -> None:
     """TabularARGN as it is by default, except that rare values are not kept out: nor does made by default."""
     from mostlyai.engine import TabularARGN
@@ -94,9 +101,7 @@ def _argn(train: pd.DataFrame, about: About, folder: Path, found: dict[str, Any]
     test = _read(folder / "test.csv", about)
     gaps = {percent: _read(folder / f"hidden_{percent}.csv", about) for percent in about.hidden}
     with _noted(found, "no score"):
-        rows = train.iloc[np.arange(_N_TIMED) % len(train)].reset_index(drop=True)
-        timed(found, "first score", lambda: model.log_prob(rows))
-        timed(found, "score", lambda: model.log_prob(rows))
+        _score(model.log_prob, train, found)
         np.save(folder / "log_mass.npy", _argn_masses(model, test, about))
     with _noted(found, "no completion"):
         for percent, rows in gaps.items():
@@ -247,9 +252,7 @@ def _network(train: pd.DataFrame, about: About, folder: Path, found: dict[str, A
     n_bins = best_number_of_bins(train, about.cells, about.seed)
     model = timed(found, "fit", lambda: Network(train, about.cells, n_bins))
     _draw(lambda n: model.sample(n, about.seed), about, folder, found)
-    rows = train.iloc[np.arange(_N_TIMED) % len(train)].reset_index(drop=True)
-    timed(found, "first score", lambda: model.log_mass(rows))
-    timed(found, "score", lambda: model.log_mass(rows))
+    _score(model.log_mass, train, found)
     np.save(folder / "log_mass.npy", model.log_mass(_read(folder / "test.csv", about)))
 
 

@@ -80,7 +80,7 @@ class Network:
         from pgmpy.models import DiscreteBayesianNetwork
         from pgmpy.parameter_estimator import DiscreteBayesianEstimator
 
-        self.names, self.dtypes = list(train), train.dtypes
+        self.names = list(train)
         numbers = {name: train[name].dropna().to_numpy(np.float64) for name in cells}
         self.bins = {name: bins_of(own, cells[name], n_bins) for name, own in numbers.items() if len(own)}
         self.states = {name: [*self._states(train, name), _OTHER] for name in self.names}

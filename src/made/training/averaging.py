@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from made.base import BaseModel
 from made.training.checkpoint import Weights
 
-__all__ = ["WeightAverage", "decay_at", "is_due"]
+__all__ = ["WeightAverage", "copy_weights", "decay_at", "given_back", "is_due"]
 
 # After the first few steps the weights are averaged every 8 steps: as good as every step, at little cost.
 _EVERY, _FEW = 8, 64
@@ -72,16 +72,13 @@ class WeightAverage:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Give the model the averages within the block."""
-        own = {name: weight.detach().clone() for name, weight in self._own.items()}
-        _copy(self.weights, self._own)
-        try:
+        with given_back(self._own):
+            copy_weights(self.weights, self._own)
             yield
-        finally:
-            _copy(own, self._own)
 
     def restore(self, weights: Weights) -> None:
         """Take over the averages of a checkpoint."""
-        _copy(weights, self.weights)
+        copy_weights(weights, self.weights)
 
     def _add(self, averages: Sequence[Tensor], weights: Sequence[Tensor], n_averaged: Any) -> None:
         weight = 1 - decay_at(self._step, self.decay)
@@ -89,7 +86,18 @@ class WeightAverage:
             average.lerp_(own, weight)
 
 
+@contextmanager
+def given_back(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Give weights the values back, after the block, that they had before it."""
+    own = {name: weight.detach().clone() for name, weight in weights.items()}
+    try:
+        yield
+    finally:
+        copy_weights(own, weights)
+
+
 @torch.no_grad()
-def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+def copy_weights(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+    """Copy weights into those of the same names."""
     for name, tensor in source.items():
         target[name].copy_(tensor)

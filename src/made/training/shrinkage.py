@@ -15,6 +15,7 @@ from torch import Tensor
 from made.base import BaseModel
 from made.model import MADE
 from made.support.errors import InputError
+from made.training.averaging import copy_weights, given_back
 from made.variables.rows import Rows
 
 __all__ = ["N_VALIDATIONS", "Shrinkage", "best_shares"]
@@ -23,8 +24,8 @@ __all__ = ["N_VALIDATIONS", "Shrinkage", "best_shares"]
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: How often validation rows are scored after an epoch: under each share, and under those that are chosen.
 N_VALIDATIONS = len(_SHARES) + 1
-# So many standard errors of what a share gains on the whole fit are taken for luck: validation rows are few,
-# and the shares of all variables are chosen on them.
+# The part of a share's gain on the whole fit that is taken for luck, in standard errors: validation rows are
+# few, and the shares of all variables are chosen on them.
 _STANDARD_ERRORS = 0.25
 
 
@@ -53,8 +54,7 @@ class Shrinkage:
 
     def restore(self, start: Mapping[str, Tensor]) -> None:
         """Take over the weights at the start from a checkpoint."""
-        for name, weight in start.items():
-            self.start[name].copy_(weight)
+        copy_weights(start, self.start)
 
     def sums(self, rows: Rows) -> Tensor:
         """Return what choosing shares takes of validation rows, (3, shares, D): sums over rows, which add up.
@@ -88,14 +88,9 @@ class Shrinkage:
     @contextmanager
     def in_place(self, shares: Tensor) -> Iterator[None]:
         """Apply shares within the block."""
-        own = {name: weight.detach().clone() for name, weight in self._own.items()}
-        self.apply(shares)
-        try:
+        with given_back(self._own):
+            self.apply(shares)
             yield
-        finally:
-            with torch.no_grad():
-                for name, weight in self._own.items():
-                    weight.copy_(own[name])
 
 
 def best_shares(sums: Tensor, n: int) -> tuple[Tensor, float]:
