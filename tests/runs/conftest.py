@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from made.runs.config import RunConfig
+from made.runs.folder import RunFolder
+from made.runs.rows import FoundRows, find_rows
 from made.runs.run import RunResult, run
 
 MODEL = {"hidden": [8], "dropout": 0.0}
@@ -88,3 +90,22 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs draw no pictures, which is most of the time that a tiny one takes."""
     for name in ("draw_loss", "draw_samples"):
         monkeypatch.setattr(f"made.runs.run.{name}", lambda path, *others: path)
+
+
+@pytest.fixture
+def find(finished: tuple[RunConfig, RunResult]) -> Callable[..., FoundRows]:
+    """`find_rows` for the finished run."""
+    return _find_rows_for(finished)
+
+
+@pytest.fixture
+def find_given_b(conditional: tuple[RunConfig, RunResult]) -> Callable[..., FoundRows]:
+    """`find_rows` for the run that is conditional on column b, the middle one."""
+    return _find_rows_for(conditional)
+
+
+def _find_rows_for(finished: tuple[RunConfig, RunResult]) -> Callable[..., FoundRows]:
+    job, outcome = finished
+    return lambda *arguments, **switches: find_rows(
+        RunFolder(job.folder), outcome.model, *arguments, **switches
+    )

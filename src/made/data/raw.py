@@ -89,6 +89,10 @@ class Raw:
         """The number of each row of `rows` among all rows of the file, counted from 0."""
         return np.delete(np.arange(self.n_rows), [fault.row for fault in self.faults])
 
+    def number(self, row: int) -> int:
+        """Return the line of a row of the file, unreadable ones included; without lines its number."""
+        return int(self.lines["all"].find()[row]) if self.lines else self.first + row
+
     def place(self, row: int, column: int, split: str = "all") -> str:
         """Return where an entry stands, for messages; row and column are counted from 0 in the array.
 

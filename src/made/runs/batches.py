@@ -21,10 +21,11 @@ from made.data.readers import of_frame
 from made.model import MADE
 from made.runs.completer import Completer
 from made.runs.completions import score_partly_known
+from made.runs.encoded_files import Tally, encode_readable
 from made.runs.folder import RunFolder
 from made.runs.other_columns import OtherColumns
 from made.runs.row_keys import row_keys
-from made.runs.rows import FoundRows, Tally, encode_readable
+from made.runs.rows import FoundRows
 from made.runs.samples import draw_portions, tables_of, typed_columns
 from made.runs.unit_work import Packed
 from made.support.errors import InputError

@@ -9,9 +9,10 @@ from made import data
 from made.data.portions import Portions, open_portions
 from made.data.suffixes import STANDARD_INPUT
 from made.model import MADE
+from made.runs.encoded_files import Tally, encode_readable
 from made.runs.folder import RunFolder
 from made.runs.rejected import Rejected
-from made.runs.rows import FoundRows, Tally, encode_readable, find_rows, readable_rows
+from made.runs.rows import FoundRows, find_rows, readable_rows
 
 __all__ = ["RowSource", "find_portions", "portions_of_file"]
 

@@ -19,10 +19,11 @@ from made.loading import load
 from made.model import MADE
 from made.runs.completer import Completer
 from made.runs.done import Done
+from made.runs.encoded_files import Tally, encode_readable
 from made.runs.held_out import Comparison, HeldOut
 from made.runs.other_columns import OtherColumns
 from made.runs.rejected import Rejected
-from made.runs.rows import FoundRows, Tally, encode_readable
+from made.runs.rows import FoundRows
 from made.runs.samples import draw_portions, write_rows
 from made.runs.scoring import Scorer
 from made.runs.table_out import ColumnsOut

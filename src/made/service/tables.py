@@ -16,7 +16,7 @@ from made import data
 from made.data.readers import of_frame, of_text
 from made.data.text import read_text
 from made.model import MADE
-from made.runs.rows import encode_file
+from made.runs.encoded_files import encode_file
 from made.support.errors import InputError, reason_of
 from made.variables.rows import Rows
 
