@@ -32,6 +32,19 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
+    "arguments", [["sample", "run", "-n", "3"], ["score", "run", "rows.csv"], ["complete", "run", "rows.csv"]]
+)
+def test_a_dash_is_standard_output(arguments, folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert call(*arguments) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) > 3
+    assert call(*arguments, "-o", "-") == 0
+    assert capsys.readouterr().out == text
+    assert not (folder / "-").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["fit", "{rows}", "-o", "", *FIT], ["-o is empty"]),

@@ -131,7 +131,8 @@ def test_bad_files_are_one_line(place, call):
     assert not (place / "scores").exists()
     said = call("score", "model.safetensors", "rows", "-o", "scores.csv", code=2).err
     assert "scores.csv: several files are written into a folder, as in -o scores/" in said
-    assert "-o scores/" in call("score", "model.safetensors", "rows", code=2).err
+    for out in ([], ["-o", "-"]):
+        assert "-o scores/" in call("score", "model.safetensors", "rows", *out, code=2).err
     assert "--split" in call("score", "model.safetensors", "rows", "-o", "s/", "--split", "test", code=2).err
 
 

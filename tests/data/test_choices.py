@@ -31,6 +31,9 @@ def test_a_row_counter_is_left_out_unless_it_has_a_kind():
 def test_kinds_and_dropped_columns():
     schema, _ = schema_of(kinds={"zip": "category"}, drop=("size",))
     assert [(own.name, own.kind) for own in schema.columns] == [("zip", "categorical")]
+    assert schema.left_out[-1] == ("size", "dropped")
+    for called in (2, "2", "'size'"):  # by number, or in quotation marks: it is the same column
+        assert schema_of(kinds={"zip": "category"}, drop=(called,))[0] == schema
     assert schema_of()[0].columns[0].kind == "numeric"  # 15 rows for each of 20 values
     two = np.tile([[0, 5], [1, 6]], (50, 1))
     assert infer_schema({"train": two}, choices=Choices({"x1": "numeric"}))[0].columns[1].kind == "numeric"

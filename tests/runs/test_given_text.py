@@ -42,6 +42,7 @@ def place_of(columns, n_columns=4):
         ("size=2e1,b=1.0", NAMES, {2: 20, 1: 1}),
         ("answer=yes", NAMES, {3: "yes"}),
         ("answer=0", NAMES, {3: "0"}),
+        ("'answer'=\"yes\", `size`=40", NAMES, {3: "yes", 2: 40}),
         ("a=1,a=1,0=1", NAMES, {0: 1}),
         ("x2=10,3=no", None, {2: 10, 3: "no"}),
         ("x2=10", ["x2", "x0", "b", "c"], None),  # the name of a column stands before its number
@@ -53,6 +54,24 @@ def test_parse_values(text, columns, values, refused):
             parse_values(text, "--given", VARIABLES, place_of(columns))
     else:
         assert parse_values(text, "--given", VARIABLES, place_of(columns)) == values
+
+
+def test_names_and_labels_with_commas_stand_in_quotation_marks(refused):
+    cities = RowType(
+        [made.Categorical(["New York, NY", "Coeur d'Alene, ID", "'s-Hertogenbosch"]), *VARIABLES.blocks]
+    )
+    names = ["city, state", "a=b", *NAMES[1:]]
+    texts = {
+        '"city, state"="New York, NY",\'a=b\'=1': {0: "New York, NY", 1: 1},
+        '`city, state` = "Coeur d\'Alene, ID"': {0: "Coeur d'Alene, ID"},
+        "0='s-Hertogenbosch, size=10": {0: "'s-Hertogenbosch", 3: 10},
+    }
+    for text, values in texts.items():
+        assert parse_values(text, "--given", cities, place_of(names, 5)) == values
+    with refused('0 cannot be New York; it takes "New York, NY", "Coeur d\'Alene, ID", \'s-Hertogenbosch'):
+        parse_values("0=New York, NY", "--given", cities, place_of(names, 5))
+    with refused("--given takes name=value", "quotation marks", "got 'city'"):
+        parse_values("city, state=x", "--given", cities, place_of(names, 5))
 
 
 @pytest.mark.parametrize(

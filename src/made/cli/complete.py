@@ -13,7 +13,7 @@ import typer
 
 from made.cli.console import tell, tell_rejected
 from made.cli.options import DataDir, Device, Ray, Run, Where, check_out, load_run
-from made.cli.units import do_units, folder_of, goes_into_folder, name_of_files, tell_rejected_units
+from made.cli.units import do_units, file_of, folder_of, goes_into_folder, name_of_files, tell_rejected_units
 from made.support.errors import InputError
 from made.support.listing import counted
 from made.support.progress import counting
@@ -78,8 +78,8 @@ def complete(
             "--out",
             "-o",
             metavar="FILE",
-            help=".csv, .parquet, .npy or .png [CSV on the screen]; a folder for several files, or where it "
-            "ends in /.",
+            help=".csv, .parquet, .npy or .png [-: CSV on standard output]; a folder for several files, or "
+            "where it ends in /.",
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -106,7 +106,7 @@ def complete(
     elif ray is not None:
         raise InputError("--ray completes files of rows: leave --half out")
     else:
-        place = None if out is None else Path(out)
+        place = file_of(out)
         _into_file(run, files[0] if files else None, half, number, how, place, data_dir, device)
 
 

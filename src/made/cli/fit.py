@@ -22,6 +22,7 @@ from made.support.errors import InputError
 from made.support.ranks import RANK_SETTINGS, RankSettings, is_launched, quiet_torch, together
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.tuning.defaults import IN_WORDS
+from made.variables.quoted import split_at_commas
 
 if TYPE_CHECKING:
     from made.data import Dataset
@@ -177,7 +178,7 @@ def fit(
             coding=coding,
             device=device,
             recipe=recipe or "default",
-            context=tuple(name.strip() for name in (context or "").split(",") if name.strip()),
+            context=tuple(split_at_commas(context or "")),
             choices=_choices(column, drop, schema, group=group, time=time, protect=protect),
             for_questions=purpose == "questions",
             refit=refit,

@@ -11,7 +11,7 @@ import typer
 
 from made.cli.console import tell
 from made.cli.options import Device, Ray, Run, Where, check_out, load_run
-from made.cli.units import do_units, folder_of, goes_into_folder
+from made.cli.units import do_units, file_of, folder_of, goes_into_folder
 from made.support.errors import InputError
 from made.support.listing import counted
 from made.support.progress import counting
@@ -38,7 +38,7 @@ def sample(
             "--out",
             "-o",
             metavar="FILE",
-            help=".csv, .parquet, .npy or .png [CSV on the screen]; a folder, where it ends in /.",
+            help=".csv, .parquet, .npy or .png [-: CSV on standard output]; a folder, where it ends in /.",
         ),
     ] = None,
     given: Annotated[
@@ -61,7 +61,7 @@ def sample(
     if goes_into_folder([], out, ray):
         _into_folder(run, n, folder_of(out), device, ray, seed, given, where, context)
         return
-    _into_file(run, n, seed, None if out is None else Path(out), given, where, context, device)
+    _into_file(run, n, seed, file_of(out), given, where, context, device)
 
 
 def _into_folder(

@@ -11,7 +11,7 @@ import typer
 
 from made.cli.console import command, tell, tell_rejected
 from made.cli.options import DataDir, Device, Ray, Run, Split, load_run
-from made.cli.units import do_units, folder_of, goes_into_folder, name_of_files, tell_rejected_units
+from made.cli.units import do_units, file_of, folder_of, goes_into_folder, name_of_files, tell_rejected_units
 from made.support.errors import InputError
 from made.support.listing import counted
 from made.support.progress import counting
@@ -42,7 +42,8 @@ def score(
             "--out",
             "-o",
             metavar="FILE",
-            help=".csv or .parquet [CSV on the screen]; a folder for several files, or where it ends in /.",
+            help=".csv or .parquet [-: CSV on standard output]; a folder for several files, or where it ends "
+            "in /.",
         ),
     ] = None,
     split: Split = None,
@@ -101,7 +102,7 @@ def score(
     _into_file(
         run,
         data[0],
-        None if out is None else Path(out),
+        file_of(out),
         split,
         per_column=per_column,
         per_variable=per_variable,

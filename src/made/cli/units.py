@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from made.runs.units import Unit
     from made.variables.schema import Schema
 
-__all__ = ["do_units", "folder_of", "goes_into_folder", "name_of_files", "tell_rejected_units"]
+__all__ = ["do_units", "file_of", "folder_of", "goes_into_folder", "name_of_files", "tell_rejected_units"]
 
 
 # Endings of files that commands write.
 _FILES = (".csv", ".parquet", ".npy", ".png")
+_STANDARD_OUTPUT = "-"
 
 
 def goes_into_folder(names: Sequence[str], out: str | None, ray: str | None) -> bool:
@@ -36,12 +37,17 @@ def goes_into_folder(names: Sequence[str], out: str | None, ray: str | None) -> 
 
 def folder_of(out: str | None) -> Path:
     """Return the folder that is written, or say that one is needed."""
-    if out is None:
+    if out is None or out == _STANDARD_OUTPUT:
         raise InputError("what is found out of several files goes into a folder: name it, as in -o scores/")
     path = Path(out)
     if path.suffix in _FILES:
         raise InputError(f"{path}: several files are written into a folder, as in -o {path.stem}/")
     return path
+
+
+def file_of(out: str | None) -> Path | None:
+    """Return the file that is written; None for standard output, which - stands for as well."""
+    return None if out is None or out == _STANDARD_OUTPUT else Path(out)
 
 
 def _is_folder(path: Path) -> bool:

@@ -144,7 +144,8 @@ def infer_schema(
             raise InputError(f"{source}: too few rows to protect: no column has {FEWEST} rows of one value")
     notes += _label_notes(found, names)
     columns = tuple(column for d in kept for column in found[d])
-    gone = [*((called[d], why) for d, why in out.items()), *((name, "dropped") for name in choices.drop)]
+    dropped = [called[find_column(name, names, len(called))] for name in choices.drop]
+    gone = [*((called[d], why) for d, why in out.items()), *((name, "dropped") for name in dropped)]
     if choices.schema is not None:
         gone += [own for own in choices.schema.left_out if own[0] not in {name for name, _ in gone}]
         notes += _passed_over(called, {called[d] for d in kept} | {name for name, _ in gone})

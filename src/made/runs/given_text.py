@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,10 +15,13 @@ from made.variables.column import Column, find_column
 from made.variables.date_columns import given_parts, table_columns
 from made.variables.encoding import encode_given
 from made.variables.numeric import Numeric, exact_number
+from made.variables.quoted import QUOTED, split_at_commas, unquoted
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
 __all__ = ["parse_values", "read_context", "read_given_values"]
+
+_GIVEN = re.compile(rf"(?P<name>{QUOTED}|[^=]+?)\s*=\s*(?P<word>.+)", re.DOTALL)
 
 
 def parse_values(
@@ -32,7 +36,7 @@ def parse_values(
     Parameters
     ----------
     text : str
-        What the user wrote.
+        What the user wrote. Names and values with commas or "=" stand in quotation marks.
     option : str
         Where, for messages.
     variables : RowType
@@ -55,15 +59,18 @@ def parse_values(
     """
     values: dict[int, Any] = {}
     dates = {own.name for own in table_columns(columns) if own.form is not None}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, word = (piece.strip() for piece in part.partition("="))
-        if not equals or not word:
+    for part in split_at_commas(text):
+        found = _GIVEN.fullmatch(part)
+        if found is None:
             raise InputError(
-                f'{option} takes name=value with commas between, as in "x3=1,x7=0"; got {part!r}'
+                f'{option} takes name=value with commas between, as in "x3=1,x7=0", and quotation marks '
+                f"around what has commas itself; got {part!r}"
             )
+        name, word = found["name"], found["word"]
         try:
-            if name in dates:
-                values |= {place_of(own): value for own, value in given_parts(columns, {name: word}).items()}
+            if unquoted(name) in dates:
+                whole = {unquoted(name): unquoted(word)}
+                values |= {place_of(own): value for own, value in given_parts(columns, whole).items()}
                 continue
             place = place_of(name)
         except InputError as error:
@@ -119,12 +126,15 @@ def read_context(text: str | None, model: MADE) -> NDArray[Any] | None:
 def _value(word: str, option: str, name: str, variables: RowType, place: int) -> Any:
     """Return the value that the user wrote: a number or, where there are labels, one of them."""
     block = variables.block_of(place)
+    values: list[Any] = [] if isinstance(block, Numeric) else list(block.values[: block.n_classes])
+    if word in values:
+        return word
+    word = unquoted(word)
     if isinstance(block, Numeric):
         try:
             return int(word) if word.lstrip("+-").isdecimal() else float(word)
         except ValueError:
             raise InputError(f"{option}: {name} cannot be {word}; it takes numbers") from None
-    values: list[Any] = list(block.values[: block.n_classes])
     if word in values:
         return word
     try:
@@ -132,5 +142,6 @@ def _value(word: str, option: str, name: str, variables: RowType, place: int) ->
     except ValueError:
         if block.unseen is not None:  # a label that is no class
             return int(word) if word.lstrip("+-").isdecimal() else word
-        shown = ", ".join(map(str, values[:6])) + (f", ..., {values[-1]}" if len(values) > 6 else "")
+        words = [f'"{label}"' if "," in str(label) else str(label) for label in [*values[:6], values[-1]]]
+        shown = ", ".join(words[:-1]) + (f", ..., {words[-1]}" if len(values) > 6 else "")
         raise InputError(f"{option}: {name} cannot be {word}; it takes {shown}") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from made.support.errors import InputError
 from made.variables.column_types import ColumnType
+from made.variables.quoted import unquoted
 
 if TYPE_CHECKING:
     from made.variables.dates import DatePart
@@ -179,7 +180,8 @@ def find_column(name: str | int, columns: Sequence[str] | None, n_columns: int) 
     Parameters
     ----------
     name : str or int
-        As the header has it; or its number, alone or after an x where there is no header.
+        As the header has it, or in quotation marks; or its number, alone or after an x where there is no
+        header.
     columns : sequence of str, or None
         The header.
     n_columns : int
@@ -195,8 +197,10 @@ def find_column(name: str | int, columns: Sequence[str] | None, n_columns: int) 
     >>> find_column("age", ["sex", "age"], 2), find_column("x1", None, 2), find_column("0", None, 2)
     (1, 1, 0)
     """
-    if columns is not None and name in columns:
-        return list(columns).index(str(name))
+    if columns is not None and isinstance(name, str):
+        for word in (name, unquoted(name)):
+            if word in columns:
+                return list(columns).index(word)
     digits = str(name).removeprefix("x") if columns is None else str(name)
     if digits.isdecimal() and int(digits) < n_columns:
         return int(digits)

@@ -13,6 +13,7 @@ from made.variables.date_text import is_date
 from made.variables.frames import is_missing
 from made.variables.missing import MISSING
 from made.variables.numeric import as_number, exact_number
+from made.variables.quoted import QUOTED, split_at_commas, unquoted
 
 __all__ = [
     "RECORDED",
@@ -115,10 +116,11 @@ Condition = Range | OneOf | _Recorded
 Where = Mapping[Any, Any] | str | Sequence[str]
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_IN = re.compile(r"(?P<name>.+?)\s+(?P<no>not\s+)?in\s*[\{\[\(](?P<values>.*)[\}\]\)]\s*", re.DOTALL)
-_IS = re.compile(r"(?P<name>.+?)\s+is\s+(?P<what>missing|not missing|recorded|not recorded)\s*")
-_BETWEEN = re.compile(rf"(?P<low>{_NUMBER})\s*(?P<a><=?)\s*(?P<name>.+?)\s*(?P<b><=?)\s*(?P<high>{_NUMBER})")
-_COMPARED = re.compile(r"(?P<name>.+?)\s*(?P<sign><=|>=|!=|==|<|>|=)\s*(?P<value>.+)", re.DOTALL)
+_NAME = rf"(?P<name>{QUOTED}|.+?)"
+_IN = re.compile(_NAME + r"\s+(?P<no>not\s+)?in\s*[\{\[\(](?P<values>.*)[\}\]\)]\s*", re.DOTALL)
+_IS = re.compile(_NAME + r"\s+is\s+(?P<what>missing|not missing|recorded|not recorded)\s*")
+_BETWEEN = re.compile(rf"(?P<low>{_NUMBER})\s*(?P<a><=?)\s*{_NAME}\s*(?P<b><=?)\s*(?P<high>{_NUMBER})")
+_COMPARED = re.compile(_NAME + r"\s*(?P<sign><=|>=|!=|==|<|>|=)\s*(?P<value>.+)", re.DOTALL)
 
 
 def as_condition(given: Any) -> Condition:
@@ -154,7 +156,7 @@ def parse_condition(text: str) -> tuple[str, Condition]:
         is_gap = found["what"] in ("missing", "not recorded")
         return found["name"], OneOf((MISSING,)) if is_gap else RECORDED
     if found := _IN.fullmatch(text):
-        values = tuple(_plain(value) for value in found["values"].split(",") if value.strip())
+        values = tuple(map(_plain, split_at_commas(found["values"])))
         if not values:
             raise InputError(f"no value is in the empty set of {text!r}")
         return found["name"], OneOf(values, bool(found["no"]))
@@ -211,6 +213,4 @@ def _comparison(sign: str, value: str, text: str) -> Condition:
 def _plain(text: str) -> Any:
     """Return a word of a condition without its quotes."""
     word = text.strip()
-    if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
-        return word[1:-1]
-    return MISSING if word == "missing" else word
+    return MISSING if word == "missing" else unquoted(word)

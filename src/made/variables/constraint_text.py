@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from made.variables.quoted import spellings
+
 __all__ = ["Side", "read_sides"]
 
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -134,7 +136,7 @@ class _Reader:
 
     def _name(self) -> str | None:
         for name in self.names:
-            for word in (name, f'"{name}"', f"'{name}'"):
+            for word in spellings(name):
                 end = self.place + len(word)
                 if self.text.startswith(word, self.place) and not _goes_on(word, self.text[end : end + 1]):
                     self.place = end

@@ -15,6 +15,7 @@ from made.variables.date_columns import TableColumn, given_parts, has_dates, tab
 from made.variables.date_text import DAY, Moment, write
 from made.variables.dates import UNITS, DateForm, instants_of
 from made.variables.missing import MISSING
+from made.variables.quoted import spellings, unquoted
 
 __all__ = ["where_parts"]
 
@@ -71,7 +72,7 @@ def where_parts(columns: Sequence[Column], where: Where | None) -> Where | None:
 def _of_text(columns: Sequence[Column], dates: Mapping[str, TableColumn], text: str) -> _Pairs | None:
     """Return the conditions that a text is; None where it is about no date."""
     for name, own in dates.items():
-        called = re.escape(name)
+        called = rf"(?:{'|'.join(map(re.escape, spellings(name)))})"
         right = rf"(?P<name>{called}){_SIGN.format('sign')}(?P<value>.+)"
         if found := re.fullmatch(rf"\s*(?:(?P<low>[^<>=]+){_SIGN.format('a')})?{right}", text):
             if found["low"] and not {found["a"], found["sign"]} <= {"<", "<="}:
@@ -87,7 +88,7 @@ def _of_text(columns: Sequence[Column], dates: Mapping[str, TableColumn], text: 
 
 
 def _compared(sign: str, value: str) -> Condition:
-    value = value.strip().strip("'\"")
+    value = unquoted(value.strip())
     if sign in ("=", "==", "!="):
         return OneOf((MISSING if value == "missing" else value,), is_excluded=sign == "!=")
     is_open = sign in ("<", ">")

@@ -1,0 +1,46 @@
+"""Names and values in quotation marks, in the text of conditions and of given values."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["QUOTED", "spellings", "split_at_commas", "unquoted"]
+
+_MARKS = ('"', "'", "`")
+#: Pattern of a word in quotation marks.
+QUOTED = "|".join(f"{mark}[^{mark}]+{mark}" for mark in _MARKS)
+# A mark counts where a name or a value begins: elsewhere it may be an apostrophe.
+_PIECE = re.compile(rf"(?:(?<![^\s=,])(?:{QUOTED})|[^,])+")
+
+
+def unquoted(word: str) -> str:
+    """Return a word without the quotation marks around it.
+
+    Examples
+    --------
+    >>> unquoted('"New York, NY"'), unquoted("Coeur d'Alene")
+    ('New York, NY', "Coeur d'Alene")
+    """
+    return word[1:-1] if re.fullmatch(QUOTED, word) else word
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return how a name may be written: as it is, and in quotation marks.
+
+    Examples
+    --------
+    >>> spellings("age")
+    ('age', '"age"', "'age'", '`age`')
+    """
+    return (name, *(f"{mark}{name}{mark}" for mark in _MARKS))
+
+
+def split_at_commas(text: str) -> list[str]:
+    """Return what stands between commas that are in no quotation marks, but for blanks.
+
+    Examples
+    --------
+    >>> split_at_commas('city="New York, NY", age=30')
+    ['city="New York, NY"', 'age=30']
+    """
+    return [piece for own in _PIECE.findall(text) if (piece := own.strip())]
