@@ -51,6 +51,14 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Processes hear Ctrl-C, also where the tests run in the background of a script, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def started(folder, *arguments, **more):
     command = [sys.executable, "-m", "made", *map(str, arguments)]
     return subprocess.Popen(

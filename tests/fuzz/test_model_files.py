@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.torch
+import torch
 from mutations import TENSORS, forged
 from seeds import MODELS
 from targets import MEMORY, check_model_file
@@ -76,13 +77,22 @@ def test_every_truncation_is_noticed(file, tmp_path):
         assert not check_refused_or_right(tmp_path / "part"), end
 
 
+def same_content(path: Path, other: Path) -> bool:
+    """Return whether two files hold the same settings, number by number, and the same tensors."""
+    (kind, settings, tensors), (*about, others) = read_tensors(path), read_tensors(other)
+    same = all(torch.equal(own, others[name]) for name, own in tensors.items())
+    return [kind, settings] == about and tensors.keys() == others.keys() and same
+
+
 def test_every_flipped_bit_is_noticed(file, tmp_path):
     content, rng = bytearray(file.read_bytes()), np.random.default_rng(9)
     for place in rng.integers(0, len(content), N_FORGED).tolist():
         bit = 1 << int(rng.integers(8))
         content[place] ^= bit
         (tmp_path / "flipped").write_bytes(content)
-        assert not check_refused_or_right(tmp_path / "flipped"), (place, bit)
+        is_read = check_refused_or_right(tmp_path / "flipped")
+        # Some digits may end a number in two ways: the file then says the same.
+        assert not is_read or same_content(tmp_path / "flipped", file), (place, bit)
         content[place] ^= bit
 
 

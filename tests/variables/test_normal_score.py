@@ -138,6 +138,17 @@ def test_a_spline_reads_what_it_wrote(refused):
     assert 3 * len(spline.knots) + 2 <= 256
     with refused("increase"):
         Spline.from_dict({**spline.as_dict(), "knots": [0.0] * len(spline.knots)})
+    with refused("scores of a marginal are at most 100 from 0"):
+        Spline.from_dict({**spline.as_dict(), "scores": [-1e30, *spline.scores[1:]]})
+
+
+def test_knots_of_skewed_columns_reach_the_largest_number_and_no_further(refused):
+    values = np.append(np.exp(3 * np.random.default_rng(0).normal(size=500)), np.finfo(np.float64).max)
+    spline = fit_marginal(values)
+    assert spline.scale > 0
+    assert Spline.from_dict(spline.as_dict()) == spline
+    with refused("no number is beyond"):
+        Spline.from_dict({**spline.as_dict(), "knots": [*spline.knots[:-1], 1e308]})
 
 
 def test_ndtri_exp_inverts_the_logarithm_of_the_cdf():

@@ -42,6 +42,10 @@ _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 NARROW_CELL = 1e-5
 _FARTHEST_CELL = 150.0
 _LARGEST = torch.finfo(torch.float64).max
+# Edges that rows set are at 37.5, all other knots far within.
+_FARTHEST_SCORE = 100.0
+# asinh of no number is larger.
+_FARTHEST_SKEWED = math.asinh(_LARGEST)
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,12 @@ class Spline:
         ):
             raise InputError(
                 "knots and scores of a marginal increase, its slopes are positive and its scale is at least 0"
+            )
+        if max(-scores[0], scores[-1]) > _FARTHEST_SCORE:
+            raise InputError(f"scores of a marginal are at most {_FARTHEST_SCORE:.0f} from 0")
+        if scale > 0 and max(-knots[0], knots[-1]) > _FARTHEST_SKEWED:
+            raise InputError(
+                f"knots of a skewed marginal are at {_FARTHEST_SKEWED:.0f} at most: no number is beyond"
             )
         return cls(knots, scores, slopes, centre, scale)
 
