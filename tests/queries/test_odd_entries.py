@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars
 import pytest
@@ -144,6 +146,9 @@ def test_frames_and_tables(mixed):
     assert table.columns[5:] == [f"{name}_log_prob" for name in frame.columns]
     worst = frame.columns.index(found.column[0])
     assert table["odd_log_prob"][0] == found.log_prob[0, worst] == table[0, 5 + worst]
+    renamed = replace(found, names=("odd", *found.names[1:])).as_dict()
+    np.testing.assert_array_equal(renamed["odd_log_prob_2"], found.log_prob[:, 0])
+    np.testing.assert_array_equal(renamed["odd_log_prob"], table["odd_log_prob"])
     assert len(made.odd_entries(model, frame[:0]).as_dict()["odd_column"]) == 0
     with pytest.raises(InputError):
         made.odd_entries(model, [[0, 0, 0]])

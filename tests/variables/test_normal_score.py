@@ -140,6 +140,9 @@ def test_a_spline_reads_what_it_wrote(refused):
         Spline.from_dict({**spline.as_dict(), "knots": [0.0] * len(spline.knots)})
     with refused("scores of a marginal are at most 100 from 0"):
         Spline.from_dict({**spline.as_dict(), "scores": [-1e30, *spline.scores[1:]]})
+    for slopes in ((5e-324, *spline.slopes[1:]), (*spline.slopes[:-1], 1e-12)):
+        with refused("a slope of a marginal is far less"):
+            Spline.from_dict({**spline.as_dict(), "slopes": slopes})
 
 
 def test_knots_of_skewed_columns_reach_the_largest_number_and_no_further(refused):
@@ -147,7 +150,7 @@ def test_knots_of_skewed_columns_reach_the_largest_number_and_no_further(refused
     spline = fit_marginal(values)
     assert spline.scale > 0
     assert Spline.from_dict(spline.as_dict()) == spline
-    with refused("no number is beyond"):
+    with refused("knots of a skewed marginal are at most 1500 from 0"):
         Spline.from_dict({**spline.as_dict(), "knots": [*spline.knots[:-1], 1e308]})
 
 

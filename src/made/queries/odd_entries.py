@@ -24,6 +24,7 @@ from made.queries.value_sets import ValueSet, value_sets
 from made.queries.weighted import completions
 from made.queries.work import index
 from made.variables.encoding import decode
+from made.variables.frames import told_apart
 from made.variables.numeric import Numeric
 from made.variables.rows import Rows, RowsLike
 from made.variables.unseen_entries import restored
@@ -104,7 +105,8 @@ class OddEntries:
         """Return the columns of a table: ``polars.DataFrame(found.as_dict())``, or one of pandas.
 
         They are `odd_column`, `odd_value`, `expected`, `odd_log_prob` and `odd_surprise` of the oddest entry,
-        then `NAME_log_prob` for every column: log p of its entry given all others.
+        then `NAME_log_prob` for every column: log p of its entry given all others; of a column called odd,
+        `odd_log_prob_2`.
         """
         there = np.array([d is not None for d in self._worst], dtype=bool)
         worst = np.array([d or 0 for d in self._worst], dtype=np.int64)
@@ -112,14 +114,15 @@ class OddEntries:
             np.where(there, table[np.arange(len(self)), worst], np.nan)
             for table in (self.log_prob, self.surprise)
         )
-        return {
+        of_worst = {
             "odd_column": np.array(self.column, dtype=object),
             "odd_value": np.array(self.value, dtype=object),
             "expected": np.array(self.expected, dtype=object),
             "odd_log_prob": log_prob,
             "odd_surprise": surprise,
-            **{f"{name}_log_prob": self.log_prob[:, d] for d, name in enumerate(self.names)},
         }
+        names = told_apart([*of_worst, *(f"{name}_log_prob" for name in self.names)])
+        return dict(zip(names, [*of_worst.values(), *self.log_prob.T], strict=True))
 
     @staticmethod
     def cat(parts: Sequence[OddEntries]) -> OddEntries:

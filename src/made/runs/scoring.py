@@ -20,6 +20,7 @@ from made.runs.rows import FoundRows
 from made.runs.scores import score_model
 from made.runs.table_out import Columns
 from made.support.progress import scaled
+from made.variables.frames import told_apart
 from made.variables.rows import Rows
 from made.variables.unseen_entries import are_unseen, first_unseen, unseen_words
 
@@ -165,4 +166,5 @@ class Scorer:
             # In a mixture there is one for each mask; the first has the ordering that was asked for.
             parts = model.log_prob(rows, per_variable=True, mask=0).cpu().numpy()
             columns += [(own.name, part) for own, part in zip(model.schema.modelled, parts.T, strict=True)]
-        return Scores(columns, log_prob, ess)
+        names = told_apart([name for name, _ in columns])
+        return Scores([(name, own) for name, (_, own) in zip(names, columns, strict=True)], log_prob, ess)

@@ -44,8 +44,10 @@ _FARTHEST_CELL = 150.0
 _LARGEST = torch.finfo(torch.float64).max
 # Edges that rows set are at 37.5, all other knots far within.
 _FARTHEST_SCORE = 100.0
-# asinh of no number is larger.
-_FARTHEST_SKEWED = math.asinh(_LARGEST)
+# asinh((x - centre) / scale) of no number is larger.
+_FARTHEST_SKEWED = 1_500.0
+# Of the slope of the lines to the knots beside it; what rows set is a twentieth at least.
+_LEAST_SLOPE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,22 @@ class Spline:
             raise InputError(
                 "knots and scores of a marginal increase, its slopes are positive and its scale is at least 0"
             )
-        if max(-scores[0], scores[-1]) > _FARTHEST_SCORE:
-            raise InputError(f"scores of a marginal are at most {_FARTHEST_SCORE:.0f} from 0")
-        if scale > 0 and max(-knots[0], knots[-1]) > _FARTHEST_SKEWED:
-            raise InputError(
-                f"knots of a skewed marginal are at {_FARTHEST_SKEWED:.0f} at most: no number is beyond"
-            )
+        _check_reach(knots, scores, slopes, scale)
         return cls(knots, scores, slopes, centre, scale)
+
+
+def _check_reach(
+    knots: Sequence[float], scores: Sequence[float], slopes: Sequence[float], scale: float
+) -> None:
+    """Raise an `InputError` where some value would have no log density that is a number."""
+    if max(-scores[0], scores[-1]) > _FARTHEST_SCORE:
+        raise InputError(f"scores of a marginal are at most {_FARTHEST_SCORE:.0f} from 0")
+    if scale > 0 and max(-knots[0], knots[-1]) > _FARTHEST_SKEWED:
+        raise InputError(f"knots of a skewed marginal are at most {_FARTHEST_SKEWED:.0f} from 0")
+    secants = [(d - c) / (b - a) for (a, b), (c, d) in zip(pairwise(knots), pairwise(scores), strict=True)]
+    beside = map(min, [secants[0], *secants], [*secants, secants[-1]])
+    if any(slope < _LEAST_SLOPE * secant for slope, secant in zip(slopes, beside, strict=True)):
+        raise InputError("a slope of a marginal is far less than those of the lines to the knots beside it")
 
 
 class Score(NamedTuple):
