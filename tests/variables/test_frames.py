@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas
+import polars
 import pytest
 
 import made
@@ -216,3 +220,24 @@ def test_drawn_numbers_beside_floats_are_exact():
     rows = np.array([[large, 0.5], [large + 2, None]] * 60, dtype=object)
     model = made.auto_fit(rows, max_time=1)
     assert {row[0] for row in np.asarray(model.sample(40, seed=0)).tolist()} == {large, large + 2}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("people.csv", ["text ('people.csv')", "read a file first"]),
+        (Path("people.csv"), ["text ('people.csv')", "read a file first"]),
+        ({"age": [30, 40]}, ["a dict", "make it a frame"]),
+        ([{"age": 30}, {"age": 40}], ["a list of dicts", "make it a frame"]),
+        (polars.LazyFrame({"age": [30, 40]}), ["a lazy frame", "collect()"]),
+        (polars.Series("age", [30, 40]), ["one column", "to_frame()"]),
+        (pandas.Series([30, 40]), ["one column", "to_frame()"]),
+    ],
+)
+def test_what_is_no_table_is_told_how_to_become_one(rows, words, refused):
+    model = made.MADE([made.Numeric()], (4,))
+    for ask in (made.auto_fit, made.infer_schema, model.log_prob, model.complete):
+        with refused("a table, got", *words):
+            ask(rows)
+    with refused("a table, got", *words):
+        made.auto_fit(rows, group="age")

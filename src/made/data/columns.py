@@ -240,6 +240,7 @@ def _table(
         row, column = (int(i) for i in np.argwhere(np.ma.getmaskarray(rows))[0])
         complaint = "is masked, which means unknown: mark what is missing as NaN or None, to model it"
         raise EntryError(row, column, complaint, source=where, name=None if names is None else names[column])
+    frames.check_is_table(rows, where)
     try:
         table = np.asarray(rows)
     except ValueError:

@@ -160,6 +160,7 @@ def column_of(rows: Any, name: str | int) -> tuple[NDArray[Any], list[str]]:
         names = frames.names_of(rows)
         own = names[find_column(name, names, len(names))]
         return frames.values_of(rows, [own]), [own]
+    frames.check_is_table(rows, "the rows")
     table = rows if isinstance(rows, np.ndarray) else np.array(rows, dtype=object)
     if table.ndim != 2:
         raise InputError(f"the rows are a table (rows, variables), got shape {table.shape}")

@@ -15,6 +15,7 @@ from torch import Tensor
 from made.support.checks import LARGEST_EXACT, is_large
 from made.support.errors import InputError
 from made.variables.base import Variable
+from made.variables.frames import check_is_table
 from made.variables.labels import as_labels, codes_of_values
 from made.variables.missing import are_missing, as_mask, marks_of
 from made.variables.numeric import Numeric
@@ -270,6 +271,7 @@ def check_variable(variables: RowType, variable: Any) -> int:
 
 
 def _as_array(x: ArrayLike) -> NDArray[Any]:
+    check_is_table(x)
     try:
         array: NDArray[Any] = np.asanyarray(x)
         if array.dtype.kind in "US" and not isinstance(x, np.ndarray):

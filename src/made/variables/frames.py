@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from made.variables.missing import is_missing, marks_of
 __all__ = [
     "LIBRARIES",
     "as_library",
+    "check_is_table",
     "column_of",
     "dates_of",
     "fill",
@@ -47,6 +49,31 @@ def library_of(x: Any) -> Any:
         if library is not None and isinstance(x, library.DataFrame):
             return library
     return None
+
+
+def check_is_table(rows: Any, what: str = "rows") -> None:
+    """Raise an `InputError` for what holds a table, or names one, and is none; it says how to make it one.
+
+    Examples
+    --------
+    >>> check_is_table({"age": [30, 40]})
+    Traceback (most recent call last):
+        ...
+    made.support.errors.InputError: rows are a table, got a dict: make it a frame of polars or pandas
+    """
+    first = rows[0] if isinstance(rows, list) and rows else None
+    if isinstance(rows, str | PathLike):
+        got, remedy = f"text ({str(rows)!r:.100})", "read a file first, as with polars.read_csv"
+    elif isinstance(rows, Mapping) or isinstance(first, Mapping):
+        got = "a dict" if first is None else "a list of dicts"
+        remedy = "make it a frame of polars or pandas"
+    elif hasattr(rows, "collect_schema") and not is_frame(rows):
+        got, remedy = "a lazy frame", "call its collect() first"
+    elif hasattr(rows, "to_frame") and not is_frame(rows):
+        got, remedy = "one column", "call its to_frame() first"
+    else:
+        return
+    raise InputError(f"{what} are a table, got {got}: {remedy}")
 
 
 def import_library(name: str) -> Any:
