@@ -239,7 +239,7 @@ CASES = {
     "given a number of no variable": ("sample run --given 3=1", ["--given", "'3'", "0..2"]),
     "given no value": ("sample run --given sex", ["--given", "name=value", "'sex'"]),
     "given an empty value": ("sample run --given sex=", ["--given", "name=value", "'sex='"]),
-    "given no name": ("sample run --given =1", ["--given", "''"]),
+    "given no name": ("sample run --given =1", ["--given takes name=value", "got '=1'"]),
     "given what is context": (
         "sample conditional --given kind=1 --context kind=1",
         ["--given", "'kind'", "sex"],

@@ -68,7 +68,7 @@ def test_names_and_labels_with_commas_stand_in_quotation_marks(refused):
     }
     for text, values in texts.items():
         assert parse_values(text, "--given", cities, place_of(names, 5)) == values
-    with refused('0 cannot be New York; it takes "New York, NY", "Coeur d\'Alene, ID", \'s-Hertogenbosch'):
+    with refused("0 cannot be New York; it takes 'New York, NY', \"Coeur d'Alene, ID\", 's-Hertogenbosch"):
         parse_values("0=New York, NY", "--given", cities, place_of(names, 5))
     with refused("--given takes name=value", "quotation marks", "got 'city'"):
         parse_values("city, state=x", "--given", cities, place_of(names, 5))

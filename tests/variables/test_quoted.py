@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import made
-from made.variables.quoted import spellings, split_at_commas, unquoted
+from made.variables.quoted import quoted, spellings, split_at_commas, unquoted
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +77,11 @@ def test_a_name_with_marks_of_its_own_is_found(refused):
     assert model.schema.variable("a") == model.schema.variable("'a'") == 1
     with refused("there is no variable", "'b'"):
         model.schema.variable("'b'")
+
+
+@given(st.text(), st.sampled_from([",", ",="]))
+def test_a_word_in_marks_is_read_as_it_was(word, signs):
+    marks = {mark for mark in "\"'`" if mark in word}
+    if len(marks) < 3:  # else no mark is left for it
+        assert unquoted(quoted(word, signs)) == word
+        assert split_at_commas(quoted(word)) == ([quoted(word)] if quoted(word) else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,7 @@ from made.support.errors import InputError
 from made.support.ranks import RANK_SETTINGS, RankSettings, is_launched, quiet_torch, together
 from made.training.settings import TRAINING_SETTINGS, TrainingSettings
 from made.tuning.defaults import IN_WORDS
-from made.variables.quoted import split_at_commas
+from made.variables.quoted import quoted, split_at_commas
 
 if TYPE_CHECKING:
     from made.data import Dataset
@@ -322,8 +323,10 @@ def _context_example(dataset: Dataset) -> str:
     if dataset.context is None:
         return ""
     names = [column.name for column in dataset.schema.context_columns]
-    labels = dataset.context["test"][0].tolist()
-    return ' --context "' + ",".join(f"{n}={v}" for n, v in zip(names, labels, strict=True)) + '"'
+    values = dataset.context["test"][0].tolist()
+    words = [f"{own:.12g}" if isinstance(own, float) else quoted(str(own)) for own in values]
+    given = ",".join(f"{quoted(name, ',=')}={word}" for name, word in zip(names, words, strict=True))
+    return f" --context {shlex.quote(given)}"
 
 
 def _choices(column: list[str] | None, drop: list[str] | None, schema: Path | None, **others: Any) -> Choices:

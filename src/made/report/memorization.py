@@ -63,7 +63,10 @@ class Audit:
         if self.close - _CLOSE > _ERRORS * self.close_error:
             found.append(f"{self.close:.1%} of samples are as close to a training row as 5% of held-out rows")
         if not found:
-            return "None of these attacks did better than chance. That is no guarantee against others."
+            least = f"{_ERRORS:.0f} standard errors"
+            return (
+                f"No attack did better than chance by {least} or more. That is no guarantee against others."
+            )
         what = " and ".join(found)
         return (
             f"{what[:1].upper()}{what[1:]}: the model knows something of single training rows. That these "

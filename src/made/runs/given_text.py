@@ -15,7 +15,7 @@ from made.variables.column import Column, find_column
 from made.variables.date_columns import given_parts, table_columns
 from made.variables.encoding import encode_given
 from made.variables.numeric import Numeric, exact_number
-from made.variables.quoted import QUOTED, split_at_commas, unquoted
+from made.variables.quoted import QUOTED, quoted, split_at_commas, unquoted
 from made.variables.row_type import RowType
 from made.variables.rows import Rows
 
@@ -107,7 +107,7 @@ def read_context(text: str | None, model: MADE) -> NDArray[Any] | None:
     n_columns, variables = model.context.n_columns, model.context.variables
     names = [column.name for column in model.schema.context_columns]
     if text is None:
-        each = ",".join(f"{name}=..." for name in names)
+        each = ",".join(f"{quoted(name, ',=')}=..." for name in names)
         raise InputError(f'this model is conditional: add --context "{each}"')
     if variables is None:
         raise InputError("--context: the context of this model is numbers; condition on them from Python")
@@ -142,6 +142,6 @@ def _value(word: str, option: str, name: str, variables: RowType, place: int) ->
     except ValueError:
         if block.unseen is not None:  # a label that is no class
             return int(word) if word.lstrip("+-").isdecimal() else word
-        words = [f'"{label}"' if "," in str(label) else str(label) for label in [*values[:6], values[-1]]]
+        words = [quoted(str(label)) for label in [*values[:6], values[-1]]]
         shown = ", ".join(words[:-1]) + (f", ..., {words[-1]}" if len(values) > 6 else "")
         raise InputError(f"{option}: {name} cannot be {word}; it takes {shown}") from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["QUOTED", "spellings", "split_at_commas", "unquoted"]
+__all__ = ["QUOTED", "quoted", "spellings", "split_at_commas", "unquoted"]
 
-_MARKS = ('"', "'", "`")
+_MARKS = ("'", '"', "`")
 #: Pattern of a word in quotation marks.
 QUOTED = "|".join(f"{mark}[^{mark}]+{mark}" for mark in _MARKS)
 # A mark counts where a name or a value begins: elsewhere it may be an apostrophe.
@@ -30,9 +30,23 @@ def spellings(name: str) -> tuple[str, ...]:
     Examples
     --------
     >>> spellings("age")
-    ('age', '"age"', "'age'", '`age`')
+    ('age', "'age'", '"age"', '`age`')
     """
     return (name, *(f"{mark}{name}{mark}" for mark in _MARKS))
+
+
+def quoted(word: str, signs: str = ",") -> str:
+    """Return a word as it is written among others: in quotation marks where it has signs that part words.
+
+    Examples
+    --------
+    >>> quoted("<=50K"), quoted("New York, NY"), quoted("a = b", ",=")
+    ('<=50K', "'New York, NY'", "'a = b'")
+    """
+    if not set(word) & set(signs) and word == word.strip() == unquoted(word):
+        return word
+    mark = next((mark for mark in _MARKS if mark not in word), _MARKS[0])
+    return f"{mark}{word}{mark}"
 
 
 def split_at_commas(text: str) -> list[str]:
