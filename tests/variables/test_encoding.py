@@ -115,7 +115,7 @@ def test_true_is_no_code_of_a_single_class(refused):
         (np.zeros(4), ["(4,)", "x[None, :]"]),
         (np.zeros((1, 2, 4)), ["(1, 2, 4)"]),
         (0, ["table (n, 4)"]),
-        ("rows", ["shape"]),
+        ("rows", ["text ('rows')", "read a file first"]),
         (None, ["shape"]),
         (np.zeros((1, 4), complex), ["complex"]),
         ([[0, 0, 0, 0], [0, 0]], ["columns"]),
