@@ -51,6 +51,16 @@ def test_commas_within_quotation_marks_part_nothing(text, pieces):
     assert split_at_commas(text) == pieces
 
 
+def test_what_marks_hold_may_be_empty_or_have_marks_of_its_own():
+    assert [unquoted(word) for word in ("''", '"say "so""', "'", "", "'a\"")] == [
+        "",
+        'say "so"',
+        "'",
+        "",
+        "'a\"",
+    ]
+
+
 @pytest.mark.parametrize("mark", ['"', "'", "`"])
 def test_conditions_name_columns_in_quotation_marks(model, mark):
     def rows(text):

@@ -35,19 +35,19 @@ def goes_into_folder(names: Sequence[str], out: str | None, ray: str | None) -> 
     return len(names) > 1 or any(Path(name).is_dir() for name in names) or len(expanded(list(names))) > 1
 
 
-def folder_of(out: str | None) -> Path:
-    """Return the folder that is written, or say that one is needed."""
-    if out is None or out == _STANDARD_OUTPUT:
-        raise InputError("what is found out of several files goes into a folder: name it, as in -o scores/")
-    path = Path(out)
-    if path.suffix in _FILES:
-        raise InputError(f"{path}: several files are written into a folder, as in -o {path.stem}/")
-    return path
-
-
 def file_of(out: str | None) -> Path | None:
     """Return the file that is written; None for standard output, which - stands for as well."""
     return None if out is None or out == _STANDARD_OUTPUT else Path(out)
+
+
+def folder_of(out: str | None) -> Path:
+    """Return the folder that is written, or say that one is needed."""
+    path = file_of(out)
+    if path is None:
+        raise InputError("what is found out of several files goes into a folder: name it, as in -o scores/")
+    if path.suffix in _FILES:
+        raise InputError(f"{path}: several files are written into a folder, as in -o {path.stem}/")
+    return path
 
 
 def _is_folder(path: Path) -> bool:

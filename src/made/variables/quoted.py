@@ -21,7 +21,8 @@ def unquoted(word: str) -> str:
     >>> unquoted('"New York, NY"'), unquoted("Coeur d'Alene")
     ('New York, NY', "Coeur d'Alene")
     """
-    return word[1:-1] if re.fullmatch(QUOTED, word) else word
+    is_quoted = len(word) > 1 and word[0] == word[-1] and word[0] in _MARKS
+    return word[1:-1] if is_quoted else word
 
 
 def spellings(name: str) -> tuple[str, ...]:
@@ -50,7 +51,7 @@ def quoted(word: str, signs: str = ",") -> str:
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Return what stands between commas that are in no quotation marks, but for blanks.
+    """Split a text at its commas, except those in quotation marks; empty pieces are left out.
 
     Examples
     --------
